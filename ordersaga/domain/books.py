@@ -1,0 +1,108 @@
+"""Double entry: accounts, and the entries each thing that happens to money or goods makes.
+
+Money accounts of an order (signed minor units, debit positive, every transaction sums to zero):
+
+| account | meaning |
+|---|---|
+| `authorization` / `authorization_contra` | funds reserved for us; zero once closed |
+| `cash` | captured minus refunded, as the payment processor holds it |
+| `receivable` | value of goods the shopper keeps minus what was paid for them; zero when the books balance |
+| `sales` | value of goods that left |
+| `write_off` | a loss an operator accepted, with a reason |
+"""
+
+from enum import StrEnum
+
+from ordersaga.domain.money import Currency
+from ordersaga.domain.values import Value
+
+
+class Account(StrEnum):
+    """Money accounts."""
+
+    AUTHORIZATION = "authorization"
+    AUTHORIZATION_CONTRA = "authorization_contra"
+    CASH = "cash"
+    RECEIVABLE = "receivable"
+    SALES = "sales"
+    WRITE_OFF = "write_off"
+
+
+class Posting(Value):
+    """One side of a transaction: signed minor units, debit positive."""
+
+    account: Account
+    amount: int
+
+
+class MoneyTransaction(Value):
+    """Postings that sum to zero, written once per `transaction_id` (an effect key, or a derived one)."""
+
+    transaction_id: str
+    order_id: str
+    parcel: int
+    currency: Currency
+    memo: str
+    postings: tuple[Posting, ...]
+
+
+class Balance(Value):
+    """An order's money and units, as the ledgers hold them now."""
+
+    authorized: int
+    captured_net: int
+    goods_kept: int
+    receivable: int
+    written_off: int
+    units_held: int
+    unsettled_effects: tuple[str, ...] = ()
+
+    def differences(self) -> list[str]:
+        """Why the order may not close (I1, I2, I7); empty when the books balance."""
+        found = []
+        if self.authorized:
+            found.append(f"authorization of {self.authorized} minor units still open")
+        if self.receivable:
+            found.append(f"receivable is {self.receivable} minor units, not 0")
+        if self.units_held:
+            found.append(f"{self.units_held} units still held")
+        return found + [f"effect {key} has no known outcome" for key in self.unsettled_effects]
+
+
+def _pair(debit: Account, credit: Account, amount: int) -> tuple[Posting, ...]:
+    return (Posting(account=debit, amount=amount), Posting(account=credit, amount=-amount)) if amount else ()
+
+
+def authorized(amount: int) -> tuple[Posting, ...]:
+    """The bank reserved `amount`."""
+    return _pair(Account.AUTHORIZATION, Account.AUTHORIZATION_CONTRA, amount)
+
+
+def authorization_ended(amount: int) -> tuple[Posting, ...]:
+    """A reservation of `amount` ended: voided, lapsed, or replaced by its capture."""
+    return _pair(Account.AUTHORIZATION_CONTRA, Account.AUTHORIZATION, amount)
+
+
+def captured(amount: int, authorized_amount: int) -> tuple[Posting, ...]:
+    """`amount` was taken; the rest of the reservation is released by the processor (partial capture)."""
+    return _pair(Account.CASH, Account.RECEIVABLE, amount) + authorization_ended(authorized_amount)
+
+
+def refunded(amount: int) -> tuple[Posting, ...]:
+    """`amount` went back to the shopper."""
+    return _pair(Account.RECEIVABLE, Account.CASH, amount)
+
+
+def goods_shipped(value: int) -> tuple[Posting, ...]:
+    """Goods worth `value` left with the carrier: the shopper owes for them."""
+    return _pair(Account.RECEIVABLE, Account.SALES, value)
+
+
+def goods_unshipped(value: int) -> tuple[Posting, ...]:
+    """Goods worth `value` came back or were lost: the shopper owes nothing for them."""
+    return _pair(Account.SALES, Account.RECEIVABLE, value)
+
+
+def written_off(amount: int) -> tuple[Posting, ...]:
+    """An operator accepted that `amount` will not be paid."""
+    return _pair(Account.WRITE_OFF, Account.RECEIVABLE, amount)

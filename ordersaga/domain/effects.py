@@ -1,0 +1,71 @@
+"""An effect: one call that changes something outside. Intended, then done, refused, or unknown."""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from pydantic import AwareDatetime
+
+from ordersaga.domain.books import MoneyTransaction
+from ordersaga.domain.identifiers import effect_key
+from ordersaga.domain.values import Message
+
+
+class EffectStatus(StrEnum):
+    """Three-valued outcome, plus the intention before it."""
+
+    INTENDED = "intended"
+    DONE = "done"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+class EffectIntent(Message):
+    """What is about to be asked of the outside world, written before it is asked.
+
+    `amount` in minor units of `currency` when the effect moves money. `lease` is how long the writer may be busy with
+    the call: another attempt that finds the lease running waits instead of calling a second time.
+    """
+
+    order_id: str
+    step: str
+    parcel: int
+    generation: int = 1
+    amount: int | None = None
+    currency: str | None = None
+    lease: timedelta = timedelta(seconds=8)
+
+    @property
+    def key(self) -> str:
+        return effect_key(self.order_id, self.step, self.parcel, self.generation)
+
+
+class EffectRow(Message):
+    """An effect as the ledger holds it. `fresh`: this attempt wrote the intention and may call without inquiring."""
+
+    key: str
+    order_id: str
+    step: str
+    parcel: int
+    generation: int
+    amount: int | None
+    currency: str | None
+    status: EffectStatus
+    external_id: str | None
+    answer: dict[str, Any]
+    code: str | None
+    message: str | None
+    attempts: int
+    intended_at: AwareDatetime
+    fresh: bool = False
+
+
+class EffectOutcome(Message):
+    """What an effect came to, with the money it moved: written in one transaction."""
+
+    status: EffectStatus
+    external_id: str | None = None
+    answer: dict[str, Any] = {}
+    code: str | None = None
+    message: str | None = None
+    transactions: tuple[MoneyTransaction, ...] = ()

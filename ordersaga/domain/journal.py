@@ -1,0 +1,77 @@
+"""The order's journal: what people read about an order, written in the words of the glossary."""
+
+from typing import Any, Literal
+
+from pydantic import AwareDatetime
+
+from ordersaga.domain.orders import Order, ParcelPlan
+from ordersaga.domain.statuses import OrderStatus
+from ordersaga.domain.values import Message
+
+
+class JournalEntry(Message):
+    """One line of an order's story. `entry_id` makes writing it twice harmless."""
+
+    entry_id: str
+    at: AwareDatetime
+    kind: str
+    text: str
+    parcel: int = 0
+
+
+class AttentionItem(Message):
+    """A parked question for a human, with the choices that are safe."""
+
+    item_id: str
+    order_id: str
+    parcel: int
+    kind: str
+    question: str
+    choices: tuple[str, ...]
+    opened_at: AwareDatetime
+    resolved: str | None = None
+    resolved_by: str | None = None
+
+
+class JournalUpdate(Message):
+    """What changed since the last write: status, reason, new entries, attention items. Written in one transaction."""
+
+    order_id: str
+    status: OrderStatus
+    outcome: str | None = None
+    reason: str | None = None
+    entries: tuple[JournalEntry, ...] = ()
+    attention: tuple[AttentionItem, ...] = ()
+
+
+class ParcelView(Message):
+    """A parcel as people see it."""
+
+    plan: ParcelPlan
+    status: str = "planned"
+    carrier: str | None = None
+    tracking_number: str | None = None
+
+
+class OrderRecord(Message):
+    """An order as the journal holds it."""
+
+    order: Order
+    status: OrderStatus
+    outcome: str | None
+    reason: str | None
+    parcels: tuple[ParcelPlan, ...]
+    accepted_at: AwareDatetime
+    updated_at: AwareDatetime
+    started: bool
+
+
+class TimelineEntry(Message):
+    """One line of the whole story: journal, effects and inbox messages, in the order they happened."""
+
+    at: AwareDatetime
+    source: Literal["journal", "effect", "message"]
+    kind: str
+    text: str
+    parcel: int = 0
+    data: dict[str, Any] = {}

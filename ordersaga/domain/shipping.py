@@ -1,0 +1,97 @@
+"""What providers (3PLs) and carriers are asked, and what they answer."""
+
+from enum import StrEnum
+
+from pydantic import AwareDatetime
+
+from ordersaga.domain.orders import Address, OrderLine
+from ordersaga.domain.statuses import ParcelStatus
+from ordersaga.domain.values import Message
+
+
+class HandOff(Message):
+    """A parcel to be picked, packed and shipped. `reference` is unique at the provider."""
+
+    reference: str
+    order_id: str
+    seller: str
+    location: str
+    lines: tuple[OrderLine, ...]
+    ship_to: Address
+    ship_by: AwareDatetime
+
+
+class ProviderOrder(Message):
+    """A parcel as its provider sees it. `carrier` and `tracking_number` once the provider booked a carrier."""
+
+    provider_id: str
+    reference: str
+    status: ParcelStatus
+    carrier: str | None = None
+    tracking_number: str | None = None
+    detail: str | None = None
+
+
+class CancelDecision(StrEnum):
+    """A provider's or carrier's answer to being asked to undo."""
+
+    CANCELED = "canceled"
+    REFUSED = "refused"
+    PENDING = "pending"
+    NOTHING_TO_UNDO = "nothing_to_undo"
+
+
+class ProviderCapabilities(Message):
+    """What differs between providers, as data.
+
+    `books_carrier`: it buys the label itself.
+    `point_of_no_return`: the first status from which it refuses to cancel (ShipBob: Picked).
+    """
+
+    name: str
+    books_carrier: bool
+    point_of_no_return: ParcelStatus
+
+
+class LabelRequest(Message):
+    """A label to buy. `weight_grams` of the whole parcel; `reference` finds it again."""
+
+    reference: str
+    ship_from: Address
+    ship_to: Address
+    weight_grams: int
+
+
+class LabelState(Message):
+    """A label as its carrier sees it. `cost` in minor units of USD."""
+
+    label_id: str
+    reference: str
+    carrier: str
+    tracking_number: str
+    cost: int
+    voided: bool = False
+
+
+class ParcelEvent(Message):
+    """One thing a provider or carrier told us about a parcel, translated. `source_id` is unique at `source`."""
+
+    source: str
+    source_id: str
+    parcel: int
+    generation: int
+    status: ParcelStatus
+    occurred_at: AwareDatetime
+    carrier: str | None = None
+    tracking_number: str | None = None
+    detail: str | None = None
+
+
+class PaymentEvent(Message):
+    """One thing the payment company told us: the state of a payment changed; `parcel` says whose."""
+
+    source: str
+    source_id: str
+    parcel: int
+    payment_id: str
+    kind: str

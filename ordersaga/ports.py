@@ -1,0 +1,173 @@
+"""What the saga needs of the world, said once. Activities depend on these, never on who provides them.
+
+Every method that changes something outside may raise:
+- `RetryError`: no final answer; with `unknown=True` it may have happened, so inquire before repeating;
+- `CustomerError`: a final refusal only the shopper can change;
+- `OperatorError`: a final refusal an operator must look at.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from ordersaga.domain.books import Balance, MoneyTransaction
+from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow
+from ordersaga.domain.journal import AttentionItem, JournalUpdate, OrderRecord, TimelineEntry
+from ordersaga.domain.orders import Order, ParcelPlan
+from ordersaga.domain.payments import PaymentRequest, PaymentState, RefundState
+from ordersaga.domain.shipping import (
+    CancelDecision,
+    HandOff,
+    LabelRequest,
+    LabelState,
+    ProviderCapabilities,
+    ProviderOrder,
+)
+
+
+class PaymentGateway(Protocol):
+    """A payment company, in card terms. `key` is the idempotency key and is always required."""
+
+    async def authorize(self, request: PaymentRequest, *, key: str) -> PaymentState:
+        """Reserve funds. A decline is an answer (`status=declined`, `code`), not an error."""
+        ...
+
+    async def find(self, reference: str) -> PaymentState | None:
+        """Find a payment by our own reference; None means not found yet, which is no proof of absence."""
+        ...
+
+    async def inquire(self, payment_id: str) -> PaymentState:
+        """What the company says about a payment now."""
+        ...
+
+    async def capture(self, payment_id: str, amount: int, *, key: str) -> PaymentState:
+        """Take `amount` minor units, once; the rest is released. Final refusal: CustomerError."""
+        ...
+
+    async def void(self, payment_id: str, *, key: str) -> PaymentState:
+        """Give a reservation back. Already voided or lapsed is an answer, not an error."""
+        ...
+
+    async def refund(self, payment_id: str, amount: int, *, key: str) -> RefundState:
+        """Give `amount` minor units of a captured payment back."""
+        ...
+
+    async def find_refund(self, payment_id: str, reference: str) -> RefundState | None:
+        """Find a refund by the key it was asked with."""
+        ...
+
+
+class Provider(Protocol):
+    """A 3PL that stores and ships."""
+
+    @property
+    def capabilities(self) -> ProviderCapabilities: ...
+
+    async def submit(self, hand_off: HandOff) -> ProviderOrder:
+        """Hand a parcel over; repeating the same reference gives the same provider order.
+
+        An address it cannot ship to is a CustomerError `address_refused`.
+        """
+        ...
+
+    async def inquire(self, reference: str) -> ProviderOrder | None:
+        """What the provider knows under our reference; None means it has no such order."""
+        ...
+
+    async def cancel(self, reference: str) -> CancelDecision:
+        """Ask it to stop a parcel."""
+        ...
+
+    async def changes_since(self, since: datetime) -> Sequence[ProviderOrder]:
+        """Orders changed since then: the poller's view of what webhooks missed."""
+        ...
+
+
+class Carrier(Protocol):
+    """Who moves a parcel, or an aggregator of such."""
+
+    async def book(self, request: LabelRequest) -> LabelState:
+        """Buy a label. Looks for an earlier purchase under the same reference first.
+
+        A label the carrier refuses is a CustomerError `label_refused` (address) or OperatorError (account).
+        """
+        ...
+
+    async def inquire(self, reference: str) -> LabelState | None:
+        """The label bought under our reference; None means none was bought."""
+        ...
+
+    async def void(self, reference: str) -> CancelDecision:
+        """Give an unused label back; voids settle slowly, PENDING means the carrier took the request."""
+        ...
+
+
+class StockStore(Protocol):
+    """What we promised: PostgreSQL is the authority. Every method is idempotent per order and parcel."""
+
+    async def confirm_hold(self, order: Order) -> tuple[ParcelPlan, ...] | None:
+        """Make the order's hold permanent, taking it first if it has none (or it expired). None: sold out."""
+        ...
+
+    async def release(self, order_id: str, parcel: int) -> int:
+        """Give a parcel's held units back; returns how many (0: nothing was held)."""
+        ...
+
+    async def ship(self, order_id: str, plan: ParcelPlan, transaction: MoneyTransaction) -> None:
+        """The parcel's units left: hold ends as shipped, the sale is written, in one transaction."""
+        ...
+
+    async def ship_from(self, location: str, order: Order, plan: ParcelPlan, reference: str) -> LabelRequest:
+        """The label a parcel of this location needs: its address and the products' weights."""
+        ...
+
+
+class EffectLedger(Protocol):
+    """Every outside call, written before and after. Outlives Stripe's key memory and Temporal's retention."""
+
+    async def begin(self, intent: EffectIntent) -> EffectRow:
+        """Write the intention, or return what stands under its key.
+
+        Raises RetryError `effect_in_flight` (with `retry_after`) while another attempt's lease runs.
+        """
+        ...
+
+    async def settle(self, key: str, outcome: EffectOutcome) -> None:
+        """Write what it came to, with the money it moved, in one transaction. Settling the same again is harmless."""
+        ...
+
+    async def find(self, order_id: str, step: str, parcel: int) -> EffectRow | None:
+        """The latest generation of an effect, if it was ever intended."""
+        ...
+
+    async def post(self, transaction: MoneyTransaction) -> None:
+        """Write money that moved without a call of ours (a lapsed authorization, a write-off)."""
+        ...
+
+    async def balance(self, order_id: str) -> Balance:
+        """The order's money and units now."""
+        ...
+
+
+class OrderJournal(Protocol):
+    """The story of each order, and its status for lists."""
+
+    async def record(self, update: JournalUpdate) -> None:
+        """Write status, entries and attention in one transaction; entries already written are skipped."""
+        ...
+
+    async def get(self, order_id: str) -> OrderRecord | None: ...
+
+    async def timeline(self, order_id: str) -> Sequence[TimelineEntry]:
+        """The whole story in order: journal, effects, messages received."""
+        ...
+
+    async def open_attention(self) -> Sequence[AttentionItem]:
+        """Every unresolved question, oldest first."""
+        ...
+
+
+class Notifier(Protocol):
+    """Tells the seller and the shop; delivery is at least once."""
+
+    async def notify(self, order_id: str, topic: str, body: dict[str, object]) -> None: ...
