@@ -4,7 +4,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from ordersaga.domain.books import MoneyTransaction
 from ordersaga.domain.identifiers import effect_key
@@ -65,7 +65,7 @@ class EffectOutcome(Message):
 
     status: EffectStatus
     external_id: str | None = None
-    answer: dict[str, Any] = {}
+    answer: dict[str, Any] = Field(default_factory=dict)
     code: str | None = None
     message: str | None = None
     transactions: tuple[MoneyTransaction, ...] = ()

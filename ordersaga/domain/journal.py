@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from ordersaga.domain.orders import Order, ParcelPlan
 from ordersaga.domain.statuses import OrderStatus
@@ -74,4 +74,4 @@ class TimelineEntry(Message):
     kind: str
     text: str
     parcel: int = 0
-    data: dict[str, Any] = {}
+    data: dict[str, Any] = Field(default_factory=dict)
