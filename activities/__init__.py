@@ -1,0 +1,1 @@
+"""ACT. Each class takes its ports; do stands beside undo beside inquire."""

@@ -1,0 +1,73 @@
+"""How every outside call is made: intended, called, settled; an attempt that finds an earlier one inquires first."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, EffectStatus
+from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
+from ordersaga.ports import EffectLedger
+
+Call = Callable[[str], Awaitable[EffectOutcome]]
+Inquire = Callable[[EffectRow], Awaitable[EffectOutcome | None]]
+
+STORED_FAILURE = "stored_failure"
+"""The other side keeps answering a failure it stored under our key (Stripe replays stored 500s): a new key is due."""
+
+
+class Effects:
+    """The three-valued call.
+
+    `visible_after`: how long a thing done at the other side may stay invisible to our inquiry (Stripe's search is
+    eventually consistent). Only an inquiry later than that proves that nothing happened.
+    """
+
+    def __init__(self, ledger: EffectLedger, visible_after: timedelta = timedelta(minutes=1)) -> None:
+        self._ledger = ledger
+        self._visible_after = visible_after
+
+    async def perform(self, intent: EffectIntent, call: Call, inquire: Inquire) -> EffectRow:
+        """Bring an effect to a known outcome, `done` or `refused`, calling at most once per key.
+
+        Raises RetryError while the outcome is unknown, OperatorError when an operator must look.
+        """
+        row = await self._ledger.begin(intent)
+        if row.status is EffectStatus.REFUSED and row.code == STORED_FAILURE:
+            return await self.perform(intent.model_copy(update={"generation": intent.generation + 1}), call, inquire)
+        if row.status in (EffectStatus.DONE, EffectStatus.REFUSED):
+            return row
+        found = None if row.fresh else await inquire(row)
+        if found is not None:
+            return await self._settle(row, found)
+        return await self._call(row, intent, call, inquire)
+
+    async def _call(self, row: EffectRow, intent: EffectIntent, call: Call, inquire: Inquire) -> EffectRow:
+        try:
+            outcome = await call(row.key)
+        except RetryError as error:
+            await self._unresolved(row, error)
+            return await self.perform(intent, call, inquire)
+        except (CustomerError, OperatorError) as error:
+            refusal = EffectOutcome(status=EffectStatus.REFUSED, code=error.code, message=error.message)
+            settled = await self._settle(row, refusal)
+            if isinstance(error, OperatorError):
+                raise
+            return settled
+        return await self._settle(row, outcome)
+
+    async def _unresolved(self, row: EffectRow, error: RetryError) -> None:
+        """Record that we do not know, and let the retry inquire; a stored failure is final once nothing can appear."""
+        stored = error.code == STORED_FAILURE
+        remaining = row.intended_at + self._visible_after - datetime.now(UTC)
+        if stored and remaining <= timedelta(0) and not row.fresh:
+            await self._settle(
+                row, EffectOutcome(status=EffectStatus.REFUSED, code=STORED_FAILURE, message=error.message)
+            )
+            return
+        await self._settle(row, EffectOutcome(status=EffectStatus.UNKNOWN, code=error.code, message=error.message))
+        raise RetryError(
+            error.code, error.message, unknown=error.unknown, retry_after=remaining if stored else error.retry_after
+        ) from error
+
+    async def _settle(self, row: EffectRow, outcome: EffectOutcome) -> EffectRow:
+        await self._ledger.settle(row.key, outcome)
+        return row.model_copy(update=outcome.model_dump(exclude={"transactions"}))

@@ -1,0 +1,85 @@
+"""Stock: hold beside release, ship. All in our own PostgreSQL, so all are quick and run inside the workflow task."""
+
+from temporalio import activity
+
+from activities.failures import translated
+from ordersaga.domain.books import MoneyTransaction, goods_shipped, goods_unshipped
+from ordersaga.domain.identifiers import effect_key
+from ordersaga.domain.orders import Order, ParcelPlan
+from ordersaga.domain.values import Message
+from ordersaga.ports import EffectLedger, StockStore
+
+
+class HoldResult(Message):
+    """The parcels the order's units are held as; empty: sold out."""
+
+    parcels: tuple[ParcelPlan, ...] = ()
+
+
+class ParcelUnits(Message):
+    """Which parcel's units."""
+
+    order_id: str
+    parcel: int
+
+
+class ShipUnits(Message):
+    """A parcel's goods leaving (or coming to nothing), worth `plan.amount` minor units of `currency`."""
+
+    order_id: str
+    plan: ParcelPlan
+    currency: str
+
+
+class Inventory:
+    """Activities on our stock."""
+
+    def __init__(self, stock: StockStore, ledger: EffectLedger) -> None:
+        self._stock = stock
+        self._ledger = ledger
+
+    @activity.defn
+    @translated
+    async def hold_stock(self, order: Order) -> HoldResult:
+        """Make the checkout's hold permanent, or take one; all lines or none."""
+        return HoldResult(parcels=await self._stock.confirm_hold(order) or ())
+
+    @activity.defn
+    @translated
+    async def release_stock(self, units: ParcelUnits) -> int:
+        """Undo of `hold_stock` for one parcel; returns the units given back."""
+        return await self._stock.release(units.order_id, units.parcel)
+
+    @activity.defn
+    @translated
+    async def ship_stock(self, shipped: ShipUnits) -> None:
+        """The carrier has the goods: units leave stock, the sale enters the books."""
+        await self._stock.ship(shipped.order_id, shipped.plan, _sale(shipped))
+
+    @activity.defn
+    @translated
+    async def lose_goods(self, lost: ShipUnits) -> None:
+        """The goods are gone and the shopper owes nothing for them: the sale is reversed."""
+        await self._ledger.post(_reversal(lost))
+
+
+def _sale(shipped: ShipUnits) -> MoneyTransaction:
+    return MoneyTransaction(
+        transaction_id=effect_key(shipped.order_id, "sale", shipped.plan.parcel, 1),
+        order_id=shipped.order_id,
+        parcel=shipped.plan.parcel,
+        currency=shipped.currency,
+        memo="goods left with the carrier",
+        postings=goods_shipped(shipped.plan.amount),
+    )
+
+
+def _reversal(lost: ShipUnits) -> MoneyTransaction:
+    return MoneyTransaction(
+        transaction_id=effect_key(lost.order_id, "sale_reversed", lost.plan.parcel, 1),
+        order_id=lost.order_id,
+        parcel=lost.plan.parcel,
+        currency=lost.currency,
+        memo="goods lost on the way",
+        postings=goods_unshipped(lost.plan.amount),
+    )

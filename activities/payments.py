@@ -1,0 +1,309 @@
+"""Payments: authorize beside release, capture. One payment (Stripe: PaymentIntent) per parcel.
+
+The ledger's rows of a parcel's payment, all under the same generation:
+`authorize` (asked for), `authenticate` (the shopper completed a challenge), `capture`, `void`, `refund`.
+"""
+
+from datetime import datetime
+
+from temporalio import activity
+
+from activities.effects import Effects
+from activities.failures import translated
+from ordersaga.domain.books import MoneyTransaction, Posting, authorization_ended, authorized, captured, refunded
+from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, EffectStatus
+from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
+from ordersaga.domain.payments import NextAction, PaymentRequest, PaymentState, PaymentStatus, RefundState
+from ordersaga.domain.values import Message
+from ordersaga.ports import EffectLedger, PaymentGateway
+
+
+class ParcelPayment(Message):
+    """A parcel's payment: all that asking for it needs, and all its undo needs. `amount` in minor units."""
+
+    order_id: str
+    parcel: int
+    amount: int
+    currency: str
+    payment_method: str
+    customer: str | None = None
+    off_session: bool = False
+    save_for_later: bool = False
+    generation: int = 1
+
+
+class AuthorizationResult(Message):
+    """Where the authorization stands: authorized, requires_action, declined or voided."""
+
+    status: PaymentStatus
+    customer: str | None = None
+    capture_before: datetime | None = None
+    next_action: NextAction | None = None
+    code: str | None = None
+    message: str | None = None
+
+
+class CaptureResult(Message):
+    """Taken (`captured` minor units), or refused with `code`."""
+
+    captured: int = 0
+    code: str | None = None
+    message: str | None = None
+
+
+class ReleaseResult(Message):
+    """What the undo gave back, in minor units: a reservation voided, or a capture refunded."""
+
+    voided: int = 0
+    refunded: int = 0
+
+
+class Payments:
+    """Activities at the payment company."""
+
+    def __init__(self, gateway: PaymentGateway, effects: Effects, ledger: EffectLedger) -> None:
+        self._gateway = gateway
+        self._effects = effects
+        self._ledger = ledger
+
+    @activity.defn
+    @translated
+    async def authorize(self, payment: ParcelPayment) -> AuthorizationResult:
+        """Reserve the parcel's amount. A decline is an answer."""
+        return _result(await self._authorize(payment))
+
+    @activity.defn
+    @translated
+    async def refresh_authorization(self, payment: ParcelPayment) -> AuthorizationResult:
+        """Look again at a payment that waited for the shopper, and enter it into the books once it is authorized."""
+        row = await self._authorize(payment)
+        state = await self._gateway.inquire(str(row.external_id))
+        if state.status is PaymentStatus.AUTHORIZED and not _reserved(row):
+            await self._adopt(payment, state)
+        return AuthorizationResult.model_validate(state.model_dump())
+
+    @activity.defn
+    @translated
+    async def capture(self, payment: ParcelPayment) -> CaptureResult:
+        """Take the parcel's amount, once. A lapsed authorization leaves the books with its refusal."""
+        payment_id = str((await self._authorize(payment)).external_id)
+
+        async def call(key: str) -> EffectOutcome:
+            try:
+                return _captured(payment, key, await self._gateway.capture(payment_id, payment.amount, key=key))
+            except CustomerError as error:
+                return await self._refused_capture(payment, key, payment_id, error)
+
+        async def inquire(row: EffectRow) -> EffectOutcome | None:
+            state = await self._gateway.inquire(payment_id)
+            return _captured(payment, row.key, state) if state.captured else None
+
+        row = await self._effects.perform(_intent("capture", payment), call, inquire)
+        if row.status is EffectStatus.REFUSED:
+            return CaptureResult(code=row.code, message=row.message)
+        return CaptureResult(captured=payment.amount)
+
+    @activity.defn
+    @translated
+    async def release(self, payment: ParcelPayment) -> ReleaseResult:
+        """Undo of `authorize` and `capture`: void what is reserved, refund what was taken, nothing if neither."""
+        row = await self._ledger.find(payment.order_id, "authorize", payment.parcel)
+        if row is None or row.status is EffectStatus.REFUSED:
+            return ReleaseResult()
+        latest = payment.model_copy(update={"generation": row.generation})
+        row = await self._authorize(latest)  # an unknown outcome is settled first: same key, so at most one payment
+        if row.status is EffectStatus.REFUSED:
+            return ReleaseResult()
+        return await self._give_back(latest, row)
+
+    async def _give_back(self, payment: ParcelPayment, row: EffectRow) -> ReleaseResult:
+        capture = await self._ledger.find(payment.order_id, "capture", payment.parcel)
+        if capture is not None and capture.generation == payment.generation:
+            if capture.code == LAPSED:
+                return ReleaseResult()
+            if capture.status is EffectStatus.DONE:
+                return ReleaseResult(refunded=await self._refund(payment, str(row.external_id)))
+        voided = await self._void(payment, row)
+        if voided.status is EffectStatus.DONE:
+            return ReleaseResult(voided=payment.amount if await self._was_reserved(payment, row) else 0)
+        await self._capture_adopted(payment, str(row.external_id))
+        return ReleaseResult(refunded=await self._refund(payment, str(row.external_id)))
+
+    async def _authorize(self, payment: ParcelPayment) -> EffectRow:
+        async def call(key: str) -> EffectOutcome:
+            return _authorized(payment, key, await self._gateway.authorize(_request(payment, key), key=key))
+
+        async def inquire(row: EffectRow) -> EffectOutcome | None:
+            found = await self._gateway.find(row.key)
+            return _authorized(payment, row.key, found) if found else None
+
+        return await self._effects.perform(_intent("authorize", payment), call, inquire)
+
+    async def _adopt(self, payment: ParcelPayment, state: PaymentState) -> None:
+        """Enter a reservation that came about without a call of ours (the shopper passed a challenge)."""
+
+        async def adopt(key: str) -> EffectOutcome:
+            return _authorized(payment, key, state)
+
+        async def readopt(row: EffectRow) -> EffectOutcome | None:
+            return _authorized(payment, row.key, state)
+
+        await self._effects.perform(_intent("authenticate", payment), adopt, readopt)
+
+    async def _was_reserved(self, payment: ParcelPayment, row: EffectRow) -> bool:
+        if _reserved(row):
+            return True
+        authenticated = await self._ledger.find(payment.order_id, "authenticate", payment.parcel)
+        return authenticated is not None and authenticated.generation == payment.generation
+
+    async def _refused_capture(
+        self, payment: ParcelPayment, key: str, payment_id: str, error: CustomerError
+    ) -> EffectOutcome:
+        """A refused capture ends the reservation in the books only if the company says that it ended."""
+        state = await self._gateway.inquire(payment_id)
+        ended = state.status is PaymentStatus.VOIDED
+        return EffectOutcome(
+            status=EffectStatus.REFUSED,
+            code=LAPSED if ended else error.code,
+            message=error.message,
+            transactions=_transaction(payment, key, "lapsed", authorization_ended(payment.amount)) if ended else (),
+        )
+
+    async def _void(self, payment: ParcelPayment, authorization: EffectRow) -> EffectRow:
+        """Void; refused when the money was taken already (a capture crossed us)."""
+        reserved = await self._was_reserved(payment, authorization)
+
+        async def call(key: str) -> EffectOutcome:
+            state = await self._gateway.void(str(authorization.external_id), key=key)
+            return _voided(payment, key, state, reserved)
+
+        async def inquire(row: EffectRow) -> EffectOutcome | None:
+            state = await self._gateway.inquire(str(authorization.external_id))
+            final = state.status in (PaymentStatus.VOIDED, PaymentStatus.CAPTURED)
+            return _voided(payment, row.key, state, reserved) if final else None
+
+        return await self._effects.perform(_intent("void", payment), call, inquire)
+
+    async def _refund(self, payment: ParcelPayment, payment_id: str) -> int:
+        async def call(key: str) -> EffectOutcome:
+            return _refunded(payment, key, await self._gateway.refund(payment_id, payment.amount, key=key))
+
+        async def inquire(row: EffectRow) -> EffectOutcome | None:
+            found = await self._gateway.find_refund(payment_id, row.key)
+            return _refunded(payment, row.key, found) if found else None
+
+        row = await self._effects.perform(_intent("refund", payment), call, inquire)
+        if row.status is EffectStatus.REFUSED:
+            raise OperatorError(row.code or "refund_refused", row.message or "the payment company refused the refund")
+        return payment.amount
+
+    async def _capture_adopted(self, payment: ParcelPayment, payment_id: str) -> None:
+        """Enter a capture whose answer never reached us: its refund needs it in the books first."""
+
+        async def adopt(key: str) -> EffectOutcome:
+            return _captured(payment, key, await self._gateway.inquire(payment_id))
+
+        async def readopt(row: EffectRow) -> EffectOutcome | None:
+            return await adopt(row.key)
+
+        await self._effects.perform(_intent("capture", payment), adopt, readopt)
+
+
+LAPSED = "authorization_lapsed"
+
+
+def _intent(step: str, payment: ParcelPayment) -> EffectIntent:
+    return EffectIntent(
+        order_id=payment.order_id,
+        step=step,
+        parcel=payment.parcel,
+        generation=payment.generation,
+        amount=payment.amount,
+        currency=payment.currency,
+    )
+
+
+def _request(payment: ParcelPayment, key: str) -> PaymentRequest:
+    return PaymentRequest(
+        order_id=payment.order_id,
+        parcel=payment.parcel,
+        reference=key,
+        amount=payment.amount,
+        currency=payment.currency,
+        payment_method=payment.payment_method,
+        customer=payment.customer,
+        off_session=payment.off_session,
+        save_for_later=payment.save_for_later,
+        description=f"Order {payment.order_id}, parcel {payment.parcel}",
+    )
+
+
+def _transaction(
+    payment: ParcelPayment, key: str, memo: str, postings: tuple[Posting, ...]
+) -> tuple[MoneyTransaction, ...]:
+    return (
+        MoneyTransaction(
+            transaction_id=f"{key}/{memo}",
+            order_id=payment.order_id,
+            parcel=payment.parcel,
+            currency=payment.currency,
+            memo=memo,
+            postings=postings,
+        ),
+    )
+
+
+def _reserved(row: EffectRow) -> bool:
+    return row.answer.get("status") == PaymentStatus.AUTHORIZED
+
+
+def _result(row: EffectRow) -> AuthorizationResult:
+    if not row.answer:
+        return AuthorizationResult(status=PaymentStatus.DECLINED, code=row.code, message=row.message)
+    return AuthorizationResult.model_validate(row.answer)
+
+
+def _authorized(payment: ParcelPayment, key: str, state: PaymentState) -> EffectOutcome:
+    if state.status is PaymentStatus.PROCESSING:
+        raise RetryError("payment_processing", "the payment company has not decided yet", unknown=True)
+    refused = state.status in (PaymentStatus.DECLINED, PaymentStatus.VOIDED)
+    reserved = state.status is PaymentStatus.AUTHORIZED
+    return EffectOutcome(
+        status=EffectStatus.REFUSED if refused else EffectStatus.DONE,
+        external_id=state.payment_id,
+        answer=state.model_dump(mode="json"),
+        code=state.code or (state.status.value if refused else None),
+        message=state.message,
+        transactions=_transaction(payment, key, "authorized", authorized(payment.amount)) if reserved else (),
+    )
+
+
+def _captured(payment: ParcelPayment, key: str, state: PaymentState) -> EffectOutcome:
+    return EffectOutcome(
+        status=EffectStatus.DONE,
+        external_id=state.payment_id,
+        answer={"captured": state.captured},
+        transactions=_transaction(payment, key, "captured", captured(state.captured, payment.amount)),
+    )
+
+
+def _voided(payment: ParcelPayment, key: str, state: PaymentState, reserved: bool) -> EffectOutcome:
+    if state.status is PaymentStatus.CAPTURED:
+        return EffectOutcome(status=EffectStatus.REFUSED, code="captured", message="the money was taken already")
+    return EffectOutcome(
+        status=EffectStatus.DONE,
+        external_id=state.payment_id,
+        answer={"status": state.status.value},
+        transactions=_transaction(payment, key, "voided", authorization_ended(payment.amount)) if reserved else (),
+    )
+
+
+def _refunded(payment: ParcelPayment, key: str, refund: RefundState) -> EffectOutcome:
+    if refund.status in ("failed", "canceled"):
+        return EffectOutcome(status=EffectStatus.REFUSED, external_id=refund.refund_id, code=f"refund_{refund.status}")
+    return EffectOutcome(
+        status=EffectStatus.DONE,
+        external_id=refund.refund_id,
+        answer=refund.model_dump(mode="json"),
+        transactions=_transaction(payment, key, "refunded", refunded(refund.amount)),
+    )
