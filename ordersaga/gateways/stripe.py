@@ -1,0 +1,184 @@
+"""Stripe, as a payment gateway: manual capture, one capture per payment, every write under our own key.
+
+Protocol: the `stripe` SDK's async StripeClient, API version pinned by the SDK, no retries of its own: the caller
+decides, because a repeat after an unknown outcome needs an inquiry first.
+"""
+
+from datetime import timedelta
+from typing import Any, Literal
+
+import httpx
+import stripe
+from stripe.params import (
+    PaymentIntentCancelParams,
+    PaymentIntentCaptureParams,
+    PaymentIntentCreateParams,
+    RefundCreateParams,
+)
+
+from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
+from ordersaga.domain.payments import PaymentRequest, PaymentState, PaymentStatus, RefundState
+from ordersaga.gateways.stripe_errors import (
+    body_of,
+    code_of,
+    decline_code,
+    is_unexpected_state,
+    message_of,
+    translate,
+    translated,
+)
+from ordersaga.gateways.stripe_states import declined, likeliest, payment_state, refund_state
+
+_LAPSED = "charge_expired_for_capture"
+_PAGE = 100
+
+
+class StripePayments:
+    """PaymentGateway port over Stripe.
+
+    Args:
+        api_key: secret key of the account.
+        base_url: `https://api.stripe.com`, or an emulator's URL.
+        timeout: of one call.
+        return_url: where 3-D Secure sends the shopper back; without it the shop's form handles the challenge.
+    """
+
+    def __init__(self, api_key: str, *, base_url: str, timeout: timedelta, return_url: str | None = None) -> None:
+        self._http = stripe.HTTPXClient(timeout=httpx.Timeout(timeout.total_seconds()))
+        addresses: Any = {"api": base_url.rstrip("/")}
+        client = stripe.StripeClient(api_key, base_addresses=addresses, http_client=self._http, max_network_retries=0)
+        self._client, self._return_url = client.v1, return_url
+        self._redirects: Literal["always", "never"] = "always" if return_url else "never"
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.close_async()  # type: ignore[no-untyped-call]  # the SDK does not annotate it
+
+    async def authorize(self, request: PaymentRequest, *, key: str) -> PaymentState:
+        """Reserve funds, off-session or for a shopper who may answer a challenge; a decline is an answer."""
+        if request.save_for_later and request.customer is None:
+            request = request.model_copy(update={"customer": await self._create_customer(request, key)})
+        with translated():
+            try:
+                intent = await self._client.payment_intents.create_async(
+                    self._creation(request), {"idempotency_key": key}
+                )
+            except stripe.CardError as error:
+                return declined(body_of(error), decline_code(error), message_of(error), request)
+        return payment_state(intent.to_dict())
+
+    async def _create_customer(self, request: PaymentRequest, key: str) -> str:
+        """A payment method can be charged again only for a customer it is saved to."""
+        with translated():
+            customer = await self._client.customers.create_async(
+                {"metadata": {"order_id": request.order_id, "effect_key": request.reference}},
+                {"idempotency_key": f"{key}/customer"},
+            )
+        return customer.id
+
+    def _creation(self, request: PaymentRequest) -> PaymentIntentCreateParams:
+        """Without a page to return to, Stripe confirms only methods that never redirect (`allow_redirects`)."""
+        params: PaymentIntentCreateParams = {
+            "amount": request.amount,
+            "currency": request.currency.lower(),
+            "payment_method": request.payment_method,
+            "automatic_payment_methods": {"enabled": True, "allow_redirects": self._redirects},
+            "capture_method": "manual",
+            "confirm": True,
+            "metadata": {
+                "order_id": request.order_id,
+                "parcel": str(request.parcel),
+                "effect_key": request.reference,
+            },
+            "expand": ["latest_charge"],
+        }
+        if request.customer:
+            params["customer"] = request.customer
+        if request.save_for_later:
+            params["setup_future_usage"] = "off_session"
+        if request.description:
+            params["description"] = request.description
+        if request.off_session:
+            params["off_session"] = True
+        elif self._return_url:
+            params["return_url"] = self._return_url
+        return params
+
+    async def find(self, reference: str) -> PaymentState | None:
+        """Search by our effect key; the index lags (https://docs.stripe.com/search), so None proves nothing."""
+        quoted = reference.replace("\\", "\\\\").replace("'", "\\'")
+        with translated():
+            found = await self._client.payment_intents.search_async(
+                {"query": f"metadata['effect_key']:'{quoted}'", "expand": ["data.latest_charge"]}
+            )
+        return likeliest(payment_state(intent.to_dict()) for intent in found.data)
+
+    async def inquire(self, payment_id: str) -> PaymentState:
+        """Read a payment; reads are never stale."""
+        with translated():
+            intent = await self._client.payment_intents.retrieve_async(payment_id, {"expand": ["latest_charge"]})
+        return payment_state(intent.to_dict())
+
+    async def capture(self, payment_id: str, amount: int, *, key: str) -> PaymentState:
+        """Take the money once; capturing less releases the rest (no multicapture)."""
+        params: PaymentIntentCaptureParams = {"amount_to_capture": amount, "expand": ["latest_charge"]}
+        with translated():
+            try:
+                intent = await self._client.payment_intents.capture_async(payment_id, params, {"idempotency_key": key})
+            except stripe.InvalidRequestError as error:
+                return await self._not_captured(payment_id, amount, error)
+        return payment_state(intent.to_dict())
+
+    async def _not_captured(self, payment_id: str, amount: int, error: stripe.InvalidRequestError) -> PaymentState:
+        """Lapsed or voided is final; already captured with this amount is the answer we wanted."""
+        if code_of(error) == _LAPSED:
+            raise CustomerError("authorization_lapsed", message_of(error)) from error
+        if not is_unexpected_state(error):
+            raise translate(error) from error
+        state = await self.inquire(payment_id)
+        if state.status is PaymentStatus.VOIDED:
+            raise CustomerError("authorization_lapsed", message_of(error)) from error
+        if state.status is PaymentStatus.CAPTURED and state.captured == amount:
+            return state
+        raise OperatorError("payment_not_capturable", f"{payment_id} is {state.status}, {state.captured} captured")
+
+    async def void(self, payment_id: str, *, key: str) -> PaymentState:
+        """Cancel; a payment already canceled or captured answers its state (the caller refunds a captured one)."""
+        params: PaymentIntentCancelParams = {"expand": ["latest_charge"]}
+        with translated():
+            try:
+                intent = await self._client.payment_intents.cancel_async(payment_id, params, {"idempotency_key": key})
+            except stripe.InvalidRequestError as error:
+                return await self._not_voided(payment_id, error)
+        return payment_state(intent.to_dict())
+
+    async def _not_voided(self, payment_id: str, error: stripe.InvalidRequestError) -> PaymentState:
+        if not is_unexpected_state(error):
+            raise translate(error) from error
+        state = await self.inquire(payment_id)
+        if state.status in {PaymentStatus.VOIDED, PaymentStatus.CAPTURED}:
+            return state
+        raise RetryError("payment_busy", f"{payment_id} is {state.status} and cannot be canceled now")
+
+    async def refund(self, payment_id: str, amount: int, *, key: str) -> RefundState:
+        """Give money back under our key; refused because it was given back already, find that refund and answer it."""
+        params: RefundCreateParams = {"payment_intent": payment_id, "amount": amount, "metadata": {"effect_key": key}}
+        with translated():
+            try:
+                refund = await self._client.refunds.create_async(params, {"idempotency_key": key})
+            except stripe.InvalidRequestError as error:
+                found = await self.find_refund(payment_id, key)
+                if found is None:
+                    raise translate(error) from error
+                return found
+        return refund_state(refund.to_dict(), payment_id)
+
+    async def find_refund(self, payment_id: str, reference: str) -> RefundState | None:
+        """List the payment's refunds (a list is not an index and does not lag) for the one under our key."""
+        with translated():
+            page = await self._client.refunds.list_async({"payment_intent": payment_id, "limit": _PAGE})
+            async for refund in page.auto_paging_iter():
+                found = refund.to_dict()
+                if (found.get("metadata") or {}).get("effect_key") == reference:
+                    return refund_state(found, payment_id)
+        return None
