@@ -1,0 +1,247 @@
+"""Read a catalog file (CSV): sellers, locations, products and arrived stock. The format is told in docs/csv.md.
+
+Nothing of a file with an error is used: every bad row is named by line, column and remedy, all at once.
+"""
+
+import csv
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from ordersaga.domain.catalog import Catalog, Location, Product, Receipt, Seller
+from ordersaga.domain.errors import CustomerError
+from ordersaga.domain.values import Value
+from ordersaga.remedies import message, remedy
+
+MAX_BYTES: Final = 1_000_000
+MAX_ROWS: Final = 10_000
+MAX_PROBLEMS: Final = 100
+
+_ADDRESS: Final = ("name", "line1", "line2", "city", "region", "postal_code", "country", "phone", "email")
+_TERMS: Final = {"ship_within_hours": "ship_within", "deliver_within_hours": "deliver_within"}
+COLUMNS: Final = {
+    "seller": ("seller", "name", "capture", *_TERMS),
+    "location": ("location", "provider", *_ADDRESS),
+    "product": ("sku", "seller", "title", "weight_grams"),
+    "stock": ("location", "sku", "quantity", "receipt_id"),
+}
+_KNOWN: Final = {"kind", *(column for columns in COLUMNS.values() for column in columns)}
+
+
+class RowProblem(Value):
+    """One thing wrong with a file. `line` counts from 1, the header included; `column` is its name in the header."""
+
+    line: int
+    column: str
+    message: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}, column {self.column}: {self.message}; {self.remedy}"
+
+
+class CsvFileError(CustomerError):
+    """A file that cannot be used, with everything that is wrong with it (at most the first 100 problems)."""
+
+    def __init__(self, problems: list[RowProblem]) -> None:
+        super().__init__("invalid_csv", f"{len(problems)} problem(s) in the file, nothing was applied: {problems[0]}")
+        self.problems = tuple(problems[:MAX_PROBLEMS])
+
+
+@dataclass(frozen=True)
+class CsvRow:
+    """A row that is not empty: where it stands, and its cells that are not empty, by column."""
+
+    line: int
+    cells: dict[str, str]
+
+
+def parse_catalog(content: bytes) -> Catalog:
+    """Read a catalog file.
+
+    Args:
+        content: CSV (RFC 4180) in UTF-8, with a header; at most 1 MB and 10,000 rows.
+
+    Raises:
+        CsvFileError: with every problem found; nothing of such a file may be used.
+    """
+    fingerprint = hashlib.sha256(content).hexdigest()[:16]
+    problems: list[RowProblem] = []
+    items: list[tuple[CsvRow, Value]] = []
+    for row in read_rows(content, _KNOWN, required=("kind",)):
+        item = _read(row, fingerprint, problems)
+        if item is not None:
+            items.append((row, item))
+    problems.extend(_repeated(items))
+    if problems:
+        raise CsvFileError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
+    return _catalog([item for _, item in items])
+
+
+def read_rows(content: bytes, known: set[str], required: tuple[str, ...]) -> list[CsvRow]:
+    """The rows of a CSV file whose header has only `known` columns, among them the `required` ones.
+
+    Raises:
+        CsvFileError: the file as a whole is unusable: size, encoding, header, or rows with too many cells.
+    """
+    if len(content) > MAX_BYTES:
+        raise _unusable(f"the file has {len(content)} bytes", f"split it into files of at most {MAX_BYTES} bytes")
+    reader = csv.reader(io.StringIO(_decode(content), newline=""), strict=True)
+    try:
+        header = [cell.strip() for cell in next(reader, [])]
+        _check_header(header, known, required)
+        rows = [row for row in _numbered(reader, header) if row.cells]
+    except csv.Error as error:
+        raise _unusable(str(error), "close every quoted cell", line=reader.line_num) from error
+    if len(rows) > MAX_ROWS:
+        raise _unusable(f"the file has {len(rows)} rows", f"split it into files of at most {MAX_ROWS} rows")
+    if not rows:
+        raise _unusable("the file has no rows", "add at least one row under the header", line=2)
+    return rows
+
+
+def _decode(content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise _unusable("the file is not UTF-8", "save it as CSV UTF-8", line=line) from error
+
+
+def _check_header(header: list[str], known: set[str], required: tuple[str, ...]) -> None:
+    problems = [
+        RowProblem(line=1, column=name or "(empty)", message="unknown column", remedy=_expected(known))
+        for name in header
+        if name not in known
+    ]
+    problems += [
+        RowProblem(line=1, column=name, message="the column stands twice", remedy="keep one of them")
+        for name in sorted({name for name in header if name in known and header.count(name) > 1})
+    ]
+    problems += [
+        RowProblem(line=1, column=name, message="the column is missing", remedy="add it to the header (line 1)")
+        for name in required
+        if name not in header
+    ]
+    if problems:
+        raise CsvFileError(problems)
+
+
+def _expected(known: set[str]) -> str:
+    return f"use only {', '.join(sorted(known))}"
+
+
+def _numbered(reader: Any, header: list[str]) -> Iterator[CsvRow]:
+    start = reader.line_num + 1
+    for cells in reader:
+        if len(cells) > len(header):
+            text, advice = f"{len(cells)} cells under {len(header)} columns", "quote cells that contain a comma"
+            raise _unusable(text, advice, line=start)
+        named = zip(header, (cell.strip() for cell in cells), strict=False)
+        yield CsvRow(start, {name: cell for name, cell in named if cell})
+        start = reader.line_num + 1
+
+
+def _unusable(text: str, advice: str, line: int = 1) -> CsvFileError:
+    return CsvFileError([RowProblem(line=line, column="(file)", message=text, remedy=advice)])
+
+
+def _read(row: CsvRow, fingerprint: str, problems: list[RowProblem]) -> Value | None:
+    kind = row.cells.get("kind", "")
+    build = _BUILDERS.get(kind)
+    if build is None:
+        advice = f"use one of {', '.join(COLUMNS)}"
+        text = f"{kind!r} is no kind of row" if kind else "the cell is empty"
+        problems.append(RowProblem(line=row.line, column="kind", message=text, remedy=advice))
+        return None
+    stray = [name for name in row.cells if name not in COLUMNS[kind] and name != "kind"]
+    advice = f"leave it empty: a {kind} row uses {', '.join(COLUMNS[kind])}"
+    problems.extend(
+        RowProblem(line=row.line, column=name, message=f"does not belong to a {kind} row", remedy=advice)
+        for name in stray
+    )
+    return built(row, lambda: build(row, fingerprint), problems)
+
+
+def built(row: CsvRow, build: Callable[[], Value], problems: list[RowProblem]) -> Value | None:
+    """What `build` makes of a row; None when it may not be made, with the reasons appended to `problems`."""
+    try:
+        return build()
+    except ValidationError as error:
+        problems.extend(_row_problem(row, details) for details in error.errors(include_url=False))
+        return None
+
+
+def _row_problem(row: CsvRow, details: Any) -> RowProblem:
+    column = next((str(part) for part in reversed(details["loc"]) if isinstance(part, str)), "(row)")
+    shown = {value: key for key, value in _TERMS.items()}.get(column, column)
+    return RowProblem(line=row.line, column=shown, message=message(details), remedy=remedy(details))
+
+
+def _seller(row: CsvRow, fingerprint: str) -> Value:
+    terms: dict[str, object] = {
+        field: _hours(row.cells[column]) for column, field in _TERMS.items() if column in row.cells
+    }
+    if "capture" in row.cells:
+        terms["capture"] = row.cells["capture"]
+    return Seller.model_validate({**_only(row, "seller", "name"), "terms": terms})
+
+
+def _hours(cell: str) -> object:
+    """Hours as pydantic reads a duration; what is no whole number is left for pydantic to refuse."""
+    return f"PT{cell}H" if cell.isdecimal() and int(cell) > 0 else cell + " hours"
+
+
+def _location(row: CsvRow, fingerprint: str) -> Value:
+    address = _only(row, *_ADDRESS)
+    return Location.model_validate({**_only(row, "location", "provider"), "address": address})
+
+
+def _product(row: CsvRow, fingerprint: str) -> Value:
+    return Product.model_validate(_only(row, *COLUMNS["product"]))
+
+
+def _stock(row: CsvRow, fingerprint: str) -> Value:
+    cells = _only(row, *COLUMNS["stock"])
+    return Receipt.model_validate({"receipt_id": f"csv:{fingerprint}:{row.line}", **cells})
+
+
+_BUILDERS: Final[dict[str, Callable[[CsvRow, str], Value]]] = {
+    "seller": _seller,
+    "location": _location,
+    "product": _product,
+    "stock": _stock,
+}
+_KEYS: Final[dict[type[Value], tuple[str, str]]] = {
+    Seller: ("seller", "seller"),
+    Location: ("location", "location"),
+    Product: ("sku", "sku"),
+    Receipt: ("receipt_id", "receipt_id"),
+}
+
+
+def _only(row: CsvRow, *columns: str) -> dict[str, str]:
+    return {name: row.cells[name] for name in columns if name in row.cells}
+
+
+def _repeated(items: list[tuple[CsvRow, Value]]) -> Iterator[RowProblem]:
+    first: dict[tuple[type[Value], str], int] = {}
+    for row, item in items:
+        field, column = _KEYS[type(item)]
+        line = first.setdefault((type(item), getattr(item, field)), row.line)
+        if line != row.line:
+            text = f"{getattr(item, field)} already stands in line {line}"
+            yield RowProblem(line=row.line, column=column, message=text, remedy="keep one of the two rows")
+
+
+def _catalog(items: list[Value]) -> Catalog:
+    return Catalog(
+        sellers=tuple(item for item in items if isinstance(item, Seller)),
+        locations=tuple(item for item in items if isinstance(item, Location)),
+        products=tuple(item for item in items if isinstance(item, Product)),
+        receipts=tuple(item for item in items if isinstance(item, Receipt)),
+    )
