@@ -1,0 +1,27 @@
+"""`ordersaga stack-clean`: delete what a stopped embedded stack stored."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ordersaga.commands.errors import CommandError
+from ordersaga.embedded import StackError, StackOptions
+from ordersaga.embedded.stack import forget
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(stack_clean)
+
+
+def stack_clean(
+    data: Annotated[Path | None, typer.Option(help="Folder of databases, logs and keys.", show_default=False)] = None,
+) -> None:
+    """Delete the embedded stack's databases, logs and keys. Refused while it runs."""
+    folder = data or StackOptions().data
+    try:
+        forget(folder)
+    except StackError as error:
+        raise CommandError(str(error)) from None
+    typer.echo(f"deleted {folder}")

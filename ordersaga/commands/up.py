@@ -1,0 +1,92 @@
+"""`ordersaga up`: run the embedded stack until Ctrl-C."""
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from ordersaga.commands.errors import PART_FAILED, USAGE, CommandError
+from ordersaga.commands.progress import ConsoleReporter, show_addresses
+from ordersaga.embedded import Stack, StackError, StackOptions
+
+Port = Annotated[int | None, typer.Option(min=1, max=65535, show_default=False)]
+Parts = Annotated[str | None, typer.Option(metavar="PART,PART", show_default=False)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(up)
+
+
+def up(
+    data: Annotated[Path | None, typer.Option(help="Folder of databases, logs and keys.", show_default=False)] = None,
+    only: Parts = None,
+    without: Parts = None,
+    free_ports: Annotated[bool, typer.Option("--free-ports", help="Take any free ports.")] = False,
+    time_scale: Annotated[float | None, typer.Option(help="Speed of the emulated companies' clocks.")] = None,
+    api_port: Port = None,
+    postgres_port: Port = None,
+    temporal_port: Port = None,
+    temporal_ui_port: Port = None,
+    stripe_port: Port = None,
+    shipbob_port: Port = None,
+    easypost_port: Port = None,
+) -> None:
+    """Run PostgreSQL, Temporal, the emulated companies, a worker and the API until Ctrl-C.
+
+    Everything is kept in one folder: starting again resumes every order. A part that dies is restarted.
+    """
+    given = {**locals(), "only": _names(only), "without": _names(without), "free_ports": free_ports or None}
+    asyncio.run(_run(_options(given)))
+
+
+def _names(text: str | None) -> frozenset[str] | None:
+    return frozenset(name.strip() for name in text.split(",") if name.strip()) if text else None
+
+
+def _options(given: dict[str, Any]) -> StackOptions:
+    """Options from the command line over those from the environment."""
+    try:
+        return StackOptions(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise CommandError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", USAGE) from None
+
+
+async def _run(options: StackOptions) -> None:
+    console = Console()
+    interrupted = _on_signals()
+    try:
+        stack = Stack(options, report=ConsoleReporter(console))
+        if await _started(stack, interrupted):
+            show_addresses(console, stack)
+            await interrupted.wait()
+        await stack.stop()
+    except StackError as error:
+        raise CommandError(str(error), PART_FAILED) from None
+
+
+def _on_signals() -> asyncio.Event:
+    """An event set by Ctrl-C or SIGTERM."""
+    interrupted = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, interrupted.set)
+    return interrupted
+
+
+async def _started(stack: Stack, interrupted: asyncio.Event) -> bool:
+    """Start the stack; False if the person changed their mind meanwhile."""
+    start = asyncio.create_task(stack.start())
+    interruption = asyncio.create_task(interrupted.wait())
+    await asyncio.wait((start, interruption), return_when=asyncio.FIRST_COMPLETED)
+    interruption.cancel()
+    if interrupted.is_set():
+        start.cancel()
+        await asyncio.gather(start, return_exceptions=True)
+        return False
+    await start
+    return True

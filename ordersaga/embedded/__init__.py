@@ -1,0 +1,23 @@
+"""The embedded stack: every part of ordersaga on one machine, with no container engine.
+
+`Stack` is the door: it starts PostgreSQL, Temporal, the emulated companies, a worker and the API as child
+processes, watches them, restarts what dies and stops them in reverse order.
+"""
+
+from ordersaga.embedded.discovery import RunningStack, running_stack
+from ordersaga.embedded.errors import FolderInUseError, PartFailedError, PortTakenError, StackError, UnknownPartError
+from ordersaga.embedded.options import PORT_NAMES, StackOptions
+from ordersaga.embedded.stack import Stack
+
+__all__ = [
+    "PORT_NAMES",
+    "FolderInUseError",
+    "PartFailedError",
+    "PortTakenError",
+    "RunningStack",
+    "Stack",
+    "StackError",
+    "StackOptions",
+    "UnknownPartError",
+    "running_stack",
+]

@@ -1,0 +1,51 @@
+"""Making a database ready for ordersaga: migrations, and the demo's API keys.
+
+With `ordersaga.bootstrap` this is the only module outside the stores that may import them.
+"""
+
+import json
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+
+from ordersaga.embedded.folders import write_private
+from ordersaga.settings import Settings
+
+ROLES: Final = ("checkout", "support", "operator")
+KEYS_FILE: Final = "demo-keys.json"
+
+
+async def prepare_database(settings: Settings, data: Path) -> str:
+    """Migrate, and see to it that the demo keys work. Answers what was done, for the person waiting."""
+    from ordersaga.stores.migrate import migrate
+
+    applied = await migrate(settings.database_url)
+    keys = await ensure_demo_keys(settings.database_url, data / KEYS_FILE)
+    return f"{len(applied)} applied, {len(keys)} API keys" if applied else "up to date"
+
+
+def read_demo_keys(data: Path) -> dict[str, str]:
+    """The demo keys of a state folder by role; empty before the first start."""
+    try:
+        keys = json.loads((data / KEYS_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return {role: str(keys[role]) for role in ROLES if role in keys}
+
+
+async def ensure_demo_keys(database_url: str, path: Path) -> dict[str, str]:
+    """One working key for each role. The database keeps hashes; the plain text stays in `path`, mode 0600."""
+    from ordersaga.stores.api_keys import ApiKeys
+
+    keys = read_demo_keys(path.parent)
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
+        store = ApiKeys(pool)
+        fresh = {
+            role: await store.issue(role=role, name=f"demo {role}")
+            for role in ROLES
+            if role not in keys or await store.verify(keys[role]) is None
+        }
+    if fresh:
+        write_private(path, json.dumps(keys | fresh, indent=2) + "\n")
+    return keys | fresh

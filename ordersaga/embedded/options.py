@@ -1,0 +1,55 @@
+"""What a person may choose about the embedded stack: folder, ports, parts, speed.
+
+Each option is also a setting (`ORDERSAGA_<NAME>`), so that a shell profile or a `.env` file can keep it.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+EMULATORS: Final = ("stripe", "shipbob", "easypost")
+PORT_NAMES: Final = ("postgres", "temporal", "temporal_ui", *EMULATORS, "api")
+
+
+def default_data_folder() -> Path:
+    """The per-user state folder of this platform (XDG_STATE_HOME, or Application Support on macOS)."""
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "ordersaga"
+    state_home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state_home) / "ordersaga"
+
+
+class StackOptions(BaseSettings):
+    """Choices of one embedded stack."""
+
+    model_config = SettingsConfigDict(env_prefix="ORDERSAGA_", env_file=".env", extra="ignore", frozen=True)
+
+    data: Path = Field(default_factory=default_data_folder, description="folder of databases, logs and keys")
+
+    postgres_port: int = Field(default=5433, ge=1, le=65535)
+    temporal_port: int = Field(default=7233, ge=1, le=65535)
+    temporal_ui_port: int = Field(default=8233, ge=1, le=65535)
+    stripe_port: int = Field(default=8701, ge=1, le=65535)
+    shipbob_port: int = Field(default=8702, ge=1, le=65535)
+    easypost_port: int = Field(default=8703, ge=1, le=65535)
+    api_port: int = Field(default=8080, ge=1, le=65535)
+    free_ports: bool = Field(default=False, description="ignore the ports above and take free ones")
+
+    only: frozenset[str] = Field(default=frozenset(), description="start nothing but these parts")
+    without: frozenset[str] = Field(default=frozenset(), description="leave these parts out: they run elsewhere")
+
+    time_scale: float = Field(default=1.0, gt=0, description="speed of the emulated companies' clocks")
+    time_skipping: bool = Field(default=False, description="let tests skip the time of single workflows")
+    ready_timeout: float = Field(default=60.0, gt=0, description="seconds one part may take to become ready")
+
+    def port(self, name: str) -> int:
+        """The port chosen for `name`, one of `PORT_NAMES`."""
+        return int(getattr(self, f"{name}_port"))
+
+    def with_ports(self, ports: dict[str, int]) -> "StackOptions":
+        """The same options with these ports."""
+        return self.model_copy(update={f"{name}_port": port for name, port in ports.items()})

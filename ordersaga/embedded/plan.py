@@ -1,0 +1,115 @@
+"""What the embedded stack consists of, in dependency order, and the settings its parts share."""
+
+import os
+import sys
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from pathlib import Path
+from typing import Final
+
+from ordersaga.domain.attributes import SEARCH_ATTRIBUTES
+from ordersaga.embedded.environment import as_environment
+from ordersaga.embedded.errors import PortTakenError
+from ordersaga.embedded.options import EMULATORS, PORT_NAMES, StackOptions
+from ordersaga.embedded.parts import Part, Step
+from ordersaga.embedded.postgres import database_url, postgres_part
+from ordersaga.embedded.process import Command
+from ordersaga.embedded.sockets import HOST, answers_ok, is_taken
+from ordersaga.embedded.temporal import temporal_part, ui_url
+from ordersaga.settings import Settings
+
+PARTS: Final = ("postgres", "migrations", "temporal", *EMULATORS, "worker", "api")
+BACKENDS: Final = ("migrations", "temporal")
+
+PrepareDatabase = Callable[[Settings, Path], Awaitable[str]]
+
+
+def stack_settings(options: StackOptions, chosen: Collection[str], base: Settings) -> Settings:
+    """`base`, with the addresses of the parts that this stack runs itself."""
+    updates: dict[str, object] = {"api_host": HOST, "api_port": options.api_port}
+    if "postgres" in chosen:
+        updates["database_url"] = database_url(options.data, options.postgres_port)
+    if "temporal" in chosen:
+        updates["temporal_address"] = f"{HOST}:{options.temporal_port}"
+        updates["temporal_ui_url"] = ui_url(options.temporal_ui_port)
+    for name in EMULATORS:
+        if name in chosen:
+            updates[f"{name}_base_url"] = f"http://{HOST}:{options.port(name)}"
+    return base.model_copy(update=updates)
+
+
+def stack_urls(settings: Settings) -> dict[str, str]:
+    """Where everything is found."""
+    return {
+        "api": f"http://{settings.api_host}:{settings.api_port}",
+        "temporal_ui": settings.temporal_ui_url,
+        "temporal": settings.temporal_address,
+        "database": settings.database_url,
+        **{name: getattr(settings, f"{name}_base_url") for name in EMULATORS},
+    }
+
+
+def refuse_taken_ports(options: StackOptions, chosen: Collection[str]) -> None:
+    """Raise `PortTakenError` for the first port that another program holds, before anything is started."""
+    for name in PORT_NAMES:
+        if _owner(name) in chosen and is_taken(options.port(name)):
+            option = f"--{name.replace('_', '-')}-port"
+            raise PortTakenError(_owner(name), options.port(name), option, f"ORDERSAGA_{name.upper()}_PORT")
+
+
+def _owner(port_name: str) -> str:
+    return "temporal" if port_name == "temporal_ui" else port_name
+
+
+def build_plan(
+    options: StackOptions, settings: Settings, chosen: Collection[str], prepare_database: PrepareDatabase
+) -> list[Part | Step]:
+    """The chosen parts and steps. Every part may count on those it needs, if this stack runs them."""
+    environment = {**os.environ, **as_environment(settings), "PYTHONUNBUFFERED": "1"}
+
+    async def migrate() -> str:
+        return await prepare_database(settings, options.data)
+
+    makers: dict[str, Callable[[], Part | Step]] = {
+        "postgres": lambda: postgres_part(options.data, options.postgres_port),
+        "migrations": lambda: Step("migrations", migrate, needs=("postgres",)),
+        "temporal": lambda: _temporal(options),
+        **{name: lambda name=name: _emulator(name, options, settings, environment) for name in EMULATORS},  # type: ignore[misc]
+        "worker": lambda: _worker(environment),
+        "api": lambda: _api(settings, environment),
+    }
+    return [makers[name]() for name in PARTS if name in chosen]
+
+
+def _temporal(options: StackOptions) -> Part:
+    return temporal_part(
+        options.data,
+        options.temporal_port,
+        options.temporal_ui_port,
+        SEARCH_ATTRIBUTES,
+        time_skipping=options.time_skipping,
+    )
+
+
+def _emulator(name: str, options: StackOptions, settings: Settings, environment: Mapping[str, str]) -> Part:
+    folder, port = options.data / "emulators" / name, options.port(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    secret = getattr(settings, f"{name}_webhook_secret").get_secret_value()
+    webhook_url = f"http://{HOST}:{settings.api_port}/v1/webhooks/{name}"
+    argv = [
+        *(sys.executable, "-m", "emulators", name, "--host", HOST, "--port", str(port), "--data", str(folder)),
+        *("--time-scale", f"{options.time_scale:g}", "--webhook-url", webhook_url, "--webhook-secret", secret),
+    ]
+    url = f"http://{HOST}:{port}"
+    command = Command(argv=argv, environment=environment, grace=3.0)
+    return Part(name=name, command=command, ready=answers_ok(port, "/_control/health"), detail=url)
+
+
+def _worker(environment: Mapping[str, str]) -> Part:
+    command = Command(argv=[sys.executable, "-m", "workers"], environment=environment, grace=6.0)
+    return Part(name="worker", command=command, needs=BACKENDS, detail="polling")
+
+
+def _api(settings: Settings, environment: Mapping[str, str]) -> Part:
+    url = f"http://{settings.api_host}:{settings.api_port}"
+    command = Command(argv=[sys.executable, "-m", "ordersaga.api"], environment=environment, grace=6.0)
+    return Part(name="api", command=command, needs=BACKENDS, ready=answers_ok(settings.api_port, "/readyz"), detail=url)

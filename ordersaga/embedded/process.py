@@ -1,0 +1,104 @@
+"""One child process: how it is started so that it cannot outlive us, how it is stopped, what it last said."""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+LARGEST_LOG = 20_000_000
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to run, as whom, and how it is asked to stop."""
+
+    argv: Sequence[str]
+    environment: Mapping[str, str]
+    user: tuple[int, int] | None = None
+    cwd: Path | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    orphan_signal: signal.Signals = signal.SIGKILL
+    grace: float = 5.0
+
+
+async def spawn(command: Command, log: Path) -> asyncio.subprocess.Process:
+    """Start `command` in its own session (a terminal's Ctrl-C is ours to pass on), writing to `log`."""
+    _rotate(log)
+    uid, gid = command.user or (None, None)
+    with log.open("ab") as output:
+        return await asyncio.create_subprocess_exec(
+            *command.argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=asyncio.subprocess.STDOUT,
+            env=dict(command.environment),
+            cwd=command.cwd,
+            user=uid,
+            group=gid,
+            extra_groups=None if uid is None else [],
+            start_new_session=True,
+            preexec_fn=_die_with_parent(command.orphan_signal),
+        )
+
+
+def _die_with_parent(orphan_signal: signal.Signals) -> Callable[[], None] | None:
+    """A hook run in the child: the kernel signals it when we die. It calls nothing but two system calls."""
+    if _LIBC is None:
+        return None
+    libc, parent = _LIBC, os.getpid()
+
+    def bind() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, int(orphan_signal), 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return bind
+
+
+async def stop(process: asyncio.subprocess.Process, command: Command) -> None:
+    """Ask the process to stop; after its grace, kill it. Whatever it left in its group goes too."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(command.stop_signal)
+        try:
+            await asyncio.wait_for(asyncio.shield(process.wait()), command.grace)
+        except TimeoutError:
+            kill_group(process.pid)
+            await process.wait()
+    kill_group(process.pid)
+
+
+def kill_group(pid: int) -> None:
+    """Kill what is left of the session that `pid` led."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def describe_exit(returncode: int) -> str:
+    """`stopped with exit code 1`, or `was killed (SIGKILL)`."""
+    if returncode >= 0:
+        return f"stopped with exit code {returncode}"
+    return f"was killed ({signal.Signals(-returncode).name})"
+
+
+def last_words(log: Path) -> str:
+    """The last line a process wrote, for an error message."""
+    if not log.exists():
+        return ""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 2000))
+        lines = file.read().decode(errors="replace").strip().splitlines()
+    return lines[-1].strip()[:300] if lines else ""
+
+
+def _rotate(log: Path) -> None:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > LARGEST_LOG:
+        log.replace(log.with_suffix(".log.1"))

@@ -1,0 +1,167 @@
+"""The supervisor with real, tiny processes."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ordersaga.embedded.errors import PartFailedError, UnknownPartError
+from ordersaga.embedded.parts import Part, Step, choose
+from ordersaga.embedded.sockets import answers, free_ports
+from ordersaga.embedded.supervisor import Supervisor
+from tests.embedded.recording import RecordingReporter, tiny_part
+
+Make = Callable[..., Supervisor]
+
+
+@pytest.fixture
+async def make(tmp_path: Path, report: RecordingReporter) -> AsyncIterator[Make]:
+    """Builds supervisors that are stopped afterwards."""
+    made: list[Supervisor] = []
+
+    def build(*plan: Part | Step) -> Supervisor:
+        made.append(Supervisor(plan, tmp_path / "logs", report))
+        return made[-1]
+
+    yield build
+    for supervisor in made:
+        await supervisor.stop()
+
+
+@pytest.fixture
+def ports() -> dict[str, int]:
+    """Free ports."""
+    return free_ports(("first", "second", "third"))
+
+
+async def test_parts_start_after_what_they_need_and_stop_before_it(
+    make: Make, ports: dict[str, int], report: RecordingReporter
+) -> None:
+    """A step runs once its needs answer; stopping goes the other way."""
+
+    async def migrate() -> str:
+        assert await answers(ports["first"])
+        return "done"
+
+    supervisor = make(
+        tiny_part("api", ports["second"], needs=("migrations",)),
+        Step("migrations", migrate, needs=("database",)),
+        tiny_part("database", ports["first"]),
+    )
+    await supervisor.start()
+    assert report.names("ready") == ["database", "migrations", "api"]
+    await supervisor.stop()
+    assert report.names("stopped") == ["api", "database"]
+    assert not await answers(ports["first"])
+
+
+async def test_a_killed_part_is_restarted_at_once(make: Make, ports: dict[str, int], report: RecordingReporter) -> None:
+    """kill -9 is noticed, told in one line, and repaired within a second or two; other parts are left alone."""
+    supervisor = make(tiny_part("worker", ports["first"]), tiny_part("api", ports["second"]))
+    await supervisor.start()
+    before = supervisor.describe()
+    began = time.monotonic()
+    supervisor.kill("worker")
+    await supervisor.wait_ready("worker", 5)
+    assert time.monotonic() - began < 3
+    after = supervisor.describe()
+    assert after["worker"]["pid"] != before["worker"]["pid"]
+    assert after["worker"]["restarts"] == 1
+    assert after["api"] == before["api"]
+    assert report.deaths == ["worker was killed (SIGKILL), restarting in 0 s"]
+
+
+async def test_a_part_that_keeps_dying_is_restarted_more_slowly(
+    make: Make, ports: dict[str, int], report: RecordingReporter
+) -> None:
+    """The delay grows, and stays bounded."""
+    supervisor = make(tiny_part("worker", ports["first"]))
+    await supervisor.start()
+    for _ in range(3):
+        supervisor.kill("worker")
+        await supervisor.wait_ready("worker", 5)
+    assert [line.rsplit("in ", 1)[1] for line in report.deaths] == ["0 s", "0.3 s", "0.6 s"]
+
+
+async def test_a_halted_part_stays_down_until_resumed(make: Make, ports: dict[str, int]) -> None:
+    """An outage on purpose is no crash."""
+    supervisor = make(tiny_part("stripe", ports["first"]))
+    await supervisor.start()
+    await supervisor.halt("stripe")
+    await asyncio.sleep(0.3)
+    assert not await answers(ports["first"])
+    await supervisor.resume("stripe")
+    assert await answers(ports["first"])
+
+
+async def test_a_part_that_cannot_start_stops_the_rest_and_says_why(
+    make: Make, ports: dict[str, int], report: RecordingReporter
+) -> None:
+    """The error names the part, its last words and its log; nothing is left running."""
+    supervisor = make(
+        tiny_part("database", ports["first"]), tiny_part("api", ports["second"], needs=("database",), mode="broken")
+    )
+    with pytest.raises(PartFailedError, match=r"^api stopped with exit code 1 .*flux capacitor.*api\.log$"):
+        await supervisor.start()
+    assert not await answers(ports["first"])
+
+
+async def test_a_part_that_never_answers_fails_the_start(make: Make, ports: dict[str, int]) -> None:
+    """Running is not ready."""
+    supervisor = make(tiny_part("api", ports["first"], mode="silent"))
+    with pytest.raises(PartFailedError, match="api did not answer within 3 s"):
+        await supervisor.start()
+
+
+async def test_a_part_that_ignores_the_request_to_stop_is_killed(make: Make, ports: dict[str, int]) -> None:
+    """Stopping is bounded."""
+    supervisor = make(tiny_part("worker", ports["first"], mode="stubborn", grace=0.5))
+    await supervisor.start()
+    began = time.monotonic()
+    await supervisor.stop()
+    assert time.monotonic() - began < 2
+    assert not await answers(ports["first"])
+
+
+async def test_children_die_with_a_supervisor_that_is_killed(tmp_path: Path, ports: dict[str, int]) -> None:
+    """kill -9 of the supervisor leaves no process behind."""
+    program = (
+        "import asyncio, sys\n"
+        "from pathlib import Path\n"
+        "from ordersaga.embedded.supervisor import Supervisor\n"
+        "from tests.embedded.recording import RecordingReporter, tiny_part\n"
+        "async def main():\n"
+        f"    part = tiny_part('worker', {ports['first']}, mode='stubborn')\n"
+        "    supervisor = Supervisor([part], Path(sys.argv[1]), RecordingReporter())\n"
+        "    await supervisor.start()\n"
+        "    print(supervisor.describe()['worker']['pid'], flush=True)\n"
+        "    await asyncio.sleep(60)\n"
+        "asyncio.run(main())\n"
+    )
+    parent = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program, str(tmp_path)),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert parent.stdout
+    child = psutil.Process(int(await parent.stdout.readline()))
+    parent.send_signal(signal.SIGKILL)
+    await parent.wait()
+    child.wait(timeout=5)
+    assert not await answers(ports["first"])
+
+
+def test_choosing_parts() -> None:
+    """--only and --without take names and groups; an unknown name is refused with the known ones."""
+    known = ("postgres", "temporal", "stripe", "shipbob", "easypost", "worker")
+    assert choose(known, (), ()) == set(known)
+    assert choose(known, ("emulators",), ("easypost",)) == {"stripe", "shipbob"}
+    assert choose(known, (), ("emulators", "worker")) == {"postgres", "temporal"}
+    with pytest.raises(UnknownPartError, match="no part is called 'redis'; the parts are postgres, temporal"):
+        choose(known, ("redis",), ())
