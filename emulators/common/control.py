@@ -105,7 +105,8 @@ class _Control:
         return JSONResponse({"rules": []})
 
     async def _records(self, request: Request) -> Response:
-        return JSONResponse(self._emulator.store.records(request.query_params.get("match")))
+        query = request.query_params
+        return JSONResponse(self._emulator.store.records(query.get("match"), query.get("kind")))
 
     async def _requests(self, request: Request) -> Response:
         query: Any = request.query_params

@@ -143,10 +143,11 @@ class Emulator:
             return self.refuse(call, fault.code or "")
         if kind == "reset_before":
             return None
-        answer = await self._run_vendor(call)
+        answer = await self.perform(call)
         return None if kind == "lose_answer" else answer
 
-    async def _run_vendor(self, call: Call) -> Answer:
+    async def perform(self, call: Call) -> Answer:
+        """Do what a vendor request asks: here, by running the ASGI application made of `routes()`."""
         self._vendor = self._vendor or self.vendor_app()
         recorder = Recorder(call.body)
         try:

@@ -70,6 +70,15 @@ class Store:
         row = self.db.execute("SELECT data FROM objects WHERE kind = ? AND id = ?", (kind, id_)).fetchone()
         return None if row is None else json.loads(row["data"])
 
+    def delete(self, kind: str, id_: str | None = None) -> None:
+        """Remove one object, or every object of a kind."""
+        chosen = "kind = :kind AND (:id IS NULL OR id = :id)"
+        with self.transaction():
+            values = {"kind": kind, "id": id_}
+            seqs = f"SELECT seq FROM objects WHERE {chosen}"  # noqa: S608 - a constant
+            self.db.execute(f"DELETE FROM object_keys WHERE seq IN ({seqs})", values)  # noqa: S608 - a constant
+            self.db.execute(f"DELETE FROM objects WHERE {chosen}", values)  # noqa: S608 - a constant
+
     def find(self, kind: str, key: str) -> list[Record]:
         """The objects carrying a lookup key, oldest first."""
         rows = self.db.execute(
@@ -90,10 +99,13 @@ class Store:
         for row in self.db.execute(query, {"kind": kind, "after": after}):
             yield json.loads(row["data"])
 
-    def records(self, match: str | None = None) -> dict[str, list[Record]]:
+    def records(self, match: str | None = None, only: str | None = None) -> dict[str, list[Record]]:
         """Every object whose kind does not begin with an underscore, by kind, for audits."""
         found: dict[str, list[Record]] = {}
-        rows = self.db.execute("SELECT kind, data FROM objects WHERE substr(kind, 1, 1) <> '_' ORDER BY seq")
+        rows = self.db.execute(
+            "SELECT kind, data FROM objects WHERE substr(kind, 1, 1) <> '_' AND kind = ifnull(?, kind) ORDER BY seq",
+            (only,),
+        )
         for row in rows:
             if match is None or match in row["data"]:
                 found.setdefault(row["kind"], []).append(json.loads(row["data"]))

@@ -1,8 +1,22 @@
-"""Stripe as the `stripe` SDK 16.1 meets it: payment intents, charges, refunds, customers and events."""
+"""Stripe as the `stripe` SDK 16.1 meets it: payment intents, charges, refunds, customers and events.
 
-from emulators.common import Emulator, EmulatorConfig
+`forms` reads bodies, `params` checks them, `intents`, `refunds`, `customers` are the rules, `account` keeps the
+objects and announces events, `idempotency` remembers answers, `api` maps requests to rules, `control` is for tests.
+
+Vendor controls below `/_control/` beside the common ones (JSON bodies):
+- POST payment_intents/{id}/authenticate {"result": "succeed"|"fail"}; GET payment_intents/{id}/challenge is the page
+  for a human; POST authenticate {"match": text in the intent, "result": ...} ends every matching challenge
+- POST payment_intents/{id}/expire lets the authorization lapse now
+- POST refunds/mode {"mode": "succeed"|"pending"|"fail", "settle_after": virtual seconds|null} for refunds to come
+- POST refunds/{id}/settle {"result": "succeed"|"fail"}
+- POST search-delay {"seconds": real seconds until a new intent can be found by search}
+- POST idempotency/forget {"key": text|null}: what Stripe does by itself after 24 hours
+"""
+
+from emulators.common import EmulatorConfig
+from emulators.stripe.emulator import StripeEmulator
 
 
-def build(config: EmulatorConfig) -> Emulator:
+def build(config: EmulatorConfig) -> StripeEmulator:
     """The emulator `python -m emulators stripe` runs."""
-    raise NotImplementedError
+    return StripeEmulator(config)
