@@ -32,7 +32,7 @@ class Effects:
         """
         row = await self._ledger.begin(intent)
         if row.status is EffectStatus.REFUSED and row.code == STORED_FAILURE:
-            return await self.perform(intent.model_copy(update={"generation": intent.generation + 1}), call, inquire)
+            return await self.perform(intent.model_copy(update={"rekeyed": intent.rekeyed + 1}), call, inquire)
         if row.status in (EffectStatus.DONE, EffectStatus.REFUSED):
             return row
         found = None if row.fresh else await inquire(row)

@@ -25,6 +25,7 @@ class EffectIntent(Message):
 
     `amount` in minor units of `currency` when the effect moves money. `lease` is how long the writer may be busy with
     the call: another attempt that finds the lease running waits instead of calling a second time.
+    `rekeyed` counts keys given up because the other side keeps replaying a failure it stored under them.
     """
 
     order_id: str
@@ -34,10 +35,12 @@ class EffectIntent(Message):
     amount: int | None = None
     currency: str | None = None
     lease: timedelta = timedelta(seconds=8)
+    rekeyed: int = 0
 
     @property
     def key(self) -> str:
-        return effect_key(self.order_id, self.step, self.parcel, self.generation)
+        key = effect_key(self.order_id, self.step, self.parcel, self.generation)
+        return f"{key}.{self.rekeyed}" if self.rekeyed else key
 
 
 class EffectRow(Message):
