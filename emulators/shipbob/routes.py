@@ -190,7 +190,7 @@ def _not_found() -> Response:
 
 
 def _unprocessable(message: str) -> Record:
-    return {"$type": "UnprocessableEntityObjectResult", "value": message, "status_code": 422}
+    return {"$type": "UnprocessableEntityObjectResult", "value": {"errors": [message]}, "status_code": 422}
 
 
 def _page(request: Request, items: list[Record], size: str | None) -> Record:

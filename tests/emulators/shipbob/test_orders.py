@@ -1,0 +1,162 @@
+"""Creating ShipBob orders and finding them again."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from tests.emulators.shipbob.support import ShipBobClient, new_reference, order_body
+
+
+async def test_an_accepted_order_is_processing(shipbob: ShipBobClient) -> None:
+    """A valid order answers 201 with one shipment in Processing and without tracking."""
+    reference = new_reference()
+    order = await shipbob.place(reference)
+    assert (order["reference_id"], order["status"], len(order["shipments"])) == (reference, "Processing", 1)
+    shipment = order["shipments"][0]
+    assert (shipment["status"], shipment["status_details"]) == ("Processing", [])
+    assert shipment["tracking"]["tracking_number"] is None
+    assert [product["inventory_items"][0]["quantity"] for product in shipment["products"]] == [2, 1]
+    assert await shipbob.order(order["id"]) == order
+
+
+async def test_a_second_order_with_the_same_reference_is_refused(shipbob: ShipBobClient) -> None:
+    """reference_id is unique: the second answers 422 and exactly one order exists."""
+    reference = new_reference()
+    first = await shipbob.place(reference)
+    second = await shipbob.call("POST", "/order", json=order_body(reference))
+    assert second.status_code == 422
+    assert second.json() == {"reference_id": ["Cannot insert order with existing ReferenceId"]}
+    found = (await shipbob.call("GET", "/order", params={"ReferenceIds": reference})).json()
+    assert [order["id"] for order in found] == [first["id"]]
+
+
+async def test_racing_creations_with_one_reference_make_one_order(shipbob: ShipBobClient) -> None:
+    """Of eight simultaneous creations exactly one is accepted."""
+    reference = new_reference()
+    calls = [shipbob.call("POST", "/order", json=order_body(reference)) for _ in range(8)]
+    statuses = sorted(answer.status_code for answer in await asyncio.gather(*calls))
+    assert statuses == [201] + [422] * 7
+
+
+async def test_orders_are_found_by_several_references(shipbob: ShipBobClient) -> None:
+    """ReferenceIds is a comma-separated list; unknown references are simply absent."""
+    references = [new_reference(), new_reference()]
+    placed = [await shipbob.place(reference) for reference in references]
+    query = {"ReferenceIds": ",".join([*references, "unknown"]), "SortOrder": "Oldest"}
+    found = (await shipbob.call("GET", "/order", params=query)).json()
+    assert [order["id"] for order in found] == [order["id"] for order in placed]
+
+
+async def test_the_list_is_paged_and_filtered_by_last_update(shipbob: ShipBobClient) -> None:
+    """Page and Limit cut the list; LastUpdateStartDate leaves out what did not change since."""
+    old = await shipbob.place(new_reference())
+    since = datetime.now(UTC).isoformat()
+    fresh = [await shipbob.place(new_reference()) for _ in range(3)]
+    query = {"LastUpdateStartDate": since, "Limit": "2", "SortOrder": "Oldest"}
+    pages = [(await shipbob.call("GET", "/order", params={**query, "Page": page})).json() for page in ("1", "2", "3")]
+    assert [[order["id"] for order in page] for page in pages] == [
+        [fresh[0]["id"], fresh[1]["id"]],
+        [fresh[2]["id"]],
+        [],
+    ]
+    assert old["id"] not in [order["id"] for page in pages for order in page]
+
+
+@pytest.mark.parametrize("query", [{"Limit": "251"}, {"Page": "0"}, {"LastUpdateStartDate": "yesterday"}])
+async def test_a_senseless_query_is_a_400(shipbob: ShipBobClient, query: dict[str, str]) -> None:
+    """A limit beyond 250, a page before the first and a date that is none are bad requests."""
+    assert (await shipbob.call("GET", "/order", params=query)).status_code == 400
+
+
+@pytest.mark.parametrize("field", ["reference_id", "shipping_method", "type", "products", "recipient"])
+async def test_a_missing_required_field_is_named(shipbob: ShipBobClient, field: str) -> None:
+    """Each field the API requires is named in the 422, and nothing is created."""
+    reference = new_reference()
+    body = order_body(reference)
+    del body[field]
+    answer = await shipbob.call("POST", "/order", json=body)
+    assert (answer.status_code, answer.json()) == (422, {field: [f"The {field} field is required."]})
+    assert (await shipbob.call("GET", "/order", params={"ReferenceIds": reference})).json() == []
+
+
+@pytest.mark.parametrize("change", [{"zip_code": "00000"}, {"address1": "9 UNDELIVERABLE Rd"}])
+async def test_an_address_no_carrier_serves_is_refused(shipbob: ShipBobClient, change: dict[str, str]) -> None:
+    """The zip code 00000 and an undeliverable street are validation errors on the address."""
+    body = order_body(new_reference())
+    body["recipient"]["address"].update(change)
+    answer = await shipbob.call("POST", "/order", json=body)
+    assert (answer.status_code, list(answer.json())) == (422, ["recipient.address"])
+
+
+async def test_a_scripted_refusal_creates_nothing(shipbob: ShipBobClient) -> None:
+    """The fault `refuse` with address_invalid answers as an invalid address does, once, and creates nothing."""
+    reference = new_reference()
+    await shipbob.process.post(
+        "faults", method="POST", path="/order$", match=reference, kind="refuse", code="address_invalid", times=1
+    )
+    answer = await shipbob.call("POST", "/order", json=order_body(reference))
+    assert (answer.status_code, list(answer.json())) == (422, ["recipient.address"])
+    assert (await shipbob.call("GET", "/order", params={"ReferenceIds": reference})).json() == []
+    await shipbob.place(reference)
+
+
+async def test_an_order_whose_answer_was_lost_exists(shipbob: ShipBobClient) -> None:
+    """After a lost answer the order is there, found by reference, and sending again is refused."""
+    reference = new_reference()
+    await shipbob.process.post("faults", method="POST", path="/order$", match=reference, kind="lose_answer", times=1)
+    with pytest.raises(httpx.TransportError):
+        await shipbob.call("POST", "/order", json=order_body(reference))
+    assert (await shipbob.call("POST", "/order", json=order_body(reference))).status_code == 422
+    found = (await shipbob.call("GET", "/order", params={"ReferenceIds": reference})).json()
+    assert [order["reference_id"] for order in found] == [reference]
+
+
+async def test_without_a_token_nothing_is_answered(shipbob: ShipBobClient) -> None:
+    """A request without a bearer token is a 401, whatever it asks."""
+    for authorization in ("", "Basic abc", "Bearer"):
+        answer = await shipbob.call("GET", "/order", headers={"authorization": authorization})
+        assert answer.status_code == 401
+
+
+async def test_an_order_needs_a_channel(shipbob: ShipBobClient) -> None:
+    """Creating an order without shipbob_channel_id is a 400 and creates nothing."""
+    reference = new_reference()
+    answer = await shipbob.process.request(
+        "POST", "/2026-01/order", headers={"authorization": "Bearer pat_test"}, json=order_body(reference)
+    )
+    assert (answer.status_code, list(answer.json())) == (400, ["shipbob_channel_id"])
+    assert (await shipbob.call("GET", "/order", params={"ReferenceIds": reference})).json() == []
+
+
+async def test_unknown_orders_and_shipments_are_404(shipbob: ShipBobClient) -> None:
+    """An id nobody issued is not found, for reading and for canceling."""
+    order = await shipbob.place(new_reference())
+    paths = [("GET", "/order/1"), ("GET", "/shipment/1"), ("POST", "/order/1:cancel"), ("POST", "/shipment/1:cancel")]
+    paths.append(("GET", f"/order/{order['id']}/shipment/1"))
+    assert [(await shipbob.call(method, path)).status_code for method, path in paths] == [404] * 5
+
+
+async def test_stock_is_committed_taken_and_reported(shipbob: ShipBobClient) -> None:
+    """An order commits stock, leaving goods reduce it, and an empty shelf is an OutOfStock exception."""
+    sku = f"SKU-{new_reference()}"
+    await shipbob.process.post("inventory", sku=sku, on_hand=3)
+    products = [{"reference_id": sku, "quantity": 2}]
+    first, second = new_reference(), new_reference()
+    await shipbob.place(first, products=products)
+    assert await _quantities(shipbob, sku) == (3, 2, 1)
+    short = await shipbob.place(second, products=products)
+    assert short["shipments"][0]["status"] == "Exception"
+    assert short["shipments"][0]["status_details"][0]["name"] == "OutOfStock"
+    await shipbob.cancel(short)
+    await shipbob.process.post("advance", match=first, to="Completed")
+    assert await _quantities(shipbob, sku) == (1, 0, 1)
+
+
+async def _quantities(shipbob: ShipBobClient, sku: str) -> tuple[int, int, int]:
+    levels = (await shipbob.call("GET", "/inventory-level", params={"SearchBy": sku})).json()["items"]
+    assert [level["sku"] for level in levels] == [sku]
+    names = ("total_on_hand_quantity", "total_committed_quantity", "total_fulfillable_quantity")
+    on_hand, committed, fulfillable = (int(levels[0][name]) for name in names)
+    return on_hand, committed, fulfillable
