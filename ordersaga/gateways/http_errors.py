@@ -1,5 +1,6 @@
 """Did a request get out? The one distinction between "may be repeated" and "unknown: inquire first"."""
 
+import contextlib
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -15,6 +16,15 @@ def transport_error(company: str, error: BaseException) -> RetryError:
     if any(isinstance(cause, _NEVER_SENT) for cause in causes(error)):
         return RetryError(f"{company}_unreachable", f"no connection to {company} could be made")
     return RetryError(f"{company}_no_answer", f"{company} was asked and did not answer", unknown=True)
+
+
+@contextlib.contextmanager
+def already_asked() -> Iterator[None]:
+    """Reading what a call came to: while that fails, the outcome of the call itself stays unknown."""
+    try:
+        yield
+    except RetryError as error:
+        raise RetryError(error.code, error.message, unknown=True, retry_after=error.retry_after) from error
 
 
 def unavailable(company: str, status: int | None) -> RetryError:

@@ -18,6 +18,7 @@ from stripe.params import (
 
 from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
 from ordersaga.domain.payments import PaymentRequest, PaymentState, PaymentStatus, RefundState
+from ordersaga.gateways.http_errors import already_asked
 from ordersaga.gateways.stripe_errors import (
     body_of,
     code_of,
@@ -135,7 +136,8 @@ class StripePayments:
             raise CustomerError("authorization_lapsed", message_of(error)) from error
         if not is_unexpected_state(error):
             raise translate(error) from error
-        state = await self.inquire(payment_id)
+        with already_asked():
+            state = await self.inquire(payment_id)
         if state.status is PaymentStatus.VOIDED:
             raise CustomerError("authorization_lapsed", message_of(error)) from error
         if state.status is PaymentStatus.CAPTURED and state.captured == amount:
@@ -155,7 +157,8 @@ class StripePayments:
     async def _not_voided(self, payment_id: str, error: stripe.InvalidRequestError) -> PaymentState:
         if not is_unexpected_state(error):
             raise translate(error) from error
-        state = await self.inquire(payment_id)
+        with already_asked():
+            state = await self.inquire(payment_id)
         if state.status in {PaymentStatus.VOIDED, PaymentStatus.CAPTURED}:
             return state
         raise RetryError("payment_busy", f"{payment_id} is {state.status} and cannot be canceled now")
@@ -167,7 +170,8 @@ class StripePayments:
             try:
                 refund = await self._client.refunds.create_async(params, {"idempotency_key": key})
             except stripe.InvalidRequestError as error:
-                found = await self.find_refund(payment_id, key)
+                with already_asked():
+                    found = await self.find_refund(payment_id, key)
                 if found is None:
                     raise translate(error) from error
                 return found

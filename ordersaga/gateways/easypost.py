@@ -1,0 +1,214 @@
+"""EasyPost, as a carrier: one account, many carriers, labels found again by our reference.
+
+EasyPost has no idempotency key: our reference goes into `reference`, a shipment can be retrieved by it
+(https://docs.easypost.com/docs/shipments), and a purchase is looked for before it is made. The SDK is synchronous:
+each call runs in a thread.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from easypost.easypost_client import EasyPostClient
+from easypost.errors.api.api_error import ApiError
+from easypost.errors.api.not_found_error import NotFoundError
+from requests.adapters import HTTPAdapter
+
+from ordersaga.domain.errors import CustomerError, OperatorError
+from ordersaga.domain.identifiers import parse_parcel_reference
+from ordersaga.domain.messages_in import Incoming
+from ordersaga.domain.orders import Address
+from ordersaga.domain.shipping import CancelDecision, LabelRequest, LabelState, ParcelEvent
+from ordersaga.gateways.easypost_errors import about_address, code_of, translate, translated
+from ordersaga.gateways.easypost_states import (
+    SOURCE,
+    is_bought,
+    is_scanned,
+    label_state,
+    parcel_event,
+    refund_decision,
+)
+from ordersaga.gateways.http_errors import already_asked
+from ordersaga.gateways.webhook_parts import child
+
+_POSTAGE_EXISTS = "SHIPMENT.POSTAGE.EXISTS"
+_REFUND_REFUSED = "SHIPMENT.REFUND."
+_GRAMS_PER_OUNCE = Decimal("28.349523125")
+Result = TypeVar("Result")
+Json = dict[str, Any]
+
+
+class EasyPost:
+    """Carrier port over EasyPost.
+
+    Args:
+        api_key: of the account.
+        base_url: `https://api.easypost.com`, or an emulator's URL.
+        timeout: of one call.
+        carriers: whose rates may be chosen, in EasyPost's names (`USPS`, `FedEx`, `UPSDAP`); empty means all.
+    """
+
+    def __init__(self, api_key: str, *, base_url: str, timeout: timedelta, carriers: Iterable[str] = ()) -> None:
+        api_base = f"{base_url.rstrip('/')}/v2"
+        seconds: Any = timeout.total_seconds()  # annotated int, but handed to requests, which takes fractions
+        self._client = EasyPostClient(api_key, api_base=api_base, timeout=seconds)
+        # The SDK asks a GET up to four times by itself, each with the full timeout: the caller decides about repeats.
+        self._client._requests_session.mount(base_url, HTTPAdapter(max_retries=0))
+        self._carriers = frozenset(carrier.lower() for carrier in carriers)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await asyncio.to_thread(self._client._requests_session.close)
+
+    async def book(self, request: LabelRequest) -> LabelState:
+        """Buy the cheapest permitted label, unless one was bought under this reference already."""
+        return await _in_thread(self._book, request)
+
+    async def inquire(self, reference: str) -> LabelState | None:
+        """The label bought under our reference."""
+        return await _in_thread(self._inquire, reference)
+
+    async def void(self, reference: str) -> CancelDecision:
+        """Ask for the refund of an unused label; `submitted` settles in days, and asking again tells what became of it.
+
+        A rejected refund may be asked for again (EasyPost: too early a refund may be flagged as invalid).
+        """
+        return await _in_thread(self._void, reference)
+
+    async def changes(self, references: Sequence[str]) -> tuple[ParcelEvent, ...]:
+        """What the trackers of these labels say now: the poller's view of what webhooks missed."""
+        found = [await _in_thread(self._latest, reference) for reference in references]
+        return tuple(event for event in found if event)
+
+    async def resolve(self, incoming: Incoming) -> Incoming:
+        """Complete a webhook that names only EasyPost's shipment: whose it is, and what its tracker says now.
+
+        The event is what holds now, not what held when it was sent, so that a late message cannot mislead.
+        """
+        if incoming.lookup is None:
+            return incoming
+        shipment = await _in_thread(self._find, incoming.lookup)
+        reference = str((shipment or {}).get("reference") or "")
+        owner, event = parse_parcel_reference(reference), self._event(shipment, incoming.source_id)
+        if owner is None or event is None:
+            return Incoming(source=SOURCE, source_id=incoming.source_id)
+        return Incoming(source=SOURCE, source_id=incoming.source_id, order_id=owner.order_id, events=(event,))
+
+    @staticmethod
+    def _event(shipment: Json | None, source_id: str | None = None) -> ParcelEvent | None:
+        if shipment is None:
+            return None
+        return parcel_event(child(shipment, "tracker"), str(shipment.get("reference") or ""), source_id)
+
+    def _latest(self, reference: str) -> ParcelEvent | None:
+        return self._event(self._find(reference))
+
+    def _find(self, reference: str) -> Json | None:
+        """By our reference, or by EasyPost's own id."""
+        try:
+            return _json(self._client.shipment.retrieve(reference))
+        except NotFoundError:
+            return None
+
+    def _inquire(self, reference: str) -> LabelState | None:
+        shipment = self._find(reference)
+        return label_state(shipment) if shipment and is_bought(shipment) else None
+
+    def _book(self, request: LabelRequest) -> LabelState:
+        shipment = self._find(request.reference) or self._create(request)
+        if is_bought(shipment):
+            return label_state(shipment)
+        rate = self._cheapest(shipment)
+        try:
+            return label_state(_json(self._client.shipment.buy(shipment["id"], rate={"id": rate["id"]})))
+        except ApiError as error:
+            return self._bought_meanwhile(request.reference, error)
+
+    def _create(self, request: LabelRequest) -> Json:
+        ounces = (Decimal(request.weight_grams) / _GRAMS_PER_OUNCE).quantize(Decimal("0.1"))
+        created = self._client.shipment.create(
+            reference=request.reference,
+            from_address=_address(request.ship_from),
+            to_address=_address(request.ship_to),
+            parcel={"weight": max(float(ounces), 0.1)},
+        )
+        return _json(created)
+
+    def _cheapest(self, shipment: Json) -> Json:
+        rates = [rate for rate in shipment.get("rates") or [] if self._may_use(rate)]
+        if not rates:
+            raise _no_rates(shipment)
+        return min(rates, key=lambda rate: (Decimal(str(rate["rate"])), str(rate["id"])))
+
+    def _may_use(self, rate: Json) -> bool:
+        permitted = not self._carriers or str(rate.get("carrier")).lower() in self._carriers
+        return permitted and rate.get("currency", "USD") == "USD"
+
+    def _bought_meanwhile(self, reference: str, error: ApiError) -> LabelState:
+        """Another attempt of ours bought it between our look and our purchase: that label is the answer."""
+        if code_of(error) != _POSTAGE_EXISTS:
+            raise translate(error) from error
+        with already_asked(), translated():
+            found = self._inquire(reference)
+        if found is None:
+            raise OperatorError("label_refused", f"{_POSTAGE_EXISTS}, but {reference} has no label") from error
+        return found
+
+    def _void(self, reference: str) -> CancelDecision:
+        shipment = self._find(reference)
+        if shipment is None or not is_bought(shipment):
+            return CancelDecision.NOTHING_TO_UNDO
+        decision = refund_decision(shipment)
+        if decision not in {None, CancelDecision.REFUSED}:
+            return CancelDecision(decision)
+        if is_scanned(shipment):
+            return CancelDecision.REFUSED
+        return self._ask_refund(shipment["id"])
+
+    def _ask_refund(self, shipment_id: str) -> CancelDecision:
+        try:
+            return refund_decision(_json(self._client.shipment.refund(shipment_id))) or CancelDecision.PENDING
+        except ApiError as error:
+            if code_of(error).startswith(_REFUND_REFUSED):
+                return CancelDecision.REFUSED
+            raise translate(error) from error
+
+
+async def _in_thread(call: Callable[..., Result], *arguments: Any) -> Result:
+    """Run the synchronous SDK beside the event loop; what it raises is translated there."""
+
+    def run() -> Result:
+        with translated():
+            return call(*arguments)
+
+    return await asyncio.to_thread(run)
+
+
+def _json(found: Any) -> Json:
+    """The SDK's object as plain JSON."""
+    plain: Json = found.to_dict()
+    return plain
+
+
+def _no_rates(shipment: Json) -> CustomerError | OperatorError:
+    """No permitted carrier offers a price; their messages say why."""
+    told = "; ".join(str(message.get("message")) for message in shipment.get("messages") or [])
+    if about_address(told):
+        return CustomerError("label_refused", told)
+    return OperatorError("no_rates", told or "no permitted carrier offers a rate")
+
+
+def _address(address: Address) -> Json:
+    return {
+        "name": address.name,
+        "street1": address.line1,
+        "street2": address.line2,
+        "city": address.city,
+        "state": address.region,
+        "zip": address.postal_code,
+        "country": address.country,
+        "phone": address.phone,
+        "email": address.email,
+    }

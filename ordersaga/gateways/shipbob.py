@@ -1,0 +1,186 @@
+"""ShipBob, as a provider: API 2026-01 over HTTP (https://developer.shipbob.com).
+
+`reference_id` is unique at ShipBob: a duplicate is a 422, and the order that stands under it is the answer.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from ordersaga.domain.errors import CustomerError, RetryError
+from ordersaga.domain.identifiers import parse_parcel_reference
+from ordersaga.domain.orders import Address
+from ordersaga.domain.shipping import CancelDecision, HandOff, ProviderCapabilities, ProviderOrder
+from ordersaga.domain.statuses import ParcelStatus
+from ordersaga.gateways.http_errors import already_asked, transport_error
+from ordersaga.gateways.shipbob_errors import json_of, refusal
+from ordersaga.gateways.shipbob_states import provider_order
+
+_ORDERS = "/2026-01/order"
+_PAGE = 250
+_CAPABILITIES = ProviderCapabilities(name="shipbob", books_carrier=True, point_of_no_return=ParcelStatus.PICKED)
+
+
+class ShipBob:
+    """Provider port over ShipBob.
+
+    Args:
+        token: personal access token or OAuth token.
+        base_url: `https://api.shipbob.com`, or an emulator's URL.
+        channel_id: the channel with write scope that owns our orders.
+        timeout: of one call.
+        shipping_method: the ship option, as it is named in the ShipBob account.
+        locations: ShipBob's fulfillment center id by our location code; ShipBob chooses for the others.
+        page_size: orders per page when polling; ShipBob allows 250.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        *,
+        base_url: str,
+        channel_id: int,
+        timeout: timedelta,
+        shipping_method: str = "Standard",
+        locations: Mapping[str, int] | None = None,
+        page_size: int = _PAGE,
+    ) -> None:
+        headers = {"authorization": f"Bearer {token}", "shipbob_channel_id": str(channel_id)}
+        self._http = httpx.AsyncClient(base_url=base_url, headers=headers, timeout=timeout.total_seconds())
+        self._shipping_method, self._locations, self._page_size = shipping_method, dict(locations or {}), page_size
+
+    @property
+    def capabilities(self) -> ProviderCapabilities:
+        """ShipBob buys the label itself, and cancels nothing once it is picked."""
+        return _CAPABILITIES
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def submit(self, hand_off: HandOff) -> ProviderOrder:
+        """Create the order; refused (a duplicate is), the order that stands under the reference is the answer."""
+        answer = await self._send("POST", _ORDERS, json=self._creation(hand_off))
+        if answer.is_success:
+            return provider_order(json_of(answer))
+        if answer.status_code != httpx.codes.UNPROCESSABLE_ENTITY:
+            raise refusal(answer)
+        with already_asked():
+            standing = await self.inquire(hand_off.reference)
+        if standing is None:
+            raise _refused_duplicate(answer)
+        return standing
+
+    def _creation(self, hand_off: HandOff) -> dict[str, Any]:
+        order: dict[str, Any] = {
+            "reference_id": hand_off.reference,
+            "order_number": hand_off.order_id,
+            "type": "DTC",
+            "shipping_method": self._shipping_method,
+            "recipient": _recipient(hand_off.ship_to),
+            "products": [
+                {"reference_id": line.sku, "name": line.sku, "quantity": line.quantity} for line in hand_off.lines
+            ],
+            "tags": [{"name": "ship_by", "value": hand_off.ship_by.astimezone(UTC).isoformat()}],
+        }
+        if hand_off.location in self._locations:
+            order["location_id"] = self._locations[hand_off.location]
+        return order
+
+    async def inquire(self, reference: str) -> ProviderOrder | None:
+        """Find by our reference."""
+        order = await self._find(reference)
+        return provider_order(order) if order else None
+
+    async def _find(self, reference: str) -> dict[str, Any] | None:
+        found = await self._get_page({"ReferenceIds": reference})
+        return next((order for order in found if order.get("reference_id") == reference), None)
+
+    async def cancel(self, reference: str) -> CancelDecision:
+        """Cancel the order with all its shipments.
+
+        A split order canceled only in part is REFUSED: goods still leave; `inquire` names the shipments lost.
+        """
+        order = await self._find(reference)
+        if order is None:
+            return CancelDecision.NOTHING_TO_UNDO
+        if provider_order(order).status is ParcelStatus.CANCELED:
+            return CancelDecision.CANCELED
+        answer = await self._send("POST", f"{_ORDERS}/{order['id']}:cancel")
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return CancelDecision.NOTHING_TO_UNDO
+        if answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
+            return await self._after_refusal(reference)
+        if not answer.is_success:
+            raise refusal(answer)
+        return await self._decide(reference, json_of(answer))
+
+    async def _decide(self, reference: str, answer: Any) -> CancelDecision:
+        """200 says Success, Failure or PartialSuccess; shipments canceled before count as failures, so look."""
+        if isinstance(answer, dict) and answer.get("status") == "Success":
+            return CancelDecision.CANCELED
+        return await self._after_refusal(reference)
+
+    async def _after_refusal(self, reference: str) -> CancelDecision:
+        """Not in a cancellable state: canceled by someone else meanwhile, or too late."""
+        with already_asked():
+            standing = await self.inquire(reference)
+        gone = standing is None or standing.status is ParcelStatus.CANCELED
+        return CancelDecision.CANCELED if gone else CancelDecision.REFUSED
+
+    async def changes_since(self, since: datetime) -> Sequence[ProviderOrder]:
+        """Our orders updated since then, oldest first; other systems' orders in the same account are left out."""
+        query = {"LastUpdateStartDate": since.astimezone(UTC).isoformat(), "SortOrder": "Oldest"}
+        found = [provider_order(order) async for order in self._pages(query)]
+        return [order for order in found if parse_parcel_reference(order.reference)]
+
+    async def _pages(self, query: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
+        page = 1
+        while True:
+            orders = await self._get_page({**query, "Page": str(page), "Limit": str(self._page_size)})
+            for order in orders:
+                yield order
+            if len(orders) < self._page_size:
+                return
+            page += 1
+
+    async def _get_page(self, query: dict[str, str]) -> list[dict[str, Any]]:
+        answer = await self._send("GET", _ORDERS, params=query)
+        if not answer.is_success:
+            raise refusal(answer)
+        found = json_of(answer)
+        if not isinstance(found, list):
+            raise RetryError(
+                "shipbob_unavailable", "ShipBob answered something that is no list of orders", unknown=True
+            )
+        return found
+
+    async def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        try:
+            return await self._http.request(method, path, **arguments)
+        except httpx.TransportError as error:
+            raise transport_error("shipbob", error) from error
+
+
+def _refused_duplicate(answer: httpx.Response) -> Exception:
+    """A 422 that names the reference, while no order is found under it: the order is not visible yet."""
+    error = refusal(answer)
+    if isinstance(error, CustomerError) or "reference_id" not in str(error).lower():
+        return error
+    return RetryError("shipbob_not_visible", "ShipBob knows the reference but does not show its order", unknown=True)
+
+
+def _recipient(to: Address) -> dict[str, Any]:
+    """Name and address; phone and e-mail when the shopper gave them."""
+    address = {
+        "address1": to.line1,
+        "address2": to.line2,
+        "city": to.city,
+        "state": to.region,
+        "zip_code": to.postal_code,
+        "country": to.country,
+    }
+    contact = {"email": to.email, "phone_number": to.phone}
+    return {"name": to.name, "address": address, **{name: value for name, value in contact.items() if value}}

@@ -1,0 +1,104 @@
+"""ShipBob's orders and shipments translated (https://developer.shipbob.com/status-reference).
+
+An order is one parcel of ours; ShipBob may cut it into several shipments, whose statuses are then taken together.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ordersaga.domain.shipping import ProviderOrder
+from ordersaga.domain.statuses import ParcelStatus
+from ordersaga.gateways.webhook_parts import child, text
+
+_ANY = ""
+_STATUS: dict[tuple[str, str], ParcelStatus] = {
+    ("None", _ANY): ParcelStatus.ACCEPTED,
+    ("Processing", _ANY): ParcelStatus.ACCEPTED,
+    ("Processing", "Picked"): ParcelStatus.PICKED,
+    ("Processing", "Packed"): ParcelStatus.PACKED,
+    ("Processing", "Labeled"): ParcelStatus.LABELED,
+    ("CleanSweeped", _ANY): ParcelStatus.ACCEPTED,
+    ("LabeledCreated", _ANY): ParcelStatus.LABELED,
+    ("Completed", _ANY): ParcelStatus.LEFT_WAREHOUSE,
+    ("Completed", "InTransit"): ParcelStatus.IN_TRANSIT,
+    ("Completed", "OutForDelivery"): ParcelStatus.IN_TRANSIT,
+    ("Completed", "DeliveryAttemptFailed"): ParcelStatus.IN_TRANSIT,
+    ("Completed", "DeliveryException"): ParcelStatus.IN_TRANSIT,
+    ("Completed", "Delivered"): ParcelStatus.DELIVERED,
+    ("Exception", _ANY): ParcelStatus.EXCEPTION,
+    ("OnHold", _ANY): ParcelStatus.EXCEPTION,
+    ("ImportReview", _ANY): ParcelStatus.EXCEPTION,
+    ("Cancelled", _ANY): ParcelStatus.CANCELED,
+    ("PartiallyFulfilled", _ANY): ParcelStatus.ACCEPTED,
+    ("Fulfilled", _ANY): ParcelStatus.LEFT_WAREHOUSE,
+}
+_LEAST_FIRST = (
+    ParcelStatus.EXCEPTION,
+    ParcelStatus.ACCEPTED,
+    ParcelStatus.PICKED,
+    ParcelStatus.PACKED,
+    ParcelStatus.LABELED,
+    ParcelStatus.LEFT_WAREHOUSE,
+    ParcelStatus.IN_TRANSIT,
+    ParcelStatus.DELIVERED,
+)
+
+
+def status_of(shipment: Mapping[str, Any]) -> ParcelStatus | None:
+    """The status with its most telling detail; None for a word ShipBob has added since."""
+    status = str(shipment.get("status"))
+    found = [_STATUS[status, name] for name in _detail_names(shipment) if (status, name) in _STATUS]
+    return max(found, key=_LEAST_FIRST.index) if found else _STATUS.get((status, _ANY))
+
+
+def detail_of(shipment: Mapping[str, Any]) -> str | None:
+    """ShipBob's own words for where the shipment stands, for people."""
+    words = [detail.get("description") or detail.get("name") for detail in _details(shipment)]
+    return ", ".join(str(word) for word in words if word) or None
+
+
+def _details(shipment: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [detail for detail in shipment.get("status_details") or [] if isinstance(detail, dict)]
+
+
+def _detail_names(shipment: Mapping[str, Any]) -> list[str]:
+    return [str(detail.get("name")) for detail in _details(shipment)]
+
+
+def tracking_of(shipments: Iterable[Mapping[str, Any]]) -> tuple[str | None, str | None]:
+    """Carrier and tracking number of the first shipment that has one."""
+    for shipment in shipments:
+        tracking = child(shipment, "tracking")
+        if text(tracking.get("tracking_number")):
+            return text(tracking.get("carrier")), text(tracking.get("tracking_number"))
+    return None, None
+
+
+def provider_order(order: Mapping[str, Any]) -> ProviderOrder:
+    """An order with its shipments: as far as the shipment that is least far, canceled ones left out."""
+    shipments = [shipment for shipment in order.get("shipments") or [] if isinstance(shipment, dict)]
+    alive = [shipment for shipment in shipments if status_of(shipment) is not ParcelStatus.CANCELED]
+    carrier, tracking_number = tracking_of(alive)
+    return ProviderOrder(
+        provider_id=str(order["id"]),
+        reference=str(order.get("reference_id") or ""),
+        status=_together(alive or shipments or [order]),
+        carrier=carrier,
+        tracking_number=tracking_number,
+        detail=_told(shipments, alive),
+    )
+
+
+def _together(shipments: Sequence[Mapping[str, Any]]) -> ParcelStatus:
+    """A word we do not know counts as the earliest: it can never move a parcel forward."""
+    statuses = [status_of(shipment) or ParcelStatus.ACCEPTED for shipment in shipments]
+    if all(status is ParcelStatus.CANCELED for status in statuses):
+        return ParcelStatus.CANCELED
+    return min(statuses, key=_LEAST_FIRST.index)
+
+
+def _told(shipments: Sequence[Mapping[str, Any]], alive: Sequence[Mapping[str, Any]]) -> str | None:
+    words = [word for shipment in alive if (word := detail_of(shipment))]
+    if alive and len(alive) < len(shipments):
+        words.append(f"{len(shipments) - len(alive)} of {len(shipments)} shipments canceled")
+    return "; ".join(words) or None
