@@ -1,0 +1,220 @@
+"""The bodies of the HTTP API. Amounts are integer minor units of the order's currency; times are RFC 3339.
+
+Requests refuse unknown fields; answers may grow fields, which older readers ignore.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Self
+
+from pydantic import AwareDatetime, Field, model_validator
+
+from ordersaga.domain.catalog import StockLevel
+from ordersaga.domain.identifiers import Code, OrderId
+from ordersaga.domain.journal import AttentionItem, OrderRecord, TimelineEntry
+from ordersaga.domain.money import Currency, MinorUnits
+from ordersaga.domain.orders import Address, OrderLine, ParcelPlan, Payment
+from ordersaga.domain.payments import NextAction
+from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
+from ordersaga.domain.values import Message, Value
+from workflows.messages import HoldRequest, OrderView, Word
+
+
+class Request(Value):
+    """A body sent to us. No text in it may contain NUL: nothing that stores or prints text takes it well."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_nul(cls, data: Any) -> Any:
+        for name, text in _texts(data, ""):
+            if "\0" in text:
+                raise ValueError(f"{name or 'body'}: the text contains a NUL character; remove it")
+        return data
+
+
+def _texts(data: Any, name: str) -> Iterator[tuple[str, str]]:
+    """Every text in a JSON value, with the top-level member it stands in."""
+    if isinstance(data, str):
+        yield name, data
+    elif isinstance(data, list):
+        for item in data:
+            yield from _texts(item, name)
+    elif isinstance(data, dict):
+        for key, value in data.items():
+            yield name, str(key)
+            yield from _texts(value, name or str(key))
+
+
+class NewOrder(Request):
+    """An order to take. Without an `order_id` one is made up; with it, sending the order twice is harmless."""
+
+    order_id: OrderId | None = None
+    seller: Code
+    channel: Code = "checkout"
+    currency: Currency = "USD"
+    lines: Annotated[tuple[OrderLine, ...], Field(min_length=1, max_length=100)]
+    shipping: MinorUnits = 0
+    tax: MinorUnits = 0
+    ship_to: Address
+    payment: Payment
+
+
+class PlacedOrder(Message):
+    """The answer to a placed order. `outcome` is None while it is not known yet: look again at `Location`."""
+
+    order_id: str
+    status: OrderStatus
+    outcome: ConfirmOutcome | None = None
+    reason: str | None = None
+    next_action: NextAction | None = None
+    parcels: int = 0
+    total: int
+    currency: str
+    ship_by: AwareDatetime | None = None
+
+
+class OrderSummary(Message):
+    """An order in a list."""
+
+    order_id: str
+    seller: str
+    channel: str
+    status: OrderStatus
+    outcome: ConfirmOutcome | None
+    reason: str | None
+    total: int
+    currency: str
+    accepted_at: AwareDatetime
+    updated_at: AwareDatetime
+    ship_by: AwareDatetime
+
+    @classmethod
+    def of(cls, record: OrderRecord) -> Self:
+        """The summary of a record."""
+        return cls(**_summary(record))
+
+
+class OrderDocument(OrderSummary):
+    """An order in full, without how it is paid. `started`: its saga runs. `live`: what the saga says, on request."""
+
+    lines: tuple[OrderLine, ...]
+    shipping: int
+    tax: int
+    ship_to: Address
+    parcels: tuple[ParcelPlan, ...]
+    started: bool
+    live: OrderView | None = None
+
+    @classmethod
+    def of(cls, record: OrderRecord, live: OrderView | None = None) -> Self:
+        """The document of a record."""
+        order = record.order
+        return cls(
+            **_summary(record),
+            lines=order.lines,
+            shipping=order.shipping,
+            tax=order.tax,
+            ship_to=order.ship_to,
+            parcels=record.parcels,
+            started=record.started,
+            live=live,
+        )
+
+
+def _summary(record: OrderRecord) -> dict[str, Any]:
+    order = record.order
+    return {
+        "order_id": order.order_id,
+        "seller": order.seller,
+        "channel": order.channel,
+        "status": record.status,
+        "outcome": record.outcome,
+        "reason": record.reason,
+        "total": order.total,
+        "currency": order.currency,
+        "accepted_at": record.accepted_at,
+        "updated_at": record.updated_at,
+        "ship_by": order.ship_by,
+    }
+
+
+class OrderPage(Message):
+    """Orders, newest first. `next_cursor` fetches the page after this one; None on the last."""
+
+    orders: tuple[OrderSummary, ...]
+    next_cursor: str | None = None
+
+
+class Timeline(Message):
+    """An order's story."""
+
+    order_id: str
+    entries: tuple[TimelineEntry, ...]
+
+
+class Explanation(Message):
+    """Why an order is where it is. `live` is False when the saga could not be asked and the journal answers."""
+
+    order_id: str
+    status: OrderStatus
+    text: str
+    live: bool
+
+
+class CancelBody(Request):
+    """Why an order is to be canceled. `by` defaults to the name of the API key."""
+
+    by: Word | None = None
+    reason: Word = "not given"
+
+
+class HoldBody(Request):
+    """A hold to place: hand-off waits until it is released."""
+
+    kind: Annotated[str, Field(pattern=HoldRequest.model_fields["kind"].metadata[0].pattern)]
+    by: Word | None = None
+    reason: Word = "not given"
+
+
+class ResolveBody(Request):
+    """The answer to an attention item: one of its choices, and why. `order_id` when item ids repeat."""
+
+    choice: Word
+    reason: Word
+    by: Word | None = None
+    order_id: OrderId | None = None
+
+
+class AttentionList(Message):
+    """Open questions, oldest first."""
+
+    items: tuple[AttentionItem, ...]
+
+
+class StockRow(Message):
+    """Units of a SKU at a location."""
+
+    location: str
+    sku: str
+    on_hand: int
+    held: int
+    available: int
+
+    @classmethod
+    def of(cls, level: StockLevel) -> Self:
+        """The row of a level."""
+        return cls(**level.model_dump(), available=level.available)
+
+
+class StockList(Message):
+    """Stock levels, by location and SKU."""
+
+    levels: tuple[StockRow, ...]
+
+
+class CatalogLoaded(Message):
+    """What a catalog file brought: rows by kind, and units that were not known before."""
+
+    sellers: int
+    locations: int
+    products: int
+    receipts: int

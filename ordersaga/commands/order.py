@@ -1,0 +1,244 @@
+"""`ordersaga order`: place, show, list, timeline, explain, cancel, hold, release, through the HTTP API."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ordersaga.amounts import format_amount
+from ordersaga.api.shapes import OrderDocument, OrderSummary, PlacedOrder
+from ordersaga.catalog_csv import CsvFileError
+from ordersaga.commands.errors import FAILED, USAGE, CommandError
+from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_pairs, show_table
+from ordersaga.http_client import ApiClient, ApiError
+from ordersaga.orders_csv import parse_orders
+from workflows.messages import OrderView
+
+OrderIdArgument = Annotated[str, typer.Argument(metavar="ORDER_ID")]
+Reason = Annotated[str, typer.Option(help="Why; it is kept in the order's story.")]
+Wait = Annotated[int, typer.Option(min=0, max=30, help="Seconds to wait for the outcome.")]
+
+app = typer.Typer(help="Orders: place, look at, cancel, hold.", no_args_is_help=True)
+
+
+def register(root: typer.Typer) -> None:
+    """Add the command group."""
+    root.add_typer(app, name="order")
+
+
+@app.command()
+def place(
+    file: Annotated[Path, typer.Argument(help="orders.csv, or one order as JSON; - reads JSON from stdin.")],
+    wait: Wait = 10,
+    idempotency_key: Annotated[str, typer.Option(help="For one JSON order.")] = "",
+    as_json: AsJson = False,
+    api_url: ApiUrl = "",
+    api_key: ApiKey = "",
+) -> None:
+    """Place the orders of a file. Placing a file again places nothing twice: orders with an order_id are known."""
+    bodies = _read_orders(file)
+
+    async def work(api: ApiClient) -> list[tuple[str, PlacedOrder | ApiError]]:
+        return [await _place(api, body, wait, idempotency_key or None) for body in bodies]
+
+    results = call(api_url, api_key, work)
+    if as_json:
+        show_json([result for _, result in results if isinstance(result, PlacedOrder)])
+    else:
+        show_table("Placed", ("order", "status", "outcome", "total", "detail"), map(_placed_row, results))
+    _fail_if_refused([(name, result) for name, result in results if isinstance(result, ApiError)])
+
+
+async def _place(
+    api: ApiClient, body: dict[str, Any], wait: int, key: str | None
+) -> tuple[str, PlacedOrder | ApiError]:
+    name = str(body.get("order_id") or "(new)")
+    try:
+        placed = await api.place(body, wait=wait, idempotency_key=key)
+    except ApiError as error:
+        if error.status == 401:
+            raise
+        return name, error
+    return placed.order.order_id, placed.order
+
+
+def _placed_row(result: tuple[str, PlacedOrder | ApiError]) -> tuple[object, ...]:
+    name, answer = result
+    if isinstance(answer, ApiError):
+        return name, "refused", answer.code, "", answer.detail
+    step = answer.next_action.url or answer.next_action.kind if answer.next_action else answer.reason
+    return name, answer.status, answer.outcome or "not yet", format_amount(answer.total, answer.currency), step
+
+
+def _fail_if_refused(refused: list[tuple[str, ApiError]]) -> None:
+    if refused:
+        name, error = refused[0]
+        first = error.errors[0] if error.errors else None
+        why = f"{first['field']}: {first['message']} ({first['remedy']})" if first else error.detail
+        raise CommandError(f"{len(refused)} order(s) refused; {name}: {error.code}: {why}", FAILED)
+
+
+def _read_orders(file: Path) -> list[dict[str, Any]]:
+    try:
+        content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        if file.suffix.lower() == ".csv":
+            return [order.model_dump(mode="json", exclude_none=True) for order in parse_orders(content)]
+        body = json.loads(content)
+    except OSError as error:
+        raise CommandError(f"cannot read {file}: {error.strerror}", USAGE) from error
+    except CsvFileError as error:
+        raise CommandError(
+            "\n".join([f"{file} was refused, nothing was placed:", *map(str, error.problems)])
+        ) from error
+    except ValueError as error:
+        raise CommandError(f"{file} is no JSON: {error}; give one order as a JSON object, or a .csv", USAGE) from error
+    if not isinstance(body, dict):
+        raise CommandError(f"{file} is no order: give one JSON object, or a .csv file for several orders", USAGE)
+    return [body]
+
+
+@app.command()
+def show(order_id: OrderIdArgument, as_json: AsJson = False, api_url: ApiUrl = "", api_key: ApiKey = "") -> None:
+    """Show one order, with what its saga says now."""
+    order = call(api_url, api_key, lambda api: api.order(order_id, live=True))
+    if as_json:
+        show_json(order)
+    else:
+        show_pairs(_facts(order))
+        show_table("Parcels", ("parcel", "from", "provider", "amount", "status", "tracking"), _parcels(order))
+
+
+def _facts(order: OrderDocument) -> list[tuple[str, object]]:
+    live = order.live
+    return [
+        ("order", order.order_id),
+        ("status", order.status),
+        ("reason", order.reason),
+        ("seller", f"{order.seller} ({order.channel})"),
+        ("total", format_amount(order.total, order.currency)),
+        ("lines", ", ".join(f"{line.quantity} x {line.sku}" for line in order.lines)),
+        ("ship by", order.ship_by.isoformat()),
+        ("holds", ", ".join(live.holds) if live and live.holds else None),
+        ("waits for", live.awaiting if live else None),
+    ]
+
+
+def _parcels(order: OrderDocument) -> list[tuple[object, ...]]:
+    live = {parcel.plan.parcel: parcel for parcel in order.live.parcels} if order.live else {}
+    return [
+        (
+            plan.parcel,
+            plan.location,
+            plan.provider,
+            format_amount(plan.amount, order.currency),
+            live[plan.parcel].status if plan.parcel in live else "",
+            live[plan.parcel].tracking_number if plan.parcel in live else "",
+        )
+        for plan in order.parcels
+    ]
+
+
+@app.command("list")
+def list_orders(
+    status: Annotated[str | None, typer.Option(help="Such as needs_attention.")] = None,
+    seller: Annotated[str | None, typer.Option()] = None,
+    channel: Annotated[str | None, typer.Option()] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
+    cursor: Annotated[str | None, typer.Option(help="From the page before.")] = None,
+    as_json: AsJson = False,
+    api_url: ApiUrl = "",
+    api_key: ApiKey = "",
+) -> None:
+    """List orders, newest first."""
+    filters = {"status": status, "seller": seller, "channel": channel, "cursor": cursor}
+    page = call(api_url, api_key, lambda api: api.orders(limit=limit, **filters))
+    if as_json:
+        show_json(page)
+        return
+    show_table(
+        "Orders", ("order", "seller", "channel", "status", "total", "accepted", "reason"), map(_row, page.orders)
+    )
+    if page.next_cursor:
+        typer.echo(f"more: --cursor {page.next_cursor}")
+
+
+def _row(order: OrderSummary) -> tuple[object, ...]:
+    accepted = order.accepted_at.strftime("%Y-%m-%d %H:%M:%S")
+    total = format_amount(order.total, order.currency)
+    return order.order_id, order.seller, order.channel, order.status, total, accepted, order.reason
+
+
+@app.command()
+def timeline(order_id: OrderIdArgument, as_json: AsJson = False, api_url: ApiUrl = "", api_key: ApiKey = "") -> None:
+    """Tell an order's story: journal, effects, messages."""
+    story = call(api_url, api_key, lambda api: api.timeline(order_id))
+    if as_json:
+        show_json(story)
+    else:
+        rows = (
+            (entry.at.strftime("%m-%d %H:%M:%S"), entry.source, entry.parcel or "", entry.text)
+            for entry in story.entries
+        )
+        show_table(order_id, ("at", "source", "parcel", "what"), rows)
+
+
+@app.command()
+def explain(order_id: OrderIdArgument, as_json: AsJson = False, api_url: ApiUrl = "", api_key: ApiKey = "") -> None:
+    """Say why an order is where it is."""
+    answer = call(api_url, api_key, lambda api: api.explain(order_id))
+    if as_json:
+        show_json(answer)
+    else:
+        typer.echo(answer.text)
+
+
+@app.command()
+def cancel(
+    order_id: OrderIdArgument,
+    reason: Reason = "not given",
+    wait: Wait = 10,
+    as_json: AsJson = False,
+    api_url: ApiUrl = "",
+    api_key: ApiKey = "",
+) -> None:
+    """Ask for cancellation and hear what could be undone."""
+    answer = call(api_url, api_key, lambda api: api.cancel(order_id, reason=reason, wait=wait))
+    if as_json:
+        show_json(answer)
+    else:
+        typer.echo(f"{answer.outcome}: {answer.message}")
+
+
+@app.command()
+def hold(
+    order_id: OrderIdArgument,
+    kind: Annotated[str, typer.Argument(help="Such as fraud_review.")],
+    reason: Reason = "not given",
+    as_json: AsJson = False,
+    api_url: ApiUrl = "",
+    api_key: ApiKey = "",
+) -> None:
+    """Keep an order from being handed over until the hold is released."""
+    _show_view(call(api_url, api_key, lambda api: api.hold(order_id, kind, reason=reason)), as_json)
+
+
+@app.command()
+def release(
+    order_id: OrderIdArgument,
+    kind: Annotated[str, typer.Argument(help="The hold's kind.")],
+    reason: Reason = "not given",
+    as_json: AsJson = False,
+    api_url: ApiUrl = "",
+    api_key: ApiKey = "",
+) -> None:
+    """Release a hold."""
+    _show_view(call(api_url, api_key, lambda api: api.release(order_id, kind, reason=reason)), as_json)
+
+
+def _show_view(view: OrderView, as_json: bool) -> None:
+    if as_json:
+        show_json(view)
+    else:
+        show_pairs([("order", view.order_id), ("status", view.status), ("holds", ", ".join(view.holds) or "none")])

@@ -1,0 +1,87 @@
+"""What commands that talk to the HTTP API share: where it is, how its refusals are told, tables or JSON.
+
+Exit codes: 0 done; 1 the API refused; 2 wrong usage, or no valid key; 3 the API did not answer.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Annotated, Final, TypeVar
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ordersaga.commands.errors import FAILED, PART_FAILED, USAGE, CommandError
+from ordersaga.embedded import RunningStack, running_stack
+from ordersaga.http_client import ApiClient, ApiError, ApiUnreachableError
+
+DEFAULT_URL: Final = "http://127.0.0.1:8080"
+
+ApiUrl = Annotated[str, typer.Option(envvar="ORDERSAGA_API_URL", help="Where the API is.", show_default=False)]
+ApiKey = Annotated[str, typer.Option(envvar="ORDERSAGA_API_KEY", help="Your key, osk_....", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+T = TypeVar("T")
+
+
+def call(api_url: str, api_key: str, work: Callable[[ApiClient], Awaitable[T]]) -> T:
+    """Run `work` with a client. Without URL and key, those of the stack that `ordersaga up` runs here are used."""
+    url, key = _address(api_url, api_key)
+
+    async def run() -> T:
+        async with ApiClient(url, key) as api:
+            return await work(api)
+
+    try:
+        return asyncio.run(run())
+    except ApiError as error:
+        raise CommandError(_told(error), USAGE if error.status == 401 else FAILED) from error
+    except ApiUnreachableError as error:
+        advice = "start it (`ordersaga up`) or correct --api-url / ORDERSAGA_API_URL"
+        raise CommandError(f"{error}; {advice}", PART_FAILED) from error
+
+
+def _address(api_url: str, api_key: str) -> tuple[str, str]:
+    stack = running_stack() if not (api_url and api_key) else None
+    url = (api_url or (stack.urls["api"] if stack else DEFAULT_URL)).rstrip("/")
+    key = api_key or _stack_key(stack, url)
+    if not key:
+        raise CommandError("no API key: give --api-key, or set ORDERSAGA_API_KEY", USAGE)
+    return url, key
+
+
+def _stack_key(stack: RunningStack | None, url: str) -> str:
+    """The local stack's operator key, for the local stack only."""
+    return stack.keys.get("operator", "") if stack and stack.urls["api"] == url else ""
+
+
+def _told(error: ApiError) -> str:
+    refused = "; ".join(f"{each['field']}: {each['message']} ({each['remedy']})" for each in error.errors)
+    return f"{error.code}: {refused or error.detail}"
+
+
+def show_json(answer: BaseModel | Sequence[BaseModel]) -> None:
+    """Print an answer, or several as an array, as JSON."""
+    if isinstance(answer, BaseModel):
+        typer.echo(answer.model_dump_json(indent=2))
+    else:
+        typer.echo("[" + ",\n".join(item.model_dump_json(indent=2) for item in answer) + "]")
+
+
+def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table; cells are printed as they are, never as markup."""
+    table = Table(title=escape(title), title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+    Console().print(table)
+
+
+def show_pairs(pairs: Iterable[tuple[str, object]]) -> None:
+    """Print one fact a line; a fact that is None is left out."""
+    for name, value in pairs:
+        if value is not None:
+            typer.echo(f"{name + ':':<12} {value}")

@@ -1,0 +1,179 @@
+"""A small typed client of the HTTP API, for the command line, demos and tests.
+
+async with ApiClient("http://127.0.0.1:8080", key) as api:
+    placed = await api.place(body, wait=5, idempotency_key="cart-1")
+    print(placed.order.status, placed.status)
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from ordersaga.api.shapes import (
+    AttentionList,
+    CatalogLoaded,
+    Explanation,
+    OrderDocument,
+    OrderPage,
+    PlacedOrder,
+    StockList,
+    Timeline,
+)
+from ordersaga.domain.journal import AttentionItem
+from workflows.messages import CancelAnswer, OrderView
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class ApiError(Exception):
+    """The API refused a request: `status`, stable `code`, `detail`, refused values in `errors`, all of it in `body`."""
+
+    def __init__(self, status: int, body: Mapping[str, Any]) -> None:
+        self.status = status
+        self.body = body
+        self.code = str(body.get("code", "unexpected_answer"))
+        self.detail = str(body.get("detail", f"the API answered {status}"))
+        self.errors: list[dict[str, str]] = list(body.get("errors") or ())
+        super().__init__(f"{self.code}: {self.detail}")
+
+
+class ApiUnreachableError(Exception):
+    """No answer came; a request that was sent may have been carried out."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A placed order: HTTP status (201 decided, 202 going on), the order, and whether it was an earlier answer."""
+
+    status: int
+    order: PlacedOrder
+    replayed: bool
+
+
+class ApiClient:
+    """Calls of the API; each raises `ApiError` or `ApiUnreachableError`."""
+
+    def __init__(
+        self, url: str, key: str = "", *, timeout: float = 40.0, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._url = url
+        self._http = httpx.AsyncClient(
+            base_url=url, headers=headers, timeout=timeout, transport=transport, trust_env=False
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def place(
+        self, order: Mapping[str, Any], *, wait: int | None = None, idempotency_key: str | None = None
+    ) -> Placed:
+        """Place an order; `wait` up to that many seconds for its outcome."""
+        headers = _prefer(wait) | ({"Idempotency-Key": idempotency_key} if idempotency_key else {})
+        answer = await self._send("POST", "/v1/orders", json=dict(order), headers=headers)
+        replayed = answer.headers.get("Idempotent-Replayed") == "true"
+        return Placed(answer.status_code, _read(answer, PlacedOrder), replayed)
+
+    async def order(self, order_id: str, *, live: bool = False) -> OrderDocument:
+        """One order; `live` asks its saga as well."""
+        return await self._get(f"/v1/orders/{order_id}", OrderDocument, live="true" if live else None)
+
+    async def orders(
+        self,
+        *,
+        status: str | None = None,
+        seller: str | None = None,
+        channel: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> OrderPage:
+        """A page of orders, newest first."""
+        filters = {"status": status, "seller": seller, "channel": channel, "limit": limit, "cursor": cursor}
+        return await self._get("/v1/orders", OrderPage, **filters)
+
+    async def timeline(self, order_id: str) -> Timeline:
+        """The order's story."""
+        return await self._get(f"/v1/orders/{order_id}/timeline", Timeline)
+
+    async def explain(self, order_id: str) -> Explanation:
+        """Why the order is where it is."""
+        return await self._get(f"/v1/orders/{order_id}/explain", Explanation)
+
+    async def cancel(self, order_id: str, *, reason: str = "not given", wait: int | None = None) -> CancelAnswer:
+        """Ask for cancellation."""
+        body = {"reason": reason}
+        return _read(
+            await self._send("POST", f"/v1/orders/{order_id}/cancel", json=body, headers=_prefer(wait)), CancelAnswer
+        )
+
+    async def hold(self, order_id: str, kind: str, *, reason: str = "not given") -> OrderView:
+        """Place a hold."""
+        body = {"kind": kind, "reason": reason}
+        return _read(await self._send("POST", f"/v1/orders/{order_id}/holds", json=body), OrderView)
+
+    async def release(self, order_id: str, kind: str, *, reason: str = "not given") -> OrderView:
+        """Release a hold."""
+        params = {"kind": kind, "reason": reason}
+        return _read(await self._send("DELETE", f"/v1/orders/{order_id}/holds", params=params), OrderView)
+
+    async def attention(self) -> AttentionList:
+        """Open questions."""
+        return await self._get("/v1/attention", AttentionList)
+
+    async def resolve(self, item_id: str, choice: str, *, reason: str, order_id: str | None = None) -> AttentionItem:
+        """Answer an attention item."""
+        body = {"choice": choice, "reason": reason} | ({"order_id": order_id} if order_id else {})
+        return _read(await self._send("POST", f"/v1/attention/{item_id}/resolve", json=body), AttentionItem)
+
+    async def stock(
+        self, *, location: str | None = None, sku: str | None = None, seller: str | None = None
+    ) -> StockList:
+        """Stock levels."""
+        return await self._get("/v1/stock", StockList, location=location, sku=sku, seller=seller)
+
+    async def load_catalog(self, content: bytes) -> CatalogLoaded:
+        """Load a catalog file (docs/csv.md)."""
+        headers = {"Content-Type": "text/csv"}
+        return _read(await self._send("POST", "/v1/catalog", content=content, headers=headers), CatalogLoaded)
+
+    async def _get(self, path: str, shape: type[M], **filters: str | int | None) -> M:
+        params = {name: value for name, value in filters.items() if value is not None}
+        return _read(await self._send("GET", path, params=params), shape)
+
+    async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            answer = await self._http.request(method, path, **options)
+        except httpx.HTTPError as error:
+            raise ApiUnreachableError(f"no answer from {self._url}: {error or type(error).__name__}") from error
+        if answer.status_code >= 400:
+            raise ApiError(answer.status_code, _object(answer))
+        return answer
+
+
+def _prefer(wait: int | None) -> dict[str, str]:
+    return {"Prefer": f"wait={wait}"} if wait else {}
+
+
+def _object(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        body = answer.json()
+    except json.JSONDecodeError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _read(answer: httpx.Response, shape: type[M]) -> M:
+    try:
+        return shape.model_validate_json(answer.content)
+    except ValidationError as error:
+        raise ApiError(answer.status_code, {"detail": f"the answer is no {shape.__name__}"}) from error
