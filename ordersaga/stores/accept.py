@@ -1,0 +1,263 @@
+"""Accepting orders durably: hold, order and idempotency key in one commit, before any saga is started."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ordersaga.domain.orders import Order, ParcelPlan
+from ordersaga.stores.holds import RELEASED, Shelves, Taking, end_holds, lock_shelves, take_holds
+from ordersaga.stores.order_rows import NewOrder, dump_order, insert_orders, load_order
+from ordersaga.stores.pools import Connection, Pool, columns, connection, lock_orders, transaction
+
+# Sorted, so that two batches that share keys cannot wait for each other in a circle. A key that another transaction
+# is writing at this moment is waited for.
+_CLAIM_KEYS = """
+INSERT INTO idempotency_keys (api_key_id, key, request_hash, order_id)
+SELECT row.* FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS row(api_key_id, key, hash, order_id)
+ORDER BY 1, 2 ON CONFLICT DO NOTHING RETURNING api_key_id, key
+"""
+_READ_KEYS = """
+SELECT api_key_id, key, request_hash, order_id, status, body FROM idempotency_keys
+WHERE (api_key_id, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+"""
+_DROP_KEYS = """
+DELETE FROM idempotency_keys WHERE (api_key_id, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+"""
+_STANDING = "SELECT order_id, request FROM orders WHERE order_id = ANY($1::text[])"
+_SAVE_ANSWER = """
+UPDATE idempotency_keys SET status = $3, body = $4 WHERE api_key_id = $1 AND key = $2 AND status IS NULL
+"""
+# Hops from seller to seller over the partial index, then takes the oldest of each: a seller with a hundred thousand
+# waiting orders costs as much as one with ten, and cannot delay the others.
+_UNSTARTED = """
+WITH RECURSIVE waiting(seller) AS (
+    (SELECT seller FROM orders WHERE started_at IS NULL AND status <> 'rejected' ORDER BY seller LIMIT 1)
+    UNION ALL
+    SELECT (SELECT seller FROM orders WHERE started_at IS NULL AND status <> 'rejected' AND seller > waiting.seller
+            ORDER BY seller LIMIT 1)
+    FROM waiting WHERE waiting.seller IS NOT NULL)
+SELECT oldest.request, oldest.terms FROM waiting CROSS JOIN LATERAL (
+    SELECT request, terms, accepted_at, order_id, row_number() OVER (ORDER BY accepted_at, order_id) AS turn
+    FROM orders WHERE seller = waiting.seller AND started_at IS NULL AND status <> 'rejected'
+      AND accepted_at <= now() - $1::interval
+    ORDER BY accepted_at, order_id LIMIT $2) AS oldest
+WHERE waiting.seller IS NOT NULL ORDER BY turn, accepted_at, order_id LIMIT $2
+"""
+_MARK_STARTED = "UPDATE orders SET started_at = now() WHERE order_id = ANY($1::text[]) AND started_at IS NULL"
+_EXPIRED = """
+SELECT DISTINCT order_id FROM holds JOIN orders USING (order_id)
+WHERE holds.status = 'held' AND holds.expires_at <= now() AND orders.started_at IS NULL LIMIT $1
+"""
+_STILL_EXPIRED = """
+SELECT DISTINCT order_id FROM holds JOIN orders USING (order_id)
+WHERE order_id = ANY($1::text[]) AND holds.status = 'held' AND holds.expires_at <= now() AND orders.started_at IS NULL
+"""
+
+
+@dataclass(frozen=True)
+class IdempotencyKey:
+    """A caller's `Idempotency-Key`, scoped by the API key it came with; `request_hash` tells two requests apart."""
+
+    api_key_id: str
+    key: str
+    request_hash: str
+
+
+@dataclass(frozen=True)
+class AcceptRequest:
+    """An order to accept; its hold expires after `hold_ttl` unless its saga confirms it."""
+
+    order: Order
+    hold_ttl: timedelta
+    idempotency: IdempotencyKey | None = None
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The order is ours: hold, row and key are committed, and a starter will start it if the caller does not."""
+
+    order_id: str
+    parcels: tuple[ParcelPlan, ...]
+
+
+@dataclass(frozen=True)
+class SoldOut:
+    """The order is stored as rejected and holds nothing; `missing` are the SKUs of which too few were left."""
+
+    order_id: str
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """The same request was taken before. `status` and `body` are its HTTP answer, None when none was saved yet:
+    the caller then answers from the order's record."""
+
+    order_id: str
+    status: int | None = None
+    body: Any = None
+
+
+@dataclass(frozen=True)
+class KeyMismatch:
+    """A different request already stands under the same `field`: `idempotency_key` or `order_id`. Nothing changed."""
+
+    order_id: str
+    field: str
+
+
+Acceptance = Accepted | SoldOut | Replay | KeyMismatch
+
+
+class PostgresIntake:
+    """Takes orders in, and keeps the queue of those whose saga is not started yet."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def accept(
+        self, order: Order, *, hold_ttl: timedelta, idempotency: IdempotencyKey | None = None
+    ) -> Acceptance:
+        """Hold the stock and store the order, all in one commit."""
+        return (await self.accept_many([AcceptRequest(order, hold_ttl, idempotency)]))[0]
+
+    async def accept_many(self, requests: Sequence[AcceptRequest]) -> list[Acceptance]:
+        """Accept a batch in one commit, each order all-or-nothing and answered separately, first come first served.
+
+        Within a batch, the second request with an order id or key sees what became of the first.
+        """
+        async with transaction(self._pool) as work:
+            return await _Batch(work, requests).run()
+
+    async def save_answer(self, api_key_id: str, key: str, *, status: int, body: Any) -> None:
+        """Keep the final HTTP answer under the idempotency key; the first one saved stays."""
+        async with connection(self._pool) as work:
+            await work.execute(_SAVE_ANSWER, api_key_id, key, status, body)
+
+    async def unstarted(self, *, older_than: timedelta, limit: int) -> list[Order]:
+        """Accepted orders whose saga is not started, sellers taking turns, each seller's oldest first."""
+        async with connection(self._pool) as reader:
+            return [load_order(row) for row in await reader.fetch(_UNSTARTED, older_than, limit)]
+
+    async def mark_started(self, *order_ids: str) -> None:
+        """These orders' sagas run: the starter need not look at them again."""
+        async with connection(self._pool) as work:
+            await work.execute(_MARK_STARTED, list(order_ids))
+
+    async def expire_holds(self, *, limit: int = 200) -> list[str]:
+        """Release holds that expired before any saga was started for them; returns the ids of their orders.
+
+        A hold whose saga runs is left alone: the saga confirms it, or gives it back.
+        """
+        async with transaction(self._pool) as work:
+            candidates = [row["order_id"] for row in await work.fetch(_EXPIRED, limit)]
+            await lock_orders(work, candidates)
+            expired = [row["order_id"] for row in await work.fetch(_STILL_EXPIRED, candidates)]
+            await end_holds(work, expired, None, RELEASED, live=["held"])
+            return sorted(expired)
+
+
+class _Batch:
+    """One transaction's worth of requests; `answers` fills up as requests are settled, by their place."""
+
+    def __init__(self, work: Connection, requests: Sequence[AcceptRequest]) -> None:
+        self._work = work
+        self._requests = requests
+        self._answers: dict[int, Acceptance] = {}
+
+    async def run(self) -> list[Acceptance]:
+        await self._claim_keys()
+        await self._find_standing()
+        await self._accept_new()
+        return [self._answers[place] for place in range(len(self._requests))]
+
+    def _open(self) -> list[tuple[int, AcceptRequest]]:
+        return [(place, request) for place, request in enumerate(self._requests) if place not in self._answers]
+
+    async def _claim_keys(self) -> None:
+        """Claim every new key; requests whose key stands already (or earlier in the batch) are answered from it."""
+        keyed = [(place, request.order, request.idempotency) for place, request in self._open() if request.idempotency]
+        if not keyed:
+            return
+        first: dict[tuple[str, str], int] = {}
+        for place, _, key in keyed:
+            first.setdefault((key.api_key_id, key.key), place)
+        rows = [
+            (key.api_key_id, key.key, key.request_hash, order.order_id)
+            for place, order, key in keyed
+            if first[key.api_key_id, key.key] == place
+        ]
+        claimed = {tuple(row) for row in await self._work.fetch(_CLAIM_KEYS, *columns(rows, 4))}
+        standing = {
+            (row["api_key_id"], row["key"]): row for row in await self._work.fetch(_READ_KEYS, *columns(first, 2))
+        }
+        for place, order, key in keyed:
+            name = (key.api_key_id, key.key)
+            if name not in claimed or first[name] != place:
+                self._answers[place] = _from_key(key, standing[name], order)
+
+    async def _find_standing(self) -> None:
+        """Answer requests whose order id is taken. The order locks make sure that nobody takes one meanwhile."""
+        order_ids = [request.order.order_id for _, request in self._open()]
+        await lock_orders(self._work, order_ids)
+        standing = {row["order_id"]: row["request"] for row in await self._work.fetch(_STANDING, order_ids)}
+        for place, request in self._open():
+            asked = dump_order(request.order)[0]
+            found = standing.setdefault(request.order.order_id, asked)
+            if found is not asked:
+                self._answers[place] = _from_order(request.order.order_id, found, asked)
+        await self._drop_keys_of_mismatches()
+
+    async def _drop_keys_of_mismatches(self) -> None:
+        """A refused request leaves nothing behind, not even its key."""
+        refused = [
+            request.idempotency
+            for place, request in enumerate(self._requests)
+            if request.idempotency and self._answers.get(place) == KeyMismatch(request.order.order_id, "order_id")
+        ]
+        await self._work.execute(_DROP_KEYS, *columns([(key.api_key_id, key.key) for key in refused], 2))
+
+    async def _accept_new(self) -> None:
+        """Route what is left in its order of arrival over the locked shelves, and write it all."""
+        new = self._open()
+        if not new:
+            return
+        shelves = await lock_shelves(self._work, [request.order for _, request in new])
+        rows: list[NewOrder] = []
+        takings: list[tuple[Taking, timedelta]] = []
+        for place, request in new:
+            row, answer = _route(shelves, request.order)
+            rows.append(row)
+            self._answers[place] = answer
+            if isinstance(answer, Accepted):
+                takings.append((Taking(answer.order_id, 1, answer.parcels), request.hold_ttl))
+        await insert_orders(self._work, rows, started=False)
+        await self._take(takings)
+
+    async def _take(self, takings: list[tuple[Taking, timedelta]]) -> None:
+        now = datetime.now(UTC)
+        for ttl in sorted({ttl for _, ttl in takings}):
+            same = [taking for taking, its_ttl in takings if its_ttl == ttl]
+            await take_holds(self._work, same, status="held", expires_at=now + ttl)
+
+
+def _route(shelves: Shelves, order: Order) -> tuple[NewOrder, Acceptance]:
+    parcels = shelves.plan(order)
+    if parcels is not None:
+        return (order, parcels, "pending", None, None), Accepted(order.order_id, tuple(parcels))
+    missing = shelves.missing(order)
+    reason = f"sold out: {', '.join(missing)}"
+    return (order, (), "rejected", "sold_out", reason), SoldOut(order.order_id, missing)
+
+
+def _from_key(key: IdempotencyKey, standing: Any, order: Order) -> Acceptance:
+    if standing["request_hash"] != key.request_hash:
+        return KeyMismatch(order.order_id, "idempotency_key")
+    return Replay(standing["order_id"], standing["status"], standing["body"])
+
+
+def _from_order(order_id: str, found: dict[str, Any], asked: dict[str, Any]) -> Acceptance:
+    """The same order again is a repeat; the moment it was placed is ours, not the caller's, and may differ."""
+    same = {**found, "placed_at": None} == {**asked, "placed_at": None}
+    return Replay(order_id) if same else KeyMismatch(order_id, "order_id")

@@ -1,0 +1,187 @@
+"""Sellers, locations, products and their stock levels."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ordersaga.domain.catalog import Catalog, Location, Product, Receipt, Seller, StockLevel
+from ordersaga.domain.errors import OperatorError
+from ordersaga.domain.orders import SellerTerms
+from ordersaga.stores.holds import announce_stock
+from ordersaga.stores.pools import Connection, Pool, columns, connection, transaction
+
+# Rows are written in sorted order, so that two uploads at once cannot wait for each other in a circle.
+_SELLERS = """
+INSERT INTO sellers (seller, name, terms) SELECT * FROM unnest($1::text[], $2::text[], $3::jsonb[]) ORDER BY 1
+ON CONFLICT (seller) DO UPDATE SET name = excluded.name, terms = excluded.terms, updated_at = now()
+"""
+_LOCATIONS = """
+INSERT INTO locations (location, provider, address) SELECT * FROM unnest($1::text[], $2::text[], $3::jsonb[]) ORDER BY 1
+ON CONFLICT (location) DO UPDATE SET provider = excluded.provider, address = excluded.address, updated_at = now()
+"""
+_PRODUCTS = """
+INSERT INTO products AS standing (sku, seller, title, weight_grams)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::int[]) ORDER BY 1
+ON CONFLICT (sku) DO UPDATE SET title = excluded.title, weight_grams = excluded.weight_grams, updated_at = now()
+WHERE standing.seller = excluded.seller RETURNING sku
+"""
+_RECEIPTS = """
+INSERT INTO catalog_receipts (receipt_id, location, sku, quantity)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::int[]) ORDER BY 1
+ON CONFLICT DO NOTHING RETURNING receipt_id, location, sku, quantity
+"""
+_STANDING_RECEIPTS = """
+SELECT receipt_id, location, sku, quantity FROM catalog_receipts WHERE receipt_id = ANY($1::text[])
+"""
+_ADD_STOCK = """
+INSERT INTO stock AS standing (location, sku, on_hand)
+SELECT location, sku, sum(quantity) FROM unnest($1::text[], $2::text[], $3::bigint[]) AS new(location, sku, quantity)
+GROUP BY location, sku ORDER BY location, sku
+ON CONFLICT (location, sku) DO UPDATE SET on_hand = standing.on_hand + excluded.on_hand
+"""
+_MOVEMENTS = """
+INSERT INTO unit_movements (kind, account_from, account_to, receipt_id, location, sku, quantity)
+SELECT 'received', 'supplier', 'available', row.*
+FROM unnest($1::text[], $2::text[], $3::text[], $4::int[]) AS row
+"""
+_LEVELS = """
+SELECT location, sku, on_hand, held FROM stock JOIN products USING (sku)
+WHERE ($1::text IS NULL OR seller = $1) AND ($2::text IS NULL OR location = $2) AND ($3::text IS NULL OR sku = $3)
+  AND ($4::text IS NULL OR (sku, location) > ($4, $5::text))
+ORDER BY sku, location LIMIT $6
+"""
+_UNKNOWN_SKUS = """
+SELECT wanted.sku FROM unnest($2::text[]) AS wanted(sku)
+WHERE NOT EXISTS (SELECT FROM products WHERE products.sku = wanted.sku AND products.seller = $1) ORDER BY wanted.sku
+"""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a load did: rows written, receipts that were new, and the units they brought."""
+
+    sellers: int
+    locations: int
+    products: int
+    receipts: int
+    units: int
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """What of an order the catalog does not know: its seller, or SKUs that are not this seller's."""
+
+    seller: bool
+    skus: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return self.seller or bool(self.skus)
+
+
+class PostgresCatalog:
+    """What must be known before an order can be taken."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def load(self, catalog: Catalog) -> Loaded:
+        """Write a whole catalog in one transaction, or nothing; loading it again adds no units.
+
+        Raises OperatorError `sku_taken` (another seller's SKU), `receipt_conflict` (a receipt id used for other
+        units) or `integrity_violation` (a seller, location or product that nobody defined).
+        """
+        async with transaction(self._pool) as work:
+            await work.execute(_SELLERS, *columns([_seller_row(seller) for seller in catalog.sellers], 3))
+            await work.execute(_LOCATIONS, *columns([_location_row(place) for place in catalog.locations], 3))
+            await _load_products(work, catalog.products)
+            new = await _load_receipts(work, catalog.receipts)
+        return Loaded(
+            len(catalog.sellers),
+            len(catalog.locations),
+            len(catalog.products),
+            len(new),
+            sum(quantity for _, _, _, quantity in new),
+        )
+
+    async def sellers(self) -> Sequence[Seller]:
+        """Every seller with its terms."""
+        async with connection(self._pool) as reader:
+            rows = await reader.fetch("SELECT seller, name, terms FROM sellers ORDER BY seller")
+            return [Seller.model_validate(dict(row)) for row in rows]
+
+    async def terms(self, seller: str) -> SellerTerms | None:
+        """The terms this seller's orders get now; None: no such seller."""
+        async with connection(self._pool) as reader:
+            found = await reader.fetchval("SELECT terms FROM sellers WHERE seller = $1", seller)
+            return SellerTerms.model_validate(found) if found is not None else None
+
+    async def locations(self) -> Sequence[Location]:
+        """Every warehouse."""
+        async with connection(self._pool) as reader:
+            rows = await reader.fetch("SELECT location, provider, address FROM locations ORDER BY location")
+            return [Location.model_validate(dict(row)) for row in rows]
+
+    async def products(self, seller: str | None = None) -> Sequence[Product]:
+        """Products, of one seller when named."""
+        query = (
+            "SELECT sku, seller, title, weight_grams FROM products WHERE $1::text IS NULL OR seller = $1 ORDER BY sku"
+        )
+        async with connection(self._pool) as reader:
+            return [Product.model_validate(dict(row)) for row in await reader.fetch(query, seller)]
+
+    async def unknown(self, seller: str, skus: Iterable[str]) -> Unknown:
+        """What of an order is not in the catalog; falsy when everything is known."""
+        async with connection(self._pool) as reader:
+            known = await reader.fetchval("SELECT true FROM sellers WHERE seller = $1", seller)
+            rows = await reader.fetch(_UNKNOWN_SKUS, seller, list(skus))
+            return Unknown(seller=not known, skus=tuple(row["sku"] for row in rows))
+
+    async def stock_levels(
+        self,
+        *,
+        seller: str | None = None,
+        location: str | None = None,
+        sku: str | None = None,
+        after: tuple[str, str] | None = None,
+        limit: int = 1000,
+    ) -> Sequence[StockLevel]:
+        """Stock by (sku, location), starting behind `after`, the last pair of the page before."""
+        after_sku, after_location = after or (None, None)
+        async with connection(self._pool) as reader:
+            rows = await reader.fetch(_LEVELS, seller, location, sku, after_sku, after_location, limit)
+            return [StockLevel.model_validate(dict(row)) for row in rows]
+
+
+async def _load_products(work: Connection, products: Sequence[Product]) -> None:
+    rows = [(product.sku, product.seller, product.title, product.weight_grams) for product in products]
+    written = {row["sku"] for row in await work.fetch(_PRODUCTS, *columns(rows, 4))}
+    taken = sorted({product.sku for product in products} - written)
+    if taken:
+        raise OperatorError("sku_taken", f"These SKUs belong to another seller: {', '.join(taken)}")
+
+
+async def _load_receipts(work: Connection, receipts: Sequence[Receipt]) -> list[tuple[Any, ...]]:
+    """Write receipts that are new, and their stock; returns them as (receipt_id, location, sku, quantity)."""
+    rows = [(receipt.receipt_id, receipt.location, receipt.sku, receipt.quantity) for receipt in receipts]
+    new = [tuple(row) for row in await work.fetch(_RECEIPTS, *columns(rows, 4))]
+    await _refuse_other_units(work, rows)
+    if new:
+        await work.execute(_ADD_STOCK, *columns([row[1:] for row in new], 3))
+        await work.execute(_MOVEMENTS, *columns(new, 4))
+        await announce_stock(work, [row[2] for row in new])
+    return new
+
+
+async def _refuse_other_units(work: Connection, rows: list[tuple[Any, ...]]) -> None:
+    standing = {tuple(row) for row in await work.fetch(_STANDING_RECEIPTS, [row[0] for row in rows])}
+    for row in rows:
+        if row not in standing:
+            raise OperatorError("receipt_conflict", f"Receipt {row[0]} was already used for other units")
+
+
+def _seller_row(seller: Seller) -> tuple[Any, ...]:
+    return seller.seller, seller.name, seller.terms.model_dump(mode="json")
+
+
+def _location_row(location: Location) -> tuple[Any, ...]:
+    return location.location, location.provider, location.address.model_dump(mode="json")

@@ -1,0 +1,158 @@
+"""The effect ledger: every outside call, written before it is made and after."""
+
+from datetime import timedelta
+
+import asyncpg
+
+from ordersaga.domain.books import Balance, MoneyTransaction
+from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, EffectStatus
+from ordersaga.domain.errors import OperatorError, RetryError
+from ordersaga.stores.books import post_transactions, read_balance
+from ordersaga.stores.pools import Connection, Pool, connection
+from ordersaga.stores.pools import transaction as begin
+
+_COLUMNS = """key, order_id, step, parcel, generation, amount, currency, status, external_id, answer, code, message,
+attempts, intended_at"""
+
+# clock_timestamp(), not now(): a transaction that waited for another must measure the lease at the moment it reads it.
+_BEGIN = f"""
+INSERT INTO effects AS standing (key, order_id, step, parcel, generation, amount, currency, status, lease_until)
+VALUES ($1, $2, $3, $4, $5, $6, $7, 'intended', clock_timestamp() + $8::interval)
+ON CONFLICT (key) DO UPDATE SET attempts = standing.attempts + 1, lease_until = clock_timestamp() + $8::interval
+WHERE standing.status IN ('intended', 'unknown')
+  AND (standing.lease_until IS NULL OR standing.lease_until <= clock_timestamp())
+RETURNING {_COLUMNS}, attempts = 1 AS fresh
+"""  # noqa: S608 - only column names are put in
+_READ = f"SELECT {_COLUMNS}, lease_until - clock_timestamp() AS lease_left FROM effects WHERE key = $1"  # noqa: S608
+_LOCK = "SELECT status, external_id, code FROM effects WHERE key = $1 FOR UPDATE"
+_SETTLE = """
+UPDATE effects SET status = $2, external_id = coalesce($3, external_id), answer = $4, code = $5, message = $6,
+    lease_until = NULL, settled_at = CASE WHEN $2 IN ('done', 'refused') THEN clock_timestamp() END
+WHERE key = $1
+"""
+_LATEST = f"""
+SELECT {_COLUMNS} FROM effects WHERE order_id = $1 AND step = $2 AND parcel = $3 ORDER BY generation DESC LIMIT 1
+"""  # noqa: S608 - only column names are put in
+_UNSETTLED = f"""
+SELECT {_COLUMNS} FROM effects WHERE status IN ('intended', 'unknown') AND intended_at <= now() - $1::interval
+ORDER BY intended_at LIMIT $2
+"""  # noqa: S608 - only column names are put in
+_BY_EXTERNAL_ID = f"SELECT {_COLUMNS} FROM effects WHERE external_id = $1 ORDER BY intended_at"  # noqa: S608
+_OF_ORDER = f"SELECT {_COLUMNS} FROM effects WHERE order_id = $1 ORDER BY intended_at, key"  # noqa: S608
+_FINAL = {EffectStatus.DONE.value, EffectStatus.REFUSED.value}
+
+
+class PostgresEffects:
+    """The EffectLedger port on PostgreSQL."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def begin(self, intent: EffectIntent) -> EffectRow:
+        """Write the intention (`fresh`), take over one whose lease ended, or return what it came to.
+
+        Raises RetryError `effect_in_flight` while another attempt's lease runs, and OperatorError `effect_conflict`
+        when the key already stands for another amount.
+        """
+        async with begin(self._pool) as work:
+            row = await work.fetchrow(_BEGIN, *_intended(intent), intent.lease)
+            if row is None:
+                row = await work.fetchrow(_READ, intent.key)
+                assert row is not None, "a conflicting row exists and effects are never deleted"
+                _refuse_in_flight(row)
+            if (row["amount"], row["currency"]) != (intent.amount, intent.currency):
+                raise _conflict(intent.key, f"it stands for {row['amount']} {row['currency']}")
+            return _effect(row)
+
+    async def settle(self, key: str, outcome: EffectOutcome) -> None:
+        """Write what it came to and the money it moved, in one transaction.
+
+        The same outcome again is harmless, and so is `unknown` about an effect that is known by now. Raises
+        OperatorError `effect_conflict` for a contradiction, `effect_missing` for a key never intended.
+        """
+        async with begin(self._pool) as work:
+            standing = await work.fetchrow(_LOCK, key)
+            if standing is None:
+                raise OperatorError("effect_missing", f"Effect {key} was never intended")
+            if standing["status"] not in _FINAL:
+                await _write(work, key, outcome)
+            elif outcome.status is EffectStatus.UNKNOWN:
+                return
+            elif not _agrees(standing, outcome):
+                raise _conflict(key, f"it is {standing['status']} as {standing['external_id']}")
+            await post_transactions(work, outcome.transactions)
+
+    async def find(self, order_id: str, step: str, parcel: int) -> EffectRow | None:
+        """The latest generation of an effect, if it was ever intended."""
+        async with connection(self._pool) as reader:
+            row = await reader.fetchrow(_LATEST, order_id, step, parcel)
+            return _effect(row) if row else None
+
+    async def post(self, transaction: MoneyTransaction) -> None:
+        """Write money that moved without a call of ours; the same transaction again is harmless.
+
+        Raises OperatorError `transaction_conflict` when other postings stand under its id.
+        """
+        async with begin(self._pool) as work:
+            await post_transactions(work, [transaction])
+
+    async def balance(self, order_id: str) -> Balance:
+        """The order's money (minor units) and units now."""
+        async with begin(self._pool) as reader:
+            return await read_balance(reader, order_id)
+
+    async def of_order(self, order_id: str) -> list[EffectRow]:
+        """Every effect of an order, oldest first."""
+        async with connection(self._pool) as reader:
+            return [_effect(row) for row in await reader.fetch(_OF_ORDER, order_id)]
+
+    async def by_external_id(self, external_id: str) -> list[EffectRow]:
+        """The effects an outside id belongs to: a payment's authorization, capture and refunds share one."""
+        async with connection(self._pool) as reader:
+            return [_effect(row) for row in await reader.fetch(_BY_EXTERNAL_ID, external_id)]
+
+    async def unsettled(self, *, older_than: timedelta, limit: int = 100) -> list[EffectRow]:
+        """Effects without a known outcome, intended at least `older_than` ago, oldest first: for reconciliation."""
+        async with connection(self._pool) as reader:
+            return [_effect(row) for row in await reader.fetch(_UNSETTLED, older_than, limit)]
+
+
+def _intended(intent: EffectIntent) -> tuple[object, ...]:
+    return (
+        intent.key,
+        intent.order_id,
+        intent.step,
+        intent.parcel,
+        intent.generation,
+        intent.amount,
+        intent.currency,
+    )
+
+
+def _effect(row: asyncpg.Record) -> EffectRow:
+    return EffectRow.model_validate(dict(row))
+
+
+def _refuse_in_flight(row: asyncpg.Record) -> None:
+    """Raise while the lease of an undecided effect runs; its end by now just means: try again at once."""
+    if row["status"] not in _FINAL:
+        left = max(row["lease_left"] or timedelta(0), timedelta(milliseconds=10))
+        message = f"Another attempt of {row['key']} may still be in flight"
+        raise RetryError("effect_in_flight", message, retry_after=left)
+
+
+async def _write(work: Connection, key: str, outcome: EffectOutcome) -> None:
+    if outcome.status is EffectStatus.INTENDED:
+        raise _conflict(key, "an intention is not an outcome")
+    said = (outcome.external_id, outcome.answer, outcome.code, outcome.message)
+    await work.execute(_SETTLE, key, outcome.status.value, *said)
+
+
+def _agrees(standing: asyncpg.Record, outcome: EffectOutcome) -> bool:
+    """Same status and, where both name one, the same external id."""
+    ids = {standing["external_id"], outcome.external_id} - {None}
+    return bool(standing["status"] == outcome.status.value and len(ids) <= 1)
+
+
+def _conflict(key: str, standing: str) -> OperatorError:
+    return OperatorError("effect_conflict", f"Effect {key} contradicts what the ledger holds: {standing}")

@@ -1,0 +1,110 @@
+"""Webhook inbox: each message is stored once, answered at once, and delivered later by any of several relays."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import asyncpg
+
+from ordersaga.stores.pools import Pool, connection, transaction
+
+_STORE = """
+INSERT INTO webhook_inbox (source, source_id, order_id, headers, body) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (source, source_id) DO NOTHING RETURNING id
+"""
+# A claim is a lease: the row is due again when the lease ends, so a relay that died loses nothing.
+_CLAIM = """
+UPDATE webhook_inbox SET attempts = attempts + 1, next_attempt_at = clock_timestamp() + $2::interval
+WHERE id IN (SELECT id FROM webhook_inbox WHERE status = 'pending' AND next_attempt_at <= clock_timestamp()
+             ORDER BY next_attempt_at, id LIMIT $1 FOR UPDATE SKIP LOCKED)
+RETURNING id, source, source_id, order_id, headers, body, attempts, received_at
+"""
+_FINISH = """
+UPDATE webhook_inbox SET status = $2, order_id = coalesce($3, order_id), error = $4, delivered_at = clock_timestamp()
+WHERE id = $1 AND status = 'pending'
+"""
+# Waits 1, 2, 4, ... seconds, at most five minutes, then gives up for a person to look at.
+_FAIL = """
+UPDATE webhook_inbox SET error = $2, status = CASE WHEN attempts >= $3 THEN 'failed' ELSE 'pending' END,
+    next_attempt_at = clock_timestamp() + make_interval(secs => least(300, power(2, least(attempts, 20) - 1)))
+WHERE id = $1 AND status = 'pending' RETURNING status
+"""
+_REQUEUE = """
+UPDATE webhook_inbox SET status = 'pending', attempts = 0, next_attempt_at = clock_timestamp()
+WHERE id = $1 AND status IN ('failed', 'ignored') RETURNING id
+"""
+_COUNTS = "SELECT status, count(*) AS messages FROM webhook_inbox GROUP BY status"
+
+
+@dataclass(frozen=True)
+class InboxMessage:
+    """A message claimed for delivery. `attempts` includes this one."""
+
+    id: int
+    source: str
+    source_id: str
+    order_id: str | None
+    headers: dict[str, str]
+    body: Any
+    attempts: int
+    received_at: datetime
+
+
+class WebhookInbox:
+    """Messages of outside companies, once each."""
+
+    def __init__(self, pool: Pool, *, max_attempts: int = 12) -> None:
+        self._pool = pool
+        self._max_attempts = max_attempts
+
+    async def store(
+        self, source: str, source_id: str, order_id: str | None, body: Any, headers: Mapping[str, str] | None = None
+    ) -> bool:
+        """Keep a verified message; False: seen before, nothing written. New ones NOTIFY `inbox` with their id."""
+        async with transaction(self._pool) as work:
+            new = await work.fetchval(_STORE, source, source_id, order_id, dict(headers or {}), body)
+            if new is not None:
+                await work.execute("SELECT pg_notify('inbox', $1)", str(new))
+            return new is not None
+
+    async def claim(self, limit: int, *, lease: timedelta = timedelta(seconds=30)) -> list[InboxMessage]:
+        """Take up to `limit` due messages, oldest first; nobody else gets them while the lease runs."""
+        async with connection(self._pool) as work:
+            rows = await work.fetch(_CLAIM, limit, lease)
+        return sorted((_message(row) for row in rows), key=lambda message: message.id)
+
+    async def mark_delivered(self, message_id: int, *, order_id: str | None = None) -> None:
+        """It reached its saga; `order_id` when delivery found out whose it is."""
+        await self._finish(message_id, "delivered", order_id, None)
+
+    async def mark_ignored(self, message_id: int, reason: str) -> None:
+        """It is not for us, or says nothing new."""
+        await self._finish(message_id, "ignored", None, reason)
+
+    async def mark_failed(self, message_id: int, error: str) -> bool:
+        """Delivery failed: try again later (True), or give up after `max_attempts` (False)."""
+        async with connection(self._pool) as work:
+            status = await work.fetchval(_FAIL, message_id, error, self._max_attempts)
+            return bool(status == "pending")
+
+    async def requeue(self, message_id: int) -> bool:
+        """Deliver a failed or ignored message after all; False when it is neither."""
+        async with transaction(self._pool) as work:
+            found = await work.fetchval(_REQUEUE, message_id)
+            if found is not None:
+                await work.execute("SELECT pg_notify('inbox', $1)", str(found))
+            return found is not None
+
+    async def count_by_status(self) -> dict[str, int]:
+        """How many messages are pending, delivered, ignored and failed."""
+        async with connection(self._pool) as reader:
+            return {row["status"]: row["messages"] for row in await reader.fetch(_COUNTS)}
+
+    async def _finish(self, message_id: int, status: str, order_id: str | None, error: str | None) -> None:
+        async with connection(self._pool) as work:
+            await work.execute(_FINISH, message_id, status, order_id, error)
+
+
+def _message(row: asyncpg.Record) -> InboxMessage:
+    return InboxMessage(**dict(row))

@@ -1,0 +1,162 @@
+"""The order's journal: its status for lists, its story for people, its open questions."""
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from ordersaga.domain.errors import CustomerError
+from ordersaga.domain.journal import AttentionItem, JournalEntry, JournalUpdate, OrderRecord, TimelineEntry
+from ordersaga.domain.statuses import OrderStatus
+from ordersaga.stores.order_rows import load_record
+from ordersaga.stores.pools import Connection, Pool, columns, connection, transaction
+
+# A reason explains one status: it goes when the status goes. An outcome stays.
+_STATUS = """
+UPDATE orders SET status = $2, outcome = coalesce($3, outcome),
+    reason = CASE WHEN status = $2 THEN coalesce($4, reason) ELSE $4 END, updated_at = now()
+WHERE order_id = $1
+"""
+_ENTRIES = """
+INSERT INTO journal (order_id, entry_id, at, kind, text, parcel)
+SELECT $1, row.entry_id, row.at, row.kind, row.text, row.parcel
+FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::int[]) WITH ORDINALITY
+     AS row(entry_id, at, kind, text, parcel, place)
+ORDER BY place ON CONFLICT DO NOTHING
+"""
+# An answer once given stays: a late repeat of the question must not open it again.
+_ATTENTION = """
+INSERT INTO attention AS standing (order_id, item_id, parcel, kind, question, choices, opened_at, resolved, resolved_by)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (order_id, item_id) DO UPDATE SET question = excluded.question, choices = excluded.choices,
+    resolved = coalesce(standing.resolved, excluded.resolved),
+    resolved_by = coalesce(standing.resolved_by, excluded.resolved_by)
+"""
+_TIMELINE = """
+SELECT at, source, kind, text, parcel, data FROM (
+    SELECT at, 1 AS place, seq, 'journal' AS source, kind, text, parcel, '{}'::jsonb AS data
+    FROM journal WHERE order_id = $1
+    UNION ALL
+    SELECT intended_at, 2, generation, 'effect', step, step || ': ' || status || coalesce(' (' || code || ')', ''),
+           parcel, jsonb_strip_nulls(jsonb_build_object(
+               'key', key, 'status', status, 'amount', amount, 'currency', currency, 'external_id', external_id,
+               'code', code, 'message', message, 'attempts', attempts, 'settled_at', settled_at))
+    FROM effects WHERE order_id = $1
+    UNION ALL
+    SELECT received_at, 3, id, 'message', source, source || ' message: ' || status, 0, jsonb_strip_nulls(
+               jsonb_build_object('source', source, 'source_id', source_id, 'status', status, 'attempts', attempts,
+                                  'delivered_at', delivered_at, 'error', error))
+    FROM webhook_inbox WHERE order_id = $1) AS story
+ORDER BY at, place, seq
+"""
+_ORDER_COLUMNS = "request, terms, parcels, status, outcome, reason, accepted_at, updated_at, started_at"
+_GET = f"SELECT {_ORDER_COLUMNS} FROM orders WHERE order_id = $1"  # noqa: S608 - only column names are put in
+# Conditions that are not asked for fold away when PostgreSQL plans the statement with its values.
+_LIST = f"""
+SELECT {_ORDER_COLUMNS}, order_id FROM orders
+WHERE ($1::text IS NULL OR seller = $1) AND ($2::text IS NULL OR status = $2) AND ($3::text IS NULL OR channel = $3)
+  AND ($4::timestamptz IS NULL OR (accepted_at, order_id) < ($4, $5::text))
+ORDER BY accepted_at DESC, order_id DESC LIMIT $6
+"""  # noqa: S608 - only column names are put in
+_OPEN = """
+SELECT attention.* FROM attention LEFT JOIN orders USING (order_id)
+WHERE resolved IS NULL AND ($1::text IS NULL OR seller = $1) AND ($2::text IS NULL OR order_id = $2)
+ORDER BY opened_at, attention.order_id, item_id
+"""
+_COUNTS = "SELECT status, count(*) AS orders FROM orders GROUP BY status"
+
+
+@dataclass(frozen=True)
+class OrderPage:
+    """One page of a list, newest first; `next_cursor` is None on the last page."""
+
+    orders: tuple[OrderRecord, ...]
+    next_cursor: str | None
+
+
+class PostgresJournal:
+    """The OrderJournal port on PostgreSQL, and the lists people page through."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def record(self, update: JournalUpdate) -> None:
+        """Write status, entries and attention in one transaction, and NOTIFY `order_changed` with the order id.
+
+        Entries already written are skipped. A status of None-reason clears the reason of the status before it.
+        """
+        async with transaction(self._pool) as work:
+            await work.execute(_STATUS, update.order_id, update.status.value, update.outcome, update.reason)
+            await _write_entries(work, update.order_id, update.entries)
+            for item in update.attention:
+                await work.execute(_ATTENTION, *_attention_row(item))
+            await work.execute("SELECT pg_notify('order_changed', $1)", update.order_id)
+
+    async def get(self, order_id: str) -> OrderRecord | None:
+        """The order as it stands, or None."""
+        async with connection(self._pool) as reader:
+            row = await reader.fetchrow(_GET, order_id)
+            return load_record(row) if row else None
+
+    async def timeline(self, order_id: str) -> Sequence[TimelineEntry]:
+        """The whole story by time: journal, effects (at their intention), messages received."""
+        async with connection(self._pool) as reader:
+            return [TimelineEntry.model_validate(dict(row)) for row in await reader.fetch(_TIMELINE, order_id)]
+
+    async def open_attention(
+        self, *, seller: str | None = None, order_id: str | None = None
+    ) -> Sequence[AttentionItem]:
+        """Every unresolved question, oldest first; of one seller or order when named."""
+        async with connection(self._pool) as reader:
+            return [AttentionItem.model_validate(dict(row)) for row in await reader.fetch(_OPEN, seller, order_id)]
+
+    async def list_orders(
+        self,
+        *,
+        seller: str | None = None,
+        status: OrderStatus | None = None,
+        channel: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> OrderPage:
+        """A page of orders, newest first. Raises CustomerError `cursor_invalid` for a cursor that is not ours."""
+        at, order_id = _read_cursor(cursor) if cursor else (None, None)
+        filters = (seller, status.value if status else None, channel)
+        async with connection(self._pool) as reader:
+            rows = await reader.fetch(_LIST, *filters, at, order_id, limit + 1)
+        last = rows[limit - 1] if len(rows) > limit else None
+        return OrderPage(tuple(load_record(row) for row in rows[:limit]), _write_cursor(last) if last else None)
+
+    async def count_by_status(self) -> dict[OrderStatus, int]:
+        """How many orders stand in each status."""
+        async with connection(self._pool) as reader:
+            return {OrderStatus(row["status"]): row["orders"] for row in await reader.fetch(_COUNTS)}
+
+
+async def _write_entries(work: Connection, order_id: str, entries: Sequence[JournalEntry]) -> None:
+    if entries:
+        rows = [(entry.entry_id, entry.at, entry.kind, entry.text, entry.parcel) for entry in entries]
+        await work.execute(_ENTRIES, order_id, *columns(rows, 5))
+
+
+def _attention_row(item: AttentionItem) -> tuple[Any, ...]:
+    asked = (item.order_id, item.item_id, item.parcel, item.kind, item.question, list(item.choices), item.opened_at)
+    return (*asked, item.resolved, item.resolved_by)
+
+
+def _write_cursor(row: asyncpg.Record) -> str:
+    text = json.dumps([row["accepted_at"].isoformat(), row["order_id"]])
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, str]:
+    try:
+        at, order_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        return datetime.fromisoformat(at), str(order_id)
+    except (binascii.Error, ValueError, TypeError) as error:
+        raise CustomerError("cursor_invalid", "The cursor is not one this list gave out") from error

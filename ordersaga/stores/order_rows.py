@@ -1,0 +1,74 @@
+"""Rows of the `orders` table and the values they hold."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+
+from ordersaga.domain.journal import OrderRecord
+from ordersaga.domain.orders import Order, ParcelPlan
+from ordersaga.stores.pools import Connection, columns
+
+_INSERT = """
+INSERT INTO orders (order_id, seller, channel, currency, total, request, terms, ship_by, parcels, status, outcome,
+                    reason, started_at)
+SELECT order_id, seller, channel, currency, total, request, terms, ship_by, parcels::jsonb, status, outcome, reason,
+       CASE WHEN $13 THEN now() END
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::jsonb[], $7::jsonb[],
+            $8::timestamptz[], $9::text[], $10::text[], $11::text[], $12::text[])
+     AS new(order_id, seller, channel, currency, total, request, terms, ship_by, parcels, status, outcome, reason)
+ON CONFLICT (order_id) DO NOTHING
+"""
+
+NewOrder = tuple[Order, Sequence[ParcelPlan], str, str | None, str | None]
+
+
+def dump_order(order: Order) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The order as stored: the request without its terms, and the terms."""
+    request = order.model_dump(mode="json")
+    return request, request.pop("terms")
+
+
+def load_order(row: asyncpg.Record) -> Order:
+    """The order of a row with `request` and `terms`."""
+    return Order.model_validate({**row["request"], "terms": row["terms"]})
+
+
+def dump_parcels(parcels: Sequence[ParcelPlan]) -> list[dict[str, Any]]:
+    """Parcels as stored."""
+    return [plan.model_dump(mode="json") for plan in parcels]
+
+
+def load_parcels(stored: list[dict[str, Any]]) -> tuple[ParcelPlan, ...]:
+    """Parcels as planned."""
+    return tuple(ParcelPlan.model_validate(plan) for plan in stored)
+
+
+def load_record(row: asyncpg.Record) -> OrderRecord:
+    """A whole row of `orders`."""
+    return OrderRecord(
+        order=load_order(row),
+        status=row["status"],
+        outcome=row["outcome"],
+        reason=row["reason"],
+        parcels=load_parcels(row["parcels"]),
+        accepted_at=row["accepted_at"],
+        updated_at=row["updated_at"],
+        started=row["started_at"] is not None,
+    )
+
+
+async def insert_orders(connection: Connection, new: Sequence[NewOrder], *, started: bool) -> None:
+    """Write new orders (order, parcels, status, outcome, reason); one that stands already is left alone."""
+    if new:
+        await connection.execute(_INSERT, *columns([_row(*order) for order in new], 12), started)
+
+
+def _row(
+    order: Order, parcels: Sequence[ParcelPlan], status: str, outcome: str | None, reason: str | None
+) -> tuple[Any, ...]:
+    request, terms = dump_order(order)
+    head = (order.order_id, order.seller, order.channel, order.currency, order.total, request, terms, order.ship_by)
+    # as text: a list inside a list would be taken for one array of two dimensions
+    return (*head, json.dumps(dump_parcels(parcels)), status, outcome, reason)

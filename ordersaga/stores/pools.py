@@ -1,0 +1,160 @@
+"""Connections, transactions, and the one place where database errors become errors that say who must act."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from ordersaga.domain.errors import OperatorError, OrdersagaError, RetryError
+
+if TYPE_CHECKING:
+    Pool = asyncpg.Pool[asyncpg.Record]
+    Connection = PoolConnectionProxy[asyncpg.Record]
+else:
+    Pool = asyncpg.Pool
+    Connection = PoolConnectionProxy
+
+_LOST = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+)
+_BUSY = (
+    TimeoutError,
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+    asyncpg.InsufficientResourcesError,
+)
+_GONE_WORDS = ("closed", "closing", "released", "terminated")
+
+
+async def create_pool(
+    database_url: str,
+    *,
+    application_name: str = "ordersaga",
+    min_size: int = 1,
+    max_size: int = 10,
+    statement_timeout: timedelta = timedelta(seconds=15),
+) -> Pool:
+    """Open a pool whose connections cannot hang: statements, lock waits and idle transactions are bounded.
+
+    Raises RetryError `database_lost` when the server cannot be reached.
+    """
+    limit = str(int(statement_timeout.total_seconds() * 1000))
+    settings = {
+        "application_name": application_name,
+        "statement_timeout": limit,
+        "lock_timeout": limit,
+        "idle_in_transaction_session_timeout": "60000",
+        "timezone": "UTC",
+    }
+    try:
+        return await asyncpg.create_pool(
+            database_url, min_size=min_size, max_size=max_size, server_settings=settings, init=use_json, timeout=10
+        )
+    except (*_LOST, TimeoutError) as error:
+        raise _translate(error, in_doubt=False) from error
+
+
+async def use_json(connection: "asyncpg.Connection[asyncpg.Record] | Connection") -> None:
+    """Read and write `json` and `jsonb` columns as Python values."""
+    for kind in ("json", "jsonb"):
+        await connection.set_type_codec(kind, encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+
+
+@asynccontextmanager
+async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+    """One transaction, committed when the block ends and rolled back when it raises.
+
+    Raises RetryError `database_lost` or `database_busy`, with `unknown=True` only when the connection broke during
+    the commit itself; OperatorError `integrity_violation` when the database refused what the block wrote.
+    """
+    committing = False
+    try:
+        async with pool.acquire(timeout=10) as connection:
+            work = connection.transaction()
+            await work.start()
+            try:
+                yield connection
+            except BaseException:
+                with suppress(Exception):
+                    await work.rollback()
+                raise
+            committing = True
+            await work.commit()
+    except OrdersagaError:
+        raise
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        raise _translate(error, in_doubt=committing) from error
+
+
+@asynccontextmanager
+async def connection(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection for single statements, with the same translation of errors as `transaction`.
+
+    A statement that was cut off counts as in doubt: it commits by itself.
+    """
+    acquired = False
+    try:
+        async with pool.acquire(timeout=10) as proxy:
+            acquired = True
+            yield proxy
+    except OrdersagaError:
+        raise
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        raise _translate(error, in_doubt=acquired) from error
+
+
+def _translate(error: Exception, *, in_doubt: bool) -> Exception:
+    """The same error, saying who must act; a programming mistake stays what it is."""
+    if isinstance(error, _BUSY):
+        unknown = in_doubt and isinstance(error, TimeoutError)
+        return RetryError("database_busy", f"The database could not finish in time: {error}", unknown=unknown)
+    if isinstance(error, asyncpg.InterfaceError) and not any(word in str(error) for word in _GONE_WORDS):
+        return error
+    if isinstance(error, _LOST):
+        return RetryError("database_lost", f"The connection to the database was lost: {error}", unknown=in_doubt)
+    if isinstance(error, asyncpg.IntegrityConstraintViolationError):
+        return OperatorError("integrity_violation", f"The database refused a change that breaks its rules: {error}")
+    if isinstance(error, asyncpg.DataError):
+        return OperatorError("data_refused", f"The database cannot store a value: {error}")
+    return error
+
+
+async def lock_orders(connection: Connection, order_ids: Iterable[str]) -> None:
+    """Let one transaction at a time work on the stock of these orders, also of an order that has no row yet.
+
+    Always taken before any row lock on holds and stock, and in sorted order: no two transactions wait in a circle.
+    """
+    await connection.execute(
+        "SELECT pg_advisory_xact_lock(number) FROM "
+        "(SELECT DISTINCT hashtextextended(id, 0) AS number FROM unnest($1::text[]) AS id ORDER BY number) AS sorted",
+        list(order_ids),
+    )
+
+
+def columns(rows: Iterable[tuple[Any, ...]], count: int) -> list[list[Any]]:
+    """Turn rows into `count` columns, as `unnest($1, $2, ...)` takes them."""
+    turned: list[list[Any]] = [[] for _ in range(count)]
+    for row in rows:
+        for column, value in zip(turned, row, strict=True):
+            column.append(value)
+    return turned
+
+
+async def close_pool(pool: Pool, *, patience: timedelta = timedelta(seconds=5)) -> None:
+    """Close a pool; connections still busy after `patience` are cut."""
+    try:
+        await asyncio.wait_for(pool.close(), patience.total_seconds())
+    except TimeoutError:
+        pool.terminate()

@@ -1,0 +1,5 @@
+"""Tests of the stores run on a real PostgreSQL."""
+
+from tests.support.database import database_server, database_url, pool
+
+__all__ = ["database_server", "database_url", "pool"]
