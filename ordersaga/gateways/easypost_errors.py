@@ -27,9 +27,9 @@ def translated() -> Iterator[None]:
 
 def translate(error: EasyPostError) -> OrdersagaError:
     """Who must act. The SDK reports an answer that is no JSON, and no answer at all, without a status."""
-    status = error.http_status if isinstance(error, ApiError) else None
-    if status is None or status == 408:
+    if not isinstance(error, ApiError) or error.http_status in {None, 408}:
         return _no_answer(error)
+    status = error.http_status
     if status >= 500:
         return unavailable("easypost", status)
     if status == 429:

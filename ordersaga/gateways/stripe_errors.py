@@ -7,7 +7,7 @@ from typing import Any
 import stripe
 
 from ordersaga.domain.errors import CustomerError, OperatorError, OrdersagaError, RetryError
-from ordersaga.gateways.http_errors import rate_limited, transport_error, unavailable
+from ordersaga.gateways.http_errors import rate_limited, seconds, transport_error, unavailable
 
 _UNEXPECTED_STATE = "payment_intent_unexpected_state"
 _CREDENTIALS = (stripe.AuthenticationError, stripe.PermissionError)
@@ -40,7 +40,8 @@ def translate(error: stripe.StripeError) -> OrdersagaError:
 def _by_status(error: stripe.StripeError) -> OrdersagaError:
     status = error.http_status
     if status == 409:
-        return RetryError("idempotency_key_in_use", message_of(error), unknown=True, retry_after=None)
+        wait = seconds(_headers(error).get("retry-after"))
+        return RetryError("idempotency_key_in_use", message_of(error), unknown=True, retry_after=wait)
     if isinstance(error, stripe.InvalidRequestError) or (status is not None and 400 <= status < 500):
         return OperatorError("stripe_refused", f"{code_of(error) or status}: {message_of(error)}")
     if _headers(error).get("idempotent-replayed") == "true":

@@ -1,0 +1,1 @@
+"""Every gateway against its emulated company, over real HTTP."""
