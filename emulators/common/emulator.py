@@ -162,5 +162,9 @@ class Emulator:
             await drop_connection(call.scope)
             return
         if plan.fault is not None and plan.fault.kind == "hang":
-            await asyncio.sleep(_HANG_SECONDS)
+            try:
+                await asyncio.sleep(_HANG_SECONDS)
+            except asyncio.CancelledError:  # the process ends: a broken connection, never an HTTP error
+                await drop_connection(call.scope)
+                return
         await answer.send(send)

@@ -18,8 +18,8 @@ _COMPARE: dict[str, Callable[[int, int], bool]] = {
 }
 _OPERATORS = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
 _CLAUSE = re.compile(
-    r"""\s*(?:metadata\[(?P<q>["'])(?P<key>.*?)(?P=q)\]|(?P<field>\w+))"""
-    r"""\s*(?P<op>:|>=|<=|>|<)\s*(?:(?P<r>["'])(?P<text>.*?)(?P=r)|(?P<number>\d+))\s*"""
+    r"""\s*(?:metadata\[(?P<q>["'])(?P<key>[^"']*)(?P=q)\]|(?P<field>\w+))"""
+    r"""\s*(?P<op>:|>=|<=|>|<)\s*(?:(?P<r>["'])(?P<text>[^"']*)(?P=r)|(?P<number>\d+))\s*"""
 )
 _SEARCHABLE_FIELDS = {"amount", "created", "currency", "customer", "status"}
 _REFERENCES = {
