@@ -11,7 +11,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from tests.emulators.shipbob.support import HEADERS, Json, ShipBobClient, new_reference, order_body
-from tests.support.emulators import SPECS, eventually
+from tests.support.emulators import SPECS, Delivery, eventually
 
 OPENAPI, ASYNCAPI = SPECS / "shipbob-openapi.json", SPECS / "shipbob-asyncapi.yml"
 pytestmark = pytest.mark.skipif(not OPENAPI.exists(), reason="ShipBob's specifications are not beside the repository")
@@ -154,16 +154,19 @@ async def test_an_order_the_emulator_accepts_fits_the_request_schema(contract: C
 async def test_webhooks_fit_the_specification(shipbob: ShipBobClient, contract: Contract) -> None:
     """Headers and topic are those of the AsyncAPI description, and the body is a shipment of the REST API."""
     document = yaml.safe_load(ASYNCAPI.read_text())
-    topics = {reference: topic for topic, reference in (await _cause_events(shipbob)).items()}
-    for reference, topic in topics.items():
-        await eventually(lambda name=reference, wanted=topic: wanted in shipbob.topics(name))
-        delivery = next(each for each in shipbob.heard(reference) if each.headers["x-webhook-topic"] == topic)
+    for topic, reference in (await _cause_events(shipbob)).items():
+        delivery = await _awaited(shipbob, reference, topic)
         assert topic in document["channels"]
         headers = document["components"]["schemas"]["WebhookHeaders"]
         Draft202012Validator(headers).validate(delivery.headers)
         body = json.loads(delivery.body)
         Draft202012Validator(document["components"]["schemas"]["ShipBobWebhookPayload"]).validate(body)
         contract.check("GET", f"/2026-01/shipment/{body['id']}", 200, body)
+
+
+async def _awaited(shipbob: ShipBobClient, reference: str, topic: str) -> Delivery:
+    await eventually(lambda: topic in shipbob.topics(reference))
+    return next(each for each in shipbob.heard(reference) if each.headers["x-webhook-topic"] == topic)
 
 
 async def _cause_events(shipbob: ShipBobClient) -> dict[str, str]:
