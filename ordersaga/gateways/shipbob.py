@@ -9,13 +9,13 @@ from typing import Any
 
 import httpx
 
-from ordersaga.domain.errors import CustomerError, RetryError
+from ordersaga.domain.errors import RetryError
 from ordersaga.domain.identifiers import parse_parcel_reference
 from ordersaga.domain.orders import Address
 from ordersaga.domain.shipping import CancelDecision, HandOff, ProviderCapabilities, ProviderOrder
 from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.gateways.http_errors import already_asked, transport_error
-from ordersaga.gateways.shipbob_errors import json_of, refusal
+from ordersaga.gateways.shipbob_errors import json_of, names_reference, refusal
 from ordersaga.gateways.shipbob_states import provider_order
 
 _ORDERS = "/2026-01/order"
@@ -166,9 +166,8 @@ class ShipBob:
 
 def _refused_duplicate(answer: httpx.Response) -> Exception:
     """A 422 that names the reference, while no order is found under it: the order is not visible yet."""
-    error = refusal(answer)
-    if isinstance(error, CustomerError) or "reference_id" not in str(error).lower():
-        return error
+    if not names_reference(answer):
+        return refusal(answer)
     return RetryError("shipbob_not_visible", "ShipBob knows the reference but does not show its order", unknown=True)
 
 

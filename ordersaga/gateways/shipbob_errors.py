@@ -44,6 +44,11 @@ def _messages(body: object) -> Iterator[tuple[str, str]]:
             yield field, messages
 
 
+def names_reference(answer: httpx.Response) -> bool:
+    """Whether the order's own reference is what is refused, however ShipBob spells the field."""
+    return any(field.lower().replace("_", "") == "referenceid" for field, _ in _messages(json_of(answer)))
+
+
 def json_of(answer: httpx.Response) -> Any:
     """The JSON of an answer; None when it has none."""
     try:
