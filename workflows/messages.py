@@ -2,14 +2,14 @@
 
 | name | kind | input | answer |
 |---|---|---|---|
-| `confirm` | update | – | `ConfirmAnswer`, once the outcome is known |
+| `confirm` | update | none | `ConfirmAnswer`, once the outcome is known |
 | `cancel` | update | `CancelRequest` | `CancelAnswer` |
-| `request_cancel` | signal | `CancelRequest`, optional | – |
-| `parcel_event` | signal | `ParcelEvent` | – |
-| `payment_event` | signal | `PaymentEvent` | – |
+| `request_cancel` | signal | `CancelRequest`, optional | none |
+| `parcel_event` | signal | `ParcelEvent` | none |
+| `payment_event` | signal | `PaymentEvent` | none |
 | `place_hold`, `release_hold` | update | `HoldRequest` | `OrderView` |
 | `resolve_attention` | update | `Resolution` | `AttentionItem` |
-| `order_state`, `timeline`, `explain` | query | – | `OrderView`, list of `JournalEntry`, text |
+| `order_state`, `timeline`, `explain` | query | none | `OrderView`, list of `JournalEntry`, text |
 """
 
 from typing import Annotated, Literal

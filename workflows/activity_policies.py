@@ -1,0 +1,112 @@
+"""How activities are called: where they run, how long one attempt may take, how patiently they are repeated.
+
+| call | runs | for |
+|---|---|---|
+| `in_task` | inside the workflow task | our own PostgreSQL: retried until it answers |
+| `quick` | inside the workflow task, then on the payments lane | short idempotent calls the shopper waits for |
+| `on_lane` | on a task queue of its own | providers and carriers: limits, pauses and breakers hold there |
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from workflows.messages import PAYMENT_QUEUE
+
+S = TypeVar("S")
+A = TypeVar("A")
+R = TypeVar("R")
+
+DATABASE_ATTEMPT = timedelta(seconds=10)
+DATABASE_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_interval=timedelta(seconds=5))
+QUICK_ATTEMPT = timedelta(seconds=8)
+QUICK_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_attempts=2)
+LANE_ATTEMPT = timedelta(seconds=12)
+LANE_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
+PATIENCE = timedelta(hours=1)
+"""How long a call that nobody answers is repeated before a person is asked."""
+
+
+class StepFailedError(Exception):
+    """A step came to a final no. `kind`: `customer`, `operator`, `unresolved` (no answer came), or `given_up`."""
+
+    def __init__(self, kind: str, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.kind = kind
+        self.code = code
+        self.message = message
+
+
+async def in_task(activity: Callable[[S, A], Awaitable[R]], arg: A, summary: str) -> R:
+    """Call our own database from inside the workflow task; raises StepFailedError on a final refusal."""
+    try:
+        return await workflow.execute_local_activity_method(
+            activity,
+            arg,
+            start_to_close_timeout=DATABASE_ATTEMPT,
+            retry_policy=DATABASE_RETRY,
+            summary=summary,
+        )
+    except ActivityError as error:
+        raise _step_failed(error) from error
+
+
+async def quick(activity: Callable[[S, A], Awaitable[R]], arg: A, summary: str) -> R:
+    """Call from inside the workflow task; when that brings no answer, patiently from the payments lane."""
+    try:
+        return await workflow.execute_local_activity_method(
+            activity, arg, start_to_close_timeout=QUICK_ATTEMPT, retry_policy=QUICK_RETRY, summary=summary
+        )
+    except ActivityError as error:
+        failed = _step_failed(error)
+        if failed.kind != "unresolved":
+            raise failed from error
+    return await on_lane(activity, arg, queue=PAYMENT_QUEUE, summary=summary)
+
+
+async def on_lane(
+    activity: Callable[[S, A], Awaitable[R]],
+    arg: A,
+    *,
+    queue: str,
+    summary: str,
+    patience: timedelta = PATIENCE,
+    give_up: Callable[[], bool] = lambda: False,
+) -> R:
+    """Call on a lane. When `give_up` turns true no further attempt begins, but a running one is never abandoned.
+
+    Raises StepFailedError: final refusals with their code, `unresolved` when patience ended, `given_up` when stopped.
+    """
+    call = workflow.start_activity_method(
+        activity,
+        arg,
+        task_queue=queue,
+        start_to_close_timeout=LANE_ATTEMPT,
+        schedule_to_close_timeout=patience,
+        retry_policy=LANE_RETRY,
+        cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        summary=summary,
+    )
+    await workflow.wait_condition(lambda: call.done() or give_up())
+    if not call.done():
+        call.cancel()
+    try:
+        return await call
+    except (ActivityError, asyncio.CancelledError) as error:
+        raise _step_failed(error) from error
+
+
+def _step_failed(error: BaseException) -> StepFailedError:
+    cause = error.cause if isinstance(error, ActivityError) else None
+    if isinstance(cause, ApplicationError):
+        code, message = [*map(str, cause.details), "", ""][:2] if cause.details else ("failed", str(cause))
+        kind = cause.type if cause.type in ("customer", "operator") else "unresolved"
+        return StepFailedError(kind, code, message)
+    if cause is None or isinstance(cause, asyncio.CancelledError) or type(cause).__name__ == "CancelledError":
+        return StepFailedError("given_up", "given_up", "stopped before the next attempt")
+    return StepFailedError("unresolved", "no_answer", str(cause))

@@ -1,0 +1,118 @@
+"""What every step of an order shares: its state, its one alarm, publishing what changed, and asking a person."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+
+from activities.journal import Journal
+from ordersaga.domain.amounts import format_amount
+from ordersaga.domain.journal import AttentionItem
+from workflows import presentation
+from workflows.activity_policies import StepFailedError, in_task
+from workflows.alarm import Alarm
+from workflows.messages import Resolution
+from workflows.order_state import OrderState
+
+REMIND_EVERY = timedelta(days=1)
+
+
+class Desk:
+    """The working place of one order's saga."""
+
+    def __init__(self, state: OrderState) -> None:
+        self.state = state
+        self.alarm = Alarm()
+
+    @property
+    def cancel_wanted(self) -> bool:
+        """Somebody asked to cancel the order."""
+        return self.state.cancel is not None
+
+    def money(self, amount: int) -> str:
+        """An amount of the order's currency, for people."""
+        return format_amount(amount, self.state.order.currency)
+
+    def note(self, kind: str, text: str, parcel: int = 0) -> None:
+        """Add a line to the order's story and show it."""
+        self.state.note(kind, text, parcel)
+        self.show()
+
+    def show(self) -> None:
+        """Bring Temporal's current details up to date."""
+        presentation.show(self.state, self.alarm.next_deadline)
+
+    async def until(self, condition: Callable[[], bool], deadline: datetime, what: str) -> bool:
+        """Wait for `condition`, at most until `deadline`; whether it came true. `what` is shown to people."""
+        self.state.awaiting = what
+        return await self.alarm.until(condition, deadline, what)
+
+    async def publish(self) -> None:
+        """Write what changed to PostgreSQL, then to the search attributes."""
+        update = self.state.to_record()
+        if update is not None:
+            await in_task(Journal.record, update, f"Record {update.status}")
+        presentation.upsert(self.state)
+        self.show()
+
+    async def park(
+        self,
+        kind: str,
+        question: str,
+        choices: tuple[str, ...],
+        parcel: int = 0,
+        settled: Callable[[], bool] = lambda: False,
+    ) -> str | None:
+        """Ask a person and wait for the choice; None when `settled` came true by itself. Reminds daily."""
+        item = self._open(kind, question, choices, parcel)
+        await self.publish()
+        while not (self._decision(item) or settled()):
+            deadline = workflow.now() + REMIND_EVERY
+            await self.until(lambda: bool(self._decision(item)) or settled(), deadline, f"a decision: {question}")
+        choice = self._decision(item)
+        if choice is None:
+            self._close(self.state.attention[item], "settled", "ordersaga", "no longer needed")
+        await self.publish()
+        return choice
+
+    async def insist(self, name: str, step: Callable[[], Awaitable[None]]) -> None:
+        """Run a step that must come to an end: when it finds no answer, a person says retry or skip."""
+        while True:
+            try:
+                return await step()
+            except StepFailedError as failure:
+                question = f"Could not {name} ({failure}). Try again, or skip it and settle by hand?"
+                if await self.park("step_failed", question, ("retry", "skip")) == "skip":
+                    return None
+
+    def flag(self, kind: str, question: str, choices: tuple[str, ...], parcel: int = 0) -> None:
+        """Open a question without waiting for it; the order does not close before it is answered."""
+        self._open(kind, question, choices, parcel)
+
+    def resolve(self, resolution: Resolution) -> AttentionItem:
+        """Take a person's answer."""
+        item = self.state.attention[resolution.item_id]
+        self._close(item, resolution.choice, resolution.by, resolution.reason)
+        return self.state.attention[resolution.item_id]
+
+    def _open(self, kind: str, question: str, choices: tuple[str, ...], parcel: int) -> str:
+        item_id = f"{self.state.order.order_id}-a{len(self.state.attention) + 1}"
+        self.state.attention[item_id] = AttentionItem(
+            item_id=item_id,
+            order_id=self.state.order.order_id,
+            parcel=parcel,
+            kind=kind,
+            question=question,
+            choices=choices,
+            opened_at=workflow.now(),
+        )
+        self.note("attention", question, parcel)
+        return item_id
+
+    def _decision(self, item_id: str) -> str | None:
+        return self.state.attention[item_id].resolved
+
+    def _close(self, item: AttentionItem, choice: str, by: str, reason: str) -> None:
+        decided = {"resolved": choice, "resolved_by": by}
+        self.state.attention[item.item_id] = item.model_copy(update=decided)
+        self.note("decision", f"{by} chose {choice} for {item.kind}: {reason}", item.parcel)

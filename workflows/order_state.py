@@ -1,0 +1,184 @@
+"""Everything an order's saga knows, and what queries, search attributes and people are told of it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from temporalio import workflow
+
+from ordersaga.domain.journal import AttentionItem, JournalEntry, JournalUpdate
+from ordersaga.domain.lattices import goods_left, scanned
+from ordersaga.domain.orders import Order, ParcelPlan
+from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus, ParcelStatus
+from workflows.messages import CancelRequest, HoldRequest, OrderResult, OrderView, ParcelView
+
+_ENDED = frozenset({ParcelStatus.DELIVERED, ParcelStatus.LOST, ParcelStatus.RETURNED_TO_SENDER})
+
+
+@dataclass
+class ParcelState:
+    """One parcel. Amounts in minor units.
+
+    `status` is what provider and carrier report; `undone`: our undo ran to its end; `too_late`: an undo was tried and
+    the goods could not be stopped.
+    """
+
+    plan: ParcelPlan
+    status: ParcelStatus = ParcelStatus.PLANNED
+    handed_off: bool = False
+    carrier: str | None = None
+    tracking_number: str | None = None
+    scanned_at: datetime | None = None
+    generation: int = 1
+    captured: int = 0
+    refunded: int = 0
+    voided: int = 0
+    written_off: int = 0
+    undone: bool = False
+    too_late: bool = False
+    problem: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.undone or self.status in _ENDED
+
+    @property
+    def scanned(self) -> bool:
+        return scanned(self.status)
+
+    @property
+    def goods_left(self) -> bool:
+        return goods_left(self.status)
+
+    def view(self) -> ParcelView:
+        return ParcelView(
+            plan=self.plan,
+            status=ParcelStatus.CANCELED if self.undone else self.status,
+            carrier=self.carrier,
+            tracking_number=self.tracking_number,
+            captured=self.captured,
+            refunded=self.refunded,
+            voided=self.voided,
+        )
+
+
+@dataclass
+class OrderState:
+    """The order as its saga sees it; `entries` is its story, `recorded` how much of it PostgreSQL has."""
+
+    order: Order
+    parcels: list[ParcelState] = field(default_factory=list)
+    outcome: ConfirmOutcome | None = None
+    reason: str | None = None
+    closed_as: OrderStatus | None = None
+    holds: dict[str, HoldRequest] = field(default_factory=dict)
+    cancel: CancelRequest | None = None
+    attention: dict[str, AttentionItem] = field(default_factory=dict)
+    entries: list[JournalEntry] = field(default_factory=list)
+    recorded: int = 0
+    recorded_status: OrderStatus | None = None
+    recorded_attention: dict[str, AttentionItem] = field(default_factory=dict)
+    awaiting: str = "the stock hold and the payment authorization"
+
+    def note(self, kind: str, text: str, parcel: int = 0) -> None:
+        """Add a line to the order's story."""
+        entry_id = f"saga-{len(self.entries) + 1}"
+        self.entries.append(JournalEntry(entry_id=entry_id, at=workflow.now(), kind=kind, text=text, parcel=parcel))
+
+    @property
+    def confirmed(self) -> bool:
+        return self.outcome is ConfirmOutcome.CONFIRMED
+
+    @property
+    def cancel_undecided(self) -> bool:
+        """Somebody asked to cancel and not every parcel has its answer yet."""
+        return self.cancel is not None and not self.cancel_decided
+
+    @property
+    def cancel_decided(self) -> bool:
+        known = self.closed_as is not None or bool(self.parcels)
+        return known and all(parcel.ended or parcel.too_late or parcel.scanned for parcel in self.parcels)
+
+    @property
+    def open_attention(self) -> list[AttentionItem]:
+        return [item for item in self.attention.values() if item.resolved is None]
+
+    @property
+    def status(self) -> OrderStatus:
+        """One word for people, from everything known."""
+        if self.closed_as is not None:
+            return self.closed_as
+        if self.open_attention:
+            return OrderStatus.NEEDS_ATTENTION
+        if self.cancel_undecided:
+            return OrderStatus.CANCELING
+        return self._progress() if self.confirmed else self._before_confirmation()
+
+    def _before_confirmation(self) -> OrderStatus:
+        waits_for_shopper = self.outcome is ConfirmOutcome.ACTION_REQUIRED
+        return OrderStatus.ACTION_REQUIRED if waits_for_shopper else OrderStatus.PENDING
+
+    def _progress(self) -> OrderStatus:
+        going = [parcel for parcel in self.parcels if not parcel.undone]
+        if not going:
+            return OrderStatus.CANCELING
+        if any(parcel.scanned for parcel in going):
+            return self._shipping(going)
+        if self.holds:
+            return OrderStatus.ON_HOLD
+        return OrderStatus.FULFILLING if any(p.handed_off for p in going) else OrderStatus.CONFIRMED
+
+    def _shipping(self, going: list[ParcelState]) -> OrderStatus:
+        if all(parcel.status is ParcelStatus.DELIVERED for parcel in going):
+            return OrderStatus.DELIVERED
+        return OrderStatus.SHIPPED if all(p.scanned for p in going) else OrderStatus.PARTIALLY_SHIPPED
+
+    def final_status(self) -> OrderStatus:
+        """How the order ends, judged by its parcels."""
+        if not self.confirmed:
+            return OrderStatus.CANCELED if self.outcome is ConfirmOutcome.CANCELED else OrderStatus.REJECTED
+        if any(p.status is ParcelStatus.DELIVERED and not p.undone for p in self.parcels):
+            return OrderStatus.COMPLETED
+        came_back = any(parcel.status is ParcelStatus.RETURNED_TO_SENDER for parcel in self.parcels)
+        return OrderStatus.RETURNED if came_back else OrderStatus.CANCELED
+
+    def to_record(self) -> JournalUpdate | None:
+        """What PostgreSQL does not have yet, marked as handed over; None when it has everything."""
+        new_items = tuple(i for k, i in self.attention.items() if self.recorded_attention.get(k) != i)
+        if self.recorded == len(self.entries) and self.status == self.recorded_status and not new_items:
+            return None
+        update = JournalUpdate(
+            order_id=self.order.order_id,
+            status=self.status,
+            outcome=self.outcome,
+            reason=self.reason,
+            entries=tuple(self.entries[self.recorded :]),
+            attention=new_items,
+        )
+        self.recorded, self.recorded_status = len(self.entries), self.status
+        self.recorded_attention = dict(self.attention)
+        return update
+
+    def view(self, next_deadline: datetime | None) -> OrderView:
+        """The answer of the `order_state` query."""
+        return OrderView(
+            order_id=self.order.order_id,
+            status=self.status,
+            outcome=self.outcome,
+            reason=self.reason,
+            holds={kind: hold.reason for kind, hold in self.holds.items()},
+            parcels=tuple(parcel.view() for parcel in self.parcels),
+            attention=tuple(self.open_attention),
+            next_deadline=next_deadline,
+            awaiting=self.awaiting,
+        )
+
+    def result(self) -> OrderResult:
+        """The workflow's result."""
+        return OrderResult(
+            order_id=self.order.order_id,
+            status=self.status,
+            reason=self.reason,
+            currency=self.order.currency,
+            captured=sum(parcel.captured for parcel in self.parcels),
+            refunded=sum(parcel.refunded for parcel in self.parcels),
+        )

@@ -1,0 +1,137 @@
+"""How one parcel is paid for: reserved at confirmation, taken when its goods leave, given back when they do not."""
+
+from activities.journal import Journal, WriteOff
+from activities.payments import LAPSED, AuthorizationResult, CaptureResult, ParcelPayment, Payments
+from ordersaga.domain.payments import PaymentStatus
+from workflows.activity_policies import StepFailedError, in_task, quick
+from workflows.desk import Desk
+from workflows.order_state import ParcelState
+from workflows.saga import Phase, UndoPlan
+
+
+class ParcelPayments:
+    """The money steps of one parcel. One payment per parcel; a new generation only after the old one ended."""
+
+    def __init__(self, desk: Desk, parcel: ParcelState, undo: UndoPlan) -> None:
+        self.parcel = parcel
+        self._desk = desk
+        self._order = desk.state.order
+        self._number = parcel.plan.parcel
+        self._undo = undo
+        self._payment = self._payment_for(generation=1)
+        self._customer: str | None = None
+
+    async def authorize(self, *, customer: str | None, off_session: bool, save_for_later: bool) -> AuthorizationResult:
+        """Reserve the parcel's amount; raises StepFailedError when the shopper's bank says no."""
+        self._payment = self._payment_for(1, customer, off_session, save_for_later)
+        self._undo.register(Phase.MONEY, "give the money back", self._release)
+        result = await quick(Payments.authorize, self._payment, f"Authorize {self._amount()}")
+        return self._judge(result)
+
+    async def refresh_authorization(self) -> AuthorizationResult:
+        """Ask the payment company whether the shopper has finished."""
+        return self._judge(await quick(Payments.refresh_authorization, self._payment, "Look at the payment"))
+
+    def _judge(self, result: AuthorizationResult) -> AuthorizationResult:
+        self._customer = result.customer or self._customer
+        if result.status is PaymentStatus.AUTHORIZED:
+            self._desk.note("authorized", f"{self._amount()} authorized", self._number)
+        elif result.status is not PaymentStatus.REQUIRES_ACTION:
+            raise StepFailedError("declined", result.code or "declined", result.message or "the payment was declined")
+        return result
+
+    @property
+    def customer(self) -> str | None:
+        """The payment company's customer the payment method is saved for."""
+        return self._customer
+
+    async def capture_at_confirmation(self) -> None:
+        """Take the money before anything ships; raises StepFailedError when the bank refuses."""
+        result = await self._try_capture()
+        if not self.parcel.captured:
+            raise StepFailedError("declined", result.code or "declined", result.message or "the capture was refused")
+
+    async def capture(self) -> None:
+        """Take the money for goods that left; when the bank refuses for good, a person decides."""
+        result = CaptureResult() if self.parcel.captured else await self._try_capture()
+        if result.code == LAPSED and await self._authorize_anew():
+            result = await self._try_capture()
+        while not (self.parcel.captured or self.parcel.written_off):
+            if await self._ask_about_capture(result) == "write_off":
+                await self._write_off()
+            elif await self._authorize_anew():
+                result = await self._try_capture()
+
+    async def _try_capture(self) -> CaptureResult:
+        try:
+            result = await quick(Payments.capture, self._payment, f"Capture {self._amount()}")
+        except StepFailedError as failure:
+            return CaptureResult(code=failure.code, message=failure.message)
+        if result.captured:
+            self.parcel.captured = result.captured
+            self._desk.note("captured", f"{self._amount()} captured", self._number)
+        return result
+
+    async def _authorize_anew(self) -> bool:
+        """Replace a reservation that lapsed or whose capture was refused; True when new funds are secured."""
+        try:
+            await self._release()
+            self._payment = self._payment_for(self._payment.generation + 1, self._customer, off_session=True)
+            result = await quick(Payments.authorize, self._payment, f"Authorize {self._amount()} anew")
+        except StepFailedError as failure:
+            self._desk.note("authorization_failed", str(failure), self._number)
+            return False
+        return result.status is PaymentStatus.AUTHORIZED
+
+    async def _ask_about_capture(self, refused: CaptureResult) -> str | None:
+        """The goods are gone and the money was refused: try again with new funds, or accept the loss."""
+        why = f"{refused.code}: {refused.message}"
+        question = f"{self._amount()} for parcel {self._number} could not be captured ({why})."
+        return await self._desk.park("capture_refused", question, ("retry", "write_off"), self._number)
+
+    async def _write_off(self) -> None:
+        await self.give_back()
+        loss = WriteOff(
+            order_id=self._order.order_id,
+            parcel=self._number,
+            amount=self.parcel.plan.amount,
+            currency=self._order.currency,
+            memo="capture refused, loss accepted by an operator",
+        )
+        await in_task(Journal.write_off, loss, f"Write off {self._amount()}")
+        self.parcel.written_off = loss.amount
+        self._desk.note("written_off", f"{self._amount()} written off", self._number)
+
+    async def give_back(self) -> None:
+        """Void what is reserved, refund what was taken; insists until it is done or a person skips it."""
+        await self._desk.insist("give the money back", self._release)
+
+    async def _release(self) -> None:
+        given = await quick(Payments.release, self._payment, f"Give back {self._amount()}")
+        self.parcel.voided += given.voided
+        self.parcel.refunded += given.refunded
+        if given.voided or given.refunded:
+            verb = "refunded" if given.refunded else "voided"
+            self._desk.note(verb, f"{self._amount()} {verb}", self._number)
+
+    def _payment_for(
+        self,
+        generation: int,
+        customer: str | None = None,
+        off_session: bool = False,
+        save_for_later: bool = False,
+    ) -> ParcelPayment:
+        return ParcelPayment(
+            order_id=self._order.order_id,
+            parcel=self._number,
+            amount=self.parcel.plan.amount,
+            currency=self._order.currency,
+            payment_method=self._order.payment.payment_method,
+            customer=customer or self._order.payment.customer,
+            off_session=off_session,
+            save_for_later=save_for_later,
+            generation=generation,
+        )
+
+    def _amount(self) -> str:
+        return self._desk.money(self.parcel.plan.amount)

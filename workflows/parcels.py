@@ -1,0 +1,264 @@
+"""One parcel's way: handed to its provider, booked with a carrier, scanned, captured, delivered."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TypeVar
+
+from temporalio import workflow
+
+from activities.carriers import BookLabel, Carriers, VoidLabel
+from activities.inventory import Inventory, ParcelUnits, ShipUnits
+from activities.providers import HandOffParcel, HandOffResult, Providers, WithdrawParcel
+from ordersaga.domain.shipping import CancelDecision, HandOff
+from ordersaga.domain.statuses import ParcelStatus
+from workflows.activity_policies import StepFailedError, in_task, on_lane
+from workflows.desk import REMIND_EVERY, Desk
+from workflows.messages import CARRIER_QUEUE, provider_queue
+from workflows.order_state import ParcelState
+from workflows.parcel_payments import ParcelPayments
+from workflows.saga import GoodsGoneError, Phase, UndoPlan
+
+_PROBLEMS = frozenset({ParcelStatus.EXCEPTION, ParcelStatus.CANCELED})
+_JOURNEY_ENDS = frozenset({ParcelStatus.DELIVERED, ParcelStatus.LOST, ParcelStatus.RETURNED_TO_SENDER})
+T = TypeVar("T")
+
+
+class ParcelSaga:
+    """The steps of one parcel, each with its undo registered beside it."""
+
+    def __init__(self, desk: Desk, parcel: ParcelState) -> None:
+        self.parcel = parcel
+        self._desk = desk
+        self._order = desk.state.order
+        self._number = parcel.plan.parcel
+        self._lane = provider_queue(parcel.plan.provider)
+        self._undo = UndoPlan()
+        self._undo.register(Phase.STOCK, "release the stock", self._release_stock)
+        self.payments = ParcelPayments(desk, parcel, self._undo)
+
+    async def ship(self) -> None:
+        """Forward to the carrier's first scan; or, before the point of no return, back to nothing."""
+        try:
+            handed = await self._hand_off()
+            if not handed.books_carrier:
+                await self._book_carrier()
+        except StepFailedError as failure:
+            await self.undone(failure)
+        while not (self.parcel.scanned or self.parcel.undone):
+            problem = await self._first_scan()
+            if problem is not None:
+                await self.undone(problem)
+        if not self.parcel.undone:
+            await self._shipped()
+
+    async def see_delivered(self) -> None:
+        """Follow the parcel to its end: delivered, lost, or returned to its sender."""
+        if self.parcel.undone:
+            return
+        await self._delivery()
+        if self.parcel.status is not ParcelStatus.DELIVERED:
+            await self._lose_goods()
+
+    async def undone(self, reason: StepFailedError) -> bool:
+        """Undo everything done for this parcel; False when its goods could not be stopped and it goes on."""
+        try:
+            await self._undo.run(self._desk.insist)
+        except GoodsGoneError:
+            self.parcel.too_late = True
+            self._desk.note("too_late", "the provider could not stop the parcel: it ships", self._number)
+            return False
+        self.parcel.undone = True
+        self._desk.state.reason = self._desk.state.reason or reason.code
+        self._desk.note("parcel_canceled", f"parcel undone: {reason.message or reason.code}", self._number)
+        if self.parcel.goods_left:
+            question = f"Parcel {self._number} left although its provider agreed to stop it."
+            self._desk.flag("shipped_after_cancel", question, ("acknowledge",), self._number)
+        return True
+
+    # ---- hand to the provider --------------------------------------------------------------------------------
+
+    async def _hand_off(self) -> HandOffResult:
+        self._undo.register(Phase.GOODS, "withdraw the parcel from its provider", self._withdraw)
+        return await self._forward(self._try_hand_off, f"hand parcel {self._number} to {self.parcel.plan.provider}")
+
+    async def _try_hand_off(self) -> HandOffResult:
+        self.parcel.handed_off = True
+        handed = await on_lane(
+            Providers.hand_off,
+            self._hand_off_request(),
+            queue=self._lane,
+            summary=f"Hand parcel {self._number} to {self.parcel.plan.provider}",
+            patience=max(self._order.ship_by - workflow.now(), REMIND_EVERY),
+            give_up=lambda: self._desk.cancel_wanted,
+        )
+        if not handed.accepted:
+            raise StepFailedError("customer", handed.code or "provider_refused", handed.message or "")
+        self._accepted()
+        return handed
+
+    async def _forward(self, step: Callable[[], Awaitable[T]], name: str) -> T:
+        """Go on where it can: a failure that is ours to repair is parked, not undone.
+
+        Raises StepFailedError when the shopper's side refused, somebody cancels, or a person gives the parcel up.
+        """
+        while not self._desk.cancel_wanted:
+            try:
+                return await step()
+            except StepFailedError as failure:
+                if failure.kind in ("customer", "given_up"):
+                    raise
+                await self._ask_about_failure(name, failure)
+        raise self._canceled()
+
+    async def _ask_about_failure(self, name: str, failure: StepFailedError) -> None:
+        question = f"Could not {name} ({failure}). Try again, or cancel the parcel?"
+        wanted = self._desk.cancel_wanted
+        choice = await self._desk.park(
+            "step_failed", question, ("retry", "cancel"), self._number, lambda: self._desk.cancel_wanted != wanted
+        )
+        if choice == "cancel":
+            raise failure
+        if failure.kind == "operator":  # known not to have happened: a new generation may be tried
+            self.parcel.generation += 1
+
+    def _hand_off_request(self) -> HandOffParcel:
+        order, plan = self._order, self.parcel.plan
+        return HandOffParcel(
+            provider=plan.provider,
+            parcel=self._number,
+            generation=self.parcel.generation,
+            hand_off=HandOff(
+                reference=self._reference,
+                order_id=order.order_id,
+                seller=order.seller,
+                location=plan.location,
+                lines=plan.lines,
+                ship_to=order.ship_to,
+                ship_by=order.ship_by,
+            ),
+        )
+
+    @property
+    def _reference(self) -> str:
+        return self.parcel.plan.reference(self._order.order_id, self.parcel.generation)
+
+    def _accepted(self) -> None:
+        if self.parcel.status is ParcelStatus.PLANNED:
+            self.parcel.status = ParcelStatus.ACCEPTED
+        self._desk.note("accepted", f"accepted by {self.parcel.plan.provider}", self._number)
+
+    async def _withdraw(self) -> None:
+        request = WithdrawParcel(
+            provider=self.parcel.plan.provider,
+            order_id=self._order.order_id,
+            parcel=self._number,
+            generation=self.parcel.generation,
+            reference=self._reference,
+        )
+        decision = await on_lane(
+            Providers.withdraw, request, queue=self._lane, summary=f"Withdraw parcel {self._number}"
+        )
+        if decision is CancelDecision.REFUSED or self.parcel.goods_left:
+            raise GoodsGoneError
+
+    # ---- book the carrier (only where the provider does not) -------------------------------------------------
+
+    async def _book_carrier(self) -> None:
+        self._undo.register(Phase.LABEL, "void the label", self._void_label)
+        await self._forward(self._try_book_carrier, f"buy a label for parcel {self._number}")
+
+    async def _try_book_carrier(self) -> None:
+        label = await on_lane(
+            Carriers.book_label,
+            BookLabel(order=self._order, plan=self.parcel.plan, generation=self.parcel.generation),
+            queue=CARRIER_QUEUE,
+            summary=f"Buy a label for parcel {self._number}",
+            give_up=lambda: self._desk.cancel_wanted,
+        )
+        if not label.bought:
+            raise StepFailedError("customer", label.code or "label_refused", label.message or "")
+        self.parcel.carrier, self.parcel.tracking_number = label.carrier, label.tracking_number
+        self._desk.note("label", f"{label.carrier} label bought", self._number)
+
+    async def _void_label(self) -> None:
+        request = VoidLabel(
+            order_id=self._order.order_id,
+            parcel=self._number,
+            generation=self.parcel.generation,
+            reference=self._reference,
+        )
+        decision = await on_lane(Carriers.void_label, request, queue=CARRIER_QUEUE, summary="Void the label")
+        if decision is CancelDecision.REFUSED:
+            self._desk.note("label_kept", "the carrier refused to void the label; its cost stays", self._number)
+
+    # ---- leave, and arrive -----------------------------------------------------------------------------------
+
+    async def _first_scan(self) -> StepFailedError | None:
+        """Wait for the carrier's scan; returns why the parcel should be undone instead, if it should."""
+        if not await self._desk.until(self._news, self._order.ship_by, "the carrier's first scan"):
+            return await self._late()
+        return None if self.parcel.scanned else self._trouble()
+
+    def _news(self) -> bool:
+        return self.parcel.scanned or self._trouble() is not None
+
+    def _trouble(self) -> StepFailedError | None:
+        if self.parcel.too_late:
+            return None
+        if self.parcel.status in _PROBLEMS:
+            detail = self.parcel.problem or "no reason given"
+            return StepFailedError("operator", f"provider_{self.parcel.status}", f"the provider stopped it: {detail}")
+        return self._canceled() if self._desk.cancel_wanted else None
+
+    async def _late(self) -> StepFailedError | None:
+        """Ship-by passed without a scan: a person decides, unless the scan or a cancellation comes first."""
+        question = f"Parcel {self._number} missed its ship-by without a carrier scan. Keep waiting, or cancel it?"
+        choice = await self._desk.park("ship_by_missed", question, ("keep_waiting", "cancel"), self._number, self._news)
+        if choice == "cancel":
+            return StepFailedError("operator", "ship_by_missed", "canceled because it missed its ship-by")
+        if choice == "keep_waiting":
+            await self._desk.until(self._news, workflow.now() + REMIND_EVERY, "the carrier's first scan")
+        return None
+
+    async def _shipped(self) -> None:
+        """The point of no return: stock and sale enter the books, then the money is taken."""
+        self.parcel.scanned_at = workflow.now()
+        self._undo.forget(*Phase)
+        units = ShipUnits(order_id=self._order.order_id, plan=self.parcel.plan, currency=self._order.currency)
+        await in_task(Inventory.ship_stock, units, f"Parcel {self._number} leaves stock")
+        self._desk.note("shipped", "first scan by the carrier", self._number)
+        await self.payments.capture()
+        await self._desk.publish()
+
+    async def _delivery(self) -> None:
+        deadline = self._deliver_by()
+        while not self._arrived():
+            if await self._desk.until(self._arrived, deadline, "delivery"):
+                return
+            question = f"Parcel {self._number} is overdue. Keep waiting, or treat it as lost and refund?"
+            choices = ("keep_waiting", "refund_as_lost")
+            choice = await self._desk.park("delivery_overdue", question, choices, self._number, self._arrived)
+            if choice == "refund_as_lost":
+                self.parcel.status = ParcelStatus.LOST
+            deadline = workflow.now() + REMIND_EVERY
+
+    def _deliver_by(self) -> datetime:
+        return (self.parcel.scanned_at or workflow.now()) + self._order.terms.deliver_within
+
+    def _arrived(self) -> bool:
+        return self.parcel.status in _JOURNEY_ENDS
+
+    async def _lose_goods(self) -> None:
+        """The shopper keeps nothing of this parcel: the sale is reversed and the money goes back."""
+        units = ShipUnits(order_id=self._order.order_id, plan=self.parcel.plan, currency=self._order.currency)
+        await in_task(Inventory.lose_goods, units, f"Parcel {self._number}: {self.parcel.status}")
+        await self.payments.give_back()
+        self._desk.note("goods_lost", f"{self.parcel.status}: the shopper is refunded", self._number)
+
+    async def _release_stock(self) -> None:
+        units = ParcelUnits(order_id=self._order.order_id, parcel=self._number)
+        await in_task(Inventory.release_stock, units, f"Release stock of parcel {self._number}")
+
+    def _canceled(self) -> StepFailedError:
+        cancel = self._desk.state.cancel
+        return StepFailedError("customer", "canceled", f"canceled by {cancel.by}: {cancel.reason}" if cancel else "")
