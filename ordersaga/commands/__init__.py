@@ -15,6 +15,7 @@ COMMANDS: Final[dict[str, str]] = {
     "up": "up",
     "worker": "processes",
     "api": "processes",
+    "migrate": "migrate",
     "stack-clean": "stack_clean",
 }
 

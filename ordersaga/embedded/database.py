@@ -9,6 +9,8 @@ from typing import Final
 
 import asyncpg
 
+from ordersaga.domain.errors import OrdersagaError
+from ordersaga.embedded.errors import PartFailedError
 from ordersaga.embedded.folders import write_private
 from ordersaga.settings import Settings
 
@@ -18,11 +20,19 @@ KEYS_FILE: Final = "demo-keys.json"
 
 async def prepare_database(settings: Settings, data: Path) -> str:
     """Migrate, and see to it that the demo keys work. Answers what was done, for the person waiting."""
-    from ordersaga.stores.migrate import migrate
-
-    applied = await migrate(settings.database_url)
+    applied = await migrate_database(settings.database_url)
     keys = await ensure_demo_keys(settings.database_url, data / KEYS_FILE)
     return f"{len(applied)} applied, {len(keys)} API keys" if applied else "up to date"
+
+
+async def migrate_database(database_url: str) -> list[str]:
+    """Bring the database to this version; the names of the files applied now."""
+    from ordersaga.stores.migrate import migrate
+
+    try:
+        return await migrate(database_url)
+    except (OrdersagaError, asyncpg.PostgresError, OSError) as error:
+        raise PartFailedError("migrations", f"failed: {error} (ORDERSAGA_DATABASE_URL names the database)") from error
 
 
 def read_demo_keys(data: Path) -> dict[str, str]:

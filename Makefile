@@ -1,0 +1,48 @@
+# Needs Python 3.11 or newer with its venv module, make and git. Everything else is installed into .venv.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.synced
+ORDERSAGA := $(BIN)/ordersaga
+DEMO_ARGS ?=
+
+# A name on the PATH may be a shim of a version manager that runs nothing: ask each whether it works.
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+	"$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+	&& { echo "$$python"; break; }; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check up stack-clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: $(STAMP) ## See orders ship, fail and be undone on a stack of its own; KEEP=1 leaves it running
+	$(ORDERSAGA) demo $(if $(KEEP),--keep) $(DEMO_ARGS)
+
+up: $(STAMP) ## Run the whole stack on this machine until Ctrl-C
+	$(ORDERSAGA) up $(UP_ARGS)
+
+test: $(STAMP) ## Run the tests; choose with TEST_ARGS, e.g. TEST_ARGS="tests/domain -k refund"
+	$(BIN)/pytest $(TEST_ARGS)
+
+check: $(STAMP) ## Lint, format, types, import contracts, size budget
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.architecture.size_budget
+
+stack-clean: $(STAMP) ## Delete the databases, logs and keys of the stopped stack
+	$(ORDERSAGA) stack-clean
+
+.venv: $(STAMP) ## Install everything, as locked
+
+$(STAMP): uv.lock pyproject.toml
+	@test -n "$(PYTHON)" || { \
+		echo "make: no working Python 3.11 or newer with venv among python3.13 python3.12 python3.11 python3;" \
+			"install one, or name it: make PYTHON=/path/to/python" >&2; exit 1; }
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv sync --locked
+	@touch $@

@@ -1,0 +1,24 @@
+"""`ordersaga migrate`: bring the database of the settings to this version."""
+
+import asyncio
+
+import typer
+
+from ordersaga.commands.errors import CommandError
+from ordersaga.embedded import StackError
+from ordersaga.embedded.database import migrate_database
+from ordersaga.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(migrate)
+
+
+def migrate() -> None:
+    """Bring the database to this version. Safe to run again, and from several places at once."""
+    try:
+        applied = asyncio.run(migrate_database(Settings().database_url))
+    except StackError as error:
+        raise CommandError(str(error)) from None
+    typer.echo("\n".join(f"applied {name}" for name in applied) or "up to date")
