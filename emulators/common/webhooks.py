@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import itertools
+import json
+import logging
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ CREATE TABLE IF NOT EXISTS outbox (
     subject TEXT NOT NULL, url TEXT NOT NULL, secret TEXT, body TEXT NOT NULL, due REAL NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS outbox_state ON outbox (state, position);
+CREATE INDEX IF NOT EXISTS outbox_position ON outbox (position);
 """
 _BATCH = 100
 _LANES = 8
@@ -26,6 +29,9 @@ _TIMEOUT = 10.0
 _FIRST_BACKOFF, _LONGEST_BACKOFF, _ATTEMPTS = 0.25, 10.0, 200
 _SWAP_SECONDS = 1.0
 _LONGEST_SLEEP = 3600.0
+_OPEN = "state IN ('waiting', 'held') AND url NOT IN (SELECT value FROM json_each(?))"
+
+_log = logging.getLogger(__name__)
 
 
 class WebhookRule(BaseModel):
@@ -60,7 +66,7 @@ class Webhooks:
     """The outbox and its sender.
 
     Different subjects go out side by side, one subject stays in order. A refused message (not 2xx) is resent
-    alone with a growing pause, as vendors do; an unreachable receiver pauses the whole outbox, which keeps the order.
+    alone with a growing pause, as vendors do; an unreachable receiver pauses all that goes to its URL, in order.
     States of a row: `waiting`, `held` (to be swapped with the next), `done`, `dropped`, `failed`.
     """
 
@@ -68,7 +74,7 @@ class Webhooks:
         self._store, self._db, self._clock, self._sign = store, store.db, clock, sign
         self._rules: list[WebhookRule] = [WebhookRule(**rule) for rule in store.value("webhook_rules") or []]
         self._changed = asyncio.Event()
-        self._paused_until = 0.0
+        self._paused: dict[str, float] = {}
         self._db.executescript(_SCHEMA)
 
     def add_rule(self, rule: WebhookRule) -> None:
@@ -133,28 +139,35 @@ class Webhooks:
         async with httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False) as client:
             while True:
                 self._changed.clear()
-                if not await self._deliver_due(client):
+                try:
+                    busy = await self._deliver_due(client)
+                except Exception:
+                    _log.exception("delivering webhooks failed and will be tried again")
+                    await asyncio.sleep(1)
+                    continue
+                if not busy:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._changed.wait(), self._pause())
 
+    def _paused_urls(self) -> str:
+        """Receivers not to be tried now, as JSON for a query."""
+        now = self._clock.now()
+        self._paused = {url: until for url, until in self._paused.items() if until > now}
+        return json.dumps(list(self._paused))
+
     def _pause(self) -> float:
-        """Real seconds until something is due."""
-        row = self._db.execute("SELECT min(due) AS due FROM outbox WHERE state IN ('waiting', 'held')").fetchone()
-        if row["due"] is None:
-            return _LONGEST_SLEEP
-        return max(0.005, max(float(row["due"]), self._paused_until) - self._clock.now())
+        """Real seconds until something is due or a receiver may be tried again."""
+        paused = self._paused_urls()
+        row = self._db.execute(f"SELECT min(due) AS due FROM outbox WHERE {_OPEN}", (paused,)).fetchone()  # noqa: S608 - a constant
+        moments = [*self._paused.values(), *([] if row["due"] is None else [float(row["due"])])]
+        return max(0.005, min(moments) - self._clock.now()) if moments else _LONGEST_SLEEP
 
     async def _deliver_due(self, client: httpx.AsyncClient) -> bool:
         """Send one batch; answers whether there was anything to send."""
-        now = self._clock.now()
-        if now < self._paused_until:
-            return False
-        rows = self._db.execute(
-            "SELECT * FROM outbox WHERE state IN ('waiting', 'held') AND due <= ? ORDER BY position LIMIT ?",
-            (now, _BATCH),
-        ).fetchall()
-        by_subject = sorted(rows, key=lambda row: (row["subject"], row["position"]))
-        lanes = [list(group) for _, group in itertools.groupby(by_subject, key=lambda row: row["subject"])]
+        query = f"SELECT * FROM outbox WHERE {_OPEN} AND due <= ? ORDER BY position LIMIT ?"  # noqa: S608 - a constant
+        rows = self._db.execute(query, (self._paused_urls(), self._clock.now(), _BATCH)).fetchall()
+        by_lane = sorted(rows, key=lambda row: (row["url"], row["subject"], row["position"]))
+        lanes = [list(group) for _, group in itertools.groupby(by_lane, key=lambda row: (row["url"], row["subject"]))]
         gate = asyncio.Semaphore(_LANES)
         await asyncio.gather(*(self._deliver_lane(client, lane, gate) for lane in lanes))
         return bool(rows)
@@ -171,8 +184,8 @@ class Webhooks:
         headers = {"content-type": "application/json", **self._sign(message)}
         try:
             answer = await client.post(message.url, content=message.body, headers=headers)
-        except httpx.HTTPError:
-            self._paused_until = self._postpone(row)
+        except (httpx.HTTPError, httpx.InvalidURL):
+            self._paused[message.url] = self._postpone(row)
             return False
         if answer.is_success:
             self._db.execute("UPDATE outbox SET state = 'done', attempts = attempts + 1 WHERE id = ?", (row["id"],))
