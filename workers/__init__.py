@@ -1,0 +1,1 @@
+"""RUN. Which process polls which queue."""

@@ -1,0 +1,64 @@
+"""The activity objects of a process, built from ports."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from activities.carriers import Carriers
+from activities.effects import Effects
+from activities.inventory import Inventory
+from activities.journal import Journal
+from activities.payments import Payments
+from activities.providers import Providers
+from ordersaga.ports import Carrier, EffectLedger, OrderJournal, PaymentGateway, Provider, StockStore
+
+Activity = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What activities need of the world."""
+
+    stock: StockStore
+    ledger: EffectLedger
+    journal: OrderJournal
+    payments: PaymentGateway
+    providers: Mapping[str, Provider]
+    carrier: Carrier
+    payments_visible_after: timedelta = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class ActivitySet:
+    """Activities by the queue they are polled from."""
+
+    orders: list[Activity]
+    payments: list[Activity]
+    providers: list[Activity]
+    carriers: list[Activity]
+
+
+def build(ports: Ports) -> ActivitySet:
+    """Wire the activities to their ports."""
+    inventory = Inventory(ports.stock, ports.ledger)
+    journal = Journal(ports.journal, ports.ledger)
+    payments = Payments(ports.payments, Effects(ports.ledger, ports.payments_visible_after), ports.ledger)
+    providers = Providers(ports.providers, Effects(ports.ledger), ports.ledger)
+    carriers = Carriers(ports.carrier, ports.stock, Effects(ports.ledger), ports.ledger)
+    money: list[Activity] = [payments.authorize, payments.refresh_authorization, payments.capture, payments.release]
+    ours: list[Activity] = [
+        inventory.hold_stock,
+        inventory.release_stock,
+        inventory.ship_stock,
+        inventory.lose_goods,
+        journal.record,
+        journal.close,
+        journal.write_off,
+    ]
+    return ActivitySet(
+        orders=[*ours, *money],
+        payments=money,
+        providers=[providers.hand_off, providers.withdraw],
+        carriers=[carriers.book_label, carriers.void_label],
+    )

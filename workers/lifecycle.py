@@ -1,0 +1,34 @@
+"""How a worker process lives and ends."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+
+from temporalio.worker import Worker
+
+SETTLE = 0.2
+"""Seconds between the end of the workers and the end of the process: without them the interpreter may crash while
+the SDK's threads still finish (temporalio/sdk-python#300)."""
+
+
+def stop_on_signals() -> asyncio.Event:
+    """An event that is set by Ctrl-C or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+@contextlib.asynccontextmanager
+async def running(workers: Sequence[Worker]) -> AsyncIterator[None]:
+    """Run workers side by side; on the way out each finishes what it has begun."""
+    try:
+        async with AsyncExitStack() as stack:
+            for worker in workers:
+                await stack.enter_async_context(worker)
+            yield
+    finally:
+        await asyncio.sleep(SETTLE)

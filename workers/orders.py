@@ -1,0 +1,45 @@
+"""The workers of one process: sagas, and the lanes of the outside companies."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from workers.activities import Activity, ActivitySet
+from workers.sandbox import workflow_runner
+from workflows.messages import CARRIER_QUEUE, ORDER_QUEUE, PAYMENT_QUEUE, provider_queue
+from workflows.order_fulfillment import OrderFulfillment
+
+GRACE = timedelta(seconds=8)
+"""How long running activities may finish when a worker is asked to stop."""
+
+
+def order_worker(client: Client, activities: ActivitySet) -> Worker:
+    """Runs the sagas, and the local activities inside them."""
+    return Worker(
+        client,
+        task_queue=ORDER_QUEUE,
+        workflows=[OrderFulfillment],
+        activities=activities.orders,
+        workflow_runner=workflow_runner(),
+        no_remote_activities=True,
+        graceful_shutdown_timeout=GRACE,
+    )
+
+
+def lane_workers(client: Client, activities: ActivitySet, providers: Iterable[str]) -> list[Worker]:
+    """One worker for each lane: payments, carriers, and every provider of its own."""
+    lanes: dict[str, list[Activity]] = {PAYMENT_QUEUE: activities.payments, CARRIER_QUEUE: activities.carriers}
+    lanes |= {provider_queue(name): activities.providers for name in providers}
+    return [_lane(client, queue, work) for queue, work in lanes.items()]
+
+
+def _lane(client: Client, queue: str, work: list[Activity]) -> Worker:
+    return Worker(
+        client,
+        task_queue=queue,
+        activities=work,
+        max_concurrent_activities=50,
+        graceful_shutdown_timeout=GRACE,
+    )

@@ -1,0 +1,11 @@
+"""The one runner of workflow code, shared by workers, tests and replay: sandboxed, with the pass-through list here."""
+
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+PASS_THROUGH = ("activities", "ordersaga", "pydantic", "pydantic_core", "annotated_types")
+"""Modules loaded once instead of once per workflow: values and activity signatures, none of which keeps state."""
+
+
+def workflow_runner() -> SandboxedWorkflowRunner:
+    """The sandboxed runner; a workflow that reaches for time, chance or I/O fails in it."""
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASS_THROUGH))
