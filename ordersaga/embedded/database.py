@@ -4,8 +4,9 @@ With `ordersaga.bootstrap` this is the only module outside the stores that may i
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
@@ -13,6 +14,9 @@ from ordersaga.domain.errors import OrdersagaError
 from ordersaga.embedded.errors import PartFailedError
 from ordersaga.embedded.folders import write_private
 from ordersaga.settings import Settings
+
+if TYPE_CHECKING:
+    from ordersaga.stores.api_keys import ApiKeys
 
 ROLES: Final = ("checkout", "support", "operator")
 KEYS_FILE: Final = "demo-keys.json"
@@ -47,15 +51,23 @@ def read_demo_keys(data: Path) -> dict[str, str]:
 async def ensure_demo_keys(database_url: str, path: Path) -> dict[str, str]:
     """One working key for each role. The database keeps hashes; the plain text stays in `path`, mode 0600."""
     from ordersaga.stores.api_keys import ApiKeys
+    from ordersaga.stores.pools import close_pool, create_pool
 
     keys = read_demo_keys(path.parent)
-    async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
-        store = ApiKeys(pool)
-        fresh = {
-            role: await store.issue(role=role, name=f"demo {role}")
-            for role in ROLES
-            if role not in keys or await store.verify(keys[role]) is None
-        }
+    pool = await create_pool(database_url, application_name="ordersaga-up", max_size=1)
+    try:
+        fresh = await _missing_keys(ApiKeys(pool), keys)
+    finally:
+        await close_pool(pool)
     if fresh:
         write_private(path, json.dumps(keys | fresh, indent=2) + "\n")
     return keys | fresh
+
+
+async def _missing_keys(store: "ApiKeys", keys: Mapping[str, str]) -> dict[str, str]:
+    """New keys for the roles whose key is unknown to the database, as after its folder was deleted."""
+    return {
+        role: await store.issue(role=role, name=f"demo {role}")
+        for role in ROLES
+        if role not in keys or await store.verify(keys[role]) is None
+    }
