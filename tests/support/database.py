@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
+import pytest
 import pytest_asyncio
-from pytest import TempPathFactory
 
 from ordersaga.embedded.postgres import database_url as embedded_url
 from ordersaga.embedded.postgres import postgres_part
@@ -59,7 +59,7 @@ class DatabaseServer:
 
 
 @pytest_asyncio.fixture(scope="session")
-async def database_server(tmp_path_factory: TempPathFactory) -> AsyncIterator[DatabaseServer]:
+async def database_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DatabaseServer]:
     """A PostgreSQL of this test session's own, gone afterwards."""
     data = tmp_path_factory.mktemp("postgres")
     part = postgres_part(data, port := free_port())

@@ -1,0 +1,120 @@
+"""The PaymentGateway port in memory: a payment company that does what the test tells it."""
+
+from collections import deque
+from datetime import timedelta
+from itertools import count
+
+from ordersaga.domain.errors import CustomerError
+from ordersaga.domain.payments import NextAction, PaymentRequest, PaymentState, PaymentStatus, RefundState
+from tests.fakes.memory import Memory
+from tests.fakes.script import Scripted
+
+_OPEN = (PaymentStatus.AUTHORIZED, PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING)
+
+
+class FakePayments(Scripted):
+    """Authorizes everything unless told otherwise; the same key always gives the same answer."""
+
+    def __init__(self, memory: Memory | None = None) -> None:
+        super().__init__()
+        self.memory = memory or Memory()
+        self.payments: dict[str, PaymentState] = {}
+        self.references: dict[str, str] = {}
+        self.refunds: dict[str, RefundState] = {}
+        self._by_key: dict[str, str] = {}
+        self._answers: deque[tuple[PaymentStatus, str | None]] = deque()
+        self._numbers = count(1)
+
+    def decline_next(self, code: str = "card_declined") -> None:
+        """The next authorization is declined."""
+        self._answers.append((PaymentStatus.DECLINED, code))
+
+    def require_action_next(self) -> None:
+        """The next authorization waits for the shopper; `complete_action` ends the wait."""
+        self._answers.append((PaymentStatus.REQUIRES_ACTION, None))
+
+    def complete_action(self, payment_id: str) -> PaymentState:
+        """The shopper passed the challenge: the payment is authorized."""
+        amount = self.payments[payment_id].amount
+        return self._set(payment_id, status=PaymentStatus.AUTHORIZED, capturable=amount, next_action=None)
+
+    def lapse(self, payment_id: str) -> PaymentState:
+        """The authorization ended by itself."""
+        return self._set(payment_id, status=PaymentStatus.VOIDED, capturable=0, code="expired")
+
+    async def authorize(self, request: PaymentRequest, *, key: str) -> PaymentState:
+        """Reserve funds; a decline is an answer."""
+        with self._call("authorize", request.reference, request.amount, key):
+            if key not in self._by_key:
+                self._by_key[key] = self._create(request).payment_id
+            return self.payments[self._by_key[key]]
+
+    async def find(self, reference: str) -> PaymentState | None:
+        """Find a payment by our own reference."""
+        with self._call("find", reference):
+            found = self.references.get(reference)
+            return self.payments[found] if found else None
+
+    async def inquire(self, payment_id: str) -> PaymentState:
+        """The payment now."""
+        with self._call("inquire", payment_id):
+            return self.payments[payment_id]
+
+    async def capture(self, payment_id: str, amount: int, *, key: str) -> PaymentState:
+        """Take `amount` once; the rest is released."""
+        with self._call("capture", payment_id, amount, key):
+            state = self.payments[payment_id]
+            if self._by_key.get(key) == payment_id:
+                return state
+            if state.status is not PaymentStatus.AUTHORIZED or amount > state.capturable:
+                raise CustomerError("capture_refused", f"Payment {payment_id} is {state.status}")
+            self._by_key[key] = payment_id
+            return self._set(payment_id, status=PaymentStatus.CAPTURED, captured=amount, capturable=0)
+
+    async def void(self, payment_id: str, *, key: str) -> PaymentState:
+        """Give a reservation back; a payment without one is returned as it is."""
+        with self._call("void", payment_id, key):
+            if self.payments[payment_id].status not in _OPEN:
+                return self.payments[payment_id]
+            return self._set(payment_id, status=PaymentStatus.VOIDED, capturable=0)
+
+    async def refund(self, payment_id: str, amount: int, *, key: str) -> RefundState:
+        """Give `amount` of a captured payment back."""
+        with self._call("refund", payment_id, amount, key):
+            state = self.payments[payment_id]
+            if key not in self.refunds:
+                if amount > state.captured - state.refunded:
+                    raise CustomerError("refund_refused", f"Payment {payment_id} has less than {amount} left")
+                self._set(payment_id, refunded=state.refunded + amount)
+                refund_id = f"re_{next(self._numbers)}"
+                self.refunds[key] = RefundState(
+                    refund_id=refund_id, payment_id=payment_id, status="succeeded", amount=amount
+                )
+            return self.refunds[key]
+
+    async def find_refund(self, payment_id: str, reference: str) -> RefundState | None:
+        """Find a refund by the key it was asked with."""
+        with self._call("find_refund", payment_id, reference):
+            return self.refunds.get(reference)
+
+    def _create(self, request: PaymentRequest) -> PaymentState:
+        status, code = self._answers.popleft() if self._answers else (PaymentStatus.AUTHORIZED, None)
+        waiting = status is PaymentStatus.REQUIRES_ACTION
+        state = PaymentState(
+            payment_id=f"pi_{next(self._numbers)}",
+            status=status,
+            amount=request.amount,
+            capturable=request.amount if status is PaymentStatus.AUTHORIZED else 0,
+            currency=request.currency,
+            customer=request.customer,
+            capture_before=self.memory.now() + timedelta(days=7),
+            next_action=NextAction(kind="redirect", url="https://pay.example/challenge") if waiting else None,
+            code=code,
+        )
+        self.payments[state.payment_id] = state
+        self.references[request.reference] = state.payment_id
+        return state
+
+    def _set(self, payment_id: str, **changes: object) -> PaymentState:
+        self.payments[payment_id] = self.payments[payment_id].model_copy(update=changes)
+        return self.payments[payment_id]

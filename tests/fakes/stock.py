@@ -1,0 +1,117 @@
+"""The StockStore port in memory."""
+
+from ordersaga.domain.books import MoneyTransaction
+from ordersaga.domain.errors import OperatorError
+from ordersaga.domain.journal import OrderRecord
+from ordersaga.domain.orders import Order, ParcelPlan
+from ordersaga.domain.routing import StockOffer, route
+from ordersaga.domain.shipping import LabelRequest
+from ordersaga.domain.statuses import OrderStatus
+from tests.fakes.memory import Hold, Memory
+from tests.fakes.script import Scripted
+
+
+class FakeStock(Scripted):
+    """Holds in dictionaries; takes them by the same routing rule as PostgreSQL."""
+
+    def __init__(self, memory: Memory) -> None:
+        super().__init__()
+        self.memory = memory
+
+    async def confirm_hold(self, order: Order) -> tuple[ParcelPlan, ...] | None:
+        """Take the order's hold unless it stands; None: sold out."""
+        with self._call("confirm_hold", order.order_id):
+            record = self._record(order)
+            if any(hold.status in ("confirmed", "shipped") for hold in self.memory.holds.get(order.order_id, [])):
+                return record.parcels
+            if order.order_id in self.memory.ended:
+                raise OperatorError("hold_released", f"The hold of order {order.order_id} was already given back")
+            parcels = route(order, self._offers(order))
+            return None if parcels is None else self._take(order.order_id, tuple(parcels))
+
+    async def release(self, order_id: str, parcel: int) -> int:
+        """Give a parcel's held units back; returns how many."""
+        with self._call("release", order_id, parcel):
+            self.memory.ended.add(order_id)
+            return self._end(order_id, parcel, "released", on_hand=0)
+
+    async def ship(self, order_id: str, plan: ParcelPlan, transaction: MoneyTransaction) -> None:
+        """End the parcel's hold as shipped and write the sale."""
+        with self._call("ship", order_id, plan.parcel):
+            shipped = self._end(order_id, plan.parcel, "shipped", on_hand=-1)
+            if not shipped and not self._left_before(order_id, plan.parcel):
+                self._ship_unheld(order_id, plan)
+            self.memory.post([transaction])
+
+    async def ship_from(self, location: str, order: Order, plan: ParcelPlan, reference: str) -> LabelRequest:
+        """The label a parcel of this location needs."""
+        with self._call("ship_from", location, order.order_id, plan.parcel):
+            if location not in self.memory.locations:
+                raise OperatorError("unknown_location", f"Location {location} is not in the catalog")
+            return LabelRequest(
+                reference=reference,
+                ship_from=self.memory.locations[location].address,
+                ship_to=order.ship_to,
+                weight_grams=sum(self._weight(line.sku) * line.quantity for line in plan.lines),
+            )
+
+    def _record(self, order: Order) -> OrderRecord:
+        now = self.memory.now()
+        fresh = OrderRecord(
+            order=order,
+            status=OrderStatus.PENDING,
+            outcome=None,
+            reason=None,
+            parcels=(),
+            accepted_at=now,
+            updated_at=now,
+            started=True,
+        )
+        return self.memory.orders.setdefault(order.order_id, fresh)
+
+    def _offers(self, order: Order) -> list[StockOffer]:
+        """Locations with units of this seller's SKUs."""
+        offers = []
+        for location in self.memory.locations.values():
+            available = {line.sku: self._available(location.location, line.sku, order.seller) for line in order.lines}
+            if any(available.values()):
+                place = {"region": location.address.region, "country": location.address.country}
+                offers.append(
+                    StockOffer(location=location.location, provider=location.provider, available=available, **place)
+                )
+        return offers
+
+    def _available(self, location: str, sku: str, seller: str) -> int:
+        product, shelf = self.memory.products.get(sku), self.memory.shelves.get((location, sku))
+        return shelf.on_hand - shelf.held if shelf and product and product.seller == seller else 0
+
+    def _take(self, order_id: str, parcels: tuple[ParcelPlan, ...]) -> tuple[ParcelPlan, ...]:
+        taken = self.memory.holds.setdefault(order_id, [])
+        for plan in parcels:
+            for line in plan.lines:
+                self.memory.shelf(plan.location, line.sku).change(0, line.quantity)
+                taken.append(Hold(plan.parcel, line.sku, plan.location, line.quantity, "confirmed"))
+        self.memory.orders[order_id] = self.memory.orders[order_id].model_copy(update={"parcels": parcels})
+        return parcels
+
+    def _end(self, order_id: str, parcel: int, status: str, *, on_hand: int) -> int:
+        ended = self.memory.live_holds(order_id, parcel)
+        for hold in ended:
+            self.memory.shelf(hold.location, hold.sku).change(on_hand * hold.quantity, -hold.quantity)
+            hold.status = status
+        return sum(hold.quantity for hold in ended)
+
+    def _left_before(self, order_id: str, parcel: int) -> bool:
+        holds = self.memory.holds.get(order_id, [])
+        return any(hold.parcel == parcel and hold.status == "shipped" for hold in holds)
+
+    def _ship_unheld(self, order_id: str, plan: ParcelPlan) -> None:
+        for line in plan.lines:
+            self.memory.shelf(plan.location, line.sku).change(-line.quantity, 0)
+            gone = Hold(plan.parcel, line.sku, plan.location, line.quantity, "shipped")
+            self.memory.holds.setdefault(order_id, []).append(gone)
+
+    def _weight(self, sku: str) -> int:
+        if sku not in self.memory.products:
+            raise OperatorError("unknown_product", f"Product {sku} is not in the catalog")
+        return self.memory.products[sku].weight_grams
