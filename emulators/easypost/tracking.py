@@ -78,13 +78,17 @@ class Tracking:
             self._live_on(tracker)
 
     def advance(self, tracker: Record, to: str) -> bool:
-        """Go through every scan up to one at once. False when the parcel is there already."""
-        step = WAY.index(to) if to in WAY else len(WAY) - 1
+        """Go through every scan up to one at once. False when the parcel is there already.
+
+        ``delivered`` means the end of the way, which a script may have changed; another end is taken as it is.
+        """
+        last = len(WAY) - 1
+        step = WAY.index(to) if to in WAY else last
         if tracker["step"] >= step:
             return False
         tracker["paused"] = False
         for following in range(tracker["step"] + 1, step + 1):
-            self._scan(tracker, following, to if following == len(WAY) - 1 else None)
+            self._scan(tracker, following, to if following == last and to not in WAY else None)
         self._live_on(tracker)
         return True
 

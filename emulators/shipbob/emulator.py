@@ -75,5 +75,5 @@ class ShipBob(Emulator):
             self.desk.simulations.on_timer(data["simulation_id"], data["index"])
 
     def on_reset(self) -> None:
-        """The count of calls is kept in memory."""
-        self.desk.limit.forget()
+        """The limit is a setting, like the pace: it outlives a reset."""
+        self.desk.limit.begin_anew()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Final
 
-from emulators.shipbob import validation
+from emulators.shipbob import shapes, validation
 from emulators.shipbob.books import Books
 from emulators.shipbob.inventory import Inventory
 from emulators.shipbob.scripts import Scripts
@@ -134,18 +134,26 @@ def _names(value: str) -> list[str]:
 
 
 def _filtered(orders: Iterable[Record], query: dict[str, str]) -> Iterator[Record]:
-    ids = set(_names(query["ids"])) if "ids" in query else None
-    tracking = query.get("hastracking")
-    for order in orders:
-        if ids is not None and str(order["id"]) not in ids:
-            continue
-        if not _within(order["created_at"], query.get("startdate"), query.get("enddate")):
-            continue
-        if not _within(order["updated_at"], query.get("lastupdatestartdate"), query.get("lastupdateenddate")):
-            continue
-        if tracking is not None and (tracking.lower() == "true") != _has_tracking(order):
-            continue
-        yield order
+    return (order for order in orders if _is_wanted(order, query) and _has_wanted_tracking(order, query))
+
+
+def _is_wanted(order: Record, query: dict[str, str]) -> bool:
+    if "ids" in query and str(order["id"]) not in _names(query["ids"]):
+        return False
+    created = _within(order["created_at"], query.get("startdate"), query.get("enddate"))
+    return created and _within(order["updated_at"], query.get("lastupdatestartdate"), query.get("lastupdateenddate"))
+
+
+def _has_wanted_tracking(order: Record, query: dict[str, str]) -> bool:
+    """Tracking filters; nothing here uploads tracking elsewhere, so no order counts as uploaded."""
+    moment = max((shapes.tracked_at(shipment) or "" for shipment in order["shipments"]), default="")
+    wanted, uploaded = query.get("hastracking"), query.get("istrackinguploaded")
+    if wanted is not None and (wanted.lower() == "true") != bool(moment):
+        return False
+    if uploaded is not None and uploaded.lower() == "true":
+        return False
+    start, end = query.get("lasttrackingupdatestartdate"), query.get("lasttrackingupdateenddate")
+    return (start is None and end is None) or (bool(moment) and _within(moment, start, end))
 
 
 def _within(moment: str, start: str | None, end: str | None) -> bool:
@@ -156,7 +164,3 @@ def _within(moment: str, start: str | None, end: str | None) -> bool:
 def _moment(text: str) -> datetime:
     parsed = datetime.fromisoformat(text.replace(" ", "+"))
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-
-
-def _has_tracking(order: Record) -> bool:
-    return any("LabeledCreated" in shipment["stage_times"] for shipment in order["shipments"])

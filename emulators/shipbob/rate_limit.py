@@ -24,20 +24,17 @@ class RateLimit:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store, self._clock = store, clock
         self._calls: dict[str, deque[float]] = {}
-
-    @property
-    def per_minute(self) -> int:
-        """The limit in force."""
-        return int(self._store.value(_NAME) or PER_MINUTE)
+        self.per_minute = int(store.value(_NAME) or PER_MINUTE)
 
     def set_limit(self, per_minute: int) -> None:
         """Change the limit and begin counting anew."""
+        self.per_minute = per_minute
         self._store.set_value(_NAME, per_minute)
-        self.forget()
-
-    def forget(self) -> None:
-        """Begin counting anew."""
         self._calls.clear()
+
+    def begin_anew(self) -> None:
+        """Forget the calls and keep the limit, also when the store has been emptied."""
+        self.set_limit(self.per_minute)
 
     def take(self, token: str) -> Answer | None:
         """Count a call; the 429 answer when there were too many."""

@@ -77,9 +77,16 @@ def _dates(shipment: Record) -> Record:
         "actual_fulfillment_date": labeled,
         "estimated_fulfillment_date": None,
         "estimated_fulfillment_date_status": "FulfilledOnTime" if labeled else "PendingOnTime",
-        "last_tracking_update_at": None if hidden else times.get("InTransit"),
+        "last_tracking_update_at": tracked_at(shipment),
         "delivery_date": None if hidden else times.get("Delivered"),
     }
+
+
+def tracked_at(shipment: Record) -> str | None:
+    """When the tracking last changed: label, departure, scan or delivery; None before the label."""
+    if not stages.reached(shipment, "LabeledCreated") or stages.hides_its_life(shipment):
+        return None
+    return str(shipment["stage_times"][shipment["stage"]])
 
 
 def _money() -> Record:

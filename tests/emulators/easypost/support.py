@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from easypost import EasyPostClient
+from easypost.easypost_client import EasyPostClient
 
 from tests.support.emulators import Delivery, EmulatorProcess, WebhookReceiver
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from easypost.errors import InvalidRequestError
+from easypost.errors.api.invalid_request_error import InvalidRequestError
 
 from tests.emulators.easypost.conftest import SECRET
 from tests.emulators.easypost.support import EasyPost, new_reference

@@ -5,8 +5,11 @@ import base64
 
 import httpx
 import pytest
-from easypost import EasyPostClient
-from easypost.errors import HttpError, InvalidRequestError, NotFoundError, UnauthorizedError
+from easypost.easypost_client import EasyPostClient
+from easypost.errors.api.http_error import HttpError
+from easypost.errors.api.invalid_request_error import InvalidRequestError
+from easypost.errors.api.not_found_error import NotFoundError
+from easypost.errors.api.unauthorized_error import UnauthorizedError
 
 from tests.emulators.easypost.support import TO, EasyPost, new_reference
 

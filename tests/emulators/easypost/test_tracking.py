@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from easypost.errors import HttpError, SignatureVerificationError
+from easypost.errors.api.http_error import HttpError
+from easypost.errors.general.signature_verification_error import SignatureVerificationError
 from easypost.util import validate_webhook
 
 from tests.emulators.easypost.conftest import SECRET
@@ -68,6 +69,16 @@ async def test_a_parcel_can_end_badly(easypost: EasyPost, end: str) -> None:
     await easypost.process.post("advance", match=reference, to="delivered")
     tracker = await easypost.tracker(bought.tracker.id)
     assert [detail.status for detail in tracker.tracking_details] == [*WAY[:-1], end]
+
+
+async def test_an_operator_may_end_a_parcel_badly_at_once(easypost: EasyPost) -> None:
+    """Advancing to another end than delivery takes that end, and there is nothing beyond it."""
+    reference = new_reference()
+    bought = await easypost.bought(reference)
+    await easypost.process.post("advance", match=reference, to="failure")
+    assert await easypost.process.post("advance", match=reference, to="delivered") == {"advanced": []}
+    tracker = await easypost.tracker(bought.tracker.id)
+    assert [detail.status for detail in tracker.tracking_details] == [*WAY[:-1], "failure"]
 
 
 async def test_trackers_are_found_by_code(easypost: EasyPost) -> None:

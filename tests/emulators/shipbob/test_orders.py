@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from tests.emulators.shipbob.support import ShipBobClient, new_reference, order_body
+from tests.emulators.shipbob.support import HEADERS, ShipBobClient, new_reference, order_body
 
 
 async def test_an_accepted_order_is_processing(shipbob: ShipBobClient) -> None:
@@ -62,6 +62,21 @@ async def test_the_list_is_paged_and_filtered_by_last_update(shipbob: ShipBobCli
         [],
     ]
     assert old["id"] not in [order["id"] for page in pages for order in page]
+
+
+async def test_the_list_is_filtered_by_tracking(shipbob: ShipBobClient) -> None:
+    """HasTracking and LastTrackingUpdateStartDate find labeled orders only; nothing is ever uploaded."""
+    plain, labeled = new_reference(), new_reference()
+    since = datetime.now(UTC).isoformat()
+    await shipbob.place(plain)
+    order = await shipbob.place(labeled)
+    await shipbob.process.post("advance", match=labeled, to="LabeledCreated")
+    both = f"{plain},{labeled}"
+    for query in ({"HasTracking": "true"}, {"LastTrackingUpdateStartDate": since}):
+        found = (await shipbob.call("GET", "/order", params={"ReferenceIds": both, **query})).json()
+        assert [each["id"] for each in found] == [order["id"]]
+    for query in ({"IsTrackingUploaded": "true"}, {"LastTrackingUpdateEndDate": since}):
+        assert (await shipbob.call("GET", "/order", params={"ReferenceIds": both, **query})).json() == []
 
 
 @pytest.mark.parametrize("query", [{"Limit": "251"}, {"Page": "0"}, {"LastUpdateStartDate": "yesterday"}])
@@ -152,6 +167,18 @@ async def test_stock_is_committed_taken_and_reported(shipbob: ShipBobClient) -> 
     await shipbob.cancel(short)
     await shipbob.process.post("advance", match=first, to="Completed")
     assert await _quantities(shipbob, sku) == (1, 0, 1)
+
+
+async def test_inventory_levels_come_in_pages_linked_to_each_other(shipbob: ShipBobClient) -> None:
+    """Following `next` from the first page meets every item once, and `prev` leads back."""
+    skus = [f"PAGED-{number}" for number in range(3)]
+    for sku in skus:
+        await shipbob.process.post("inventory", sku=sku, on_hand=1)
+    first = (await shipbob.call("GET", "/inventory-level", params={"SearchBy": "PAGED-", "PageSize": "2"})).json()
+    second = (await shipbob.process.request("GET", first["next"], headers=HEADERS)).json()
+    assert [item["sku"] for page in (first, second) for item in page["items"]] == skus
+    assert (first["prev"], second["next"]) == (None, None)
+    assert (await shipbob.process.request("GET", second["prev"], headers=HEADERS)).json()["items"] == first["items"]
 
 
 async def _quantities(shipbob: ShipBobClient, sku: str) -> tuple[int, int, int]:

@@ -24,6 +24,19 @@ async def test_beyond_the_limit_is_a_429_that_says_when_to_come_back(tmp_path: P
             await client.place("limited")
 
 
+async def test_a_reset_forgets_orders_and_keeps_the_limit(tmp_path: Path) -> None:
+    """After a reset there is no order and no call counted, but the limit an operator set still holds."""
+    async with running("shipbob", tmp_path) as process:
+        with receiving() as receiver:
+            client = ShipBobClient(process, receiver)
+            await process.post("rate-limit", per_minute=2)
+            await client.place("gone")
+            await process.post("reset")
+            assert await process.get("records") == {}
+            statuses = [(await client.call("GET", "/order")).status_code for _ in range(3)]
+            assert statuses == [200, 200, 429]
+
+
 async def test_an_emulated_429_has_the_headers_too(shipbob: ShipBobClient) -> None:
     """A `status` fault of 429 tells x-retry-after like a real one."""
     reference = new_reference()
