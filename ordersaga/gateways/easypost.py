@@ -171,9 +171,10 @@ class EasyPost:
         try:
             return refund_decision(_json(self._client.shipment.refund(shipment_id))) or CancelDecision.PENDING
         except ApiError as error:
-            if code_of(error).startswith(_REFUND_REFUSED):
-                return CancelDecision.REFUSED
-            raise translate(error) from error
+            if not code_of(error).startswith(_REFUND_REFUSED):
+                raise translate(error) from error
+        with already_asked(), translated():
+            return refund_decision(self._find(shipment_id) or {}) or CancelDecision.REFUSED
 
 
 async def _in_thread(call: Callable[..., Result], *arguments: Any) -> Result:

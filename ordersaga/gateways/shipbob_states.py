@@ -46,7 +46,7 @@ _LEAST_FIRST = (
 
 def status_of(shipment: Mapping[str, Any]) -> ParcelStatus | None:
     """The status with its most telling detail; None for a word ShipBob has added since."""
-    status = str(shipment.get("status"))
+    status = text(shipment.get("status")) or "no status"  # "None" is one of ShipBob's statuses
     found = [_STATUS[status, name] for name in _detail_names(shipment) if (status, name) in _STATUS]
     return max(found, key=_LEAST_FIRST.index) if found else _STATUS.get((status, _ANY))
 

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from ordersaga.gateways.easypost import EasyPost
 from ordersaga.gateways.shipbob import ShipBob
 from ordersaga.gateways.stripe import StripePayments
-from tests.gateways.support import SHIPBOB_SECRET, STRIPE_SECRET, TIMEOUT, company
+from tests.gateways.support import EASYPOST_SECRET, SHIPBOB_SECRET, STRIPE_SECRET, TIMEOUT, company
 from tests.support.emulators import EmulatorProcess, WebhookReceiver
 
 Company = tuple[EmulatorProcess, WebhookReceiver]
@@ -56,5 +57,28 @@ async def shipbob_emulator(shipbob_company: Company) -> EmulatorProcess:
 async def shipbob(shipbob_emulator: EmulatorProcess) -> AsyncIterator[ShipBob]:
     """The gateway talking to it."""
     gateway = ShipBob("pat_gateways", base_url=shipbob_emulator.url, channel_id=7, timeout=TIMEOUT)
+    yield gateway
+    await gateway.aclose()
+
+
+@pytest.fixture(scope="session")
+async def easypost_company(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Company]:
+    """The emulated EasyPost and what it sends."""
+    async with company("easypost", tmp_path_factory.mktemp("easypost"), EASYPOST_SECRET) as started:
+        yield started
+
+
+@pytest.fixture
+async def easypost_emulator(easypost_company: Company) -> EmulatorProcess:
+    """The emulated EasyPost, without the faults of the test before."""
+    process, _ = easypost_company
+    await process.delete("faults")
+    return process
+
+
+@pytest.fixture
+async def easypost(easypost_emulator: EmulatorProcess) -> AsyncIterator[EasyPost]:
+    """The gateway talking to it."""
+    gateway = EasyPost("EZTK-gateways", base_url=easypost_emulator.url, timeout=TIMEOUT)
     yield gateway
     await gateway.aclose()

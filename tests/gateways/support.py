@@ -13,12 +13,13 @@ from ordersaga.domain.errors import RetryError
 from ordersaga.domain.identifiers import effect_key
 from ordersaga.domain.orders import Address, OrderLine
 from ordersaga.domain.payments import PaymentRequest
-from ordersaga.domain.shipping import HandOff
+from ordersaga.domain.shipping import HandOff, LabelRequest
 from tests.support.emulators import EmulatorProcess, WebhookReceiver, free_port, receiving, running
 
 TIMEOUT = timedelta(seconds=5)
 STRIPE_SECRET = "whsec_gateway_tests"
 SHIPBOB_SECRET = "whsec_c2hpcGJvYi1nYXRld2F5LXRlc3RzLTAwMQ=="
+EASYPOST_SECRET = "easypost-gateway-tests"
 _orders = itertools.count(1)
 
 
@@ -69,6 +70,17 @@ def hand_off(order_id: str, **changes: Any) -> HandOff:
         "ship_by": datetime.now(UTC) + timedelta(days=2),
     }
     return HandOff(**{**fields, **changes})
+
+
+def label(order_id: str, **changes: Any) -> LabelRequest:
+    """A label for half a kilogram from Newark to Chicago."""
+    fields: dict[str, Any] = {
+        "reference": f"{order_id}-1-1",
+        "ship_from": address(name="Warehouse", city="Newark", region="NJ", postal_code="07102"),
+        "ship_to": address(),
+        "weight_grams": 500,
+    }
+    return LabelRequest(**{**fields, **changes})
 
 
 @contextlib.contextmanager

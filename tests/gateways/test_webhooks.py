@@ -9,10 +9,11 @@ from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.messages_in import Incoming
 from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
 from ordersaga.domain.statuses import ParcelStatus
-from ordersaga.gateways import shipbob_webhooks, stripe_webhooks
+from ordersaga.gateways import easypost_webhooks, shipbob_webhooks, stripe_webhooks
+from ordersaga.gateways.easypost import EasyPost
 from ordersaga.gateways.shipbob import ShipBob
 from ordersaga.gateways.stripe import StripePayments
-from tests.gateways.support import SHIPBOB_SECRET, STRIPE_SECRET, hand_off, new_order, payment
+from tests.gateways.support import EASYPOST_SECRET, SHIPBOB_SECRET, STRIPE_SECRET, hand_off, label, new_order, payment
 from tests.support.emulators import Delivery, EmulatorProcess, WebhookReceiver, eventually
 
 Read = Callable[[Mapping[str, str], bytes, str], Incoming]
@@ -173,3 +174,39 @@ async def test_shipbob_signatures(shipbob_company: Company, shipbob: ShipBob) ->
     await shipbob.cancel(f"{order}-1-1")
     delivery = await heard(shipbob_company, f"{order}-1-1")
     hardened(shipbob_webhooks.verify_and_read, delivery, SHIPBOB_SECRET, "whsec_b3RoZXI=", "webhook-signature")
+
+
+async def test_easypost_names_its_shipment_and_the_gateway_whose_it_is(
+    easypost_company: Company, easypost: EasyPost
+) -> None:
+    """A tracker event asks for a lookup; resolved, it is an event of our order's parcel, under the message's id."""
+    order = new_order()
+    bought = await easypost.book(label(order))
+    await easypost_company[0].post("advance", match=order, to="in_transit")
+    delivery = await heard(easypost_company, '"tracker.updated"', bought.label_id)
+    incoming = easypost_webhooks.verify_and_read(delivery.headers, delivery.body.encode(), EASYPOST_SECRET)
+    assert (incoming.order_id, incoming.events, incoming.lookup) == (None, (), bought.label_id)
+    resolved = await easypost.resolve(incoming)
+    (event,) = resolved.events
+    assert isinstance(event, ParcelEvent)
+    assert (resolved.order_id, resolved.source_id, event.source_id) == (order, incoming.source_id, incoming.source_id)
+    assert (event.parcel, event.generation, event.status) == (1, 1, ParcelStatus.IN_TRANSIT)
+    assert event.tracking_number == bought.tracking_number
+
+
+async def test_easypost_labels_of_others_are_ignored(easypost_company: Company, easypost: EasyPost) -> None:
+    """A shipment whose reference is not ours resolves to nothing to deliver."""
+    reference = f"foreign_{new_order()}"
+    bought = await easypost.book(label("foreign", reference=reference))
+    delivery = await heard(easypost_company, '"tracker.created"', bought.label_id)
+    incoming = easypost_webhooks.verify_and_read(delivery.headers, delivery.body.encode(), EASYPOST_SECRET)
+    assert (await easypost.resolve(incoming)).ignored
+
+
+async def test_easypost_signatures(easypost_company: Company, easypost: EasyPost) -> None:
+    """What EasyPost did not sign with our secret is refused."""
+    bought = await easypost.book(label(new_order()))
+    delivery = await heard(easypost_company, bought.label_id)
+    hardened(easypost_webhooks.verify_and_read, delivery, EASYPOST_SECRET, "other", "x-hmac-signature")
+    with pytest.raises(OperatorError):
+        easypost_webhooks.verify_and_read(delivery.headers, delivery.body.encode(), "")
