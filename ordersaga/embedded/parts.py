@@ -13,7 +13,11 @@ async def nothing() -> None:
     """Prepare nothing."""
 
 
-async def survived_a_moment() -> bool:
+Ready = Callable[[int], Awaitable[bool]]
+"""Asks whether a part answers; it is given the id of the process that should."""
+
+
+async def survived_a_moment(_pid: int) -> bool:
     """Readiness of a part that cannot be asked: it is still running after a moment."""
     await asyncio.sleep(0.5)
     return True
@@ -26,7 +30,7 @@ class Part:
     name: str
     command: Command
     needs: tuple[str, ...] = ()
-    ready: Callable[[], Awaitable[bool]] = survived_a_moment
+    ready: Ready = survived_a_moment
     prepare: Callable[[], Awaitable[None]] = nothing
     detail: str = ""
     ready_timeout: float = 60.0

@@ -10,15 +10,18 @@ from ordersaga.domain.attributes import SEARCH_ATTRIBUTES
 from ordersaga.embedded.environment import as_environment
 from ordersaga.embedded.errors import PortTakenError
 from ordersaga.embedded.options import EMULATORS, PORT_NAMES, StackOptions
-from ordersaga.embedded.parts import Part, Step
+from ordersaga.embedded.parts import Part, Step, survived_a_moment
 from ordersaga.embedded.postgres import database_url, postgres_part
 from ordersaga.embedded.process import Command
 from ordersaga.embedded.sockets import HOST, answers_ok, is_taken
-from ordersaga.embedded.temporal import temporal_part, ui_url
+from ordersaga.embedded.temporal import polled_by, temporal_part, ui_url
 from ordersaga.settings import Settings
 
 PARTS: Final = ("postgres", "migrations", "temporal", *EMULATORS, "worker", "api")
 BACKENDS: Final = ("migrations", "temporal")
+
+WORKER_QUEUE: Final = "orders"
+"""The queue of the orders' workflows; a test compares it with the workflows' own name for it."""
 
 PrepareDatabase = Callable[[Settings, Path], Awaitable[str]]
 
@@ -74,7 +77,7 @@ def build_plan(
         "migrations": lambda: Step("migrations", migrate, needs=("postgres",)),
         "temporal": lambda: _temporal(options),
         **{name: lambda name=name: _emulator(name, options, settings, environment) for name in EMULATORS},  # type: ignore[misc]
-        "worker": lambda: _worker(environment),
+        "worker": lambda: _worker(options, chosen, environment),
         "api": lambda: _api(settings, environment),
     }
     return [makers[name]() for name in PARTS if name in chosen]
@@ -104,9 +107,11 @@ def _emulator(name: str, options: StackOptions, settings: Settings, environment:
     return Part(name=name, command=command, ready=answers_ok(port, "/_control/health"), detail=url)
 
 
-def _worker(environment: Mapping[str, str]) -> Part:
+def _worker(options: StackOptions, chosen: Collection[str], environment: Mapping[str, str]) -> Part:
+    """Ready when it polls; of a Temporal that runs elsewhere we cannot ask that."""
     command = Command(argv=[sys.executable, "-m", "workers"], environment=environment, grace=6.0)
-    return Part(name="worker", command=command, needs=BACKENDS, detail="polling")
+    ready = polled_by(options.temporal_ui_port, WORKER_QUEUE) if "temporal" in chosen else survived_a_moment
+    return Part(name="worker", command=command, needs=BACKENDS, ready=ready, detail=f"polling {WORKER_QUEUE}")
 
 
 def _api(settings: Settings, environment: Mapping[str, str]) -> Part:

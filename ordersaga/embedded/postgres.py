@@ -45,7 +45,7 @@ def postgres_part(data: Path, port: int) -> Part:
     async def prepare() -> None:
         await _ensure_cluster(home, password(data))
 
-    async def ready() -> bool:
+    async def ready(_pid: int) -> bool:
         return await answers(port) and await _ensure_database(url)
 
     return Part(name="postgres", command=_server(home, port), ready=ready, prepare=prepare, detail=f"{HOST}:{port}")

@@ -59,10 +59,10 @@ def _fetch(port: int, path: str) -> bytes | None:
         connection.close()
 
 
-def answers_ok(port: int, path: str) -> Callable[[], Awaitable[bool]]:
+def answers_ok(port: int, path: str) -> Callable[[int], Awaitable[bool]]:
     """A readiness question: does a local GET answer 200?"""
 
-    async def ready() -> bool:
+    async def ready(_pid: int) -> bool:
         return await fetch(port, path) is not None
 
     return ready

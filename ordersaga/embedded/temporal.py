@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from ordersaga.embedded.errors import PartFailedError, StackError
-from ordersaga.embedded.parts import Part
+from ordersaga.embedded.parts import Part, Ready
 from ordersaga.embedded.process import Command
 from ordersaga.embedded.sockets import HOST, fetch
 
@@ -45,7 +45,7 @@ def temporal_part(
 ) -> Part:
     """Temporal on `port` with its UI on `ui_port`, knowing the search `attributes` (name to type)."""
 
-    async def ready() -> bool:
+    async def ready(_pid: int) -> bool:
         return await _ensure_attributes(port, ui_port, attributes)
 
     return Part(
@@ -110,6 +110,17 @@ async def _ensure_attributes(port: int, ui_port: int, attributes: Mapping[str, s
         await _register(port, missing)
         return False
     return True
+
+
+def polled_by(ui_port: int, queue: str) -> Ready:
+    """A readiness question for workers: does this very process poll `queue`? (Pollers are named pid@host.)"""
+
+    async def ready(pid: int) -> bool:
+        body = await fetch(ui_port, f"/api/v1/namespaces/{NAMESPACE}/task-queues/{queue}?taskQueueType=1")
+        pollers = json.loads(body).get("pollers", []) if body else []
+        return any(poller["identity"].startswith(f"{pid}@") for poller in pollers)
+
+    return ready
 
 
 async def _known_attributes(ui_port: int) -> set[str] | None:

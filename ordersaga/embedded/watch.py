@@ -115,7 +115,7 @@ class WatchedPart:
         """True when the part answers; False when it died or ran out of time."""
         deadline = time.monotonic() + self.part.ready_timeout
         while process.returncode is None and time.monotonic() < deadline:
-            if await self.part.ready() and process.returncode is None:
+            if await self.part.ready(process.pid) and process.returncode is None:
                 self.ready.set()
                 return True
             await asyncio.sleep(POLL)

@@ -1,0 +1,58 @@
+"""Logging: one format for our lines and for those of libraries."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from ordersaga.settings import Settings
+from ordersaga.telemetry import configure_logging
+
+
+@pytest.fixture(autouse=True)
+def restored_logging() -> Iterator[None]:
+    """The logging of the test run is put back."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def test_our_lines_and_those_of_libraries_are_json_with_context(capsys: pytest.CaptureFixture[str]) -> None:
+    """temporalio's extra fields and bound context arrive as fields."""
+    configure_logging(Settings(log_format="json"), "worker")
+    with structlog.contextvars.bound_contextvars(order_id="ord_1"):
+        structlog.get_logger("ordersaga.test").info("label_bought", cost=5)
+        logging.getLogger("temporalio.workflow").warning("slow %s", "task", extra={"temporal_workflow": {"id": "o-1"}})
+    ours, theirs = (json.loads(line) for line in capsys.readouterr().err.splitlines())
+    assert (ours["event"], ours["cost"], ours["order_id"], ours["process"]) == ("label_bought", 5, "ord_1", "worker")
+    assert (theirs["event"], theirs["level"], theirs["order_id"]) == ("slow task", "warning", "ord_1")
+    assert theirs["temporal_workflow"] == {"id": "o-1"}
+
+
+def test_an_exception_is_part_of_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """One event, one line."""
+    configure_logging(Settings(log_format="json"), "api")
+    try:
+        raise ValueError("boom")
+    except ValueError:
+        logging.getLogger("uvicorn.error").exception("failed")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "ValueError: boom" in json.loads(line)["exception"]
+
+
+def test_secrets_and_noise_stay_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """Settings print without secrets; client libraries speak only of trouble; the level is respected."""
+    settings = Settings(log_format="console", log_level="WARNING")
+    configure_logging(settings, "api")
+    logging.getLogger("httpx").info("HTTP Request")
+    structlog.get_logger("ordersaga").info("too quiet")
+    structlog.get_logger("ordersaga").warning("settings", settings=settings)
+    shown = capsys.readouterr().err
+    assert "HTTP Request" not in shown
+    assert "too quiet" not in shown
+    assert settings.stripe_api_key.get_secret_value() not in shown
