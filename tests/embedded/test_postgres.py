@@ -137,3 +137,12 @@ async def test_an_initialization_cut_short_is_repeated(data: Path, report: Recor
     await supervisor.start()
     await supervisor.stop()
     assert not draft.exists()
+
+
+def test_for_a_normal_user_everything_is_in_the_state_folder(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package's own programs, no other user, nothing under /var/tmp."""
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    home = prepare_home(data)
+    assert (home.user, home.folder) == (None, data / "postgres")
+    assert home.programs == _installed_programs()
+    assert stat.S_IMODE(home.folder.stat().st_mode) == 0o700
