@@ -27,6 +27,7 @@ _REMEDIES: Final = {
     "dict_type": "send a JSON object",
     "tuple_type": "send a JSON array",
     "list_type": "send a JSON array",
+    "time_delta_parsing": "give a whole number of hours",
     "timezone_aware": "add the offset from UTC, as in 2026-01-31T12:00:00Z",
 }
 

@@ -206,15 +206,17 @@ class StockRow(Message):
 
 
 class StockList(Message):
-    """Stock levels, by location and SKU."""
+    """Stock levels, by SKU and location. `next_cursor` fetches the page after this one."""
 
     levels: tuple[StockRow, ...]
+    next_cursor: str | None = None
 
 
 class CatalogLoaded(Message):
-    """What a catalog file brought: rows by kind, and units that were not known before."""
+    """What a catalog file brought: rows written; receipts that were new, and their units."""
 
     sellers: int
     locations: int
     products: int
     receipts: int
+    units: int

@@ -1,0 +1,30 @@
+"""`python -m ordersaga.api`: serve the HTTP API until SIGTERM or SIGINT."""
+
+from functools import partial
+
+import uvicorn
+
+from ordersaga.api.app import create_app
+from ordersaga.bootstrap import open_services
+from ordersaga.settings import Settings
+from ordersaga.telemetry import configure_logging
+
+
+def main() -> None:
+    """Serve on the configured address; requests under way get a few seconds to end."""
+    settings = Settings()
+    configure_logging(settings, "api")
+    app = create_app(partial(open_services, settings, name="ordersaga-api"))
+    uvicorn.run(
+        app,
+        host=settings.api_host,
+        port=settings.api_port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+
+
+if __name__ == "__main__":
+    main()

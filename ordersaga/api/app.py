@@ -1,0 +1,41 @@
+"""The application: routes, errors, limits and logging put together around the services."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from ordersaga.api import attention, health, order_actions, orders, pick_tickets, problems, stock, webhooks
+from ordersaga.api.limits import BodyLimit
+from ordersaga.api.placing import Placing
+from ordersaga.api.request_log import RequestLog
+from ordersaga.bootstrap import Services
+
+ROUTERS = (orders, order_actions, attention, stock, pick_tickets, webhooks, health)
+
+
+def create_app(open_services: Callable[[], AbstractAsyncContextManager[Services]]) -> FastAPI:
+    """The API. `open_services` is entered when it starts and left when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_services() as services:
+            app.state.services = services
+            app.state.placing = Placing(services)
+            yield
+
+    app = FastAPI(
+        title="ordersaga",
+        version=version("ordersaga"),
+        summary="Orders that either ship and are paid for once, or are undone completely.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    for module in ROUTERS:
+        app.include_router(module.router)
+    problems.install(app)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(RequestLog)
+    return app

@@ -1,0 +1,70 @@
+"""Routes for machines: alive, ready, metrics. None of them needs a key or tells anything about an order."""
+
+import asyncio
+from collections.abc import Awaitable, Iterator, Mapping
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, PlainTextResponse
+
+from ordersaga.api.access import ServicesDep
+from ordersaga.bootstrap import Services
+from ordersaga.domain.errors import OrdersagaError
+
+router = APIRouter(tags=["health"])
+
+_CHECK_SECONDS = 2.5
+
+
+@router.get("/healthz")
+async def alive() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", responses={503: {"description": "A part is not available; says which."}})
+async def ready(services: ServicesDep) -> JSONResponse:
+    """Whether PostgreSQL and Temporal answer, and which does not."""
+    postgresql, temporal = await asyncio.gather(_answers(_database(services)), _answers(services.orders.ready()))
+    checks = {"postgresql": postgresql, "temporal": temporal}
+    ok = all(checks.values())
+    body = {
+        "status": "ready" if ok else "not ready",
+        "checks": {name: "ok" if up else "unavailable" for name, up in checks.items()},
+    }
+    return JSONResponse(body, 200 if ok else 503)
+
+
+async def _answers(check: Awaitable[bool]) -> bool:
+    try:
+        return await asyncio.wait_for(check, _CHECK_SECONDS)
+    except (OrdersagaError, TimeoutError):
+        return False
+
+
+async def _database(services: Services) -> bool:
+    await services.inbox.count_by_status()
+    return True
+
+
+@router.get("/metrics")
+async def metrics(services: ServicesDep) -> PlainTextResponse:
+    """Gauges in Prometheus' text format."""
+    orders, inbox = await services.journal.count_by_status(), await services.inbox.count_by_status()
+    attention = await services.journal.open_attention()
+    text = "\n".join(
+        [
+            *_gauge("ordersaga_orders", "Orders by status.", "status", {str(name): n for name, n in orders.items()}),
+            *_gauge("ordersaga_inbox_messages", "Messages of outside companies by status.", "status", inbox),
+            "# HELP ordersaga_attention_open Questions that wait for a person.",
+            "# TYPE ordersaga_attention_open gauge",
+            f"ordersaga_attention_open {len(attention)}",
+        ]
+    )
+    return PlainTextResponse(text + "\n", media_type="text/plain; version=0.0.4")
+
+
+def _gauge(name: str, help_text: str, label: str, values: Mapping[str, int]) -> Iterator[str]:
+    yield f"# HELP {name} {help_text}"
+    yield f"# TYPE {name} gauge"
+    for value, count in sorted(values.items()):
+        yield f'{name}{{{label}="{value}"}} {count}'

@@ -1,0 +1,106 @@
+"""Routes: place orders, read them."""
+
+from typing import Annotated
+
+import structlog
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import JSONResponse
+
+from ordersaga.api.access import Placer, Reader, ServicesDep, find_order, seller_scope
+from ordersaga.api.placing import Placing
+from ordersaga.api.prefer import Wait
+from ordersaga.api.problems import FieldError, invalid
+from ordersaga.api.shapes import Explanation, NewOrder, OrderDocument, OrderPage, OrderSummary, PlacedOrder, Timeline
+from ordersaga.bootstrap import Services
+from ordersaga.domain.errors import OrdersagaError
+from ordersaga.domain.identifiers import OrderId
+from ordersaga.domain.journal import OrderRecord
+from ordersaga.domain.statuses import OrderStatus
+from workflows.messages import OrderView
+
+router = APIRouter(prefix="/v1/orders", tags=["orders"])
+log = structlog.get_logger(__name__)
+
+Filter = Annotated[str | None, Query(max_length=64, pattern=r"^[a-z0-9][a-z0-9_\-]*$")]
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=PlacedOrder,
+    responses={202: {"model": PlacedOrder, "description": "Accepted; the outcome will be at Location."}},
+)
+async def place_order(
+    body: NewOrder,
+    request: Request,
+    key: Placer,
+    wait: Wait,
+    idempotency_key: Annotated[str | None, Header(description="Makes repeating the request harmless.")] = None,
+) -> JSONResponse:
+    """Place an order. 201 with its outcome (`Prefer: wait=N`), 202 while that is not known; 402, 409, 422 refuse it."""
+    placing: Placing = request.app.state.placing
+    return await placing.place(body, key, _checked_key(idempotency_key), wait)
+
+
+def _checked_key(key: str | None) -> str | None:
+    if key is None or (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
+        return key
+    advice = "use 1 to 255 printable ASCII characters, such as a UUID"
+    raise invalid([FieldError(field="Idempotency-Key", message="not usable as a key", remedy=advice)])
+
+
+@router.get("")
+async def list_orders(
+    services: ServicesDep,
+    key: Reader,
+    status: OrderStatus | None = None,
+    seller: Filter = None,
+    channel: Filter = None,
+    cursor: Annotated[str | None, Query(max_length=300)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> OrderPage:
+    """Orders, newest first."""
+    page = await services.journal.list_orders(
+        seller=seller_scope(key, seller), status=status, channel=channel, cursor=cursor, limit=limit
+    )
+    return OrderPage(orders=tuple(map(OrderSummary.of, page.orders)), next_cursor=page.next_cursor)
+
+
+@router.get("/{order_id}")
+async def show_order(order_id: OrderId, services: ServicesDep, key: Reader, live: bool = False) -> OrderDocument:
+    """One order, from the journal; `live=true` asks its saga as well (null if it does not answer)."""
+    record = await find_order(services, key, order_id)
+    return OrderDocument.of(record, await _live(services, order_id) if live else None)
+
+
+async def _live(services: Services, order_id: str) -> OrderView | None:
+    try:
+        return await services.orders.state(order_id)
+    except OrdersagaError as error:
+        log.info("saga_not_asked", code=error.code)
+        return None
+
+
+@router.get("/{order_id}/timeline")
+async def timeline(order_id: OrderId, services: ServicesDep, key: Reader) -> Timeline:
+    """The order's whole story: journal, effects and messages, in the order they happened."""
+    await find_order(services, key, order_id)
+    return Timeline(order_id=order_id, entries=tuple(await services.journal.timeline(order_id)))
+
+
+@router.get("/{order_id}/explain")
+async def explain(order_id: OrderId, services: ServicesDep, key: Reader) -> Explanation:
+    """Why the order is where it is, in words."""
+    record = await find_order(services, key, order_id)
+    try:
+        text = await services.orders.explain(order_id)
+    except OrdersagaError as error:
+        log.info("saga_not_asked", code=error.code)
+        return Explanation(order_id=order_id, status=record.status, text=_from_journal(record), live=False)
+    return Explanation(order_id=order_id, status=record.status, text=text, live=True)
+
+
+def _from_journal(record: OrderRecord) -> str:
+    reason = f": {record.reason}" if record.reason else ""
+    saga = "" if record.started else " Its saga has not started yet."
+    return f"The order is {record.status} since {record.updated_at:%Y-%m-%d %H:%M:%S} UTC{reason}.{saga}"

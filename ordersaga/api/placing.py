@@ -1,0 +1,231 @@
+"""Placing an order: accept it durably, start its saga, answer the shopper.
+
+Once `intake.accept` has committed, the order is ours: whatever fails afterwards, the answer is never "failed" but
+202, and the relay's starter starts the saga.
+"""
+
+import hashlib
+import json
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import structlog
+from fastapi.responses import JSONResponse
+from pydantic import ValidationError
+
+from ordersaga.api.prefer import applied
+from ordersaga.api.problems import MEDIA_TYPE, FieldError, Problem, from_validation, invalid
+from ordersaga.api.request_log import bind_order
+from ordersaga.api.shapes import NewOrder, PlacedOrder
+from ordersaga.bootstrap import ApiKey, IdempotencyKey, KeyMismatch, Replay, Services, SoldOut
+from ordersaga.client_errors import OrderClosedError
+from ordersaga.domain.errors import OrdersagaError
+from ordersaga.domain.journal import OrderRecord
+from ordersaga.domain.orders import Order
+from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
+from workflows.messages import ConfirmAnswer
+
+MAX_STARTS: Final = 64
+
+log = structlog.get_logger(__name__)
+
+
+class Placing:
+    """Places orders. At most `max_starts` sagas are being started at once: in a surge the starter starts the rest."""
+
+    def __init__(self, services: Services, max_starts: int = MAX_STARTS) -> None:
+        self._services = services
+        self._starts_left = max_starts
+
+    async def place(
+        self, body: NewOrder, key: ApiKey, idempotency_key: str | None, wait: timedelta | None
+    ) -> JSONResponse:
+        """Take the order and answer.
+
+        Raises Problem for what is refused before anything is stored.
+        """
+        order = await self._checked(body, key)
+        claim = IdempotencyKey(key.id, idempotency_key, fingerprint(body)) if idempotency_key else None
+        acceptance = await self._services.intake.accept(
+            order, hold_ttl=self._services.settings.hold_ttl, idempotency=claim
+        )
+        bind_order(acceptance.order_id)
+        if isinstance(acceptance, KeyMismatch):
+            raise _mismatch(acceptance)
+        if isinstance(acceptance, Replay):
+            return await self._repeat(acceptance, claim, wait)
+        if isinstance(acceptance, SoldOut):
+            return await self._keep(claim, wait, sold_out(order.order_id, list(acceptance.missing)))
+        return await self._keep(claim, wait, await self._start(order, wait))
+
+    async def _checked(self, body: NewOrder, key: ApiKey) -> Order:
+        """The order with its seller's terms. Problem 422 names what the catalog does not know."""
+        if key.seller and key.seller != body.seller:
+            raise Problem(403, "seller_forbidden", f"this key places orders of {key.seller} only")
+        terms = await self._services.catalog.terms(body.seller)
+        if terms is None:
+            advice = "use a seller of the catalog, or load it first"
+            raise invalid([FieldError(field="seller", message=f"no seller is called {body.seller}", remedy=advice)])
+        unknown = await self._services.catalog.unknown(body.seller, [line.sku for line in body.lines])
+        if unknown.skus:
+            raise invalid(_unknown_skus(body, set(unknown.skus)))
+        fields = {name: getattr(body, name) for name in NewOrder.model_fields}
+        order_id = body.order_id or f"ord_{uuid.uuid4().hex}"
+        try:
+            return Order(**{**fields, "order_id": order_id, "terms": terms, "placed_at": datetime.now(UTC)})
+        except ValidationError as error:
+            raise from_validation(error.errors(include_url=False)) from error
+
+    async def _repeat(self, replay: Replay, claim: IdempotencyKey | None, wait: timedelta | None) -> JSONResponse:
+        """The same request again: the same answer if one was kept, else the outcome of the same order."""
+        if replay.status is not None:
+            answer = _json(replay.status, replay.body, replay.order_id)
+        else:
+            record = await self._services.journal.get(replay.order_id)
+            assert record is not None, "an order that was accepted is never deleted"
+            answer = await self._keep(claim, wait, await self._resume(record, wait))
+        if claim:
+            answer.headers["Idempotent-Replayed"] = "true"
+        return answer
+
+    async def _resume(self, record: OrderRecord, wait: timedelta | None) -> JSONResponse:
+        if record.outcome is not None and record.outcome != ConfirmOutcome.ACTION_REQUIRED:
+            return answer_from_record(record)
+        return await self._start(record.order, wait)
+
+    async def _start(self, order: Order, wait: timedelta | None) -> JSONResponse:
+        """Start the saga and answer with its outcome; without one in time, or with Temporal down, 202."""
+        if self._starts_left <= 0:
+            log.info("start_left_to_starter")
+            return going_on(order, wait)
+        self._starts_left -= 1
+        try:
+            answer = await self._services.orders.place(order, wait)
+            if answer is None and wait is None:
+                await self._services.intake.mark_started(order.order_id)
+        except OrderClosedError:
+            return await self._closed(order, wait)
+        except OrdersagaError as error:
+            log.warning("start_left_to_starter", code=error.code, error=error.message)
+            return going_on(order, wait)
+        finally:
+            self._starts_left += 1
+        return answer_from_saga(order, answer, wait) if answer else going_on(order, wait)
+
+    async def _closed(self, order: Order, wait: timedelta | None) -> JSONResponse:
+        record = await self._services.journal.get(order.order_id)
+        return answer_from_record(record) if record else going_on(order, wait)
+
+    async def _keep(self, claim: IdempotencyKey | None, wait: timedelta | None, answer: JSONResponse) -> JSONResponse:
+        """Keep a final answer under its key. Whoever waited in vain may ask again and get the outcome."""
+        if claim and (answer.status_code != 202 or wait is None):
+            body = json.loads(bytes(answer.body))
+            try:
+                await self._services.intake.save_answer(
+                    claim.api_key_id, claim.key, status=answer.status_code, body=body
+                )
+            except OrdersagaError as error:
+                log.warning("answer_not_kept", code=error.code, error=error.message)
+        return answer
+
+
+def fingerprint(body: NewOrder) -> str:
+    """Tells two requests apart: SHA-256 of what was asked, whatever its spelling."""
+    asked = json.dumps(body.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(asked.encode()).hexdigest()
+
+
+def answer_from_saga(order: Order, answer: ConfirmAnswer, wait: timedelta | None) -> JSONResponse:
+    """What the saga decided, as HTTP: 201, or a problem with 402, 409 or 422."""
+    refusal = _refusal(order, answer.outcome, answer.reason)
+    if refusal is not None:
+        return refusal
+    placed = PlacedOrder(**answer.model_dump(), total=order.total, currency=order.currency)
+    return _json(201, placed.model_dump(mode="json"), order.order_id, applied(wait))
+
+
+def answer_from_record(record: OrderRecord) -> JSONResponse:
+    """The same from the journal, for an order whose saga is not asked any more."""
+    order, outcome = record.order, ConfirmOutcome(record.outcome) if record.outcome else None
+    refusal = _refusal(order, outcome, record.reason) if outcome else None
+    if refusal is not None:
+        return refusal
+    placed = PlacedOrder(
+        order_id=order.order_id,
+        status=record.status,
+        outcome=outcome,
+        reason=record.reason,
+        parcels=len(record.parcels),
+        total=order.total,
+        currency=order.currency,
+        ship_by=order.ship_by,
+    )
+    return _json(201 if outcome else 202, placed.model_dump(mode="json"), order.order_id)
+
+
+def going_on(order: Order, wait: timedelta | None) -> JSONResponse:
+    """202: the order is ours; its outcome will be at `Location`."""
+    placed = PlacedOrder(
+        order_id=order.order_id,
+        status=OrderStatus.PENDING,
+        total=order.total,
+        currency=order.currency,
+        ship_by=order.ship_by,
+    )
+    return _json(202, placed.model_dump(mode="json"), order.order_id, applied(wait))
+
+
+def sold_out(order_id: str, skus: list[str]) -> JSONResponse:
+    """409: too few units of `skus` are left; nothing is held and nothing will be charged."""
+    detail = f"too few units left of {', '.join(skus) or 'this order'}; nothing was held or charged"
+    return Problem(409, "sold_out", detail, order_id=order_id, skus=skus, headers=_location(order_id)).response()
+
+
+def _refusal(order: Order, outcome: ConfirmOutcome, reason: str | None) -> JSONResponse | None:
+    """The problem for an outcome that is a refusal; None for one that is not."""
+    order_id, headers = order.order_id, _location(order.order_id)
+    if outcome is ConfirmOutcome.SOLD_OUT:
+        skus = [line.sku for line in order.lines]
+        return sold_out(order_id, [sku for sku in skus if sku in _words(reason)] or skus)
+    if outcome is ConfirmOutcome.DECLINED:
+        detail = f"the payment was declined ({reason}); ask for another way to pay" if reason else "declined"
+        problem = Problem(402, "declined", detail, order_id=order_id, decline_code=reason, headers=headers)
+        return problem.response()
+    if outcome in (ConfirmOutcome.REJECTED, ConfirmOutcome.CANCELED):
+        detail = f"the order was {outcome}: {reason or 'no reason given'}"
+        return Problem(422, f"order_{outcome}", detail, order_id=order_id, reason=reason, headers=headers).response()
+    return None
+
+
+def _words(reason: str | None) -> set[str]:
+    return {word.strip(" ,;:()") for word in (reason or "").split()}
+
+
+def _mismatch(mismatch: KeyMismatch) -> Problem:
+    if mismatch.field == "idempotency_key":
+        detail = "this Idempotency-Key was used for another order; use a new key for a new order"
+        return Problem(422, "idempotency_key_reused", detail)
+    detail = f"another order has the id {mismatch.order_id}; use a new id, or send the same order"
+    return Problem(409, "order_id_taken", detail, order_id=mismatch.order_id)
+
+
+def _unknown_skus(body: NewOrder, unknown: set[str]) -> list[FieldError]:
+    return [
+        FieldError(
+            field=f"lines[{index}].sku",
+            message=f"{body.seller} sells no SKU {line.sku}",
+            remedy="use a SKU of this seller, or load the catalog first",
+        )
+        for index, line in enumerate(body.lines)
+        if line.sku in unknown
+    ]
+
+
+def _location(order_id: str) -> dict[str, str]:
+    return {"Location": f"/v1/orders/{order_id}"}
+
+
+def _json(status: int, body: Any, order_id: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    media_type = MEDIA_TYPE if status >= 400 else None
+    return JSONResponse(body, status, headers={**_location(order_id), **(headers or {})}, media_type=media_type)

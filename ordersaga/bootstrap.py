@@ -1,0 +1,196 @@
+"""The one module that names vendors and stores: settings in, working services out.
+
+    async with open_services(Settings()) as services:
+        await services.journal.get("ord_1")
+
+The names of the stores' answers (`Accepted`, `Replay`, ...) are passed on here, so that nobody else imports the stores.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Protocol
+
+from ordersaga.client import OrderClient
+from ordersaga.domain.messages_in import Incoming
+from ordersaga.domain.shipping import ParcelEvent
+from ordersaga.gateways import easypost_webhooks, shipbob_webhooks, stripe_webhooks
+from ordersaga.gateways.easypost import EasyPost
+from ordersaga.gateways.shipbob import ShipBob
+from ordersaga.gateways.stripe import StripePayments
+from ordersaga.ports import Carrier, PaymentGateway, Provider
+from ordersaga.settings import Settings
+from ordersaga.stores.accept import Acceptance, Accepted, IdempotencyKey, KeyMismatch, PostgresIntake, Replay, SoldOut
+from ordersaga.stores.api_keys import ApiKey, ApiKeys
+from ordersaga.stores.catalog import PostgresCatalog
+from ordersaga.stores.effects import PostgresEffects
+from ordersaga.stores.inbox import InboxMessage, WebhookInbox
+from ordersaga.stores.journal import PostgresJournal
+from ordersaga.stores.migrate import migrate
+from ordersaga.stores.pick_tickets import PickTicket, SellerWarehouse
+from ordersaga.stores.pools import Pool, close_pool, create_pool
+from ordersaga.stores.stock import PostgresStock
+
+POOL_SIZE: Final = 20
+
+WebhookReader = Callable[[Mapping[str, str], bytes], Incoming]
+
+
+class WatchedCarrier(Carrier, Protocol):
+    """A carrier that can be asked what webhooks missed, and what a webhook meant."""
+
+    async def changes(self, references: Sequence[str]) -> Sequence[ParcelEvent]:
+        """What it says now about the labels with these references."""
+        ...
+
+    async def resolve(self, incoming: Incoming) -> Incoming:
+        """Complete a message that names only the carrier's own object."""
+        ...
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything the API, the workers and the relay are built from.
+
+    `providers` by the code of their locations; `webhooks` by source: verifies and reads one message, or raises
+    OperatorError `bad_signature`.
+    """
+
+    settings: Settings
+    pool: Pool
+    intake: PostgresIntake
+    journal: PostgresJournal
+    inbox: WebhookInbox
+    stock: PostgresStock
+    effects: PostgresEffects
+    catalog: PostgresCatalog
+    api_keys: ApiKeys
+    seller_warehouse: SellerWarehouse
+    payments: PaymentGateway
+    providers: Mapping[str, Provider]
+    carrier: WatchedCarrier
+    webhooks: Mapping[str, WebhookReader]
+    orders: OrderClient
+
+
+@asynccontextmanager
+async def open_services(
+    settings: Settings, *, name: str = "ordersaga", orders: OrderClient | None = None
+) -> AsyncIterator[Services]:
+    """Open the database pool and the companies' clients; close them when the block ends.
+
+    Temporal need not be up: it is connected to at the first call.
+
+    Args:
+        settings: of this deployment.
+        name: of this process, as PostgreSQL shows it.
+        orders: another client of running orders than the one `settings` describe.
+
+    Raises:
+        RetryError: `database_lost`, when PostgreSQL cannot be reached.
+    """
+    async with AsyncExitStack() as stack:
+        pool = await create_pool(settings.database_url, application_name=name, max_size=POOL_SIZE)
+        stack.push_async_callback(close_pool, pool)
+        payments, shipbob, carrier = _payments(settings), _shipbob(settings), _carrier(settings)
+        for company in (payments, shipbob, carrier):
+            stack.push_async_callback(company.aclose)
+        warehouse = SellerWarehouse(pool)
+        yield Services(
+            settings=settings,
+            pool=pool,
+            intake=PostgresIntake(pool),
+            journal=PostgresJournal(pool),
+            inbox=WebhookInbox(pool),
+            stock=PostgresStock(pool),
+            effects=PostgresEffects(pool),
+            catalog=PostgresCatalog(pool),
+            api_keys=ApiKeys(pool),
+            seller_warehouse=warehouse,
+            payments=payments,
+            providers={"shipbob": shipbob, "seller_warehouse": warehouse},
+            carrier=carrier,
+            webhooks=_webhooks(settings),
+            orders=orders or await _orders(settings),
+        )
+
+
+async def prepare_database(settings: Settings) -> list[str]:
+    """Bring the database to this version; returns the migrations applied now."""
+    return await migrate(settings.database_url)
+
+
+async def issue_api_key(settings: Settings, role: str, name: str, seller: str | None = None) -> str:
+    """Make an API key with one of the roles checkout, support, operator; its plain text is shown only here."""
+    pool = await create_pool(settings.database_url, max_size=1)
+    try:
+        return await ApiKeys(pool).issue(role, name, seller)
+    finally:
+        await close_pool(pool)
+
+
+def _payments(settings: Settings) -> StripePayments:
+    return StripePayments(
+        settings.stripe_api_key.get_secret_value(), base_url=settings.stripe_base_url, timeout=settings.gateway_timeout
+    )
+
+
+def _shipbob(settings: Settings) -> ShipBob:
+    return ShipBob(
+        settings.shipbob_token.get_secret_value(),
+        base_url=settings.shipbob_base_url,
+        channel_id=settings.shipbob_channel_id,
+        timeout=settings.gateway_timeout,
+    )
+
+
+def _carrier(settings: Settings) -> EasyPost:
+    return EasyPost(
+        settings.easypost_api_key.get_secret_value(),
+        base_url=settings.easypost_base_url,
+        timeout=settings.gateway_timeout,
+    )
+
+
+async def _orders(settings: Settings) -> OrderClient:
+    return await OrderClient.connect(settings.temporal_address, settings.temporal_namespace, lazy=True)
+
+
+def _webhooks(settings: Settings) -> dict[str, WebhookReader]:
+    return {
+        "stripe": partial(_read, stripe_webhooks.verify_and_read, settings.stripe_webhook_secret.get_secret_value()),
+        "shipbob": partial(_read, shipbob_webhooks.verify_and_read, settings.shipbob_webhook_secret.get_secret_value()),
+        "easypost": partial(
+            _read, easypost_webhooks.verify_and_read, settings.easypost_webhook_secret.get_secret_value()
+        ),
+    }
+
+
+def _read(
+    verify_and_read: Callable[[Mapping[str, str], bytes, str], Incoming],
+    secret: str,
+    headers: Mapping[str, str],
+    body: bytes,
+) -> Incoming:
+    return verify_and_read(headers, body, secret)
+
+
+__all__ = [
+    "Acceptance",
+    "Accepted",
+    "ApiKey",
+    "IdempotencyKey",
+    "InboxMessage",
+    "KeyMismatch",
+    "PickTicket",
+    "Pool",
+    "Replay",
+    "Services",
+    "SoldOut",
+    "WatchedCarrier",
+    "WebhookReader",
+    "issue_api_key",
+    "open_services",
+    "prepare_database",
+]

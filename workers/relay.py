@@ -1,0 +1,101 @@
+"""The relay: what must happen without anybody asking. Several may run; each loop survives any outage.
+
+| loop | does | woken |
+|---|---|---|
+| starter | starts the sagas of accepted orders that nobody started | every second |
+| deliverer | hands inbox messages to their order's saga | by NOTIFY `inbox`, and every second |
+| pollers | ask providers and carriers what webhooks missed; release expired holds | every `poll_interval` |
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
+
+import structlog
+
+from ordersaga.bootstrap import Pool, Services
+from workers.relay_deliverer import Deliverer
+from workers.relay_pollers import CarrierPoller, ProviderPoller, expire_holds
+from workers.relay_starter import Starter
+
+POLL_SECONDS: Final = 1.0
+MAX_BACKOFF_SECONDS: Final = 30.0
+
+Step = Callable[[], Awaitable[bool]]
+log = structlog.get_logger(__name__)
+
+
+async def run_relay(services: Services, stop: asyncio.Event) -> None:
+    """Run every loop until `stop` is set; work under way is finished, at most one step of each loop."""
+    bell = asyncio.Event()
+    interval = services.settings.poll_interval.total_seconds()
+    deliverer = Deliverer(services)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(ring(services.pool, "inbox", bell, stop))
+        tasks.create_task(keep("starter", Starter(services).step, stop))
+        tasks.create_task(keep("deliverer", deliverer.step, stop, bell))
+        tasks.create_task(keep("expire_holds", lambda: expire_holds(services), stop, pause=interval))
+        tasks.create_task(keep("poll_carrier", CarrierPoller(services).step, stop, pause=interval))
+        for name in services.providers:
+            poller = ProviderPoller(services, name)
+            tasks.create_task(keep(f"poll_{name}", poller.step, stop, pause=interval))
+
+
+async def keep(
+    name: str, step: Step, stop: asyncio.Event, bell: asyncio.Event | None = None, *, pause: float = POLL_SECONDS
+) -> None:
+    """Repeat `step` until `stop`: at once while it had work (True), else after `pause` seconds or the bell.
+
+    A step that raises is logged and repeated after 0.5, 1, 2, ... seconds, at most 30.
+    """
+    failures = 0
+    while not stop.is_set():
+        try:
+            busy = await step()
+        except Exception as error:
+            failures += 1
+            delay = min(MAX_BACKOFF_SECONDS, 0.25 * 2 ** min(failures, 10))
+            log.warning("relay_step_failed", loop=name, error=str(error), retry_in=delay)
+            await pass_time(delay, stop)
+            continue
+        failures = 0
+        if not busy:
+            await pass_time(pause, stop, bell)
+
+
+async def pass_time(seconds: float, stop: asyncio.Event, bell: asyncio.Event | None = None) -> None:
+    """Wait, but no longer than until `stop` or `bell` is set; the bell is silenced."""
+    waits = [asyncio.ensure_future(event.wait()) for event in (stop, bell) if event]
+    try:
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+    if bell:
+        bell.clear()
+
+
+async def ring(pool: Pool, channel: str, bell: asyncio.Event, stop: asyncio.Event) -> None:
+    """Ring the bell at every NOTIFY on `channel`. Without a connection the loops still look every second."""
+    while not stop.is_set():
+        try:
+            await _listen(pool, channel, bell, stop)
+        except Exception as error:
+            log.warning("relay_not_listening", channel=channel, error=str(error))
+            await pass_time(POLL_SECONDS, stop)
+
+
+async def _listen(pool: Pool, channel: str, bell: asyncio.Event, stop: asyncio.Event) -> None:
+    def heard(*_: object) -> None:
+        bell.set()
+
+    async with pool.acquire(timeout=5) as connection:
+        await connection.add_listener(channel, heard)
+        bell.set()
+        try:
+            while not stop.is_set() and not connection.is_closed():
+                await pass_time(POLL_SECONDS, stop)
+        finally:
+            with suppress(Exception):
+                await connection.remove_listener(channel, heard)
