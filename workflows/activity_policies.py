@@ -56,8 +56,13 @@ async def in_task(activity: Callable[[S, A], Awaitable[R]], arg: A, summary: str
         raise _step_failed(error) from error
 
 
-async def quick(activity: Callable[[S, A], Awaitable[R]], arg: A, summary: str) -> R:
-    """Call from inside the workflow task; when that brings no answer, patiently from the payments lane."""
+async def quick(
+    activity: Callable[[S, A], Awaitable[R]], arg: A, summary: str, on_slow: Callable[[], Awaitable[None]] | None = None
+) -> R:
+    """Call from inside the workflow task; when that brings no answer, patiently from the payments lane.
+
+    `on_slow` runs before the patient part begins: people should see that the order waits.
+    """
     try:
         return await workflow.execute_local_activity_method(
             activity, arg, start_to_close_timeout=QUICK_ATTEMPT, retry_policy=QUICK_RETRY, summary=summary
@@ -66,6 +71,8 @@ async def quick(activity: Callable[[S, A], Awaitable[R]], arg: A, summary: str) 
         failed = _step_failed(error)
         if failed.kind != "unresolved":
             raise failed from error
+    if on_slow is not None:
+        await on_slow()
     return await on_lane(activity, arg, queue=PAYMENT_QUEUE, summary=summary)
 
 

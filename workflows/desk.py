@@ -49,8 +49,8 @@ class Desk:
 
     async def publish(self) -> None:
         """Write what changed to PostgreSQL, then to the search attributes."""
-        update = self.state.to_record()
-        if update is not None:
+        if self.state.unrecorded:
+            update = self.state.to_record()
             await in_task(Journal.record, update, f"Record {update.status}")
         presentation.upsert(self.state)
         self.show()

@@ -141,11 +141,25 @@ class OrderState:
         came_back = any(parcel.status is ParcelStatus.RETURNED_TO_SENDER for parcel in self.parcels)
         return OrderStatus.RETURNED if came_back else OrderStatus.CANCELED
 
-    def to_record(self) -> JournalUpdate | None:
-        """What PostgreSQL does not have yet, marked as handed over; None when it has everything."""
-        new_items = tuple(i for k, i in self.attention.items() if self.recorded_attention.get(k) != i)
-        if self.recorded == len(self.entries) and self.status == self.recorded_status and not new_items:
-            return None
+    def close_as(self, status: OrderStatus) -> None:
+        """The order's end, for as long as the books agree."""
+        self.closed_as = status
+        self.note("closed", f"closed as {status}")
+
+    def reopen(self) -> None:
+        """The books did not agree."""
+        self.closed_as = None
+        self.note("reopened", "not closed: the books do not balance")
+
+    @property
+    def unrecorded(self) -> bool:
+        """Whether PostgreSQL has yet to hear something."""
+        everything = (len(self.entries), self.status, self.attention)
+        return everything != (self.recorded, self.recorded_status, self.recorded_attention)
+
+    def to_record(self) -> JournalUpdate:
+        """What PostgreSQL does not have yet, marked as handed over."""
+        new_items = tuple(item for key, item in self.attention.items() if self.recorded_attention.get(key) != item)
         update = JournalUpdate(
             order_id=self.order.order_id,
             status=self.status,

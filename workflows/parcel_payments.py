@@ -25,7 +25,8 @@ class ParcelPayments:
         """Reserve the parcel's amount; raises StepFailedError when the shopper's bank says no."""
         self._payment = self._payment_for(1, customer, off_session, save_for_later)
         self._undo.register(Phase.MONEY, "give the money back", self._release)
-        result = await quick(Payments.authorize, self._payment, f"Authorize {self._amount()}")
+        summary = f"Authorize {self._amount()}"
+        result = await quick(Payments.authorize, self._payment, summary, on_slow=self._desk.publish)
         return self._judge(result)
 
     async def refresh_authorization(self) -> AuthorizationResult:

@@ -1,6 +1,6 @@
 """How an order shows itself in Temporal: search attributes, current details in Markdown, the plain-words answer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,17 +22,22 @@ CARRIER = SearchAttributeKey.for_keyword_list("Carrier")
 ATTENTION = SearchAttributeKey.for_keyword_list("Attention")
 
 
-def initial_attributes(order: Order) -> TypedSearchAttributes:
-    """What whoever starts the workflow sets: attributes given at the start cost nothing."""
-    return TypedSearchAttributes(
-        [
-            SearchAttributePair(STATUS, OrderStatus.PENDING.value),
-            SearchAttributePair(SELLER, order.seller),
-            SearchAttributePair(CHANNEL, order.channel),
-            SearchAttributePair(REGION, f"{order.ship_to.country}-{order.ship_to.region}"),
-            SearchAttributePair(SHIP_BY, order.ship_by),
-        ]
-    )
+def initial_attributes(order: Order, providers: Iterable[str] = ()) -> TypedSearchAttributes:
+    """What whoever starts the workflow sets: attributes given at the start cost nothing, changing them later does.
+
+    `providers`: those the order's stock is already held at, when the starter knows.
+    The status starts as what nearly every order is when its first workflow task ends. Anything else (an order that
+    waits for the bank or the shopper, is held, or is refused) is written in that same task.
+    """
+    pairs: list[SearchAttributePair[Any]] = [
+        SearchAttributePair(STATUS, OrderStatus.FULFILLING.value),
+        SearchAttributePair(SELLER, order.seller),
+        SearchAttributePair(CHANNEL, order.channel),
+        SearchAttributePair(REGION, f"{order.ship_to.country}-{order.ship_to.region}"),
+        SearchAttributePair(SHIP_BY, order.ship_by),
+    ]
+    at = sorted(set(providers))
+    return TypedSearchAttributes([*pairs, SearchAttributePair(PROVIDER, at)] if at else pairs)
 
 
 def static_summary(order: Order) -> str:

@@ -1,0 +1,46 @@
+"""What an order costs: exact, no noise."""
+
+from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus, ParcelStatus
+from tests.workflows.world import World, event_counts
+
+
+def actions(names: list[str]) -> int:
+    """Temporal Cloud actions, by its published rules: markers of one workflow task count once."""
+    counted = {
+        "WORKFLOW_EXECUTION_STARTED",
+        "WORKFLOW_EXECUTION_UPDATE_ACCEPTED",
+        "WORKFLOW_EXECUTION_SIGNALED",
+        "ACTIVITY_TASK_STARTED",
+        "TIMER_STARTED",
+        "UPSERT_WORKFLOW_SEARCH_ATTRIBUTES",
+    }
+    tasks_with_markers, marked = 0, False
+    for name in names:
+        if name == "WORKFLOW_TASK_COMPLETED":
+            marked = False
+        if name == "MARKER_RECORDED" and not marked:
+            tasks_with_markers, marked = tasks_with_markers + 1, True
+    return sum(name in counted for name in names) + tasks_with_markers
+
+
+async def test_one_parcel_order_stays_within_its_budget(world: World) -> None:
+    """Confirm: 12 events, one task. Life: 40 events, 7 tasks, 12 actions, 12 KB. The figures below are exact."""
+    answer, handle = await world.checkout(world.order(), "shipbob")
+    assert answer.outcome is ConfirmOutcome.CONFIRMED
+    confirming, _ = await event_counts(handle)
+    await world.until(handle, lambda view: view.parcels[0].status is ParcelStatus.ACCEPTED)
+    for status in (ParcelStatus.PICKED, ParcelStatus.IN_TRANSIT):
+        await world.report(handle, status, carrier="ups", tracking_number="1Z999")
+        await world.until(handle, lambda view, want=status: view.parcels[0].status is want)  # type: ignore[misc]
+    await world.until(handle, lambda view: view.status is OrderStatus.SHIPPED)
+    await world.report(handle, ParcelStatus.DELIVERED)
+    result = await world.result(handle)
+    names, size = await event_counts(handle)
+
+    assert result.status is OrderStatus.COMPLETED
+    assert confirming.index("WORKFLOW_EXECUTION_UPDATE_COMPLETED") < 12
+    assert confirming[: confirming.index("WORKFLOW_EXECUTION_UPDATE_COMPLETED")].count("WORKFLOW_TASK_COMPLETED") == 1
+    assert len(names) <= 40
+    assert names.count("WORKFLOW_TASK_COMPLETED") <= 7
+    assert actions(names) <= 12
+    assert size <= 12_000
