@@ -42,11 +42,12 @@ async def test_other_parameters_are_an_idempotency_error(
 
 
 async def test_another_endpoint_is_an_idempotency_error(client: stripe.StripeClient) -> None:
-    """A key belongs to the endpoint it was first used with."""
-    intent = await pay(client, key="key-1")
-    with pytest.raises(stripe.IdempotencyError):
-        await client.v1.payment_intents.cancel_async(intent.id, {}, {"idempotency_key": "key-1"})
-    assert (await client.v1.payment_intents.retrieve_async(intent.id)).status == "requires_capture"
+    """A key belongs to the endpoint it was first used with, even for the same parameters."""
+    canceled, held = await pay(client), await pay(client)
+    await client.v1.payment_intents.cancel_async(canceled.id, {}, {"idempotency_key": "key-1"})
+    with pytest.raises(stripe.IdempotencyError, match="same endpoint"):
+        await client.v1.payment_intents.cancel_async(held.id, {}, {"idempotency_key": "key-1"})
+    assert (await client.v1.payment_intents.retrieve_async(held.id)).status == "requires_capture"
 
 
 async def test_a_stored_500_is_answered_forever(client: stripe.StripeClient, emulator: EmulatorProcess) -> None:
