@@ -9,10 +9,10 @@ Everything is idempotent per order id: placing an order twice gives one saga and
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, Self, TypeVar
+from typing import Final, Self, TypeVar
 
 from temporalio.client import (
     Client,
@@ -22,8 +22,6 @@ from temporalio.client import (
 )
 from temporalio.common import (
     Priority,
-    SearchAttributeKey,
-    SearchAttributePair,
     TypedSearchAttributes,
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
@@ -31,13 +29,11 @@ from temporalio.common import (
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from ordersaga.amounts import format_amount
 from ordersaga.client_errors import OrderClosedError, SagaUnreachableError, translated
 from ordersaga.domain.identifiers import workflow_id
 from ordersaga.domain.journal import AttentionItem, JournalEntry
 from ordersaga.domain.orders import Order
 from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
-from ordersaga.domain.statuses import OrderStatus
 from workflows.messages import (
     CONFIRM_UPDATE_ID,
     ORDER_QUEUE,
@@ -45,15 +41,18 @@ from workflows.messages import (
     CancelRequest,
     ConfirmAnswer,
     HoldRequest,
+    OrderResult,
     OrderView,
     Resolution,
 )
+from workflows.order_fulfillment import OrderFulfillment
+from workflows.presentation import initial_attributes, static_summary
 
-WORKFLOW: Final = "OrderFulfillment"
 CALL_TIMEOUT: Final = timedelta(seconds=5)
 CONNECT_TIMEOUT: Final = timedelta(seconds=3)
 
 T = TypeVar("T")
+Handle = WorkflowHandle[OrderFulfillment, OrderResult]
 
 
 class OrderClient:
@@ -88,20 +87,23 @@ class OrderClient:
         except SagaUnreachableError:
             return False
 
-    async def place(self, order: Order, wait: timedelta | None = None) -> ConfirmAnswer | None:
+    async def place(
+        self, order: Order, wait: timedelta | None = None, *, providers: Iterable[str] = ()
+    ) -> ConfirmAnswer | None:
         """Start the order's saga, once, and wait for its outcome.
 
         Args:
             order: an order that was accepted; the same order id always means the same saga.
             wait: how long to wait. None does not wait.
+            providers: whose locations hold the order's stock, when known: the order is found by them from the start.
 
         Returns:
             The outcome, or None when it was not known in time: the order goes on, ask again or look at its state.
         """
         if wait is None:
-            await self.start(order)
+            await self.start(order, providers=providers)
             return None
-        operation = _start_operation(order)
+        operation = _start_operation(order, providers)
         try:
             async with translated(order.order_id), asyncio.timeout(wait.total_seconds() + 1):
                 answer: ConfirmAnswer = await self.temporal.execute_update_with_start_workflow(
@@ -124,13 +126,13 @@ class OrderClient:
             raise
         return answer
 
-    async def start(self, order: Order) -> bool:
+    async def start(self, order: Order, *, providers: Iterable[str] = ()) -> bool:
         """Start the order's saga without waiting. Returns False when it had been started before (even if closed)."""
-        options = _StartOptions.of(order)
+        options = _StartOptions.of(order, providers)
         try:
             async with translated(order.order_id):
                 await self.temporal.start_workflow(
-                    WORKFLOW,
+                    OrderFulfillment.run,
                     order,
                     id=options.id,
                     task_queue=ORDER_QUEUE,
@@ -147,65 +149,75 @@ class OrderClient:
 
     async def cancel(self, order_id: str, request: CancelRequest, wait: timedelta | None = None) -> CancelAnswer:
         """Ask for cancellation and hear the truth about it. `wait` bounds the answer (default: 5 s)."""
-        return await self._update(order_id, "cancel", request, CancelAnswer, wait)
+
+        def ask(order: Handle, limit: timedelta) -> Awaitable[CancelAnswer]:
+            return order.execute_update("cancel", request, result_type=CancelAnswer, rpc_timeout=limit)
+
+        return await self._ask(order_id, ask, wait)
 
     async def request_cancel(self, order_id: str, request: CancelRequest) -> None:
         """Ask for cancellation without waiting for the answer."""
-        await self._signal(order_id, "request_cancel", request)
+        await self._ask(
+            order_id, lambda order, limit: order.signal(OrderFulfillment.on_request_cancel, request, rpc_timeout=limit)
+        )
 
     async def place_hold(self, order_id: str, request: HoldRequest) -> OrderView:
         """Put a typed hold on the order: hand-off waits until it is released."""
-        return await self._update(order_id, "place_hold", request, OrderView)
+
+        def ask(order: Handle, limit: timedelta) -> Awaitable[OrderView]:
+            return order.execute_update(OrderFulfillment.on_place_hold, request, rpc_timeout=limit)
+
+        return await self._ask(order_id, ask)
 
     async def release_hold(self, order_id: str, request: HoldRequest) -> OrderView:
         """Release a typed hold."""
-        return await self._update(order_id, "release_hold", request, OrderView)
+
+        def ask(order: Handle, limit: timedelta) -> Awaitable[OrderView]:
+            return order.execute_update(OrderFulfillment.on_release_hold, request, rpc_timeout=limit)
+
+        return await self._ask(order_id, ask)
 
     async def resolve_attention(self, order_id: str, resolution: Resolution) -> AttentionItem:
         """Answer an attention item with one of its choices."""
-        return await self._update(order_id, "resolve_attention", resolution, AttentionItem)
+
+        def ask(order: Handle, limit: timedelta) -> Awaitable[AttentionItem]:
+            return order.execute_update(OrderFulfillment.on_resolve_attention, resolution, rpc_timeout=limit)
+
+        return await self._ask(order_id, ask)
 
     async def parcel_event(self, order_id: str, event: ParcelEvent) -> None:
         """Deliver what a provider or carrier said."""
-        await self._signal(order_id, "parcel_event", event)
+        await self._ask(
+            order_id, lambda order, limit: order.signal(OrderFulfillment.on_parcel_event, event, rpc_timeout=limit)
+        )
 
     async def payment_event(self, order_id: str, event: PaymentEvent) -> None:
         """Deliver what the payment company said."""
-        await self._signal(order_id, "payment_event", event)
+        await self._ask(
+            order_id, lambda order, limit: order.signal(OrderFulfillment.on_payment_event, event, rpc_timeout=limit)
+        )
 
     async def state(self, order_id: str) -> OrderView:
         """The order as its saga sees it now."""
-        return await self._query(order_id, "order_state", OrderView)
+        return await self._ask(
+            order_id, lambda order, limit: order.query(OrderFulfillment.order_state, rpc_timeout=limit)
+        )
 
     async def timeline(self, order_id: str) -> list[JournalEntry]:
         """The saga's own story of the order."""
-        return await self._query(order_id, "timeline", list[JournalEntry])
+        return await self._ask(order_id, lambda order, limit: order.query(OrderFulfillment.timeline, rpc_timeout=limit))
 
     async def explain(self, order_id: str) -> str:
         """Why the order is where it is, for a person."""
-        return await self._query(order_id, "explain", str)
+        return await self._ask(order_id, lambda order, limit: order.query(OrderFulfillment.explain, rpc_timeout=limit))
 
-    def _handle(self, order_id: str) -> WorkflowHandle[Any, Any]:
-        return self.temporal.get_workflow_handle(workflow_id(order_id))
-
-    async def _update(
-        self, order_id: str, name: str, argument: object, answer: type[T], wait: timedelta | None = None
+    async def _ask(
+        self, order_id: str, ask: Callable[[Handle, timedelta], Awaitable[T]], wait: timedelta | None = None
     ) -> T:
         limit = wait or self._call_timeout
+        order: Handle = self.temporal.get_workflow_handle_for(OrderFulfillment.run, workflow_id(order_id))
         async with translated(order_id), asyncio.timeout(limit.total_seconds() + 1):
-            result: T = await self._handle(order_id).execute_update(
-                name, argument, result_type=answer, rpc_timeout=limit
-            )
-        return result
-
-    async def _query(self, order_id: str, name: str, answer: type[T]) -> T:
-        async with translated(order_id):
-            result: T = await self._handle(order_id).query(name, result_type=answer, rpc_timeout=self._call_timeout)
-        return result
-
-    async def _signal(self, order_id: str, name: str, argument: object) -> None:
-        async with translated(order_id):
-            await self._handle(order_id).signal(name, argument, rpc_timeout=self._call_timeout)
+            return await ask(order, limit)
 
 
 @dataclass(frozen=True)
@@ -218,40 +230,21 @@ class _StartOptions:
     priority: Priority
 
     @classmethod
-    def of(cls, order: Order) -> Self:
+    def of(cls, order: Order, providers: Iterable[str]) -> Self:
         return cls(
             id=workflow_id(order.order_id),
-            search_attributes=search_attributes(order),
-            summary=summary(order),
+            search_attributes=initial_attributes(order, providers),
+            summary=static_summary(order),
             priority=Priority(fairness_key=order.seller),
         )
 
 
-def search_attributes(order: Order) -> TypedSearchAttributes:
-    """How a new order is found in Temporal; the saga keeps status, providers, carriers and attention up to date."""
-    keywords: Mapping[str, str] = {
-        "OrderStatus": OrderStatus.PENDING.value,
-        "Seller": order.seller,
-        "Channel": order.channel,
-        "Region": f"{order.ship_to.country}-{order.ship_to.region}",
-    }
-    pairs: Sequence[SearchAttributePair[Any]] = [
-        *(SearchAttributePair(SearchAttributeKey.for_keyword(name), value) for name, value in keywords.items()),
-        SearchAttributePair(SearchAttributeKey.for_datetime("ShipBy"), order.ship_by),
-    ]
-    return TypedSearchAttributes(pairs)
-
-
-def summary(order: Order) -> str:
-    """One line for lists of workflows: `ord_1 · sunny-socks · 2 lines · USD 45.00`."""
-    lines = "1 line" if len(order.lines) == 1 else f"{len(order.lines)} lines"
-    return f"{order.order_id} · {order.seller} · {lines} · {format_amount(order.total, order.currency)}"
-
-
-def _start_operation(order: Order) -> WithStartWorkflowOperation[Any, Any]:
-    options = _StartOptions.of(order)
+def _start_operation(
+    order: Order, providers: Iterable[str]
+) -> WithStartWorkflowOperation[OrderFulfillment, OrderResult]:
+    options = _StartOptions.of(order, providers)
     return WithStartWorkflowOperation(
-        WORKFLOW,
+        OrderFulfillment.run,
         order,
         id=options.id,
         task_queue=ORDER_QUEUE,
@@ -263,7 +256,7 @@ def _start_operation(order: Order) -> WithStartWorkflowOperation[Any, Any]:
     )
 
 
-async def _retrieve(operation: WithStartWorkflowOperation[Any, Any]) -> None:
+async def _retrieve(operation: WithStartWorkflowOperation[OrderFulfillment, OrderResult]) -> None:
     """Take the operation's own copy of the failure, or asyncio complains that nobody ever looked at it."""
     with contextlib.suppress(Exception):
         async with asyncio.timeout(0.1):

@@ -5,7 +5,7 @@ OrdersagaError
 ├── CustomerError
 │   ├── OrderNotFoundError        order_not_found: no saga has this id, now or within Temporal's retention
 │   ├── OrderClosedError          order_closed: the saga has ended; nothing can be asked of it any more
-│   └── OrderRefusedError         the saga refused the request; `code` says why
+│   └── OrderRefusedError         refused, invalid_message, query_failed: the saga refused the request
 ├── OperatorError
 │   └── NamespaceNotReadyError    namespace_not_ready: namespace or search attributes are missing
 └── RetryError
@@ -107,7 +107,7 @@ def _refusal(order_id: str, error: WorkflowUpdateFailedError) -> OrdersagaError:
     if kind == "AcceptedUpdateCompletedWorkflow":
         return OrderClosedError(order_id)
     message = cause.message if isinstance(cause, ApplicationError) else str(cause)
-    return OrderRefusedError(kind or "refused", message)
+    return OrderRefusedError("refused", message)
 
 
 def _first_line(error: Exception) -> str:

@@ -7,6 +7,7 @@ Once `intake.accept` has committed, the order is ours: whatever fails afterwards
 import hashlib
 import json
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from ordersaga.bootstrap import ApiKey, IdempotencyKey, KeyMismatch, Replay, Ser
 from ordersaga.client_errors import OrderClosedError
 from ordersaga.domain.errors import OrdersagaError
 from ordersaga.domain.journal import OrderRecord
-from ordersaga.domain.orders import Order
+from ordersaga.domain.orders import Order, ParcelPlan
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
 from workflows.messages import ConfirmAnswer
 
@@ -57,7 +58,7 @@ class Placing:
             return await self._repeat(acceptance, claim, wait)
         if isinstance(acceptance, SoldOut):
             return await self._keep(claim, wait, sold_out(order.order_id, list(acceptance.missing)))
-        return await self._keep(claim, wait, await self._start(order, wait))
+        return await self._keep(claim, wait, await self._start(order, wait, acceptance.parcels))
 
     async def _checked(self, body: NewOrder, key: ApiKey) -> Order:
         """The order with its seller's terms. Problem 422 names what the catalog does not know."""
@@ -92,16 +93,17 @@ class Placing:
     async def _resume(self, record: OrderRecord, wait: timedelta | None) -> JSONResponse:
         if record.outcome is not None and record.outcome != ConfirmOutcome.ACTION_REQUIRED:
             return answer_from_record(record)
-        return await self._start(record.order, wait)
+        return await self._start(record.order, wait, record.parcels)
 
-    async def _start(self, order: Order, wait: timedelta | None) -> JSONResponse:
+    async def _start(self, order: Order, wait: timedelta | None, parcels: Sequence[ParcelPlan]) -> JSONResponse:
         """Start the saga and answer with its outcome; without one in time, or with Temporal down, 202."""
         if self._starts_left <= 0:
             log.info("start_left_to_starter")
             return going_on(order, wait)
         self._starts_left -= 1
         try:
-            answer = await self._services.orders.place(order, wait)
+            providers = {plan.provider for plan in parcels}
+            answer = await self._services.orders.place(order, wait, providers=providers)
             if answer is None and wait is None:
                 await self._services.intake.mark_started(order.order_id)
         except OrderClosedError:

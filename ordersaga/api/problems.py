@@ -21,7 +21,7 @@ from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from ordersaga.catalog_csv import CsvFileError, RowProblem
-from ordersaga.client_errors import OrderClosedError, OrderNotFoundError
+from ordersaga.client_errors import OrderClosedError, OrderNotFoundError, OrderRefusedError
 from ordersaga.domain.errors import CustomerError, OperatorError, OrdersagaError, RetryError
 from ordersaga.domain.values import Value
 from ordersaga.remedies import field_path, message, remedy
@@ -107,7 +107,7 @@ def from_error(error: OrdersagaError) -> Problem:
         return Problem(422, error.code, error.message, errors=[_row_error(problem) for problem in error.problems])
     if isinstance(error, OrderNotFoundError):
         return Problem(404, error.code, error.message)
-    if isinstance(error, OrderClosedError):
+    if isinstance(error, (OrderClosedError, OrderRefusedError)):
         return Problem(409, error.code, error.message)
     if isinstance(error, RetryError):
         seconds = max(1, round(error.retry_after.total_seconds())) if error.retry_after else 1
