@@ -107,4 +107,5 @@ def _survivor(entry: Mapping[str, Any]) -> psutil.Process | None:
     pid, born = entry.get("pid"), entry.get("born")
     if not pid or not born or birth_of(pid) != born:
         return None
-    return psutil.Process(pid)
+    process = psutil.Process(pid)
+    return None if process.status() == psutil.STATUS_ZOMBIE else process
