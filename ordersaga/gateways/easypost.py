@@ -16,7 +16,7 @@ from easypost.errors.api.api_error import ApiError
 from easypost.errors.api.not_found_error import NotFoundError
 from requests.adapters import HTTPAdapter
 
-from ordersaga.domain.errors import CustomerError, OperatorError
+from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
 from ordersaga.domain.identifiers import parse_parcel_reference
 from ordersaga.domain.messages_in import Incoming
 from ordersaga.domain.orders import Address
@@ -153,7 +153,7 @@ class EasyPost:
         with already_asked(), translated():
             found = self._inquire(reference)
         if found is None:
-            raise OperatorError("label_refused", f"{_POSTAGE_EXISTS}, but {reference} has no label") from error
+            raise RetryError("label_not_visible", f"{reference} is bought, but shows no label", unknown=True) from error
         return found
 
     def _void(self, reference: str) -> CancelDecision:

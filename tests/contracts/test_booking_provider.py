@@ -1,0 +1,127 @@
+"""Contract of the Provider port for a 3PL that books the carrier itself, on the fake and on ShipBob."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+
+from ordersaga.domain.errors import RetryError
+from ordersaga.domain.shipping import CancelDecision
+from ordersaga.domain.statuses import ParcelStatus
+from ordersaga.ports import Provider
+from tests.fakes.shipping import FakeProvider
+from tests.gateways.conftest import shipbob, shipbob_company, shipbob_emulator
+from tests.gateways.support import hand_off, new_order
+from tests.support.emulators import EmulatorProcess
+
+__all__ = ["shipbob", "shipbob_company", "shipbob_emulator"]
+
+
+@dataclass(frozen=True)
+class House:
+    """A provider, and the hands that move its parcels and lose its answers."""
+
+    provider: Provider
+    pick: Callable[[str], Awaitable[object]]
+    lose_answer: Callable[[str], Awaitable[object]]
+
+
+def fake_house() -> House:
+    """In memory."""
+    fake = FakeProvider(books_carrier=True)
+
+    async def pick(reference: str) -> None:
+        fake.advance(reference, ParcelStatus.PICKED)
+
+    async def lose_answer(method: str) -> None:
+        fake.fail_next(method, RetryError("no_answer", "lost", unknown=True), after_doing=True)
+
+    return House(fake, pick, lose_answer)
+
+
+def shipbob_house(provider: Provider, emulator: EmulatorProcess) -> House:
+    """The real adapter over HTTP."""
+    paths = {"submit": "/order$", "cancel": ":cancel$"}
+
+    async def pick(reference: str) -> None:
+        await emulator.post("advance", match=reference, to="Picked")
+
+    async def lose_answer(method: str) -> None:
+        await emulator.post("faults", kind="lose_answer", method="POST", path=paths[method], times=1)
+
+    return House(provider, pick, lose_answer)
+
+
+@pytest.fixture(params=["fake", "shipbob"])
+def house(request: pytest.FixtureRequest) -> House:
+    """A provider of each kind."""
+    if request.param == "fake":
+        return fake_house()
+    return shipbob_house(request.getfixturevalue("shipbob"), request.getfixturevalue("shipbob_emulator"))
+
+
+def test_capabilities(house: House) -> None:
+    """It books the carrier, and cancels nothing once it is picked."""
+    capabilities = house.provider.capabilities
+    assert (capabilities.name, capabilities.books_carrier) == ("shipbob", True)
+    assert capabilities.point_of_no_return is ParcelStatus.PICKED
+
+
+async def test_one_reference_one_order(house: House) -> None:
+    """A repeated hand-off gives the same order, which is found by its reference."""
+    first = await house.provider.submit(hand_off(order := new_order()))
+    assert (first.reference, first.status) == (f"{order}-1-1", ParcelStatus.ACCEPTED)
+    assert await house.provider.submit(hand_off(order)) == first
+    assert await house.provider.inquire(first.reference) == first
+
+
+async def test_nothing_is_known_of_a_parcel_never_handed_over(house: House) -> None:
+    """Inquiring finds nothing, and there is nothing to undo."""
+    reference = f"{new_order()}-1-1"
+    assert await house.provider.inquire(reference) is None
+    assert await house.provider.cancel(reference) is CancelDecision.NOTHING_TO_UNDO
+
+
+async def test_cancel_before_the_point_of_no_return(house: House) -> None:
+    """A parcel not picked is canceled; asking again says the same, and handing over again wakes nothing."""
+    submitted = await house.provider.submit(hand_off(order := new_order()))
+    assert await house.provider.cancel(submitted.reference) is CancelDecision.CANCELED
+    assert await house.provider.cancel(submitted.reference) is CancelDecision.CANCELED
+    assert (await house.provider.submit(hand_off(order))).status is ParcelStatus.CANCELED
+
+
+async def test_cancel_from_the_point_of_no_return(house: House) -> None:
+    """A picked parcel is not canceled, and goes on."""
+    submitted = await house.provider.submit(hand_off(new_order()))
+    await house.pick(submitted.reference)
+    assert await house.provider.cancel(submitted.reference) is CancelDecision.REFUSED
+    standing = await house.provider.inquire(submitted.reference)
+    assert standing is not None
+    assert standing.status is ParcelStatus.PICKED
+
+
+async def test_a_lost_answer_is_found_and_not_repeated(house: House) -> None:
+    """After a lost answer the provider tells what happened, and a repeat changes nothing."""
+    order = new_order()
+    await house.lose_answer("submit")
+    with pytest.raises(RetryError) as caught:
+        await house.provider.submit(hand_off(order))
+    assert caught.value.unknown is True
+    found = await house.provider.inquire(f"{order}-1-1")
+    assert found is not None
+    assert await house.provider.submit(hand_off(order)) == found
+    await house.lose_answer("cancel")
+    with pytest.raises(RetryError):
+        await house.provider.cancel(found.reference)
+    canceled = await house.provider.inquire(found.reference)
+    assert canceled is not None
+    assert canceled.status is ParcelStatus.CANCELED
+
+
+async def test_changes_show_what_moved(house: House) -> None:
+    """The poller sees a parcel that moved, as it stands now."""
+    submitted = await house.provider.submit(hand_off(new_order()))
+    await house.pick(submitted.reference)
+    changed = await house.provider.changes_since(hand_off("x").ship_by - timedelta(days=3000))
+    assert {order.reference: order.status for order in changed}[submitted.reference] is ParcelStatus.PICKED

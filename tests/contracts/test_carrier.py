@@ -1,0 +1,95 @@
+"""Contract of the Carrier port, on the fake and on EasyPost."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import pytest
+
+from ordersaga.domain.errors import RetryError
+from ordersaga.domain.shipping import CancelDecision
+from ordersaga.ports import Carrier
+from tests.fakes.shipping import FakeCarrier
+from tests.gateways.conftest import easypost, easypost_company, easypost_emulator
+from tests.gateways.support import label, new_order
+from tests.support.emulators import EmulatorProcess
+
+__all__ = ["easypost", "easypost_company", "easypost_emulator"]
+
+
+@dataclass(frozen=True)
+class Counter:
+    """A carrier, and the hand that loses its answers."""
+
+    carrier: Carrier
+    lose_answer: Callable[[str], Awaitable[object]]
+
+
+def fake_counter() -> Counter:
+    """In memory."""
+    fake = FakeCarrier()
+
+    async def lose_answer(method: str) -> None:
+        fake.fail_next(method, RetryError("no_answer", "lost", unknown=True), after_doing=True)
+
+    return Counter(fake, lose_answer)
+
+
+def easypost_counter(carrier: Carrier, emulator: EmulatorProcess) -> Counter:
+    """The real adapter over HTTP."""
+    paths = {"book": "/buy$", "void": "/refund$"}
+
+    async def lose_answer(method: str) -> None:
+        await emulator.post("faults", kind="lose_answer", path=paths[method], times=1)
+
+    return Counter(carrier, lose_answer)
+
+
+@pytest.fixture(params=["fake", "easypost"])
+def counter(request: pytest.FixtureRequest) -> Counter:
+    """A carrier of each kind."""
+    if request.param == "fake":
+        return fake_counter()
+    return easypost_counter(request.getfixturevalue("easypost"), request.getfixturevalue("easypost_emulator"))
+
+
+async def test_one_reference_one_label(counter: Counter) -> None:
+    """A label has a price and a tracking number, is found by its reference, and is not bought twice."""
+    bought = await counter.carrier.book(label(order := new_order()))
+    assert (bought.reference, bought.voided) == (f"{order}-1-1", False)
+    assert bought.tracking_number
+    assert bought.cost > 0
+    assert await counter.carrier.book(label(order)) == bought
+    assert await counter.carrier.inquire(bought.reference) == bought
+
+
+async def test_nothing_is_known_of_a_label_never_bought(counter: Counter) -> None:
+    """Inquiring finds nothing, and there is nothing to undo."""
+    reference = f"{new_order()}-1-1"
+    assert await counter.carrier.inquire(reference) is None
+    assert await counter.carrier.void(reference) is CancelDecision.NOTHING_TO_UNDO
+
+
+async def test_void_of_an_unused_label(counter: Counter) -> None:
+    """An unused label is taken back, at once or pending; it reads as voided, and asking again is harmless."""
+    bought = await counter.carrier.book(label(new_order()))
+    decision = await counter.carrier.void(bought.reference)
+    assert decision in {CancelDecision.CANCELED, CancelDecision.PENDING}
+    assert await counter.carrier.void(bought.reference) is decision
+    assert await counter.carrier.inquire(bought.reference) == bought.model_copy(update={"voided": True})
+
+
+async def test_a_lost_answer_is_found_and_not_repeated(counter: Counter) -> None:
+    """After a lost answer the carrier tells what happened, and a repeat buys and voids nothing more."""
+    order = new_order()
+    await counter.lose_answer("book")
+    with pytest.raises(RetryError) as caught:
+        await counter.carrier.book(label(order))
+    assert caught.value.unknown is True
+    found = await counter.carrier.inquire(f"{order}-1-1")
+    assert found is not None
+    assert await counter.carrier.book(label(order)) == found
+    await counter.lose_answer("void")
+    with pytest.raises(RetryError):
+        await counter.carrier.void(found.reference)
+    voided = await counter.carrier.inquire(found.reference)
+    assert voided == found.model_copy(update={"voided": True})
