@@ -16,6 +16,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from ordersaga.embedded.parts import Part
 from ordersaga.embedded.postgres import database_url as embedded_url
 from ordersaga.embedded.postgres import postgres_part
 from ordersaga.embedded.postgres_home import forget_home
@@ -66,7 +67,7 @@ async def database_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIter
     await part.prepare()
     process = await spawn(part.command, data / "postgres.log")
     try:
-        await _until_ready(part.ready, process, data / "postgres.log")
+        await _until_ready(part, process, data / "postgres.log")
         server = DatabaseServer(embedded_url(data, port))
         await server.run(f"CREATE DATABASE {server.template}")
         await migrate(server.url_of(server.template))
@@ -92,10 +93,9 @@ async def pool(database_url: str) -> AsyncIterator[Pool]:
     await close_pool(opened)
 
 
-async def _until_ready(ready: object, process: asyncio.subprocess.Process, log: Path) -> None:
-    assert callable(ready)
+async def _until_ready(part: Part, process: asyncio.subprocess.Process, log: Path) -> None:
     limit = time.monotonic() + _START_SECONDS
-    while not await ready():
+    while not await part.ready(process.pid):
         assert process.returncode is None, f"PostgreSQL stopped: {log.read_text()[-500:]}"
         assert time.monotonic() < limit, f"PostgreSQL was not ready in time: {log.read_text()[-500:]}"
         await asyncio.sleep(0.05)
