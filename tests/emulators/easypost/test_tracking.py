@@ -93,15 +93,19 @@ async def test_trackers_are_found_by_code(easypost: EasyPost) -> None:
     assert test_code.status == "delivered"
 
 
-async def test_life_runs_and_stops_by_itself(tmp_path: Path) -> None:
-    """At the time scale one parcel is delivered, while one told to stop at its first scan stays until released."""
-    async with running("easypost", tmp_path, time_scale=100_000) as process:
+async def test_life_runs_stops_and_ends_with_the_label(tmp_path: Path) -> None:
+    """While one parcel is delivered, one stops at its first scan until released and a voided one is never scanned."""
+    async with running("easypost", tmp_path) as process:
         with receiving() as receiver:
             company = EasyPost(process, receiver)
             await process.post("scripts", match="stays", stop_at="in_transit")
-            free, held = await company.bought("goes"), await company.bought("stays")
+            free, held, voided = [await company.bought(name) for name in ("goes", "stays", "void")]
+            await company.refund(voided)
+            await process.post("time-scale", scale=100_000)
             await eventually(lambda: _has_status(company, free, "delivered"), seconds=30)
             assert (await company.tracker(held.tracker.id)).status == "in_transit"
+            assert (await company.tracker(voided.tracker.id)).status == "pre_transit"
+            assert (await company.shipment("void")).refund_status == "refunded"
             assert await process.post("release", match="stays") == {"released": [held.tracker.id]}
             await eventually(lambda: _has_status(company, held, "delivered"), seconds=30)
 

@@ -174,17 +174,20 @@ async def test_life_runs_by_itself_at_the_time_scale(tmp_path: Path) -> None:
     assert sum(hours) < LIFE_HOURS * 3
 
 
-async def test_a_stopped_life_waits_for_its_release(tmp_path: Path) -> None:
-    """A parcel told to stop at Packed is still there long after its label was due; released, it goes on."""
-    async with running("shipbob", tmp_path, time_scale=120_000) as process:
+async def test_a_stopped_life_waits_and_a_cancelled_one_ends(tmp_path: Path) -> None:
+    """While a free parcel is delivered, one stopped at Packed stays there and a cancelled one never moves."""
+    async with running("shipbob", tmp_path) as process:
         with receiving() as receiver:
             client = ShipBobClient(process, receiver)
             await process.post("scripts", match="stop", stop_at="Packed")
-            order, other = await client.place("stop"), await client.place("free")
-            await eventually(lambda: _delivered(client, other), seconds=30)
-            assert detail_names(await client.shipment(order)) == ["Packed"]
+            stopped, cancelled, free = [await client.place(name) for name in ("stop", "cancel", "free")]
+            await client.cancel(cancelled)
+            await process.post("time-scale", scale=120_000)
+            await eventually(lambda: _delivered(client, free), seconds=30)
+            assert detail_names(await client.shipment(stopped)) == ["Packed"]
+            assert list((await client.record("cancel"))["shipments"][0]["stage_times"]) == ["Processing"]
             await process.post("release", match="stop")
-            await eventually(lambda: _delivered(client, order), seconds=30)
+            await eventually(lambda: _delivered(client, stopped), seconds=30)
 
 
 async def test_a_killed_warehouse_goes_on_where_it_was(tmp_path: Path) -> None:
