@@ -28,6 +28,9 @@ class Settings(BaseSettings):
 
     stripe_api_key: SecretStr = SecretStr("sk_test_ordersaga")
     stripe_base_url: str = Field(default="https://api.stripe.com", description="the emulator's URL when embedded")
+    stripe_search_delay: timedelta = Field(
+        default=timedelta(minutes=1), description="how long a new payment may stay invisible to Stripe's search"
+    )
     stripe_webhook_secret: SecretStr = SecretStr("whsec_stripe_demo_secret")
 
     shipbob_token: SecretStr = SecretStr("shipbob-demo-token")

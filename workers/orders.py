@@ -7,6 +7,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from workers.activities import Activity, ActivitySet
+from workers.logging_context import LoggingContext
 from workers.sandbox import workflow_runner
 from workflows.messages import CARRIER_QUEUE, ORDER_QUEUE, PAYMENT_QUEUE, provider_queue
 from workflows.order_fulfillment import OrderFulfillment
@@ -24,6 +25,7 @@ def order_worker(client: Client, activities: ActivitySet) -> Worker:
         activities=activities.orders,
         workflow_runner=workflow_runner(),
         no_remote_activities=True,
+        interceptors=[LoggingContext()],
         graceful_shutdown_timeout=GRACE,
     )
 
@@ -41,5 +43,6 @@ def _lane(client: Client, queue: str, work: list[Activity]) -> Worker:
         task_queue=queue,
         activities=work,
         max_concurrent_activities=50,
+        interceptors=[LoggingContext()],
         graceful_shutdown_timeout=GRACE,
     )

@@ -1,0 +1,93 @@
+"""`python -m workers`: one process with the sagas, every lane, and the relay.
+
+`--roles orders,lanes,relay` (default: all) splits them over processes; each role may run any number of times.
+"""
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Worker
+
+from ordersaga.bootstrap import Services, open_services
+from ordersaga.settings import Settings
+from ordersaga.telemetry import configure_logging
+from workers.activities import Ports, build
+from workers.lifecycle import running, stop_on_signals
+from workers.orders import lane_workers, order_worker
+from workers.relay import run_relay
+
+ROLES = ("orders", "lanes", "relay")
+CONNECT_AGAIN = 0.5
+"""Seconds between two attempts to reach Temporal or PostgreSQL at start."""
+
+log = structlog.get_logger(__name__)
+
+
+def main() -> None:
+    """Run until Ctrl-C or SIGTERM; what has begun is finished first."""
+    roles = _roles()
+    settings = Settings()
+    configure_logging(settings, "worker")
+    asyncio.run(_work(settings, roles))
+
+
+def _roles() -> Sequence[str]:
+    parser = argparse.ArgumentParser(prog="python -m workers", description="Run ordersaga's workers")
+    parser.add_argument("--roles", default=",".join(ROLES), help=f"any of {', '.join(ROLES)}; default: all")
+    roles = [role.strip() for role in parser.parse_args().roles.split(",")]
+    if unknown := [role for role in roles if role not in ROLES]:
+        parser.error(f"--roles: {', '.join(unknown)} unknown; choose from {', '.join(ROLES)}")
+    return roles
+
+
+async def _work(settings: Settings, roles: Sequence[str]) -> None:
+    stop = stop_on_signals()
+    client = await _connect(settings, stop)
+    if client is None:
+        return
+    async with (
+        open_services(settings, name="ordersaga-worker") as services,
+        running(_workers(client, services, roles)),
+    ):
+        log.info("worker_started", roles=roles)
+        await (run_relay(services, stop) if "relay" in roles else stop.wait())
+    log.info("worker_stopped")
+
+
+async def _connect(settings: Settings, stop: asyncio.Event) -> Client | None:
+    """Connect to Temporal, however long it takes to come up; None when asked to stop before."""
+    while not stop.is_set():
+        try:
+            return await Client.connect(
+                settings.temporal_address,
+                namespace=settings.temporal_namespace,
+                data_converter=pydantic_data_converter,
+            )
+        except RuntimeError as error:
+            log.warning("temporal_unreachable", address=settings.temporal_address, error=str(error))
+            await asyncio.sleep(CONNECT_AGAIN)
+    return None
+
+
+def _workers(client: Client, services: Services, roles: Sequence[str]) -> list[Worker]:
+    activities = build(
+        Ports(
+            stock=services.stock,
+            ledger=services.effects,
+            journal=services.journal,
+            payments=services.payments,
+            providers=services.providers,
+            carrier=services.carrier,
+            payments_visible_after=services.settings.stripe_search_delay,
+        )
+    )
+    workers = [order_worker(client, activities)] if "orders" in roles else []
+    return workers + (lane_workers(client, activities, services.providers) if "lanes" in roles else [])
+
+
+if __name__ == "__main__":
+    main()
