@@ -71,6 +71,10 @@ class Emulator:
         """Called before any fault; an answer ends the request there (an idempotency key in use, say)."""
         return None
 
+    def about(self, call: Call) -> str:
+        """What a fault's `match` may find besides path, query and body: whose object the request is about."""
+        return call.idempotency_key or ""
+
     def leave(self, call: Call) -> None:
         """Called once for every entered request when its work is over, before the answer is sent."""
 
@@ -125,7 +129,7 @@ class Emulator:
             self.log.add(call, early.status, None)
             await early.send(send)
             return
-        plan = self.faults.plan(call)
+        plan = self.faults.plan(call, self.about(call))
         try:
             await asyncio.sleep(plan.latency)
             answer = await self._work(call, plan.fault)

@@ -49,13 +49,13 @@ class Fault(BaseModel):
             raise ValueError(f"{needed}: required for kind {self.kind}")
         return self
 
-    def concerns(self, call: Call) -> bool:
-        """Whether a request is one of those meant."""
+    def concerns(self, call: Call, about: str = "") -> bool:
+        """Whether a request is one of those meant; `about` is what `match` may find besides its own text."""
         if self.method is not None and self.method.upper() != call.method:
             return False
         if self.path is not None and re.search(self.path, call.path) is None:
             return False
-        return self.match is None or self.match in call.text
+        return self.match is None or self.match in call.text or self.match in about
 
 
 @dataclass
@@ -65,9 +65,9 @@ class _Entry:
     seen: int = 0
     applied: int = 0
 
-    def take(self, call: Call) -> bool:
+    def take(self, call: Call, about: str) -> bool:
         """Count a concerned request; answer whether the fault strikes it."""
-        if self.spent or not self.fault.concerns(call):
+        if self.spent or not self.fault.concerns(call, about):
             return False
         self.seen += 1
         if self.seen <= self.fault.skip:
@@ -128,12 +128,12 @@ class FaultBook:
         """The rules with their counters, spent ones included."""
         return [entry.as_json() for entry in self._entries]
 
-    def plan(self, call: Call) -> Plan:
+    def plan(self, call: Call, about: str = "") -> Plan:
         """What goes wrong with this request; counts it."""
         latency, struck, changed = 0.0, None, False
         for entry in self._entries:
             before = entry.seen
-            if entry.take(call):
+            if entry.take(call, about):
                 latency += (entry.fault.latency_ms or 0) / 1000
                 struck = entry.fault if entry.fault.kind != "latency" else None
             changed = changed or entry.seen != before

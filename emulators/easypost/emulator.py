@@ -43,6 +43,12 @@ class EasyPost(Emulator):
             return None
         return Answer.json(401, errors.error_body("APIKEY.INACTIVE", "This api key is no longer active."))
 
+    def about(self, call: Call) -> str:
+        """The reference of the shipment in the path: `/v2/shipments/shp_.../buy` says nothing of it."""
+        _, _, rest = call.path.partition("/shipments/")
+        shipment = self.desk.books.shipment(rest.partition("/")[0]) if rest else None
+        return str((shipment or {}).get("reference") or "")
+
     def error_answer(self, status: int, call: Call) -> Answer:
         """An error body whose code tells the status."""
         return Answer.json(status, errors.error_body(f"EMULATED.{status}", f"Emulated status {status}"))

@@ -109,6 +109,15 @@ async def test_fault_strikes_only_what_it_is_meant_for(emulator: EmulatorProcess
     assert (fault["seen"], fault["applied"]) == (2, 1)
 
 
+async def test_fault_is_matched_by_the_idempotency_key(emulator: EmulatorProcess) -> None:
+    """A request whose path and body name nothing of ours is still met by a fault meant for its key."""
+    await emulator.post("faults", match="ord_1/capture/", kind="status", status=429)
+    headers = {**AUTH, "idempotency-key": "ord_1/capture/1/1"}
+    answer = await emulator.request("POST", "/v1/payment_intents/pi_none/capture", headers=headers)
+    other = await emulator.request("POST", "/v1/payment_intents/pi_none/capture", headers=AUTH)
+    assert (answer.status_code, other.status_code) == (429, 404)
+
+
 async def test_latencies_add_to_another_fault(emulator: EmulatorProcess) -> None:
     """A slow company can refuse as well."""
     await emulator.post("faults", kind="latency", latency_ms=200)

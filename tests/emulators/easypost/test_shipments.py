@@ -159,3 +159,12 @@ async def _status(easypost: EasyPost, authorization: str | None) -> int:
     headers = {"authorization": authorization} if authorization else {}
     answer: httpx.Response = await easypost.process.request("GET", "/v2/shipments", headers=headers)
     return answer.status_code
+
+
+async def test_fault_is_matched_by_the_reference_of_the_shipment_in_the_path(easypost: EasyPost) -> None:
+    """Buying names only the shipment; a fault for one reference leaves the others alone."""
+    meant, spared = new_reference(), new_reference()
+    await easypost.process.post("faults", path="/buy$", match=meant, kind="refuse", code="label_refused", times=1)
+    with pytest.raises(InvalidRequestError):
+        await easypost.bought(meant)
+    assert (await easypost.bought(spared)).postage_label is not None
