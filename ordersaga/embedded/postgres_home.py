@@ -6,7 +6,9 @@ Root: PostgreSQL refuses to run as root, and an unprivileged user can usually re
 state folder under a private home. Opening those folders to everybody would be the easy way; this module never
 changes the mode of a folder it did not create. Instead it keeps a folder of its own under /var/tmp (reachable
 by every user by convention) with a copy of the programs and one folder of data for each state folder, and runs
-the server as an existing unprivileged user: the owner of existing data, else `postgres`, else `nobody`.
+the server as an existing unprivileged user: the owner of existing data, else `postgres`, else `nobody`. No user
+is created. Where the system ages /var/tmp (systemd: 30 days), databases of a stack that rests longer are lost: run
+the embedded stack as a normal user to keep it, or PostgreSQL elsewhere (`--without postgres`).
 """
 
 import hashlib

@@ -49,7 +49,10 @@ async def spawn(command: Command, log: Path) -> asyncio.subprocess.Process:
 
 
 def _die_with_parent(orphan_signal: signal.Signals) -> Callable[[], None] | None:
-    """A hook run in the child: the kernel signals it when we die. It calls nothing but two system calls."""
+    """A hook run in the child: the kernel signals it when we die. It makes two system calls and nothing else.
+
+    "We" is the thread that starts the child: run the event loop in a thread that lives as long as the stack.
+    """
     if _LIBC is None:
         return None
     libc, parent = _LIBC, os.getpid()

@@ -110,7 +110,7 @@ class Stack:
             (self.data / STACK_FILE).unlink(missing_ok=True)
         self._lock.release()
 
-    def kill(self, name: str, with_signal: signal.Signals = signal.SIGKILL) -> None:
+    async def kill(self, name: str, with_signal: signal.Signals = signal.SIGKILL) -> None:
         """Kill a part as a crash would. It is restarted; await `wait_ready(name)`."""
         self._running().kill(name, with_signal)
 

@@ -78,7 +78,7 @@ async def test_what_was_committed_survives_kill_9_of_the_server(stack: Stack) ->
     connection = await asyncpg.connect(stack.settings.database_url)
     await connection.execute("CREATE TABLE kept (id int); INSERT INTO kept SELECT generate_series(1, 1000)")
     began = time.monotonic()
-    stack.kill("postgres")
+    await stack.kill("postgres")
     await stack.wait_ready("postgres", 10)
     assert time.monotonic() - began < 5
     connection = await asyncpg.connect(stack.settings.database_url)

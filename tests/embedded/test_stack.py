@@ -61,7 +61,7 @@ async def test_a_killed_part_comes_back_under_a_new_process(data: Path) -> None:
     """What tests and the demo do to prove recovery."""
     async with tiny_stack(data) as stack:
         before = dict(stack.pids)
-        stack.kill("worker")
+        await stack.kill("worker")
         await stack.wait_ready("worker", 5)
         assert stack.restarts == {"temporal": 0, "worker": 1, "api": 0}
         published = json.loads((data / "stack.json").read_text())["parts"]
