@@ -40,9 +40,15 @@ def configure_logging(settings: Settings, process_name: str) -> None:
 
 def _formatter(settings: Settings, process_name: str) -> ProcessorFormatter:
     return ProcessorFormatter(
-        foreign_pre_chain=[*_shared(process_name), ExtraAdder()],
+        foreign_pre_chain=[*_shared(process_name), ExtraAdder(), _drop_color],
         processors=[ProcessorFormatter.remove_processors_meta, *_renderers(settings)],
     )
+
+
+def _drop_color(_: Any, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Drop uvicorn's second copy of its message, meant for terminals."""
+    event.pop("color_message", None)
+    return event
 
 
 def _shared(process_name: str) -> list[Processor]:

@@ -109,7 +109,7 @@ def _emulator(name: str, options: StackOptions, settings: Settings, environment:
 
 def _worker(options: StackOptions, chosen: Collection[str], environment: Mapping[str, str]) -> Part:
     """Ready when it polls; of a Temporal that runs elsewhere we cannot ask that."""
-    command = Command(argv=[sys.executable, "-m", "workers"], environment=environment, grace=6.0)
+    command = Command(argv=[sys.executable, "-m", "workers"], environment=environment, grace=9.0)
     ready = polled_by(options.temporal_ui_port, WORKER_QUEUE) if "temporal" in chosen else survived_a_moment
     return Part(name="worker", command=command, needs=BACKENDS, ready=ready, detail=f"polling {WORKER_QUEUE}")
 

@@ -40,9 +40,10 @@ def test_an_exception_is_part_of_its_line(capsys: pytest.CaptureFixture[str]) ->
     try:
         raise ValueError("boom")
     except ValueError:
-        logging.getLogger("uvicorn.error").exception("failed")
+        logging.getLogger("uvicorn.error").exception("failed", extra={"color_message": "failed, in color"})
     (line,) = capsys.readouterr().err.splitlines()
     assert "ValueError: boom" in json.loads(line)["exception"]
+    assert "color_message" not in json.loads(line)
 
 
 def test_secrets_and_noise_stay_out(capsys: pytest.CaptureFixture[str]) -> None:
