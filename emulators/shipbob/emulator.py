@@ -1,5 +1,6 @@
 """The ShipBob emulator: who may enter, what is refused, how events are signed, what a timer means."""
 
+import re
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -11,13 +12,14 @@ from emulators.shipbob import simulations, validation, warehouse
 from emulators.shipbob.control import Control
 from emulators.shipbob.desk import Desk
 from emulators.shipbob.rate_limit import TellsRemainingCalls
-from emulators.shipbob.routes import ORDER_PATH, Routes
+from emulators.shipbob.routes import ORDER_PATH, VERSION, Routes
 from emulators.shipbob.subscriptions import signed_headers
 
 REFUSALS: Final[dict[str, validation.Errors]] = {
     "address_invalid": {"recipient.address": [validation.INVALID_ADDRESS]},
     "duplicate_reference": {"reference_id": [validation.DUPLICATE_REFERENCE]},
 }
+OBJECT_PATH: Final = re.compile(rf"{VERSION}/(?P<kind>order|shipment)/(?P<id>\d+)")
 RETRY_AFTER: Final = {"x-retry-after": "1", "x-remaining-calls": "0"}
 
 
@@ -46,6 +48,15 @@ class ShipBob(Emulator):
         if not token.startswith("Bearer ") or len(token) == len("Bearer "):
             return Answer.json(401, {"message": "Unauthorized"}, {"www-authenticate": "Bearer"})
         return self.desk.limit.take(token) or self._missing_channel(call)
+
+    def about(self, call: Call) -> str:
+        """The reference of the order, or of the shipment's order, whose id stands in the path."""
+        found = OBJECT_PATH.match(call.path)
+        if found is None:
+            return super().about(call)
+        books, number = self.desk.books, int(found["id"])
+        record = books.order(number) if found["kind"] == "order" else books.shipment(number)
+        return str(record["reference_id"]) if record else ""
 
     @staticmethod
     def _missing_channel(call: Call) -> Answer | None:

@@ -128,6 +128,15 @@ async def test_an_order_whose_answer_was_lost_exists(shipbob: ShipBobClient) -> 
     assert [order["reference_id"] for order in found] == [reference]
 
 
+async def test_a_fault_finds_an_order_by_its_reference(shipbob: ShipBobClient) -> None:
+    """A fault matching a reference strikes calls that carry only the id of the order or of its shipment."""
+    faulty, spared = await shipbob.place(reference := new_reference()), await shipbob.place(new_reference())
+    await shipbob.process.post("faults", match=reference, kind="status", status=503, times=2)
+    paths = [f"/order/{faulty['id']}", f"/order/{spared['id']}", f"/shipment/{faulty['shipments'][0]['id']}"]
+    assert [(await shipbob.call("GET", path)).status_code for path in paths] == [503, 200, 503]
+    assert (await shipbob.call("GET", paths[0])).status_code == 200
+
+
 async def test_without_a_token_nothing_is_answered(shipbob: ShipBobClient) -> None:
     """A request without a bearer token is a 401, whatever it asks."""
     for authorization in ("", "Basic abc", "Bearer"):
