@@ -170,6 +170,16 @@ async def test_up_names_the_taken_port_and_ends_with_code_3(data: Path) -> None:
     assert errors.count(b"\n") == 1
 
 
+@pytest.mark.parametrize("arguments", [("up", "--only", "nothing"), ("up", "--api-port", "0"), ("no-such-command",)])
+async def test_wrong_usage_ends_with_code_2(arguments: tuple[str, ...]) -> None:
+    """No traceback, and something to learn from."""
+    process = await _command(*arguments)
+    _, errors = await process.communicate()
+    assert process.returncode == 2
+    assert b"Traceback" not in errors
+    assert errors
+
+
 def test_free_ports_are_different_and_out_of_the_kernels_hands() -> None:
     """A port of the kernel's own range could be given to another process before its part binds it."""
     names = [f"part-{number}" for number in range(20)]
