@@ -76,7 +76,9 @@ def show(state: OrderState, deadline: datetime | None) -> None:
 
 def details(state: OrderState, deadline: datetime | None) -> str:
     """The order in Markdown: what happened, what is awaited."""
-    lines = [f"**{state.status.value}** {_because(state)}", "", f"Awaiting: {state.awaiting}{_by(deadline)}", ""]
+    lines = [f"**{state.status.value}**{_because(state)}", ""]
+    if state.closed_as is None:
+        lines += [f"Awaiting: {state.awaiting}{_by(deadline)}", ""]
     for parcel in state.parcels:
         tracking = f", {parcel.carrier} {parcel.tracking_number}" if parcel.tracking_number else ""
         lines.append(
