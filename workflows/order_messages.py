@@ -44,7 +44,7 @@ class OrderMessages:
     def on_parcel_event(self, event: ParcelEvent) -> None:
         """Pass a report through the status lattice: applied, ignored as older, or noted as a conflict."""
         parcel = next((p for p in self._state.parcels if p.plan.parcel == event.parcel), None)
-        if parcel is None or event.generation != parcel.generation:
+        if parcel is None or event.generation not in (parcel.generation, parcel.label_generation):
             self._desk.note("ignored", f"{event.source} reports {event.status} for an unknown parcel", event.parcel)
             return
         verdict = judge(ParcelStatus.CANCELED if parcel.undone else parcel.status, event.status)

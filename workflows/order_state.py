@@ -18,6 +18,7 @@ _ENDED = frozenset({ParcelStatus.DELIVERED, ParcelStatus.LOST, ParcelStatus.RETU
 class ParcelState:
     """One parcel. Amounts in minor units.
 
+    `generation` counts hand-offs and `label_generation` labels: a new one only after the old is known not to exist.
     `status` is what provider and carrier report; `undone`: our undo ran to its end; `too_late`: an undo was tried and
     the goods could not be stopped.
     """
@@ -29,6 +30,7 @@ class ParcelState:
     tracking_number: str | None = None
     scanned_at: datetime | None = None
     generation: int = 1
+    label_generation: int = 1
     captured: int = 0
     refunded: int = 0
     voided: int = 0

@@ -79,7 +79,8 @@ class ParcelSaga:
 
     async def _hand_off(self) -> HandOffResult:
         self._undo.register(Phase.GOODS, "withdraw the parcel from its provider", self._withdraw)
-        return await self._forward(self._try_hand_off, f"hand parcel {self._number} to {self.parcel.plan.provider}")
+        name = f"hand parcel {self._number} to {self.parcel.plan.provider}"
+        return await self._forward(self._try_hand_off, name, self._renew_hand_off)
 
     async def _try_hand_off(self) -> HandOffResult:
         self.parcel.handed_off = True
@@ -96,8 +97,10 @@ class ParcelSaga:
         self._accepted()
         return handed
 
-    async def _forward(self, step: Callable[[], Awaitable[T]], name: str) -> T:
+    async def _forward(self, step: Callable[[], Awaitable[T]], name: str, renew: Callable[[], None]) -> T:
         """Go on where it can: a failure that is ours to repair is parked, not undone.
+
+        `renew` starts a new generation of the step: only after an answer that proves the old one did not happen.
 
         Raises StepFailedError when the shopper's side refused, somebody cancels, or a person gives the parcel up.
         """
@@ -108,6 +111,8 @@ class ParcelSaga:
                 if failure.kind in ("customer", "given_up"):
                     raise
                 await self._ask_about_failure(name, failure)
+                if failure.kind == "operator":
+                    renew()
         raise self._canceled()
 
     async def _ask_about_failure(self, name: str, failure: StepFailedError) -> None:
@@ -118,8 +123,12 @@ class ParcelSaga:
         )
         if choice == "cancel":
             raise failure
-        if failure.kind == "operator":  # known not to have happened: a new generation may be tried
-            self.parcel.generation += 1
+
+    def _renew_hand_off(self) -> None:
+        self.parcel.generation += 1
+
+    def _renew_label(self) -> None:
+        self.parcel.label_generation += 1
 
     def _hand_off_request(self) -> HandOffParcel:
         order, plan = self._order, self.parcel.plan
@@ -165,12 +174,12 @@ class ParcelSaga:
 
     async def _book_carrier(self) -> None:
         self._undo.register(Phase.LABEL, "void the label", self._void_label)
-        await self._forward(self._try_book_carrier, f"buy a label for parcel {self._number}")
+        await self._forward(self._try_book_carrier, f"buy a label for parcel {self._number}", self._renew_label)
 
     async def _try_book_carrier(self) -> None:
         label = await on_lane(
             Carriers.book_label,
-            BookLabel(order=self._order, plan=self.parcel.plan, generation=self.parcel.generation),
+            BookLabel(order=self._order, plan=self.parcel.plan, generation=self.parcel.label_generation),
             queue=CARRIER_QUEUE,
             summary=f"Buy a label for parcel {self._number}",
             give_up=lambda: self._desk.cancel_wanted,
@@ -181,11 +190,12 @@ class ParcelSaga:
         self._desk.note("label", f"{label.carrier} label bought", self._number)
 
     async def _void_label(self) -> None:
+        generation = self.parcel.label_generation
         request = VoidLabel(
             order_id=self._order.order_id,
             parcel=self._number,
-            generation=self.parcel.generation,
-            reference=self._reference,
+            generation=generation,
+            reference=self.parcel.plan.reference(self._order.order_id, generation),
         )
         decision = await on_lane(Carriers.void_label, request, queue=CARRIER_QUEUE, summary="Void the label")
         if decision is CancelDecision.REFUSED:
