@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ordersaga.domain.orders import Order, ParcelPlan
+from ordersaga.stores.gathering import Gathering
 from ordersaga.stores.holds import RELEASED, Shelves, Taking, end_holds, lock_shelves, take_holds
 from ordersaga.stores.order_rows import NewOrder, dump_order, insert_orders, load_order
 from ordersaga.stores.pools import Connection, Pool, columns, connection, lock_orders, transaction
@@ -27,6 +28,11 @@ DELETE FROM idempotency_keys WHERE (api_key_id, key) IN (SELECT * FROM unnest($1
 _STANDING = "SELECT order_id, request FROM orders WHERE order_id = ANY($1::text[])"
 _SAVE_ANSWER = """
 UPDATE idempotency_keys SET status = $3, body = $4 WHERE api_key_id = $1 AND key = $2 AND status IS NULL
+"""
+_FORGET_KEYS = """
+DELETE FROM idempotency_keys WHERE ctid IN (
+    SELECT ctid FROM idempotency_keys WHERE created_at <= now() - $1::interval ORDER BY created_at LIMIT $2)
+RETURNING 1
 """
 # Hops from seller to seller over the partial index, then takes the oldest of each: a seller with a hundred thousand
 # waiting orders costs as much as one with ten, and cannot delay the others.
@@ -115,12 +121,13 @@ class PostgresIntake:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._gathering: Gathering[AcceptRequest, Acceptance] = Gathering(self.accept_many)
 
     async def accept(
         self, order: Order, *, hold_ttl: timedelta, idempotency: IdempotencyKey | None = None
     ) -> Acceptance:
-        """Hold the stock and store the order, all in one commit."""
-        return (await self.accept_many([AcceptRequest(order, hold_ttl, idempotency)]))[0]
+        """Hold the stock and store the order in one commit, together with orders that arrive at the same time."""
+        return await self._gathering.submit(AcceptRequest(order, hold_ttl, idempotency))
 
     async def accept_many(self, requests: Sequence[AcceptRequest]) -> list[Acceptance]:
         """Accept a batch in one commit, each order all-or-nothing and answered separately, first come first served.
@@ -134,6 +141,11 @@ class PostgresIntake:
         """Keep the final HTTP answer under the idempotency key; the first one saved stays."""
         async with connection(self._pool) as work:
             await work.execute(_SAVE_ANSWER, api_key_id, key, status, body)
+
+    async def forget_keys(self, *, older_than: timedelta, limit: int = 1000) -> int:
+        """Delete idempotency keys (with their answers) of that age, at most `limit`; returns how many."""
+        async with connection(self._pool) as work:
+            return len(await work.fetch(_FORGET_KEYS, older_than, limit))
 
     async def unstarted(self, *, older_than: timedelta, limit: int) -> list[Order]:
         """Accepted orders whose saga is not started, sellers taking turns, each seller's oldest first."""

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.orders import Order
 from ordersaga.domain.statuses import OrderStatus
 from ordersaga.stores.accept import (
@@ -145,35 +146,84 @@ async def test_a_batch_answers_each_order_separately(pool: Pool) -> None:
     assert await PostgresIntake(pool).accept_many([]) == []
 
 
-async def test_fifty_at_once_never_oversell_and_never_deadlock(pool: Pool) -> None:
-    """Fifty orders for two SKUs in opposite line order meet on twenty units: twenty are accepted, none is lost."""
+@pytest.mark.parametrize("processes", [1, 50])
+async def test_fifty_at_once_never_oversell_and_never_deadlock(pool: Pool, processes: int) -> None:
+    """Fifty orders for two SKUs in opposite line order meet on twenty units: twenty are accepted, none is lost.
+
+    One process commits them in batches; fifty processes (each with its own intake) meet on the rows.
+    """
     await PostgresCatalog(pool).load(catalog((EAST, "MUG", 20), (EAST, "TEE", 30), (WEST, "TEE", 10)))
-    intake = PostgresIntake(pool)
+    intakes = [PostgresIntake(pool) for _ in range(processes)]
     lines = [("MUG", 1), ("TEE", 1)]
     orders = [order(f"o{n}", *(lines if n % 2 else reversed(lines))) for n in range(50)]
 
-    answers = await asyncio.gather(*(intake.accept(wanted, hold_ttl=TTL) for wanted in orders))
+    answers = await asyncio.gather(
+        *(intakes[n % processes].accept(wanted, hold_ttl=TTL) for n, wanted in enumerate(orders))
+    )
 
     assert [type(answer) for answer in answers].count(Accepted) == 20
     assert [answer.missing for answer in answers if isinstance(answer, SoldOut)] == [("MUG",)] * 30
     stock = await held(pool)
     assert stock[EAST, "MUG"] == (20, 20)
     assert stock[EAST, "TEE"][1] + stock[WEST, "TEE"][1] == 20
+    assert await PostgresJournal(pool).count_by_status() == {OrderStatus.PENDING: 20, OrderStatus.REJECTED: 30}
 
 
-async def test_one_key_used_at_once_accepts_one_order(pool: Pool) -> None:
+@pytest.mark.parametrize("processes", [1, 8])
+async def test_one_key_used_at_once_accepts_one_order(pool: Pool, processes: int) -> None:
     """A shopper's impatient clicks arrive together: one order is accepted, the others replay it."""
     await PostgresCatalog(pool).load(catalog((EAST, "MUG", 20)))
-    intake = PostgresIntake(pool)
+    intakes = [PostgresIntake(pool) for _ in range(processes)]
 
     answers = await asyncio.gather(
-        *(intake.accept(order(f"o{n}", ("MUG", 1)), hold_ttl=TTL, idempotency=KEY) for n in range(8))
+        *(intakes[n % processes].accept(order(f"o{n}", ("MUG", 1)), hold_ttl=TTL, idempotency=KEY) for n in range(8))
     )
 
     accepted = [answer for answer in answers if isinstance(answer, Accepted)]
     assert len(accepted) == 1
     assert [answer for answer in answers if answer not in accepted] == [Replay(accepted[0].order_id)] * 7
     assert await held(pool) == {(EAST, "MUG"): (20, 1)}
+
+
+async def test_one_order_id_used_at_once_is_one_order(pool: Pool) -> None:
+    """The same order sent to many processes at once, without a key, is accepted once."""
+    await PostgresCatalog(pool).load(catalog((EAST, "MUG", 20)))
+
+    answers = await asyncio.gather(
+        *(PostgresIntake(pool).accept(order("o1", ("MUG", 1)), hold_ttl=TTL) for _ in range(8))
+    )
+
+    assert sorted(type(answer).__name__ for answer in answers) == ["Accepted"] + ["Replay"] * 7
+    assert await held(pool) == {(EAST, "MUG"): (20, 1)}
+
+
+@pytest.mark.parametrize("round_", range(5))
+async def test_undo_racing_with_a_slow_confirmation_leaves_nothing_held(pool: Pool, round_: int) -> None:
+    """Whether the release comes before or after a late confirmation, no unit stays held without an owner."""
+    await PostgresCatalog(pool).load(catalog((EAST, "MUG", 10)))
+    stock = PostgresStock(pool)
+    orders = [order(f"o{n}", ("MUG", 1)) for n in range(10)]
+
+    answers = await asyncio.gather(
+        *(stock.confirm_hold(wanted) for wanted in orders),
+        *(stock.release(wanted.order_id, 1) for wanted in orders),
+        return_exceptions=True,
+    )
+
+    refused = [answer for answer in answers if isinstance(answer, BaseException)]
+    assert all(isinstance(error, OperatorError) and error.code == "hold_released" for error in refused)
+    assert await held(pool) == {(EAST, "MUG"): (10, 0)}
+
+
+async def test_old_keys_are_forgotten(pool: Pool) -> None:
+    """Answers are kept as long as promised, and not for ever."""
+    await PostgresCatalog(pool).load(catalog((EAST, "MUG", 5)))
+    intake = PostgresIntake(pool)
+    await intake.accept(order("o1", ("MUG", 1)), hold_ttl=TTL, idempotency=KEY)
+
+    assert await intake.forget_keys(older_than=timedelta(hours=1)) == 0
+    assert await intake.forget_keys(older_than=AT_ONCE) == 1
+    assert isinstance(await intake.accept(order("o2", ("MUG", 1)), hold_ttl=TTL, idempotency=KEY), Accepted)
 
 
 async def test_the_starter_takes_turns_between_sellers(pool: Pool) -> None:
