@@ -1,5 +1,7 @@
 """Carriers: buy a label, beside voiding it. Only for providers that do not book their own."""
 
+from datetime import timedelta
+
 from temporalio import activity
 
 from activities.effects import Effects, Inquire
@@ -9,6 +11,10 @@ from ordersaga.domain.orders import Order, ParcelPlan
 from ordersaga.domain.shipping import CancelDecision, LabelState
 from ordersaga.domain.values import Message
 from ordersaga.ports import Carrier, EffectLedger, StockStore
+
+
+LEASE = timedelta(seconds=18)
+"""Three calls of a label purchase: no second attempt may begin while a first could still create a shipment."""
 
 
 class BookLabel(Message):
@@ -118,7 +124,7 @@ class Carriers:
 
 
 def _intent(step: str, order_id: str, parcel: int, generation: int) -> EffectIntent:
-    return EffectIntent(order_id=order_id, step=step, parcel=parcel, generation=generation)
+    return EffectIntent(order_id=order_id, step=step, parcel=parcel, generation=generation, lease=LEASE)
 
 
 def _bought(label: LabelState) -> EffectOutcome:

@@ -27,6 +27,8 @@ DATABASE_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=100), maxim
 QUICK_ATTEMPT = timedelta(seconds=8)
 QUICK_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_attempts=2)
 LANE_ATTEMPT = timedelta(seconds=12)
+CARRIER_ATTEMPT = timedelta(seconds=20)
+"""A label takes three calls, and no carrier knows idempotency keys: an attempt must outlive all of them."""
 LANE_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
 PATIENCE = timedelta(hours=1)
 """How long a call that nobody answers is repeated before a person is asked."""
@@ -82,6 +84,7 @@ async def on_lane(
     *,
     queue: str,
     summary: str,
+    attempt: timedelta = LANE_ATTEMPT,
     patience: timedelta = PATIENCE,
     give_up: Callable[[], bool] = lambda: False,
 ) -> R:
@@ -93,7 +96,7 @@ async def on_lane(
         activity,
         arg,
         task_queue=queue,
-        start_to_close_timeout=LANE_ATTEMPT,
+        start_to_close_timeout=attempt,
         schedule_to_close_timeout=patience,
         retry_policy=LANE_RETRY,
         cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

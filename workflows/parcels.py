@@ -11,7 +11,7 @@ from activities.inventory import Inventory, ParcelUnits, ShipUnits
 from activities.providers import HandOffParcel, HandOffResult, Providers, WithdrawParcel
 from ordersaga.domain.shipping import CancelDecision, HandOff
 from ordersaga.domain.statuses import ParcelStatus
-from workflows.activity_policies import StepFailedError, in_task, on_lane
+from workflows.activity_policies import CARRIER_ATTEMPT, StepFailedError, in_task, on_lane
 from workflows.desk import REMIND_EVERY, Desk
 from workflows.messages import CARRIER_QUEUE, provider_queue
 from workflows.order_state import ParcelState
@@ -182,6 +182,7 @@ class ParcelSaga:
             BookLabel(order=self._order, plan=self.parcel.plan, generation=self.parcel.label_generation),
             queue=CARRIER_QUEUE,
             summary=f"Buy a label for parcel {self._number}",
+            attempt=CARRIER_ATTEMPT,
             give_up=lambda: self._desk.cancel_wanted,
         )
         if not label.bought:
@@ -197,7 +198,9 @@ class ParcelSaga:
             generation=generation,
             reference=self.parcel.plan.reference(self._order.order_id, generation),
         )
-        decision = await on_lane(Carriers.void_label, request, queue=CARRIER_QUEUE, summary="Void the label")
+        decision = await on_lane(
+            Carriers.void_label, request, queue=CARRIER_QUEUE, summary="Void the label", attempt=CARRIER_ATTEMPT
+        )
         if decision is CancelDecision.REFUSED:
             self._desk.note("label_kept", "the carrier refused to void the label; its cost stays", self._number)
 
