@@ -12,7 +12,6 @@ from ordersaga.domain.shipping import CancelDecision, LabelState
 from ordersaga.domain.values import Message
 from ordersaga.ports import Carrier, EffectLedger, StockStore
 
-
 LEASE = timedelta(seconds=18)
 """Three calls of a label purchase: no second attempt may begin while a first could still create a shipment."""
 
