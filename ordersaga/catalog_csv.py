@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from ordersaga.domain.catalog import Catalog, Location, Product, Receipt, Seller
 from ordersaga.domain.errors import CustomerError
 from ordersaga.domain.values import Value
-from ordersaga.remedies import message, remedy
+from ordersaga.remedies import essential, message, remedy
 
 MAX_BYTES: Final = 1_000_000
 MAX_ROWS: Final = 10_000
@@ -172,7 +172,7 @@ def built(row: CsvRow, build: Callable[[], Value], problems: list[RowProblem]) -
     try:
         return build()
     except ValidationError as error:
-        problems.extend(_row_problem(row, details) for details in error.errors(include_url=False))
+        problems.extend(_row_problem(row, details) for details in essential(error.errors(include_url=False)))
         return None
 
 

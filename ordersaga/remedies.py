@@ -32,6 +32,16 @@ _REMEDIES: Final = {
 }
 
 
+def essential(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Pydantic's errors without its complaint that a list is too short because its items were refused."""
+    return [
+        error
+        for error in details
+        if error["type"] != "too_short"
+        or not any(other is not error and other["loc"][: len(error["loc"])] == error["loc"] for other in details)
+    ]
+
+
 def remedy(error: ErrorDetails) -> str:
     """What to do about one of pydantic's errors; own rules carry theirs in the message, after a semicolon."""
     if error["type"] == "value_error":

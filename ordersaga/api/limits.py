@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ordersaga.api.problems import Problem
 
 MAX_BODY: Final = 1_000_000
+_DRAINED: Final = 8_000_000
 
 
 class BodyLimit:
@@ -36,6 +37,8 @@ class BodyLimit:
             size += len(message.get("body", b""))
             more = message.get("more_body", False)
             if size > self._limit:
+                if not more:
+                    receive = _nothing_more
                 await self._refuse(scope, receive, send)
                 return
 
@@ -45,8 +48,18 @@ class BodyLimit:
         await self._app(scope, replay, send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Throw away what is still being sent, within reason: most clients read no answer before they have sent all."""
+        drained, more = 0, True
+        while more and drained < _DRAINED:
+            message = await receive()
+            drained += len(message.get("body", b""))
+            more = message.get("more_body", False)
         detail = f"the body is larger than {self._limit} bytes; send less at once"
         await Problem(413, "body_too_large", detail, headers={"Connection": "close"}).response()(scope, receive, send)
+
+
+async def _nothing_more() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}
 
 
 def _claimed(scope: Scope) -> int:

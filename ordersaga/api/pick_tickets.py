@@ -3,55 +3,20 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Self
+from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
 
 from ordersaga.api.access import Agent, Operator, ServicesDep, seller_scope
 from ordersaga.api.problems import Problem
+from ordersaga.api.shapes import Ticket, TicketList, TicketMoved
 from ordersaga.bootstrap import PickTicket, Services
 from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.identifiers import Code
-from ordersaga.domain.orders import Address, OrderLine
 from ordersaga.domain.shipping import ProviderOrder
-from ordersaga.domain.statuses import ParcelStatus
-from ordersaga.domain.values import Message
 from ordersaga.polled import from_provider
 
 router = APIRouter(prefix="/v1/pick-tickets", tags=["pick tickets"])
-
-
-class Ticket(Message):
-    """Units to pack for a shopper, and by when the carrier must have them."""
-
-    reference: str
-    order_id: str
-    seller: str
-    location: str
-    lines: tuple[OrderLine, ...]
-    ship_to: Address
-    ship_by: AwareDatetime
-    status: ParcelStatus
-    created_at: AwareDatetime
-
-    @classmethod
-    def of(cls, ticket: PickTicket) -> Self:
-        """The body of a ticket."""
-        return cls(**{name: getattr(ticket, name) for name in cls.model_fields})
-
-
-class TicketList(Message):
-    """Tickets to work off, the most urgent first."""
-
-    tickets: tuple[Ticket, ...]
-
-
-class TicketMoved(Message):
-    """Where a ticket stands now."""
-
-    reference: str
-    status: ParcelStatus
 
 
 @router.get("")
@@ -63,7 +28,7 @@ async def list_tickets(
 ) -> TicketList:
     """Open tickets: accepted and packed."""
     found = await services.seller_warehouse.tickets(seller=seller_scope(key, seller), limit=limit)
-    return TicketList(tickets=tuple(map(Ticket.of, found)))
+    return TicketList(tickets=tuple(map(_ticket, found)))
 
 
 @router.post("/{reference}/packed")
@@ -80,6 +45,10 @@ async def collected(reference: str, services: ServicesDep, key: Operator) -> Tic
     with _refusals():
         order = await services.seller_warehouse.mark_collected(reference, seller=key.seller)
     return await _tell(services, order)
+
+
+def _ticket(ticket: PickTicket) -> Ticket:
+    return Ticket(**{name: getattr(ticket, name) for name in Ticket.model_fields})
 
 
 @contextmanager

@@ -73,6 +73,7 @@ class Placing:
             raise invalid(_unknown_skus(body, set(unknown.skus)))
         fields = {name: getattr(body, name) for name in NewOrder.model_fields}
         order_id = body.order_id or f"ord_{uuid.uuid4().hex}"
+        terms = terms.model_copy(update={"payment_window": self._services.settings.payment_window})
         try:
             return Order(**{**fields, "order_id": order_id, "terms": terms, "placed_at": datetime.now(UTC)})
         except ValidationError as error:

@@ -24,7 +24,7 @@ from ordersaga.catalog_csv import CsvFileError, RowProblem
 from ordersaga.client_errors import OrderClosedError, OrderNotFoundError, OrderRefusedError
 from ordersaga.domain.errors import CustomerError, OperatorError, OrdersagaError, RetryError
 from ordersaga.domain.values import Value
-from ordersaga.remedies import field_path, message, remedy
+from ordersaga.remedies import essential, field_path, message, remedy
 
 MEDIA_TYPE: Final = "application/problem+json"
 _REQUEST_PARTS: Final = ("body", "query", "path", "header")
@@ -88,7 +88,7 @@ def from_validation(details: Sequence[ErrorDetails]) -> Problem:
     """The problem for pydantic's errors, located in the request's body, query, path or headers."""
     if any(error["type"] == "json_invalid" for error in details):
         return Problem(400, "malformed_json", "the body is no valid JSON; send one JSON object (RFC 8259)")
-    return invalid([field_error(error) for error in details])
+    return invalid([field_error(error) for error in essential(details)])
 
 
 def field_error(error: ErrorDetails) -> FieldError:

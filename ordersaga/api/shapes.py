@@ -14,7 +14,7 @@ from ordersaga.domain.journal import AttentionItem, OrderRecord, TimelineEntry
 from ordersaga.domain.money import Currency, MinorUnits
 from ordersaga.domain.orders import Address, OrderLine, ParcelPlan, Payment
 from ordersaga.domain.payments import NextAction
-from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
+from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus, ParcelStatus
 from ordersaga.domain.values import Message, Value
 from workflows.messages import HoldRequest, OrderView, Word
 
@@ -210,6 +210,33 @@ class StockList(Message):
 
     levels: tuple[StockRow, ...]
     next_cursor: str | None = None
+
+
+class Ticket(Message):
+    """Units to pack for a shopper, and by when the carrier must have them."""
+
+    reference: str
+    order_id: str
+    seller: str
+    location: str
+    lines: tuple[OrderLine, ...]
+    ship_to: Address
+    ship_by: AwareDatetime
+    status: ParcelStatus
+    created_at: AwareDatetime
+
+
+class TicketList(Message):
+    """Tickets to work off, the most urgent first."""
+
+    tickets: tuple[Ticket, ...]
+
+
+class TicketMoved(Message):
+    """Where a ticket stands now."""
+
+    reference: str
+    status: ParcelStatus
 
 
 class CatalogLoaded(Message):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ordersaga.amounts import format_amount
+from ordersaga.domain.amounts import format_amount
 from ordersaga.api.shapes import OrderDocument, OrderSummary, PlacedOrder
 from ordersaga.catalog_csv import CsvFileError
 from ordersaga.commands.errors import FAILED, USAGE, CommandError

@@ -1,0 +1,88 @@
+"""Who may do what: every route, every role."""
+
+import pytest
+
+from ordersaga.api.app import create_app
+from tests.support.api import ROLES, Api, order_body
+
+OPEN = "open"
+READ = {"checkout", "support", "operator"}
+AGENT = {"support", "operator"}
+OPERATOR = {"operator"}
+
+MATRIX: dict[tuple[str, str], set[str] | str] = {
+    ("POST", "/v1/orders"): {"checkout", "operator"},
+    ("GET", "/v1/orders"): READ,
+    ("GET", "/v1/orders/{order_id}"): READ,
+    ("GET", "/v1/orders/{order_id}/timeline"): READ,
+    ("GET", "/v1/orders/{order_id}/explain"): READ,
+    ("POST", "/v1/orders/{order_id}/cancel"): AGENT,
+    ("POST", "/v1/orders/{order_id}/holds"): AGENT,
+    ("DELETE", "/v1/orders/{order_id}/holds"): AGENT,
+    ("GET", "/v1/attention"): AGENT,
+    ("POST", "/v1/attention/{item_id}/resolve"): OPERATOR,
+    ("GET", "/v1/stock"): AGENT,
+    ("POST", "/v1/catalog"): OPERATOR,
+    ("GET", "/v1/pick-tickets"): AGENT,
+    ("POST", "/v1/pick-tickets/{reference}/packed"): OPERATOR,
+    ("POST", "/v1/pick-tickets/{reference}/collected"): OPERATOR,
+    ("POST", "/v1/webhooks/{source}"): OPEN,
+    ("GET", "/healthz"): OPEN,
+    ("GET", "/readyz"): OPEN,
+    ("GET", "/metrics"): OPEN,
+}
+
+
+def test_matrix_names_every_route() -> None:
+    """A route that is added must say who may use it."""
+    paths = create_app(None).openapi()["paths"]  # type: ignore[arg-type]  # never started
+    assert {(method.upper(), path) for path, methods in paths.items() for method in methods} == set(MATRIX)
+
+
+@pytest.mark.parametrize(("method", "path"), MATRIX)
+async def test_each_role_may_do_exactly_what_the_matrix_says(api: Api, method: str, path: str) -> None:
+    """401 without a key, 403 naming the roles with a wrong one, and neither for those who may."""
+    url = path.format(order_id="ord_none", item_id="none", reference="none-1-1", source="stripe")
+    allowed = MATRIX[method, path]
+    for role in (None, *ROLES):
+        answer = await api.send(method, url, role=role)
+        if allowed == OPEN or role in allowed:
+            assert answer.status_code not in (401, 403), (role, answer.text)
+        elif role is None:
+            assert answer.status_code == 401
+            assert answer.headers["www-authenticate"] == 'Bearer realm="ordersaga"'
+        else:
+            assert answer.status_code == 403
+            assert set(answer.json()["allowed_roles"]) == allowed
+
+
+@pytest.mark.parametrize("header", ["Bearer osk_checkout_wrong", "Basic b3NrOg==", "Bearer", "Bearer \x7f"])
+async def test_an_unknown_key_is_refused_without_being_repeated(api: Api, header: str) -> None:
+    """What was sent as a key never comes back in the answer."""
+    answer = await api.http.get("/v1/orders", headers={"Authorization": header})
+    assert answer.status_code == 401
+    assert answer.json()["code"] == "unauthorized"
+    assert "wrong" not in answer.text
+
+
+async def test_a_revoked_key_is_refused_at_once(api: Api) -> None:
+    """Revocation takes effect with the next request."""
+    key = await api.services.api_keys.verify(api.keys["support"])
+    assert key is not None
+    assert (await api.get("/v1/orders", role="support")).status_code == 200
+    await api.services.api_keys.revoke(key.id)
+    assert (await api.get("/v1/orders", role="support")).status_code == 401
+
+
+async def test_a_sellers_key_sees_and_places_only_its_own(api: Api) -> None:
+    """Another seller's orders do not exist for it: 404, not 403, so that ids cannot be probed."""
+    await api.post("/v1/orders", order_body(order_id="mine"))
+    api.keys["bolt"] = await api.services.api_keys.issue("operator", "bolt", "bolt")
+    api.keys["acme"] = await api.services.api_keys.issue("operator", "acme", "acme")
+    assert (await api.get("/v1/orders/mine", role="acme")).status_code == 200
+    assert (await api.get("/v1/orders/mine", role="bolt")).status_code == 404
+    assert (await api.get("/v1/orders", role="bolt")).json()["orders"] == []
+    assert (await api.get("/v1/orders?seller=acme", role="bolt")).status_code == 403
+    refused = await api.post("/v1/orders", order_body(order_id="other"), role="bolt")
+    assert (refused.status_code, refused.json()["code"]) == (403, "seller_forbidden")
+    assert await api.services.journal.get("other") is None

@@ -1,0 +1,278 @@
+"""Placing orders: what is refused before anything is stored, idempotency, outcomes, and Temporal being away."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from ordersaga.client_errors import SagaUnreachableError
+from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
+from tests.support.api import Api, StubOrders, answered, order_body
+
+WAIT = {"Prefer": "wait=5"}
+
+
+async def orders_stored(api: Api) -> list[str]:
+    """Ids of every order in the database."""
+    return [order["order_id"] for order in (await api.get("/v1/orders")).json()["orders"]]
+
+
+async def units_held(api: Api, sku: str = "MUG") -> int:
+    """Units of a SKU held for orders."""
+    return sum(level["held"] for level in (await api.get(f"/v1/stock?sku={sku}")).json()["levels"])
+
+
+async def test_an_order_is_accepted_at_once_and_confirmed_on_request(api: Api, orders: StubOrders) -> None:
+    """Without `Prefer` 202 and a Location; with it 201, the preference being confirmed; one hold each."""
+    accepted = await api.post("/v1/orders", order_body(), role="checkout")
+    assert accepted.status_code == 202
+    assert accepted.json()["status"] == "pending"
+    assert accepted.json()["outcome"] is None
+    assert accepted.json()["order_id"].startswith("ord_")
+    assert accepted.headers["location"] == f"/v1/orders/{accepted.json()['order_id']}"
+    assert "preference-applied" not in accepted.headers
+    decided = await api.post("/v1/orders", order_body(order_id="web_1"), role="checkout", headers=WAIT)
+    assert decided.status_code == 201
+    assert decided.headers["location"] == "/v1/orders/web_1"
+    assert decided.headers["preference-applied"] == "wait=5"
+    body = decided.json()
+    assert (body["order_id"], body["status"], body["outcome"], body["total"]) == (
+        "web_1",
+        "confirmed",
+        "confirmed",
+        1590,
+    )
+    assert await units_held(api) == 2
+    document = (await api.get("/v1/orders/web_1")).json()
+    assert "payment" not in document
+    assert [parcel["provider"] for parcel in document["parcels"]] == ["shipbob"]
+
+
+async def test_time_running_out_is_202(api: Api, orders: StubOrders) -> None:
+    """An outcome that is not known in time is no failure: the order goes on."""
+    orders.answer = lambda order: None
+    answer = await api.post("/v1/orders", order_body(order_id="web_1"), headers={"Prefer": "wait=1"})
+    assert answer.status_code == 202
+    assert answer.headers["preference-applied"] == "wait=1"
+    assert await units_held(api) == 1
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "code"),
+    [
+        (ConfirmOutcome.DECLINED, 402, "declined"),
+        (ConfirmOutcome.SOLD_OUT, 409, "sold_out"),
+        (ConfirmOutcome.REJECTED, 422, "order_rejected"),
+        (ConfirmOutcome.CANCELED, 422, "order_canceled"),
+    ],
+)
+async def test_a_refusing_outcome_is_a_problem(
+    api: Api, orders: StubOrders, outcome: ConfirmOutcome, status: int, code: str
+) -> None:
+    """Each refusal has its own status and code, and names the order."""
+    orders.answer = lambda order: answered(order, outcome, OrderStatus.REJECTED, reason="insufficient_funds")
+    answer = await api.post("/v1/orders", order_body(order_id="web_1"), headers=WAIT)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert (problem["code"], problem["order_id"], problem["status"]) == (code, "web_1", status)
+    assert problem["type"] == f"urn:ordersaga:problem:{code}"
+    assert problem.get("decline_code") == ("insufficient_funds" if status == 402 else None)
+
+
+async def test_sold_out_names_the_skus_and_starts_nothing(api: Api, orders: StubOrders) -> None:
+    """409 names what is missing; nothing is held, no saga is started, and the order is kept as rejected."""
+    lines = [{"sku": "MUG", "quantity": 1, "unit_price": 10}, {"sku": "TEE", "quantity": 6, "unit_price": 10}]
+    answer = await api.post("/v1/orders", order_body(order_id="web_1", lines=lines), headers=WAIT)
+    assert answer.status_code == 409
+    assert answer.json()["skus"] == ["TEE"]
+    assert orders.asked == []
+    assert await units_held(api, "MUG") == 0
+    assert (await api.get("/v1/orders/web_1")).json()["status"] == "rejected"
+    again = await api.post("/v1/orders", order_body(order_id="web_1", lines=lines), headers=WAIT)
+    assert (again.status_code, again.json()["skus"]) == (409, ["TEE"])
+
+
+async def test_temporal_away_after_accept_is_202_and_the_starter_finds_the_order(api: Api, orders: StubOrders) -> None:
+    """An accepted order is never answered as failed; it waits for the starter with its hold."""
+    orders.error = SagaUnreachableError("connection refused")
+    for headers in ({}, WAIT):
+        answer = await api.post("/v1/orders", order_body(), headers=headers)
+        assert answer.status_code == 202
+    waiting = await api.services.intake.unstarted(older_than=timedelta(0), limit=10)
+    assert len(waiting) == 2
+    assert await units_held(api) == 2
+    orders.error = None
+    await api.post("/v1/orders", order_body(order_id="web_1"))
+    assert len(await api.services.intake.unstarted(older_than=timedelta(0), limit=10)) == 2
+
+
+async def test_the_same_key_and_body_give_the_same_answer(api: Api, orders: StubOrders) -> None:
+    """The second answer is the first one again, and there is one order, one hold, one start."""
+    headers = {"Idempotency-Key": "cart-1", **WAIT}
+    first = await api.post("/v1/orders", order_body(), role="checkout", headers=headers)
+    second = await api.post("/v1/orders", order_body(), role="checkout", headers=headers)
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json() == second.json()
+    assert "idempotent-replayed" not in first.headers
+    assert second.headers["idempotent-replayed"] == "true"
+    assert second.headers["location"] == first.headers["location"]
+    assert len(await orders_stored(api)) == 1
+    assert await units_held(api) == 1
+    assert len(orders.asked) == 1
+
+
+async def test_an_accepted_answer_is_replayed_too(api: Api, orders: StubOrders) -> None:
+    """202 to a caller who did not wait stays 202 under its key, even after the order moved on."""
+    headers = {"Idempotency-Key": "cart-1"}
+    first = await api.post("/v1/orders", order_body(), headers=headers)
+    second = await api.post("/v1/orders", order_body(), headers=headers | WAIT)
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert first.json() == second.json()
+
+
+async def test_who_waited_in_vain_gets_the_outcome_with_the_same_key(api: Api, orders: StubOrders) -> None:
+    """A time-out is not kept as the answer: repeating the request gives the outcome of the same order."""
+    orders.answer = lambda order: None
+    headers = {"Idempotency-Key": "cart-1", **WAIT}
+    first = await api.post("/v1/orders", order_body(), headers=headers)
+    orders.answer = lambda order: answered(order, ConfirmOutcome.CONFIRMED, OrderStatus.CONFIRMED)
+    second = await api.post("/v1/orders", order_body(), headers=headers)
+    assert (first.status_code, second.status_code) == (202, 201)
+    assert second.json()["order_id"] == first.json()["order_id"]
+    assert second.headers["idempotent-replayed"] == "true"
+    assert len(await orders_stored(api)) == 1
+
+
+async def test_a_problem_is_replayed_as_a_problem(api: Api, orders: StubOrders) -> None:
+    """A declined order stays declined under its key, with the same body and media type; nothing is tried again."""
+    orders.answer = lambda order: answered(order, ConfirmOutcome.DECLINED, OrderStatus.REJECTED, reason="lost_card")
+    headers = {"Idempotency-Key": "cart-1", **WAIT}
+    first = await api.post("/v1/orders", order_body(), headers=headers)
+    second = await api.post("/v1/orders", order_body(), headers=headers)
+    assert (first.status_code, second.status_code) == (402, 402)
+    assert first.json() == second.json()
+    assert second.headers["content-type"] == "application/problem+json"
+    assert len(orders.asked) == 1
+
+
+async def test_the_same_key_with_another_body_is_refused(api: Api) -> None:
+    """422 `idempotency_key_reused`; no second order, no second hold. Another caller may use the same key."""
+    headers = {"Idempotency-Key": "cart-1"}
+    await api.post("/v1/orders", order_body(), role="checkout", headers=headers)
+    other = await api.post("/v1/orders", order_body(tax=91), role="checkout", headers=headers)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert len(await orders_stored(api)) == 1
+    assert await units_held(api) == 1
+    assert (await api.post("/v1/orders", order_body(tax=91), role="operator", headers=headers)).status_code == 202
+
+
+async def test_concurrent_duplicates_get_one_order(api: Api) -> None:
+    """Ten at once with one key: one order, one hold, one answer."""
+    headers = {"Idempotency-Key": "cart-1", **WAIT}
+    answers = await asyncio.gather(*(api.post("/v1/orders", order_body(), headers=headers) for _ in range(10)))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["order_id"] for answer in answers}) == 1
+    assert len(await orders_stored(api)) == 1
+    assert await units_held(api) == 1
+
+
+async def test_the_same_order_id_is_the_same_order(api: Api) -> None:
+    """Repeating an order needs no key if it has an id; another order under that id is refused with 409."""
+    body = order_body(order_id="web_1")
+    assert (await api.post("/v1/orders", body, headers=WAIT)).status_code == 201
+    assert (await api.post("/v1/orders", body, headers=WAIT)).status_code == 201
+    other = await api.post("/v1/orders", body | {"tax": 1}, headers=WAIT)
+    assert (other.status_code, other.json()["code"]) == (409, "order_id_taken")
+    assert await units_held(api) == 1
+
+
+def line(**changes: Any) -> dict[str, Any]:
+    """A line of the order."""
+    return {"sku": "MUG", "quantity": 1, "unit_price": 1000, **changes}
+
+
+def address(**changes: Any) -> dict[str, Any]:
+    """The order's address, changed."""
+    return {**order_body()["ship_to"], **changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "remedy"),
+    [
+        ({"seller": "nobody"}, "seller", "catalog"),
+        ({"lines": [line(), line(sku="GHOST")]}, "lines[1].sku", "SKU of this seller"),
+        ({"lines": [line(sku="LAMP")]}, "lines[0].sku", "SKU of this seller"),
+        ({"lines": [line(quantity=0)]}, "lines[0].quantity", "at least 1"),
+        ({"lines": [line(quantity=10**9)]}, "lines[0].quantity", "at most 10000"),
+        ({"lines": [line(unit_price=10.5)]}, "lines[0].unit_price", "minor units"),
+        ({"lines": [line(unit_price=-1)]}, "lines[0].unit_price", "at least 0"),
+        ({"lines": [line(), line()]}, "lines", "one line"),
+        ({"lines": []}, "lines", "at least 1"),
+        ({"lines": [line(unit_price=0)], "shipping": 0, "tax": 0}, "lines", "unit_price"),
+        ({"ship_to": address(country="usa")}, "ship_to.country", "matches"),
+        ({"ship_to": address(name="A\0B")}, "ship_to", "remove it"),
+        ({"payment": {"payment_method": "4242424242424242"}}, "payment.payment_method", "matches"),
+        ({"order_id": "no/slash"}, "order_id", "matches"),
+        ({"coupon": "X"}, "coupon", "spelling"),
+    ],
+)
+async def test_a_refused_value_is_named_with_its_remedy(
+    api: Api, orders: StubOrders, changes: dict[str, Any], field: str, remedy: str
+) -> None:
+    """422 says where, what and what to do; nothing is stored, held or started."""
+    answer = await api.post("/v1/orders", order_body(**changes), role="checkout", headers={"Idempotency-Key": "k"})
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "invalid_request"
+    (error,) = answer.json()["errors"]
+    assert error["field"] == field
+    assert remedy in error["remedy"]
+    assert error["message"]
+    assert await orders_stored(api) == []
+    assert await units_held(api) == 0
+    assert orders.asked == []
+    assert (await api.post("/v1/orders", order_body(), role="checkout", headers={"Idempotency-Key": "k"})).is_success
+
+
+async def test_all_refused_values_are_named_at_once(api: Api) -> None:
+    """Several errors come in one answer."""
+    answer = await api.post("/v1/orders", order_body(currency="usd", tax="x", lines=[line(quantity=-1)]))
+    assert [error["field"] for error in answer.json()["errors"]] == ["currency", "lines[0].quantity", "tax"]
+
+
+@pytest.mark.parametrize("key", ["x" * 256, "", "k\x7f"])
+async def test_an_unusable_idempotency_key_is_refused(api: Api, key: str) -> None:
+    """It is named like any other value."""
+    answer = await api.post("/v1/orders", order_body(), headers={"Idempotency-Key": key})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "Idempotency-Key")
+    assert await orders_stored(api) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "code"),
+    [
+        (b"{not json", 400, "malformed_json"),
+        (b"\xff\xfe", 400, "malformed_json"),
+        (b"[]", 422, "invalid_request"),
+        (b"", 422, "invalid_request"),
+        (b'"' + b"x" * 1_000_000 + b'"', 413, "body_too_large"),
+    ],
+)
+async def test_a_body_that_is_no_order_is_a_problem(api: Api, content: bytes, status: int, code: str) -> None:
+    """Whatever is sent, the answer is problem details and does not repeat it."""
+    answer = await api.send("POST", "/v1/orders", content=content, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "not json" not in answer.text
+
+
+async def test_a_body_without_a_length_is_limited_too(api: Api) -> None:
+    """A chunked body is cut off at 1 MB."""
+
+    async def chunks() -> Any:
+        for _ in range(20):
+            yield b"x" * 100_000
+
+    answer = await api.send("POST", "/v1/orders", content=chunks())
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")

@@ -1,0 +1,201 @@
+"""Reading orders, cancel and holds, attention, stock, pick tickets, health."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from ordersaga.client_errors import OrderClosedError, OrderNotFoundError, SagaUnreachableError
+from ordersaga.domain.journal import JournalEntry, JournalUpdate
+from ordersaga.domain.shipping import HandOff
+from ordersaga.domain.statuses import OrderStatus
+from tests.fakes.samples import order as sample_order
+from tests.support.api import Api, StubOrders, attention, order_body
+
+
+async def place(api: Api, *order_ids: str, **changes: object) -> None:
+    """Place orders."""
+    for order_id in order_ids:
+        assert (await api.post("/v1/orders", order_body(order_id=order_id, **changes))).status_code == 202
+
+
+async def test_lists_are_paged_newest_first_and_filtered(api: Api) -> None:
+    """Cursors visit every order once; filters leave out what does not match."""
+    await place(api, "a1", "a2", "a3")
+    await place(api, "t1", channel="tiktok-shop")
+    seen, cursor = [], ""
+    while True:
+        page = (await api.get(f"/v1/orders?limit=3{cursor}")).json()
+        seen.append([order["order_id"] for order in page["orders"]])
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert seen == [["t1", "a3", "a2"], ["a1"]]
+    assert [o["order_id"] for o in (await api.get("/v1/orders?channel=tiktok-shop")).json()["orders"]] == ["t1"]
+    assert (await api.get("/v1/orders?status=delivered")).json()["orders"] == []
+    assert (await api.get("/v1/orders?seller=bolt")).json()["orders"] == []
+
+
+@pytest.mark.parametrize("query", ["cursor=nonsense", "limit=0", "limit=201", "status=lost", "seller=A%00B"])
+async def test_a_wrong_query_is_a_problem(api: Api, query: str) -> None:
+    """422, never 500."""
+    answer = await api.get(f"/v1/orders?{query}")
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", ["", "/timeline", "/explain"])
+async def test_an_unknown_order_is_404(api: Api, path: str) -> None:
+    """Each way of reading says so."""
+    answer = await api.get(f"/v1/orders/ghost{path}")
+    assert (answer.status_code, answer.json()["code"], answer.json()["order_id"]) == (404, "order_not_found", "ghost")
+
+
+async def test_an_unknown_path_is_a_problem_too(api: Api) -> None:
+    """404 and 405 have the same shape as everything else."""
+    assert (await api.get("/v2/orders")).json()["code"] == "no_such_path"
+    answer = await api.send("PATCH", "/v1/orders")
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+
+
+async def test_the_timeline_tells_the_journal(api: Api) -> None:
+    """Entries come in order."""
+    await place(api, "a1")
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    entry = JournalEntry(entry_id="1", at=at, kind="confirmed", text="Confirmed.")
+    await api.services.journal.record(JournalUpdate(order_id="a1", status=OrderStatus.CONFIRMED, entries=(entry,)))
+    story = (await api.get("/v1/orders/a1/timeline")).json()
+    assert [(e["source"], e["kind"], e["text"]) for e in story["entries"]] == [("journal", "confirmed", "Confirmed.")]
+
+
+async def test_explain_falls_back_to_the_journal(api: Api, orders: StubOrders) -> None:
+    """With the saga away the journal answers, and says that it does."""
+    await place(api, "a1")
+    live = (await api.get("/v1/orders/a1/explain")).json()
+    assert (live["text"], live["live"]) == ("It waits for the carrier.", True)
+    orders.error = SagaUnreachableError("away")
+    fallen = (await api.get("/v1/orders/a1/explain")).json()
+    assert fallen["live"] is False
+    assert fallen["text"].startswith("The order is pending since ")
+    document = (await api.get("/v1/orders/a1?live=true")).json()
+    assert (document["order_id"], document["live"]) == ("a1", None)
+
+
+async def test_cancel_reaches_the_saga_once(api: Api, orders: StubOrders) -> None:
+    """The answer is the saga's; the body may be left out."""
+    await place(api, "a1")
+    answer = await api.post("/v1/orders/a1/cancel", {"reason": "changed my mind"}, headers={"Prefer": "wait=3"})
+    assert answer.status_code == 200
+    assert (answer.json()["outcome"], answer.json()["message"]) == ("canceled", "changed my mind")
+    assert answer.headers["preference-applied"] == "wait=3"
+    assert (await api.send("POST", "/v1/orders/a1/cancel")).json()["message"] == "not given"
+    assert [what for what, _ in orders.asked].count("cancel") == 2
+
+
+async def test_cancel_of_an_ended_order_asks_nobody(api: Api, orders: StubOrders) -> None:
+    """An order that is undone is canceled already; one that completed is too late."""
+    await place(api, "a1", "a2")
+    await api.services.journal.record(JournalUpdate(order_id="a1", status=OrderStatus.CANCELED))
+    await api.services.journal.record(JournalUpdate(order_id="a2", status=OrderStatus.COMPLETED))
+    assert (await api.post("/v1/orders/a1/cancel")).json()["outcome"] == "canceled"
+    assert (await api.post("/v1/orders/a2/cancel")).json()["outcome"] == "too_late"
+    assert "cancel" not in [what for what, _ in orders.asked]
+
+
+async def test_cancel_with_temporal_away_is_503_and_not_a_promise(api: Api, orders: StubOrders) -> None:
+    """Nobody took the request, so the caller must repeat it, and is told when."""
+    await place(api, "a1")
+    orders.error = SagaUnreachableError("away")
+    answer = await api.post("/v1/orders/a1/cancel")
+    assert (answer.status_code, answer.json()["code"]) == (503, "saga_unreachable")
+    assert answer.headers["retry-after"] == "1"
+    assert [what for what, _ in orders.asked][-2:] == ["cancel", "request_cancel"]
+
+
+async def test_holds_are_placed_and_released(api: Api, orders: StubOrders) -> None:
+    """The answer is the order as its saga sees it."""
+    await place(api, "a1")
+    placed = await api.post("/v1/orders/a1/holds", {"kind": "fraud_review", "reason": "odd"}, role="support")
+    assert (placed.status_code, placed.json()["holds"]) == (200, {"fraud_review": "odd"})
+    released = await api.send("DELETE", "/v1/orders/a1/holds?kind=fraud_review", role="support")
+    assert (released.status_code, released.json()["holds"]) == (200, {})
+    wrong = await api.post("/v1/orders/a1/holds", {"kind": "Fraud!"})
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "kind")
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(OrderClosedError("a1"), 409), (OrderNotFoundError("a1"), 404), (SagaUnreachableError("x"), 503)],
+)
+async def test_a_hold_that_cannot_be_placed_says_why(
+    api: Api, orders: StubOrders, error: Exception, status: int
+) -> None:
+    """Ended, unknown and unreachable are told apart."""
+    await place(api, "a1")
+    orders.error = error
+    assert (await api.post("/v1/orders/a1/holds", {"kind": "fraud_review"})).status_code == status
+
+
+async def test_attention_is_listed_and_resolved_with_one_of_its_choices(api: Api, orders: StubOrders) -> None:
+    """A choice that is not offered is refused before the saga hears of it."""
+    await place(api, "a1")
+    item = attention("a1", "capture/1")
+    update = JournalUpdate(order_id="a1", status=OrderStatus.NEEDS_ATTENTION, attention=(item,))
+    await api.services.journal.record(update)
+    items = (await api.get("/v1/attention", role="support")).json()["items"]
+    assert [(i["order_id"], i["item_id"], i["choices"]) for i in items] == [("a1", "capture/1", ["retry", "adopt"])]
+    wrong = await api.post("/v1/attention/capture/1/resolve", {"choice": "burn", "reason": "x"})
+    assert (wrong.status_code, wrong.json()["errors"][0]["remedy"]) == (422, "use one of retry, adopt")
+    assert "resolve_attention" not in [what for what, _ in orders.asked]
+    right = await api.post("/v1/attention/capture/1/resolve", {"choice": "adopt", "reason": "seen at Stripe"})
+    assert (right.status_code, right.json()["resolved"]) == (200, "adopt")
+    missing = await api.post("/v1/attention/ghost/resolve", {"choice": "adopt", "reason": "x"})
+    assert (missing.status_code, missing.json()["code"]) == (404, "attention_not_found")
+
+
+async def test_stock_is_paged_and_filtered(api: Api) -> None:
+    """Levels come by SKU, with what can still be promised."""
+    await place(api, "a1")
+    first = (await api.get("/v1/stock?limit=1")).json()
+    mug = {"location": "nj-1", "sku": "MUG", "on_hand": 10, "held": 1, "available": 9}
+    assert first["levels"] == [mug]
+    second = (await api.get(f"/v1/stock?limit=1&cursor={first['next_cursor']}")).json()
+    assert ([level["sku"] for level in second["levels"]], second["next_cursor"]) == (["TEE"], None)
+    assert (await api.get("/v1/stock?seller=bolt")).json()["levels"] == []
+    assert (await api.get("/v1/stock?cursor=nonsense")).status_code == 422
+
+
+async def test_pick_tickets_are_worked_off_and_reported(api: Api) -> None:
+    """Packed, then collected: each is told to the order's saga through the inbox, once; a canceled one is refused."""
+    sample = sample_order("a1")
+    parcel = {"order_id": "a1", "seller": "acme", "location": "nj-1", "lines": sample.lines}
+    hand_off = HandOff(reference="a1-1-1", ship_to=sample.ship_to, ship_by=sample.ship_by, **parcel)
+    await api.services.seller_warehouse.submit(hand_off)
+    (ticket,) = (await api.get("/v1/pick-tickets", role="support")).json()["tickets"]
+    assert (ticket["reference"], ticket["status"], ticket["lines"][0]["sku"]) == ("a1-1-1", "accepted", "MUG")
+    for _ in range(2):
+        assert (await api.post("/v1/pick-tickets/a1-1-1/packed")).json()["status"] == "packed"
+    assert (await api.post("/v1/pick-tickets/a1-1-1/collected")).json()["status"] == "in_transit"
+    assert (await api.get("/v1/pick-tickets")).json()["tickets"] == []
+    late = await api.post("/v1/pick-tickets/a1-1-1/packed")
+    assert (late.status_code, late.json()["code"]) == (409, "pick_ticket_refused")
+    assert (await api.post("/v1/pick-tickets/ghost/packed")).status_code == 404
+    messages = await api.services.inbox.claim(10)
+    assert [message.source_id for message in messages] == ["poll:a1-1-1:packed", "poll:a1-1-1:in_transit"]
+
+
+async def test_readiness_says_which_part_is_away(api: Api, orders: StubOrders) -> None:
+    """Ready with both; 503 naming Temporal without it; alive all the while."""
+    assert (await api.get("/readyz")).json() == {"status": "ready", "checks": {"postgresql": "ok", "temporal": "ok"}}
+    orders.error = SagaUnreachableError("away")
+    away = await api.get("/readyz")
+    assert away.status_code == 503
+    assert away.json()["checks"] == {"postgresql": "ok", "temporal": "unavailable"}
+    assert (await api.get("/healthz")).json() == {"status": "ok"}
+
+
+async def test_metrics_count_orders(api: Api) -> None:
+    """Gauges in Prometheus' text format."""
+    await place(api, "a1", "a2")
+    text = (await api.get("/metrics")).text
+    assert 'ordersaga_orders{status="pending"} 2' in text.splitlines()
+    assert "ordersaga_attention_open 0" in text.splitlines()
