@@ -13,6 +13,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from ordersaga.client import OrderClient
+from ordersaga.domain.ledgers import Ledgers
 from ordersaga.domain.messages_in import Incoming
 from ordersaga.domain.shipping import ParcelEvent
 from ordersaga.gateways import easypost_webhooks, shipbob_webhooks, stripe_webhooks
@@ -27,6 +28,7 @@ from ordersaga.stores.catalog import PostgresCatalog
 from ordersaga.stores.effects import PostgresEffects
 from ordersaga.stores.inbox import InboxMessage, WebhookInbox
 from ordersaga.stores.journal import PostgresJournal
+from ordersaga.stores.ledgers import PostgresLedgers
 from ordersaga.stores.migrate import migrate
 from ordersaga.stores.pick_tickets import PickTicket, SellerWarehouse
 from ordersaga.stores.pools import Pool, close_pool, create_pool
@@ -130,6 +132,15 @@ async def issue_api_key(settings: Settings, role: str, name: str, seller: str | 
         await close_pool(pool)
 
 
+async def read_ledgers(settings: Settings) -> Ledgers:
+    """Everything our ledgers hold at this moment, for an audit."""
+    pool = await create_pool(settings.database_url, application_name="ordersaga-audit", max_size=1)
+    try:
+        return await PostgresLedgers(pool).read()
+    finally:
+        await close_pool(pool)
+
+
 def _payments(settings: Settings) -> StripePayments:
     return StripePayments(
         settings.stripe_api_key.get_secret_value(), base_url=settings.stripe_base_url, timeout=settings.gateway_timeout
@@ -193,4 +204,5 @@ __all__ = [
     "issue_api_key",
     "open_services",
     "prepare_database",
+    "read_ledgers",
 ]

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -22,6 +22,8 @@ from ordersaga.api.shapes import (
     OrderPage,
     PlacedOrder,
     StockList,
+    TicketList,
+    TicketMoved,
     Timeline,
 )
 from ordersaga.domain.journal import AttentionItem
@@ -140,6 +142,14 @@ class ApiClient:
     ) -> StockList:
         """Stock levels."""
         return await self._get("/v1/stock", StockList, location=location, sku=sku, seller=seller)
+
+    async def pick_tickets(self, *, seller: str | None = None) -> TicketList:
+        """Parcels a seller has to pack, the most urgent first."""
+        return await self._get("/v1/pick-tickets", TicketList, seller=seller)
+
+    async def move_ticket(self, reference: str, to: Literal["packed", "collected"]) -> TicketMoved:
+        """Say that a parcel is packed, or that the carrier took it."""
+        return _read(await self._send("POST", f"/v1/pick-tickets/{reference}/{to}"), TicketMoved)
 
     async def load_catalog(self, content: bytes) -> CatalogLoaded:
         """Load a catalog file (docs/csv.md)."""

@@ -12,7 +12,8 @@ _ADDRESS: Final = ("name", "line1", "line2", "city", "region", "postal_code", "c
 _PAYMENT: Final = ("payment_method", "customer")
 _ORDER: Final = ("order_id", "seller", "channel", "currency", "shipping", "tax")
 _LINE: Final = ("sku", "quantity", "unit_price")
-_KNOWN: Final = {*_ORDER, *_LINE, *_ADDRESS, *_PAYMENT}
+_NOTES: Final = ("scenario", "expected", "expected_reason")
+_KNOWN: Final = {*_ORDER, *_LINE, *_ADDRESS, *_PAYMENT, *_NOTES}
 
 
 def parse_orders(content: bytes) -> list[NewOrder]:
@@ -23,18 +24,27 @@ def parse_orders(content: bytes) -> list[NewOrder]:
     Raises:
         CsvFileError: with every problem found; nothing of such a file may be used.
     """
+    return [order for _, order in parse_order_rows(content)]
+
+
+def parse_order_rows(content: bytes) -> list[tuple[list[CsvRow], NewOrder]]:
+    """The same, each order with its rows, whose notes (`scenario`, `expected`, `expected_reason`) the demo reads.
+
+    Raises:
+        CsvFileError: with every problem found; nothing of such a file may be used.
+    """
     problems: list[RowProblem] = []
-    orders: list[Value] = []
+    orders: list[tuple[list[CsvRow], Value]] = []
     seen: dict[str, int] = {}
     rows = read_rows(content, _KNOWN, required=("order_id", *_LINE))
     for order_id, group in groupby(rows, key=lambda row: row.cells.get("order_id", "")):
         lines = list(group)
         problems.extend(_order_problems(order_id, lines, seen))
         order = built(lines[0], lambda lines=lines: NewOrder.model_validate(_body(lines)), problems)  # type: ignore[misc]
-        orders.extend([order] if order else [])
+        orders.extend([(lines, order)] if order else [])
     if problems:
         raise CsvFileError(sorted(problems, key=lambda problem: problem.line))
-    return [order for order in orders if isinstance(order, NewOrder)]
+    return [(lines, order) for lines, order in orders if isinstance(order, NewOrder)]
 
 
 def _order_problems(order_id: str, rows: list[CsvRow], seen: dict[str, int]) -> Iterator[RowProblem]:
