@@ -1,0 +1,13 @@
+"""The demo: a stack of its own, orders that meet every misfortune, and an audit that lays books beside facts.
+
+| module | does |
+|---|---|
+| `orders_file` | reads `orders.csv`: orders, each with its scenario and the end it must come to |
+| `scenarios` | what each scenario prepares at the outside companies, and what people then do |
+| `case`, `people`, `board` | one order on its way; the seller's warehouse and the operator; who is where |
+| `chaos` | kills parts, or stops the whole stack, while orders are under way |
+| `outside`, `audit` | what the companies say happened, and every difference to our ledgers |
+| `run`, `view` | the whole show, and how it is shown |
+
+The companies are reached over HTTP only: nothing here imports them.
+"""
