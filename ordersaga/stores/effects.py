@@ -10,6 +10,7 @@ from ordersaga.domain.errors import OperatorError, RetryError
 from ordersaga.stores.books import post_transactions, read_balance
 from ordersaga.stores.pools import Connection, Pool, connection
 from ordersaga.stores.pools import transaction as begin
+from ordersaga.stores.storable import storable
 
 _COLUMNS = """key, order_id, step, parcel, generation, amount, currency, status, external_id, answer, code, message,
 attempts, intended_at"""
@@ -144,7 +145,7 @@ def _refuse_in_flight(row: asyncpg.Record) -> None:
 async def _write(work: Connection, key: str, outcome: EffectOutcome) -> None:
     if outcome.status is EffectStatus.INTENDED:
         raise _conflict(key, "an intention is not an outcome")
-    said = (outcome.external_id, outcome.answer, outcome.code, outcome.message)
+    said = (outcome.external_id, outcome.answer, storable(outcome.code), storable(outcome.message))
     await work.execute(_SETTLE, key, outcome.status.value, *said)
 
 

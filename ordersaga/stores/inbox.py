@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 
 from ordersaga.stores.pools import Pool, connection, transaction
+from ordersaga.stores.storable import storable
 
 _STORE = """
 INSERT INTO webhook_inbox (source, source_id, order_id, headers, body) VALUES ($1, $2, $3, $4, $5)
@@ -63,7 +64,8 @@ class WebhookInbox:
     ) -> bool:
         """Keep a verified message; False: seen before, nothing written. New ones NOTIFY `inbox` with their id."""
         async with transaction(self._pool) as work:
-            new = await work.fetchval(_STORE, source, source_id, order_id, dict(headers or {}), body)
+            row = (source, storable(source_id), storable(order_id), dict(headers or {}), body)
+            new = await work.fetchval(_STORE, *row)
             if new is not None:
                 await work.execute("SELECT pg_notify('inbox', $1)", str(new))
             return new is not None
@@ -85,7 +87,7 @@ class WebhookInbox:
     async def mark_failed(self, message_id: int, error: str) -> bool:
         """Delivery failed: try again later (True), or give up after `max_attempts` (False)."""
         async with connection(self._pool) as work:
-            status = await work.fetchval(_FAIL, message_id, error, self._max_attempts)
+            status = await work.fetchval(_FAIL, message_id, storable(error), self._max_attempts)
             return bool(status == "pending")
 
     async def requeue(self, message_id: int) -> bool:
@@ -103,7 +105,7 @@ class WebhookInbox:
 
     async def _finish(self, message_id: int, status: str, order_id: str | None, error: str | None) -> None:
         async with connection(self._pool) as work:
-            await work.execute(_FINISH, message_id, status, order_id, error)
+            await work.execute(_FINISH, message_id, status, order_id, storable(error))
 
 
 def _message(row: asyncpg.Record) -> InboxMessage:

@@ -15,6 +15,7 @@ from ordersaga.domain.journal import AttentionItem, JournalEntry, JournalUpdate,
 from ordersaga.domain.statuses import OrderStatus
 from ordersaga.stores.order_rows import load_record
 from ordersaga.stores.pools import Connection, Pool, columns, connection, transaction
+from ordersaga.stores.storable import storable
 
 # A reason explains one status: it goes when the status goes. An outcome stays.
 _STATUS = """
@@ -91,7 +92,7 @@ class PostgresJournal:
         Entries already written are skipped. A status of None-reason clears the reason of the status before it.
         """
         async with transaction(self._pool) as work:
-            await work.execute(_STATUS, update.order_id, update.status.value, update.outcome, update.reason)
+            await work.execute(_STATUS, update.order_id, update.status.value, update.outcome, storable(update.reason))
             await _write_entries(work, update.order_id, update.entries)
             for item in update.attention:
                 await work.execute(_ATTENTION, *_attention_row(item))
@@ -140,12 +141,20 @@ class PostgresJournal:
 
 async def _write_entries(work: Connection, order_id: str, entries: Sequence[JournalEntry]) -> None:
     if entries:
-        rows = [(entry.entry_id, entry.at, entry.kind, entry.text, entry.parcel) for entry in entries]
+        rows = [(entry.entry_id, entry.at, entry.kind, storable(entry.text), entry.parcel) for entry in entries]
         await work.execute(_ENTRIES, order_id, *columns(rows, 5))
 
 
 def _attention_row(item: AttentionItem) -> tuple[Any, ...]:
-    asked = (item.order_id, item.item_id, item.parcel, item.kind, item.question, list(item.choices), item.opened_at)
+    asked = (
+        item.order_id,
+        item.item_id,
+        item.parcel,
+        item.kind,
+        storable(item.question),
+        list(item.choices),
+        item.opened_at,
+    )
     return (*asked, item.resolved, item.resolved_by)
 
 

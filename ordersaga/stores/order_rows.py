@@ -9,6 +9,7 @@ import asyncpg
 from ordersaga.domain.journal import OrderRecord
 from ordersaga.domain.orders import Order, ParcelPlan
 from ordersaga.stores.pools import Connection, columns
+from ordersaga.stores.storable import storable
 
 _INSERT = """
 INSERT INTO orders (order_id, seller, channel, currency, total, request, terms, ship_by, parcels, status, outcome,
@@ -26,7 +27,7 @@ NewOrder = tuple[Order, Sequence[ParcelPlan], str, str | None, str | None]
 
 def dump_order(order: Order) -> tuple[dict[str, Any], dict[str, Any]]:
     """The order as stored: the request without its terms, and the terms."""
-    request = order.model_dump(mode="json")
+    request: dict[str, Any] = storable(order.model_dump(mode="json"))
     return request, request.pop("terms")
 
 

@@ -11,6 +11,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from ordersaga.domain.errors import OperatorError, OrdersagaError, RetryError
+from ordersaga.stores.storable import dump_json
 
 if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]
@@ -69,7 +70,7 @@ async def create_pool(
 async def use_json(connection: "asyncpg.Connection[asyncpg.Record] | Connection") -> None:
     """Read and write `json` and `jsonb` columns as Python values."""
     for kind in ("json", "jsonb"):
-        await connection.set_type_codec(kind, encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+        await connection.set_type_codec(kind, encoder=dump_json, decoder=json.loads, schema="pg_catalog")
 
 
 @asynccontextmanager
@@ -120,14 +121,14 @@ def _translate(error: Exception, *, in_doubt: bool) -> Exception:
     if isinstance(error, _BUSY):
         unknown = in_doubt and isinstance(error, TimeoutError)
         return RetryError("database_busy", f"The database could not finish in time: {error}", unknown=unknown)
+    if isinstance(error, asyncpg.DataError):
+        return OperatorError("data_refused", f"The database cannot store a value: {error}")
     if isinstance(error, asyncpg.InterfaceError) and not any(word in str(error) for word in _GONE_WORDS):
         return error
     if isinstance(error, _LOST):
         return RetryError("database_lost", f"The connection to the database was lost: {error}", unknown=in_doubt)
     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
         return OperatorError("integrity_violation", f"The database refused a change that breaks its rules: {error}")
-    if isinstance(error, asyncpg.DataError):
-        return OperatorError("data_refused", f"The database cannot store a value: {error}")
     return error
 
 

@@ -29,12 +29,15 @@ async def test_a_message_is_stored_once(pool: Pool) -> None:
     assert (second.source, second.order_id, second.body) == ("shipbob", None, {"n": 3})
 
 
-async def test_a_hostile_body_is_stored_as_it_came(pool: Pool) -> None:
-    """A NUL in a string, which jsonb would refuse, costs nobody an error."""
+async def test_a_hostile_message_costs_nobody_an_error(pool: Pool) -> None:
+    """NUL and halves of surrogate pairs, which PostgreSQL refuses, are replaced; everything else stays."""
     inbox = WebhookInbox(pool)
 
-    assert await inbox.store("stripe", "evt_1", None, {"name": "a\u0000b"}) is True
-    assert [message.body for message in await inbox.claim(1)] == [{"name": "a\u0000b"}]
+    assert await inbox.store("stripe", "evt\u0000", None, {"name": "a\u0000b\ud800", "smile": "\U0001f600"}) is True
+    assert await inbox.store("stripe", "evt\u0000", None, {}) is False
+    (message,) = await inbox.claim(1)
+    assert message.body == {"name": "a\ufffdb\ufffd", "smile": "\U0001f600"}
+    assert await inbox.mark_failed(message.id, "bad\u0000") is True
 
 
 async def test_relays_share_the_work(pool: Pool) -> None:
