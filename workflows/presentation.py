@@ -102,7 +102,7 @@ def explain(state: OrderState, deadline: datetime | None) -> str:
 
 
 def _because(state: OrderState) -> str:
-    return f" ({state.reason})" if state.reason else ""
+    return f" ({state.reason})" if state.reason and state.reason != state.status else ""
 
 
 def _by(deadline: datetime | None) -> str:

@@ -13,6 +13,7 @@ from ordersaga.commands.errors import CommandError
 
 COMMANDS: Final[dict[str, str]] = {
     "up": "up",
+    "env": "env",
     "worker": "processes",
     "api": "processes",
     "migrate": "migrate",
