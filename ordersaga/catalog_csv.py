@@ -6,11 +6,13 @@ Nothing of a file with an error is used: every bad row is named by line, column 
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from ordersaga.domain.catalog import Catalog, Location, Product, Receipt, Seller
 from ordersaga.domain.errors import CustomerError
@@ -21,6 +23,7 @@ MAX_BYTES: Final = 1_000_000
 MAX_ROWS: Final = 10_000
 MAX_PROBLEMS: Final = 100
 
+_WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 _ADDRESS: Final = ("name", "line1", "line2", "city", "region", "postal_code", "country", "phone", "email")
 _TERMS: Final = {"ship_within_hours": "ship_within", "deliver_within_hours": "deliver_within"}
 COLUMNS: Final = {
@@ -164,20 +167,33 @@ def _read(row: CsvRow, fingerprint: str, problems: list[RowProblem]) -> Value | 
         RowProblem(line=row.line, column=name, message=f"does not belong to a {kind} row", remedy=advice)
         for name in stray
     )
-    return built(row, lambda: build(row, fingerprint), problems)
+    return built([row], lambda rows: build(rows[0], fingerprint), problems)
 
 
-def built(row: CsvRow, build: Callable[[], Value], problems: list[RowProblem]) -> Value | None:
-    """What `build` makes of a row; None when it may not be made, with the reasons appended to `problems`."""
+def whole(cell: str) -> object:
+    """A cell that must be a whole number: `10.00` is refused, not read as 10 minor units."""
+    return int(cell) if _WHOLE.fullmatch(cell) else (cell,)
+
+
+def built(
+    rows: Sequence[CsvRow], build: Callable[[Sequence[CsvRow]], Value], problems: list[RowProblem]
+) -> Value | None:
+    """What `build` makes of rows; None when it may not be made, with the reasons appended to `problems`.
+
+    A reason located in `lines[n]` belongs to the n-th of the rows, any other to the first.
+    """
     try:
-        return build()
+        return build(rows)
     except ValidationError as error:
-        problems.extend(_row_problem(row, details) for details in essential(error.errors(include_url=False)))
+        problems.extend(_row_problem(rows, details) for details in essential(error.errors(include_url=False)))
         return None
 
 
-def _row_problem(row: CsvRow, details: Any) -> RowProblem:
-    column = next((str(part) for part in reversed(details["loc"]) if isinstance(part, str)), "(row)")
+def _row_problem(rows: Sequence[CsvRow], details: ErrorDetails) -> RowProblem:
+    location = details["loc"]
+    number = location[1] if location[0] == "lines" and len(location) > 1 else 0
+    row = rows[number] if isinstance(number, int) else rows[0]
+    column = next((str(part) for part in reversed(location) if isinstance(part, str)), "(row)")
     shown = {value: key for key, value in _TERMS.items()}.get(column, column)
     return RowProblem(line=row.line, column=shown, message=message(details), remedy=remedy(details))
 
@@ -202,11 +218,11 @@ def _location(row: CsvRow, fingerprint: str) -> Value:
 
 
 def _product(row: CsvRow, fingerprint: str) -> Value:
-    return Product.model_validate(_only(row, *COLUMNS["product"]))
+    return Product.model_validate(_numbers(_only(row, *COLUMNS["product"]), "weight_grams"))
 
 
 def _stock(row: CsvRow, fingerprint: str) -> Value:
-    cells = _only(row, *COLUMNS["stock"])
+    cells = _numbers(_only(row, *COLUMNS["stock"]), "quantity")
     return Receipt.model_validate({"receipt_id": f"csv:{fingerprint}:{row.line}", **cells})
 
 
@@ -226,6 +242,10 @@ _KEYS: Final[dict[type[Value], tuple[str, str]]] = {
 
 def _only(row: CsvRow, *columns: str) -> dict[str, str]:
     return {name: row.cells[name] for name in columns if name in row.cells}
+
+
+def _numbers(cells: dict[str, str], *columns: str) -> dict[str, object]:
+    return {name: whole(cell) if name in columns else cell for name, cell in cells.items()}
 
 
 def _repeated(items: list[tuple[CsvRow, Value]]) -> Iterator[RowProblem]:

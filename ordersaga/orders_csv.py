@@ -1,11 +1,11 @@
 """Read an orders file (CSV): one row for each line of an order. The format is told in docs/csv.md."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, Final
 
 from ordersaga.api.shapes import NewOrder
-from ordersaga.catalog_csv import CsvFileError, CsvRow, RowProblem, built, read_rows
+from ordersaga.catalog_csv import CsvFileError, CsvRow, RowProblem, built, read_rows, whole
 from ordersaga.domain.values import Value
 
 _ADDRESS: Final = ("name", "line1", "line2", "city", "region", "postal_code", "country", "phone", "email")
@@ -13,6 +13,7 @@ _PAYMENT: Final = ("payment_method", "customer")
 _ORDER: Final = ("order_id", "seller", "channel", "currency", "shipping", "tax")
 _LINE: Final = ("sku", "quantity", "unit_price")
 _NOTES: Final = ("scenario", "expected", "expected_reason")
+_NUMBERS: Final = frozenset({"quantity", "unit_price", "shipping", "tax"})
 _KNOWN: Final = {*_ORDER, *_LINE, *_ADDRESS, *_PAYMENT, *_NOTES}
 
 
@@ -40,7 +41,7 @@ def parse_order_rows(content: bytes) -> list[tuple[list[CsvRow], NewOrder]]:
     for order_id, group in groupby(rows, key=lambda row: row.cells.get("order_id", "")):
         lines = list(group)
         problems.extend(_order_problems(order_id, lines, seen))
-        order = built(lines[0], lambda lines=lines: NewOrder.model_validate(_body(lines)), problems)  # type: ignore[misc]
+        order = built(lines, lambda rows: NewOrder.model_validate(_body(rows)), problems)
         orders.extend([(lines, order)] if order else [])
     if problems:
         raise CsvFileError(sorted(problems, key=lambda problem: problem.line))
@@ -65,11 +66,15 @@ def _problem(row: CsvRow, column: str, text: str, advice: str) -> RowProblem:
     return RowProblem(line=row.line, column=column, message=text, remedy=advice)
 
 
-def _body(rows: list[CsvRow]) -> dict[str, Any]:
+def _body(rows: Sequence[CsvRow]) -> dict[str, Any]:
     first = rows[0].cells
     return {
-        **{name: first[name] for name in _ORDER if name in first},
-        "lines": [{name: row.cells[name] for name in _LINE if name in row.cells} for row in rows],
+        **{name: _value(name, first[name]) for name in _ORDER if name in first},
+        "lines": [{name: _value(name, row.cells[name]) for name in _LINE if name in row.cells} for row in rows],
         "ship_to": {name: first[name] for name in _ADDRESS if name in first},
         "payment": {name: first[name] for name in _PAYMENT if name in first},
     }
+
+
+def _value(column: str, cell: str) -> object:
+    return whole(cell) if column in _NUMBERS else cell

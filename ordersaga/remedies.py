@@ -12,7 +12,7 @@ _REMEDIES: Final = {
     "string_too_long": "use at most {max_length} characters",
     "string_pattern_mismatch": "use a text that matches {pattern}",
     "string_type": "send a text",
-    "int_type": "send a whole number",
+    "int_type": "send a whole number (amounts are minor units: 4500 is 45.00)",
     "int_parsing": "send a whole number",
     "int_from_float": "send a whole number (amounts are minor units: 4500 is 45.00)",
     "greater_than_equal": "use a number of at least {ge}",

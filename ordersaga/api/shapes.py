@@ -12,7 +12,7 @@ from ordersaga.domain.catalog import StockLevel
 from ordersaga.domain.identifiers import Code, OrderId
 from ordersaga.domain.journal import AttentionItem, OrderRecord, TimelineEntry
 from ordersaga.domain.money import Currency, MinorUnits
-from ordersaga.domain.orders import Address, OrderLine, ParcelPlan, Payment
+from ordersaga.domain.orders import Address, OrderLine, ParcelPlan, Payment, Quantity
 from ordersaga.domain.payments import NextAction
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus, ParcelStatus
 from ordersaga.domain.values import Message, Value
@@ -44,6 +44,16 @@ def _texts(data: Any, name: str) -> Iterator[tuple[str, str]]:
             yield from _texts(value, name or str(key))
 
 
+Whole = Field(strict=True)
+
+
+class NewLine(OrderLine):
+    """A line to order. Numbers are taken as they are: neither `"2"` nor `2.0`, and never `45.00` for 4500."""
+
+    quantity: Annotated[Quantity, Whole]
+    unit_price: Annotated[MinorUnits, Whole]
+
+
 class NewOrder(Request):
     """An order to take. Without an `order_id` one is made up; with it, sending the order twice is harmless."""
 
@@ -51,9 +61,9 @@ class NewOrder(Request):
     seller: Code
     channel: Code = "checkout"
     currency: Currency = "USD"
-    lines: Annotated[tuple[OrderLine, ...], Field(min_length=1, max_length=100)]
-    shipping: MinorUnits = 0
-    tax: MinorUnits = 0
+    lines: Annotated[tuple[NewLine, ...], Field(min_length=1, max_length=100)]
+    shipping: Annotated[MinorUnits, Whole] = 0
+    tax: Annotated[MinorUnits, Whole] = 0
     ship_to: Address
     payment: Payment
 

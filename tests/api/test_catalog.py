@@ -1,0 +1,142 @@
+"""Catalog files over HTTP: all of a file or nothing of it."""
+
+import httpx
+import pytest
+
+from ordersaga.catalog_csv import CsvFileError, parse_catalog
+from ordersaga.orders_csv import parse_orders
+from tests.support.api import Api
+
+HEAD = (
+    "kind,seller,name,location,provider,sku,title,weight_grams,quantity,receipt_id,"
+    "line1,city,region,postal_code,country"
+)
+GOOD = f"""{HEAD}
+seller,sunny-socks,Sunny Socks,,,,,,,,,,,,
+location,,Reno,reno-1,shipbob,,,,,,100 Depot Rd,Reno,NV,89501,US
+product,sunny-socks,,,,SOCK-1,"Red socks, M",80,,,,,,,
+stock,,,reno-1,,SOCK-1,,,500,asn-1,,,,,
+"""
+
+
+async def load(api: Api, content: str | bytes, content_type: str = "text/csv") -> httpx.Response:
+    """Load a file as the operator."""
+    body = content.encode() if isinstance(content, str) else content
+    return await api.send("POST", "/v1/catalog", content=body, headers={"Content-Type": content_type})
+
+
+async def test_a_file_is_loaded_once(api: Api) -> None:
+    """A repeated upload brings no units."""
+    first = await load(api, GOOD)
+    assert (first.status_code, first.json()["units"], first.json()["products"]) == (200, 500, 1)
+    assert (await load(api, GOOD, "text/csv; charset=utf-8")).json()["units"] == 0
+    (level,) = (await api.get("/v1/stock?seller=sunny-socks")).json()["levels"]
+    assert (level["on_hand"], level["available"]) == (500, 500)
+
+
+async def test_every_bad_row_is_named_and_nothing_is_applied(api: Api) -> None:
+    """Line, column and remedy of each; the good rows are not loaded either."""
+    bad = GOOD + "product,sunny-socks,,,,SOCK 2,x,0,,,,,,,\nship,,,,,,,,,,,,,,\nstock,,,reno-1,,SOCK-1,,,many,,,,,,\n"
+    answer = await load(api, bad)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_csv")
+    assert [error["field"] for error in answer.json()["errors"]] == [
+        "line 6, column sku",
+        "line 6, column weight_grams",
+        "line 7, column kind",
+        "line 8, column quantity",
+    ]
+    assert all(error["remedy"] for error in answer.json()["errors"])
+    assert (await api.get("/v1/stock?seller=sunny-socks")).json()["levels"] == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "code", "told"),
+    [
+        ("product,nobody,,,,SOCK-1,x,80,,,,,,,", "integrity_violation", "names a seller"),
+        ("stock,,,nowhere,,MUG,,,5,r-9,,,,,", "integrity_violation", "names a seller"),
+        ("product,bolt,,,,MUG,x,80,,,,,,,", "sku_taken", "MUG"),
+        ("stock,,,nj-1,,MUG,,,11,r1,,,,,", "receipt_conflict", "r1"),
+    ],
+)
+async def test_what_contradicts_the_catalog_is_refused(api: Api, rows: str, code: str, told: str) -> None:
+    """422 with the reason, and nothing was loaded."""
+    answer = await load(api, f"{HEAD}\n{rows}\n")
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    assert told in answer.json()["detail"]
+    levels = (await api.get("/v1/stock")).json()["levels"]
+    assert [(level["sku"], level["on_hand"]) for level in levels] == [("MUG", 10), ("TEE", 5)]
+
+
+async def test_another_content_type_is_415(api: Api) -> None:
+    """A spreadsheet is not a CSV file."""
+    assert (await load(api, GOOD, "application/vnd.ms-excel")).status_code == 415
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "line 1, column kind: the column is missing"),
+        (b"kind\n", "line 2, column (file): the file has no rows"),
+        (b"kind,price\nseller,1\n", "line 1, column price: unknown column"),
+        (b"kind,sku,sku\nstock,1,2\n", "line 1, column sku: the column stands twice"),
+        (b"kind,sku\nstock,a,b\n", "line 2, column (file): 3 cells under 2 columns"),
+        (b"kind,seller\nseller,\xff\n", "line 2, column (file): the file is not UTF-8"),
+        (b'kind,seller\nseller,"open\n', "line 2, column (file): unexpected end of data"),
+        (b"kind,seller,name,sku\nseller,a-shop,A,S1\n", "line 2, column sku: does not belong to a seller row"),
+        (b"kind,seller,name\nseller,a,A\nseller,a,B\n", "line 3, column seller: a already stands in line 2"),
+        (b"kind,seller,name\n" + b"seller,a,A\n" * 10_001, "line 1, column (file): the file has 10001 rows"),
+        (b"k" * 1_000_001, "line 1, column (file): the file has 1000001 bytes"),
+    ],
+)
+def test_an_unusable_file_says_where_and_why(content: bytes, problem: str) -> None:
+    """The first problem starts with its line and column."""
+    with pytest.raises(CsvFileError) as caught:
+        parse_catalog(content)
+    assert str(caught.value.problems[0]).startswith(problem)
+
+
+def test_an_excel_export_is_read() -> None:
+    """A byte order mark, CRLF, spaces and empty lines change nothing; line numbers count as an editor does."""
+    catalog = parse_catalog(b"\xef\xbb\xbfname , kind,seller\r\n\r\n A Shop ,seller,a-shop\r\n,,\r\n")
+    assert [(seller.seller, seller.name) for seller in catalog.sellers] == [("a-shop", "A Shop")]
+
+
+def test_rows_without_a_receipt_id_count_once_per_file() -> None:
+    """The same file gives the same receipt ids, another file others."""
+    one = b"kind,location,sku,quantity\nstock,l,S,1\nstock,l,S,1\n"
+    ids = [receipt.receipt_id for receipt in parse_catalog(one).receipts]
+    assert len(set(ids)) == 2
+    assert ids == [receipt.receipt_id for receipt in parse_catalog(one).receipts]
+    assert set(ids).isdisjoint(receipt.receipt_id for receipt in parse_catalog(one + b"stock,l,S,2\n").receipts)
+
+
+ORDER = "order_id,seller,sku,quantity,unit_price,name,line1,city,region,postal_code,country,payment_method,tax"
+ROW = "web_1,acme,MUG,2,1000,Ada,1 Main St,Oakland,CA,94601,US,pm_card_visa,"
+
+
+def test_rows_of_one_order_are_its_lines() -> None:
+    """Further rows repeat only the order id."""
+    orders = parse_orders(f"{ORDER}\n{ROW}\nweb_1,,TEE,1,500,,,,,,,,\nweb_2{ROW[5:]}\n".encode())
+    assert [(order.order_id, [line.sku for line in order.lines]) for order in orders] == [
+        ("web_1", ["MUG", "TEE"]),
+        ("web_2", ["MUG"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        (f"{ROW}\nweb_1,bolt,TEE,1,5,,,,,,,,", "line 3, column seller: differs from the order's first row"),
+        (f"{ROW}\nweb_2{ROW[5:]}\n{ROW}", "line 4, column order_id: order web_1 already stands in line 2"),
+        (ROW[5:], "line 2, column order_id"),
+        (ROW.replace("pm_card_visa", ""), "line 2, column payment_method: Field required"),
+        (ROW + "2.5", "line 2, column tax"),
+        (ROW.replace("1000", "10.00"), "line 2, column unit_price"),
+        (f"{ROW}\nweb_1,,TEE,x,500,,,,,,,,", "line 3, column quantity"),
+    ],
+)
+def test_a_bad_orders_file_says_where_and_why(rows: str, problem: str) -> None:
+    """Line and column of the first problem."""
+    with pytest.raises(CsvFileError) as caught:
+        parse_orders(f"{ORDER}\n{rows}\n".encode())
+    assert str(caught.value.problems[0]).startswith(problem)

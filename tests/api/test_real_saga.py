@@ -1,0 +1,80 @@
+"""The API before real sagas on a real Temporal server and a real database; only the outside companies are fakes."""
+
+import asyncio
+from datetime import timedelta
+
+from ordersaga.domain.statuses import ConfirmOutcome
+from tests.api.conftest import Shop
+from tests.support.api import order_body
+
+WAIT = {"Prefer": "wait=20"}
+
+
+async def test_an_order_is_confirmed_held_explained_and_canceled(shop: Shop) -> None:
+    """The whole way through HTTP; after it no unit is held and no money is reserved."""
+    body = order_body(order_id="apilife", ship_to={**order_body()["ship_to"], "name": "Ada"})
+    placed = await shop.api.post("/v1/orders", body, role="checkout", headers=WAIT)
+    assert (placed.status_code, placed.json()["outcome"]) == (201, "confirmed")
+    document = (await shop.api.get("/v1/orders/apilife?live=true")).json()
+    assert document["live"]["order_id"] == "apilife"
+    explained = (await shop.api.get("/v1/orders/apilife/explain", role="support")).json()
+    assert explained["live"] is True
+    assert explained["text"]
+    canceled = await shop.api.post("/v1/orders/apilife/cancel", {"reason": "test"}, role="support", headers=WAIT)
+    assert (canceled.status_code, canceled.json()["outcome"]) == (200, "canceled")
+    assert canceled.json()["voided"] == 1590
+    story = (await shop.api.get("/v1/orders/apilife/timeline")).json()["entries"]
+    assert {"journal", "effect"} <= {entry["source"] for entry in story}
+    (level,) = (await shop.api.get("/v1/stock?sku=MUG")).json()["levels"]
+    assert (level["on_hand"], level["held"]) == (10, 0)
+    assert shop.payments.called("capture") == []
+
+
+async def test_duplicates_at_once_are_one_order_one_authorization(shop: Shop) -> None:
+    """Five concurrent requests with one key: one order, one hold, one authorization, equal answers."""
+    headers = {"Idempotency-Key": "once", **WAIT}
+    answers = await asyncio.gather(*(shop.api.post("/v1/orders", order_body(), headers=headers) for _ in range(5)))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["order_id"] for answer in answers}) == 1
+    assert len(shop.payments.called("authorize")) == 1
+    (level,) = (await shop.api.get("/v1/stock?sku=MUG")).json()["levels"]
+    assert level["held"] == 1
+
+
+async def test_a_declined_card_is_402_and_holds_nothing(shop: Shop) -> None:
+    """The decline code reaches the checkout; the units are free again."""
+    shop.payments.decline_next("insufficient_funds")
+    answer = await shop.api.post("/v1/orders", order_body(order_id="apidecline"), headers=WAIT)
+    assert answer.status_code == 402
+    problem = answer.json()
+    assert (problem["code"], problem["decline_code"], problem["order_id"]) == (
+        "declined",
+        "insufficient_funds",
+        "apidecline",
+    )
+    (level,) = (await shop.api.get("/v1/stock?sku=MUG")).json()["levels"]
+    assert level["held"] == 0
+    again = await shop.api.post("/v1/orders", order_body(order_id="apidecline"), headers=WAIT)
+    assert (again.status_code, again.json()["decline_code"]) == (402, "insufficient_funds")
+    assert len(shop.payments.called("authorize")) == 1
+
+
+async def test_one_more_step_to_pay_is_201_with_the_step(shop: Shop) -> None:
+    """`next_action` says what the shopper must do."""
+    shop.payments.require_action_next()
+    answer = await shop.api.post("/v1/orders", order_body(order_id="apistep"), headers=WAIT)
+    assert (answer.status_code, answer.json()["outcome"]) == (201, "action_required")
+    assert answer.json()["next_action"]["kind"] in ("redirect", "use_sdk")
+
+
+async def test_placing_again_with_the_same_client_gives_the_recorded_answer(shop: Shop) -> None:
+    """The client's own idempotency: the saga is started once, also by a later plain start."""
+    await shop.api.post("/v1/orders", order_body(order_id="apiclient"))
+    record = await shop.api.services.journal.get("apiclient")
+    assert record is not None
+    answer = await shop.orders.place(record.order, timedelta(seconds=20))
+    assert answer is not None
+    assert answer.outcome is ConfirmOutcome.CONFIRMED
+    assert await shop.orders.place(record.order, timedelta(seconds=20)) == answer
+    assert await shop.orders.start(record.order) is False
+    assert len(shop.payments.called("authorize")) == 1
