@@ -12,6 +12,7 @@ from ordersaga.client_errors import OrderClosedError, OrderNotFoundError, SagaUn
 from ordersaga.domain.errors import OrdersagaError
 from ordersaga.domain.messages_in import Incoming
 from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
+from workers.relay_echoes import is_echo
 
 BATCH: Final = 50
 AT_ONCE: Final = 16
@@ -76,8 +77,11 @@ class Deliverer:
             return "nothing of ours, or of a kind that changes nothing"
         if incoming.order_id is None:
             return "names no order"
+        events = [event for event in incoming.events if not await self._known(incoming.order_id, event)]
+        if not events:
+            return "an echo of our own call"
         try:
-            for event in incoming.events:
+            for event in events:
                 await self._signal(incoming.order_id, event)
         except OrderClosedError:
             return "the order has ended"
@@ -89,6 +93,9 @@ class Deliverer:
     async def _read(self, message: InboxMessage) -> Incoming:
         incoming = Incoming.model_validate(message.body)
         return await self._services.carrier.resolve(incoming) if incoming.lookup else incoming
+
+    async def _known(self, order_id: str, event: ParcelEvent | PaymentEvent) -> bool:
+        return isinstance(event, PaymentEvent) and await is_echo(self._services.effects, order_id, event)
 
     async def _signal(self, order_id: str, event: ParcelEvent | PaymentEvent) -> None:
         if isinstance(event, ParcelEvent):
