@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, FailureError
 
 from workflows.messages import PAYMENT_QUEUE
 
@@ -54,7 +54,7 @@ async def in_task(activity: Callable[[S, A], Awaitable[R]], arg: A, summary: str
             retry_policy=DATABASE_RETRY,
             summary=summary,
         )
-    except ActivityError as error:
+    except FailureError as error:
         raise _step_failed(error) from error
 
 
@@ -69,7 +69,7 @@ async def quick(
         return await workflow.execute_local_activity_method(
             activity, arg, start_to_close_timeout=QUICK_ATTEMPT, retry_policy=QUICK_RETRY, summary=summary
         )
-    except ActivityError as error:
+    except FailureError as error:
         failed = _step_failed(error)
         if failed.kind != "unresolved":
             raise failed from error
@@ -112,11 +112,12 @@ async def on_lane(
 
 
 def _step_failed(error: BaseException) -> StepFailedError:
-    cause = error.cause if isinstance(error, ActivityError) else None
+    """What became of a call. A lane's failure comes wrapped in an ActivityError, a local activity's comes bare."""
+    cause = error.cause if isinstance(error, ActivityError) else error
     if isinstance(cause, ApplicationError):
         code, message = [*map(str, cause.details), "", ""][:2] if cause.details else ("failed", str(cause))
         kind = cause.type if cause.type in ("customer", "operator") else "unresolved"
         return StepFailedError(kind, code, message)
-    if cause is None or isinstance(cause, asyncio.CancelledError) or type(cause).__name__ == "CancelledError":
+    if cause is None or isinstance(cause, asyncio.CancelledError | CancelledError):
         return StepFailedError("given_up", "given_up", "stopped before the next attempt")
     return StepFailedError("unresolved", "no_answer", str(cause))
