@@ -16,6 +16,9 @@ COMMANDS: Final[dict[str, str]] = {
     "env": "env",
     "worker": "processes",
     "api": "processes",
+    "order": "order",
+    "stock": "stock",
+    "attention": "attention",
     "migrate": "migrate",
     "stack-clean": "stack_clean",
 }

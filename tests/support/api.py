@@ -44,12 +44,13 @@ def settings_for(database_url: str, **changes: Any) -> Settings:
 
 
 class StubOrders(OrderClient):
-    """Stands in for running orders: remembers what was asked, answers what `answer` and `error` say."""
+    """Stands in for running orders: remembers what was asked; `answer`, `error` and `refuse` say how it answers."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []
         self.answer: Callable[[Order], ConfirmAnswer | None] = confirmed
         self.error: Exception | None = None
+        self.refuse: dict[str, Exception] = {}
         self.events: list[ParcelEvent | PaymentEvent] = []
 
     async def ready(self) -> bool:
@@ -115,8 +116,8 @@ class StubOrders(OrderClient):
 
     def _noted(self, what: str, order_id: str) -> None:
         self.asked.append((what, order_id))
-        if self.error:
-            raise self.error
+        if error := self.error or self.refuse.get(order_id):
+            raise error
 
 
 def confirmed(order: Order) -> ConfirmAnswer:

@@ -1,0 +1,288 @@
+"""The relay: accepted orders are started, messages delivered, polls stored, whatever fails in between."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ordersaga.bootstrap import Services
+from ordersaga.client_errors import OrderClosedError, OrderNotFoundError, OrderRefusedError, SagaUnreachableError
+from ordersaga.domain.errors import RetryError
+from ordersaga.domain.messages_in import Incoming
+from ordersaga.domain.shipping import HandOff, ParcelEvent, PaymentEvent
+from ordersaga.domain.statuses import ParcelStatus
+from ordersaga.polled import from_event
+from tests.fakes.samples import order
+from tests.fakes.shipping import FakeProvider
+from tests.support.api import StubOrders
+from workers.relay import keep, pass_time, run_relay
+from workers.relay_deliverer import Deliverer
+from workers.relay_pollers import ProviderPoller, expire_holds
+from workers.relay_starter import Starter
+
+NOW = timedelta(0)
+
+
+async def accept(services: Services, *order_ids: str, ttl: timedelta = timedelta(minutes=5)) -> None:
+    """Orders that are accepted and not started."""
+    for order_id in order_ids:
+        await services.intake.accept(order(order_id), hold_ttl=ttl)
+
+
+def parcel_event(order_id: str, source_id: str, status: ParcelStatus = ParcelStatus.PICKED) -> Incoming:
+    """What ShipBob said about an order's only parcel."""
+    event = ParcelEvent(
+        source="shipbob", source_id=source_id, parcel=1, generation=1, status=status, occurred_at=datetime.now(UTC)
+    )
+    return from_event(order_id, event)
+
+
+async def put(services: Services, incoming: Incoming) -> None:
+    """A message that was verified and stored."""
+    body = incoming.model_dump(mode="json")
+    assert await services.inbox.store(incoming.source, incoming.source_id, incoming.order_id, body)
+
+
+async def eventually(happened: Callable[[], Awaitable[bool]], seconds: float = 10.0) -> None:
+    """Return as soon as it happened; fail if it never does."""
+    limit = time.monotonic() + seconds
+    while not await happened():
+        assert time.monotonic() < limit, "it never happened"
+        await asyncio.sleep(0.02)
+
+
+@contextlib.asynccontextmanager
+async def running_relay(services: Services) -> AsyncIterator[None]:
+    """The whole relay, until the block ends; it must stop when asked to."""
+    stop = asyncio.Event()
+    relay = asyncio.create_task(run_relay(services, stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.wait_for(relay, 5)
+
+
+async def test_the_starter_starts_accepted_orders_once(services: Services, orders: StubOrders) -> None:
+    """Each is started and marked; a second look finds nothing."""
+    await accept(services, "a1", "a2")
+    starter = Starter(services, grace=NOW)
+    assert await starter.step() is False
+    assert await starter.step() is False
+    assert sorted(orders.asked) == [("start", "a1"), ("start", "a2")]
+
+
+async def test_the_starter_leaves_fresh_orders_to_the_api(services: Services, orders: StubOrders) -> None:
+    """Within the grace the API itself is starting them."""
+    await accept(services, "a1")
+    await Starter(services, grace=timedelta(minutes=1)).step()
+    assert orders.asked == []
+
+
+async def test_an_outage_of_temporal_leaves_orders_waiting(services: Services, orders: StubOrders) -> None:
+    """The step fails, so that the loop backs off; afterwards every order is started."""
+    await accept(services, "a1", "a2")
+    orders.error = SagaUnreachableError("away")
+    starter = Starter(services, grace=NOW)
+    with pytest.raises(RetryError):
+        await starter.step()
+    assert len(await services.intake.unstarted(older_than=NOW, limit=9)) == 2
+    orders.error = None
+    await starter.step()
+    assert await services.intake.unstarted(older_than=NOW, limit=9) == []
+
+
+async def test_an_order_that_cannot_be_started_holds_up_no_other(services: Services, orders: StubOrders) -> None:
+    """A refusal concerns one order; the step goes on, and the others are marked as started."""
+    await accept(services, "bad", "good")
+    orders.refuse = {"bad": OrderRefusedError("invalid_message", "too large")}
+    await Starter(services, grace=NOW).step()
+    assert [o.order_id for o in await services.intake.unstarted(older_than=NOW, limit=9)] == ["bad"]
+
+
+async def test_messages_reach_their_saga_in_order(services: Services, orders: StubOrders) -> None:
+    """Parcel and payment events come as typed signals, each once."""
+    await put(services, parcel_event("a1", "e1"))
+    await put(services, parcel_event("a1", "e2", ParcelStatus.PACKED))
+    paid = PaymentEvent(source="stripe", source_id="e3", parcel=1, payment_id="pi_1", kind="authorized")
+    await put(services, Incoming(source="stripe", source_id="e3", order_id="a1", events=(paid,)))
+    deliverer = Deliverer(services)
+    await deliverer.step()
+    await deliverer.step()
+    assert [event.source_id for event in orders.events] == ["e1", "e2", "e3"]
+    assert isinstance(orders.events[2], PaymentEvent)
+    assert await services.inbox.count_by_status() == {"delivered": 3}
+
+
+async def why(services: Services) -> list[tuple[str, str | None]]:
+    """Status and error of every message."""
+    rows = await services.pool.fetch("SELECT status, error FROM webhook_inbox ORDER BY id")
+    return [(row["status"], row["error"]) for row in rows]
+
+
+async def test_messages_nobody_can_use_are_ignored_with_the_reason(services: Services, orders: StubOrders) -> None:
+    """Ended, unknown and foreign are told apart; none is tried again."""
+    orders.refuse = {"ended": OrderClosedError("ended"), "ghost": OrderNotFoundError("ghost")}
+    await put(services, parcel_event("ended", "e1"))
+    await put(services, parcel_event("ghost", "e2"))
+    await put(services, Incoming(source="stripe", source_id="e3"))
+    await Deliverer(services).step()
+    assert await why(services) == [
+        ("ignored", "the order has ended"),
+        ("ignored", "unknown order"),
+        ("ignored", "nothing of ours, or of a kind that changes nothing"),
+    ]
+
+
+async def test_a_message_for_an_order_whose_saga_is_not_started_waits(services: Services, orders: StubOrders) -> None:
+    """It stays pending, and others are delivered meanwhile."""
+    await accept(services, "a1")
+    orders.refuse = {"a1": OrderNotFoundError("a1")}
+    await put(services, parcel_event("a1", "e1"))
+    await put(services, parcel_event("b1", "e2"))
+    await Deliverer(services).step()
+    assert await why(services) == [("pending", None), ("delivered", None)]
+
+
+async def test_an_outage_costs_a_message_no_attempt_of_its_own(services: Services, orders: StubOrders) -> None:
+    """With Temporal away the message stays pending without an error, whatever the number of looks."""
+    await put(services, parcel_event("a1", "e1"))
+    orders.error = SagaUnreachableError("away")
+    with pytest.raises(SagaUnreachableError):
+        await Deliverer(services).step()
+    assert await why(services) == [("pending", None)]
+    assert orders.events == []
+
+
+async def test_a_refused_message_is_tried_again_later(services: Services, orders: StubOrders) -> None:
+    """The error is kept for people to read."""
+    orders.refuse = {"a1": OrderRefusedError("refused", "no")}
+    await put(services, parcel_event("a1", "e1"))
+    await services.inbox.store("shipbob", "e2", "a1", {"nonsense": True})
+    await Deliverer(services).step()
+    (first, second) = await why(services)
+    assert first == ("pending", "refused: no")
+    assert second[0] == "pending"
+    assert (second[1] or "").startswith("unreadable")
+
+
+async def test_polls_are_stored_once_per_status(services: Services, provider: FakeProvider) -> None:
+    """What a provider says twice is one message; a new status is another; foreign orders are left alone."""
+    sample = order("a1")
+    goods: dict[str, Any] = {"order_id": "a1", "seller": "acme", "location": "nj-1", "lines": sample.lines}
+    await provider.submit(HandOff(reference="a1-1-1", ship_to=sample.ship_to, ship_by=sample.ship_by, **goods))
+    await provider.submit(HandOff(reference="foreign", ship_to=sample.ship_to, ship_by=sample.ship_by, **goods))
+    poller = ProviderPoller(services, "shipbob")
+    await poller.step()
+    await poller.step()
+    provider.advance("a1-1-1", ParcelStatus.PICKED)
+    await poller.step()
+    messages = await services.inbox.claim(9)
+    assert [message.source_id for message in messages] == ["poll:a1-1-1:accepted", "poll:a1-1-1:picked"]
+    assert {message.order_id for message in messages} == {"a1"}
+
+
+async def test_holds_nobody_confirmed_are_released(services: Services) -> None:
+    """Expired holds of orders without a saga give their units back."""
+    await accept(services, "a1", ttl=timedelta(milliseconds=1))
+    await accept(services, "a2")
+    await asyncio.sleep(0.05)
+    assert await expire_holds(services) is False
+    (level,) = await services.catalog.stock_levels(sku="MUG")
+    assert (level.on_hand, level.held) == (500, 1)
+
+
+async def test_a_failing_step_is_repeated_and_stops_when_asked() -> None:
+    """Two failures, then success; the loop ends with `stop`, also while it backs off."""
+    calls: list[int] = []
+    stop = asyncio.Event()
+
+    async def step() -> bool:
+        calls.append(len(calls))
+        if len(calls) < 3:
+            raise OSError("connection refused")
+        stop.set()
+        return True
+
+    await asyncio.wait_for(keep("test", step, stop, pause=0.01), 5)
+    assert calls == [0, 1, 2]
+    stop.clear()
+    loop = asyncio.create_task(keep("test", failing, stop))
+    await asyncio.sleep(0.05)
+    stop.set()
+    await asyncio.wait_for(loop, 1)
+
+
+async def failing() -> bool:
+    """Always."""
+    raise OSError("away")
+
+
+async def test_the_bell_ends_a_wait_and_is_silent_again() -> None:
+    """A NOTIFY is answered at once, not after the pause."""
+    bell, stop = asyncio.Event(), asyncio.Event()
+    bell.set()
+    await asyncio.wait_for(pass_time(30, stop, bell), 1)
+    assert not bell.is_set()
+
+
+async def test_the_whole_relay_delivers_at_once_and_stops(services: Services, orders: StubOrders) -> None:
+    """A message stored while it runs is delivered well before the next look; an old order is started."""
+    await accept(services, "a1")
+    await services.pool.execute("UPDATE orders SET accepted_at = now() - interval '1 minute'")
+    async with running_relay(services):
+        await eventually(started(orders, "a1"))
+        await asyncio.sleep(0.5)
+        sent = time.monotonic()
+        await put(services, parcel_event("a1", "e1"))
+        await eventually(delivered(orders))
+        assert time.monotonic() - sent < 0.9
+    assert [event.source_id for event in orders.events] == ["e1"]
+    assert [what for what, _ in orders.asked].count("start") == 1
+
+
+async def test_the_relay_survives_the_loss_of_its_connections(services: Services, orders: StubOrders) -> None:
+    """PostgreSQL cuts every connection, as in a restart: messages are delivered afterwards."""
+    async with running_relay(services):
+        await asyncio.sleep(0.3)
+        mine = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        with contextlib.suppress(Exception):
+            await services.pool.execute(mine)
+        await eventually(stored(services))
+        await eventually(delivered(orders))
+    assert [event.source_id for event in orders.events] == ["e1"]
+
+
+def started(orders: StubOrders, order_id: str) -> Callable[[], Awaitable[bool]]:
+    """Whether the order was started."""
+
+    async def ask() -> bool:
+        return ("start", order_id) in orders.asked
+
+    return ask
+
+
+def delivered(orders: StubOrders) -> Callable[[], Awaitable[bool]]:
+    """Whether any event arrived."""
+
+    async def ask() -> bool:
+        return bool(orders.events)
+
+    return ask
+
+
+def stored(services: Services) -> Callable[[], Awaitable[bool]]:
+    """Whether a message could be stored."""
+
+    async def ask() -> bool:
+        try:
+            await put(services, parcel_event("a1", "e1"))
+        except RetryError:
+            return False
+        return True
+
+    return ask
