@@ -106,7 +106,10 @@ class StockStore(Protocol):
     """What we promised: PostgreSQL is the authority. Every method is idempotent per order and parcel."""
 
     async def confirm_hold(self, order: Order) -> tuple[ParcelPlan, ...] | None:
-        """Make the order's hold permanent, taking it first if it has none (or it expired). None: sold out."""
+        """Make the order's hold permanent, taking it first if it has none (or it expired). None: sold out.
+
+        After its release nothing is taken again: the parcels planned then are returned.
+        """
         ...
 
     async def release(self, order_id: str, parcel: int) -> int:

@@ -44,8 +44,9 @@ class PostgresStock:
     async def confirm_hold(self, order: Order) -> tuple[ParcelPlan, ...] | None:
         """Make the order's hold permanent, taking it first if it has none (or it was swept). None: sold out.
 
-        Writes the order's row if its saga was started directly. Raises OperatorError `hold_released` when the saga
-        has already given the hold back: a late attempt must not take units again.
+        Writes the order's row if its saga was started directly. A hold that the saga has given back already is never
+        taken again: the parcels planned then are returned, so that a saga that repeats its first step (its worker
+        died before Temporal had heard of it) undoes the same parcels; OperatorError `hold_released` if there are none.
         """
         async with begin(self._pool) as work:
             await lock_orders(work, [order.order_id])
@@ -61,7 +62,7 @@ class PostgresStock:
 
     async def _take(self, work: Connection, order: Order) -> tuple[ParcelPlan, ...] | None:
         if await work.fetchval(_ENDED, order.order_id):
-            raise OperatorError("hold_released", f"The hold of order {order.order_id} was already given back")
+            return await self._planned(work, order.order_id)
         parcels = (await lock_shelves(work, [order])).plan(order)
         if parcels is None:
             return None
@@ -70,6 +71,12 @@ class PostgresStock:
         stored = dump_parcels(parcels)
         await work.execute("UPDATE orders SET parcels = $2 WHERE order_id = $1", order.order_id, stored)
         return tuple(parcels)
+
+    async def _planned(self, work: Connection, order_id: str) -> tuple[ParcelPlan, ...]:
+        parcels = await self._parcels(work, order_id)
+        if not parcels:
+            raise OperatorError("hold_released", f"The hold of order {order_id} was already given back")
+        return parcels
 
     async def release(self, order_id: str, parcel: int) -> int:
         """Give a parcel's held units back; returns how many (0: nothing was held)."""

@@ -76,6 +76,17 @@ async def test_a_late_confirmation_takes_nothing_after_release(world: World) -> 
     assert await world.units() == {(EAST, "MUG"): (5, 0)}
 
 
+async def test_a_saga_that_repeats_its_first_step_after_its_undo_sees_the_same_parcels(world: World) -> None:
+    """Temporal may have heard of neither: the repeat must find what it has to undo, and take nothing."""
+    await world.load(catalog((EAST, "MUG", 5)))
+    planned = await world.stock.confirm_hold(order("o1", ("MUG", 2)))
+    assert await world.stock.release("o1", 1) == 2
+
+    assert await world.stock.confirm_hold(order("o1", ("MUG", 2))) == planned
+
+    assert await world.units() == {(EAST, "MUG"): (5, 0)}
+
+
 async def test_ship_ends_the_hold_and_writes_the_sale_once(world: World) -> None:
     """Shipping takes units off the shelf and books the sale, and a repeat adds nothing."""
     parcels = await confirmed(world)
