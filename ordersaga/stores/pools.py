@@ -24,6 +24,8 @@ _LOST = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    # what asyncpg says when the server's goodbye has arrived and the end of the stream has not yet
+    asyncpg.InternalClientError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
@@ -36,6 +38,7 @@ _BUSY = (
     asyncpg.QueryCanceledError,
     asyncpg.InsufficientResourcesError,
 )
+_OF_DATABASE = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 _GONE_WORDS = ("closed", "closing", "released", "terminated")
 
 
@@ -95,7 +98,7 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
             await work.commit()
     except OrdersagaError:
         raise
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except _OF_DATABASE as error:
         raise _translate(error, in_doubt=committing) from error
 
 
@@ -112,7 +115,7 @@ async def connection(pool: Pool) -> AsyncIterator[Connection]:
             yield proxy
     except OrdersagaError:
         raise
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except _OF_DATABASE as error:
         raise _translate(error, in_doubt=acquired) from error
 
 
