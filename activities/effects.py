@@ -64,9 +64,8 @@ class Effects:
             )
             return
         await self._settle(row, EffectOutcome(status=EffectStatus.UNKNOWN, code=error.code, message=error.message))
-        raise RetryError(
-            error.code, error.message, unknown=error.unknown, retry_after=remaining if stored else error.retry_after
-        ) from error
+        wait = max(remaining, timedelta(0)) if stored else error.retry_after
+        raise RetryError(error.code, error.message, unknown=error.unknown, retry_after=wait) from error
 
     async def _settle(self, row: EffectRow, outcome: EffectOutcome) -> EffectRow:
         await self._ledger.settle(row.key, outcome)

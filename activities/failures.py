@@ -30,7 +30,9 @@ def translated(activity: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]
         try:
             return await activity(*args, **kwargs)
         except OrdersagaError as error:
-            raise as_failure(error) from error
+            # Without a cause: Temporal cuts off the message of a failure whose causes carry long stack traces. Our log
+            # still has them all, as the context.
+            raise as_failure(error)  # noqa: B904
 
     return run
 

@@ -3,7 +3,7 @@
 from temporalio import activity
 
 from activities.failures import translated
-from ordersaga.domain.books import MoneyTransaction, goods_shipped, goods_unshipped
+from ordersaga.domain.books import MoneyTransaction, goods_shipped, goods_unshipped, write_off_reversed
 from ordersaga.domain.identifiers import effect_key
 from ordersaga.domain.orders import Order, ParcelPlan
 from ordersaga.domain.values import Message
@@ -24,11 +24,15 @@ class ParcelUnits(Message):
 
 
 class ShipUnits(Message):
-    """A parcel's goods leaving (or coming to nothing), worth `plan.amount` minor units of `currency`."""
+    """A parcel's goods leaving (or coming to nothing), worth `plan.amount` minor units of `currency`.
+
+    `written_off`: how much of that an operator had already given up.
+    """
 
     order_id: str
     plan: ParcelPlan
     currency: str
+    written_off: int = 0
 
 
 class Inventory:
@@ -81,5 +85,5 @@ def _reversal(lost: ShipUnits) -> MoneyTransaction:
         parcel=lost.plan.parcel,
         currency=lost.currency,
         memo="goods lost on the way",
-        postings=goods_unshipped(lost.plan.amount),
+        postings=goods_unshipped(lost.plan.amount) + write_off_reversed(lost.written_off),
     )

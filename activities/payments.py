@@ -125,6 +125,8 @@ class Payments:
                 return ReleaseResult(refunded=await self._refund(payment, str(row.external_id)))
         voided = await self._void(payment, row)
         if voided.status is EffectStatus.DONE:
+            if capture is not None and capture.generation == payment.generation:
+                await self._capture_impossible(payment)
             return ReleaseResult(voided=payment.amount if await self._was_reserved(payment, row) else 0)
         await self._capture_adopted(payment, str(row.external_id))
         return ReleaseResult(refunded=await self._refund(payment, str(row.external_id)))
@@ -207,6 +209,17 @@ class Payments:
             return await adopt(row.key)
 
         await self._effects.perform(_intent("capture", payment), adopt, readopt)
+
+    async def _capture_impossible(self, payment: ParcelPayment) -> None:
+        """Settle a capture nobody answered: what is voided was never taken."""
+
+        async def refuse(_: str) -> EffectOutcome:
+            return EffectOutcome(status=EffectStatus.REFUSED, code="voided", message="the reservation was given back")
+
+        async def inquire(_: EffectRow) -> EffectOutcome | None:
+            return None
+
+        await self._effects.perform(_intent("capture", payment), refuse, inquire)
 
 
 LAPSED = "authorization_lapsed"

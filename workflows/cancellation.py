@@ -24,7 +24,10 @@ async def answer(desk: Desk) -> CancelAnswer:
     """Wait, for a bounded time, until every parcel has its answer; then say it."""
     answer_by = workflow.now() + ANSWER_WITHIN
     decided = await desk.alarm.until(lambda: desk.state.cancel_decided, answer_by, "the answer to a cancellation")
-    return _truth(desk.state) if decided else _pending(desk.state)
+    if decided:
+        return _truth(desk.state)
+    await desk.publish()
+    return _pending(desk.state)
 
 
 def _pending(state: OrderState) -> CancelAnswer:

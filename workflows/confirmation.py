@@ -75,9 +75,10 @@ class Confirmation:
         self._tell(ConfirmOutcome.ACTION_REQUIRED, action)
         await self._desk.publish()
         started, window = workflow.now(), self._order.terms.payment_window
-        for look in (1, 2, 3):
-            deadline = started + window * look / 3
-            await self._desk.until(self._moved, deadline, "the shopper's payment step")
+        looks = [started + window * part / 3 for part in (1, 2, 3)]
+        while looks:
+            if not await self._desk.until(self._moved, looks[0], "the shopper's payment step"):
+                del looks[0]
             self._check_not_canceled()
             self._news = False
             if await self._authorized_by_shopper():
@@ -93,11 +94,12 @@ class Confirmation:
             await _all_or_first_failure([p.payments.capture_at_confirmation() for p in self.parcels])
 
     async def _undo_everything(self, refusal: StepFailedError) -> None:
-        for parcel in self.parcels:
-            await parcel.undone(refusal)
+        """The checkout is told first: it does not wait for a company that is slow to undo."""
         self._state.reason = refusal.code
         self._state.note("refused", f"{refusal.code}: {refusal.message}")
         self._tell(_OUTCOMES.get(refusal.code, _BY_KIND.get(refusal.kind, ConfirmOutcome.REJECTED)))
+        for parcel in self.parcels:
+            await parcel.undone(refusal)
 
     def _tell(self, outcome: ConfirmOutcome, action: NextAction | None = None) -> None:
         """Set the answer every waiting checkout gets."""

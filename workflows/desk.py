@@ -1,7 +1,9 @@
 """What every step of an order shares: its state, its one alarm, publishing what changed, and asking a person."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from temporalio import workflow
 
@@ -15,6 +17,8 @@ from workflows.messages import Resolution
 from workflows.order_state import OrderState
 
 REMIND_EVERY = timedelta(days=1)
+S = TypeVar("S")
+A = TypeVar("A")
 
 
 class Desk:
@@ -23,6 +27,7 @@ class Desk:
     def __init__(self, state: OrderState) -> None:
         self.state = state
         self.alarm = Alarm()
+        self.recording = asyncio.Lock()
 
     @property
     def cancel_wanted(self) -> bool:
@@ -48,12 +53,25 @@ class Desk:
         return await self.alarm.until(condition, deadline, what)
 
     async def publish(self) -> None:
-        """Write what changed to PostgreSQL, then to the search attributes."""
-        if self.state.unrecorded:
-            update = self.state.to_record()
-            await in_task(Journal.record, update, f"Record {update.status}")
+        """Write what changed to PostgreSQL, then to the search attributes.
+
+        One at a time, so that an older status never overwrites a newer one. What PostgreSQL refuses is kept for the
+        next time: the order goes on without it, but does not close.
+        """
+        async with self.recording:
+            if self.state.unrecorded and self.state.closed_as is None:
+                await self._record()
         presentation.upsert(self.state)
         self.show()
+
+    async def _record(self) -> None:
+        known = self.state.known
+        update = self.state.to_record()
+        try:
+            await in_task(Journal.record, update, f"Record {update.status}")
+        except StepFailedError as failure:
+            self.state.known = known
+            workflow.logger.error("journal refused an update: %s", failure)
 
     async def park(
         self,
@@ -75,15 +93,31 @@ class Desk:
         await self.publish()
         return choice
 
-    async def insist(self, name: str, step: Callable[[], Awaitable[None]]) -> None:
-        """Run a step that must come to an end: when it finds no answer, a person says retry or skip."""
+    async def insist(
+        self,
+        name: str,
+        step: Callable[[], Awaitable[None]],
+        parcel: int = 0,
+        settled: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Run a step that must come to an end: when it finds no answer, a person says retry or skip.
+
+        `settled`: something happened that makes another try worth it, without a person.
+        """
         while True:
+            self.state.awaiting = f"an attempt to {name}"
             try:
                 return await step()
             except StepFailedError as failure:
                 question = f"Could not {name} ({failure}). Try again, or skip it and settle by hand?"
-                if await self.park("step_failed", question, ("retry", "skip")) == "skip":
+                if await self.park("step_failed", question, ("retry", "skip"), parcel, settled) == "skip":
                     return None
+
+    async def settle(
+        self, name: str, activity: Callable[[S, A], Awaitable[None]], arg: A, summary: str, parcel: int
+    ) -> None:
+        """Enter something that already happened into our own books; when they refuse, a person is asked."""
+        await self.insist(name, lambda: in_task(activity, arg, summary), parcel)
 
     def flag(self, kind: str, question: str, choices: tuple[str, ...], parcel: int = 0) -> None:
         """Open a question without waiting for it; the order does not close before it is answered."""

@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Coroutine
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from temporalio import workflow
 
 from activities.journal import Journal
+from ordersaga.domain.journal import JournalUpdate
 from ordersaga.domain.orders import Order
 from workflows import cancellation, presentation
-from workflows.activity_policies import in_task
+from workflows.activity_policies import StepFailedError, in_task
 from workflows.messages import CancelRequest, OrderResult
 from workflows.order_messages import OrderMessages
 
@@ -45,14 +47,15 @@ class OrderFulfillment(OrderMessages):
 
     async def clear(self) -> None:
         """Wait out what forbids hand-off: the channel's grace period, then every hold; or a cancellation."""
-        grace_ends = self._order.placed_at + self._order.terms.hand_off_delay
-        if workflow.now() < grace_ends:
-            await self._desk.publish()
-            await self._desk.until(lambda: self._desk.cancel_wanted, grace_ends, "the channel's grace period")
         while not self._cleared():
             await self._desk.publish()
-            kinds = ", ".join(sorted(self._state.holds))
-            await self._desk.until(self._cleared, workflow.now() + REVIEW, f"the release of holds: {kinds}")
+            held_by = sorted(self._state.holds)
+            moved = partial(self._cleared_or_held_otherwise, held_by)
+            if self._in_grace():
+                await self._desk.until(moved, self._grace_ends, "the channel's grace period")
+            else:
+                again = workflow.now() + REVIEW
+                await self._desk.until(moved, again, f"the release of holds: {', '.join(held_by)}")
 
     async def ship_every_parcel(self) -> None:
         """Each parcel on its own way to the carrier's first scan; one that fails is undone without the others."""
@@ -67,29 +70,50 @@ class OrderFulfillment(OrderMessages):
 
     async def close(self) -> OrderResult:
         """Close only when nobody is still being asked and the books balance."""
-        while self._state.open_attention:
-            await self._desk.publish()
-            again = workflow.now() + REVIEW
-            await self._desk.until(lambda: not self._state.open_attention, again, "answers to open questions")
+        await self._questions_answered()
         while differences := await self._try_to_close():
             question = f"The books do not balance: {'; '.join(differences)}. Repair them, then check again."
             await self._desk.park("books_differ", question, ("recheck",))
+            await self._questions_answered()
         presentation.upsert(self._state)
         self._desk.show()
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self._state.result()
 
+    async def _questions_answered(self) -> None:
+        while self._state.open_attention:
+            await self._desk.publish()
+            again = workflow.now() + REVIEW
+            await self._desk.until(lambda: not self._state.open_attention, again, "answers to open questions")
+
     async def _try_to_close(self) -> tuple[str, ...]:
         """Write the final status if the books balance; otherwise say what differs."""
-        self._state.close_as(self._state.final_status())
-        update = self._state.to_record()
-        result = await in_task(Journal.close, update, "Check the books and close")
-        if result.differences:
-            self._state.reopen()
-        return result.differences
+        async with self._desk.recording:
+            known = self._state.known
+            self._state.close_as(self._state.final_status())
+            differences = await self._check_books(self._state.to_record())
+            if differences:
+                self._state.reopen(known)
+            return differences
+
+    async def _check_books(self, update: JournalUpdate) -> tuple[str, ...]:
+        try:
+            return (await in_task(Journal.close, update, "Check the books and close")).differences
+        except StepFailedError as failure:
+            return (f"the journal refused the close ({failure})",)
 
     def _cleared(self) -> bool:
-        return not self._state.holds or self._desk.cancel_wanted
+        return self._desk.cancel_wanted or not (self._state.holds or self._in_grace())
+
+    def _cleared_or_held_otherwise(self, held_by: list[str]) -> bool:
+        return self._cleared() or sorted(self._state.holds) != held_by
+
+    def _in_grace(self) -> bool:
+        return workflow.now() < self._grace_ends
+
+    @property
+    def _grace_ends(self) -> datetime:
+        return self._order.placed_at + self._order.terms.hand_off_delay
 
     async def _never_aborted(self, life: Coroutine[Any, Any, OrderResult]) -> OrderResult:
         """A raw Temporal cancellation is a request to cancel the order: what is under way is finished or undone."""
@@ -100,5 +124,6 @@ class OrderFulfillment(OrderMessages):
             reason = workflow.cancellation_reason()
             if reason is None:
                 raise
-            cancellation.request(self._desk, CancelRequest(by="temporal", reason=reason or "not given"))
+            told = reason.strip()[:300] or "not given"
+            cancellation.request(self._desk, CancelRequest(by="temporal", reason=told))
             return await asyncio.shield(task)

@@ -1,5 +1,9 @@
 """What running orders are told and asked: the handlers of signals, updates and queries. None of them ever fails."""
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
@@ -15,6 +19,22 @@ from workflows.messages import CancelAnswer, CancelRequest, ConfirmAnswer, HoldR
 from workflows.order_state import OrderState, ParcelState
 
 
+def never_fails(handler: Callable[..., None]) -> Callable[..., None]:
+    """A signal with too few or too many inputs is noted and dropped: nobody may wedge an order with one."""
+
+    optional = handler.__defaults__ is not None
+    taken = (0, 1) if optional else (1,)
+
+    @wraps(handler)
+    def take(self: "OrderMessages", *inputs: Any) -> None:
+        if len(inputs) in taken:
+            handler(self, *inputs)
+        else:
+            self.ignore(f"a {handler.__name__} with {len(inputs)} inputs instead of one")
+
+    return take
+
+
 class OrderMessages:
     """The doors of an order. They only change its state; the saga, waiting on that state, goes on by itself."""
 
@@ -24,28 +44,42 @@ class OrderMessages:
         self._desk = Desk(self._state)
         self._confirmation = Confirmation(self._desk)
 
+    def ignore(self, what: str, parcel: int = 0) -> None:
+        """Note a message that changes nothing."""
+        self._desk.note("ignored", what, parcel)
+
     @workflow.update(name="confirm", description="Wait for the checkout's answer")
     async def on_confirm(self) -> ConfirmAnswer:
         """Answer the checkout as soon as the outcome is known."""
         return await self._confirmation.answer()
 
+    @on_confirm.validator
+    def _takes_no_input(self) -> None:
+        """An input is refused: without a validator it would fail the workflow task."""
+
     @workflow.update(name="cancel", description="Cancel the order and hear what became of it")
-    async def on_cancel(self, asked: CancelRequest) -> CancelAnswer:
+    async def on_cancel(self, asked: CancelRequest | None = None) -> CancelAnswer:
         """Cancel, and answer truthfully."""
-        cancellation.request(self._desk, asked)
+        cancellation.request(self._desk, asked or CancelRequest(by="update"))
         return await cancellation.answer(self._desk)
 
+    @on_cancel.validator
+    def _takes_one_input(self, asked: CancelRequest | None = None) -> None:
+        """More inputs are refused."""
+
     @workflow.signal(name="request_cancel", description="Cancel the order, without waiting for the answer")
+    @never_fails
     def on_request_cancel(self, asked: CancelRequest | None = None) -> None:
         """Cancel, fire and forget; the input is optional so that a bare signal works."""
         cancellation.request(self._desk, asked or CancelRequest(by="signal"))
 
     @workflow.signal(name="parcel_event", description="A provider or carrier reports about a parcel")
+    @never_fails
     def on_parcel_event(self, event: ParcelEvent) -> None:
         """Pass a report through the status lattice: applied, ignored as older, or noted as a conflict."""
         parcel = next((p for p in self._state.parcels if p.plan.parcel == event.parcel), None)
-        if parcel is None or event.generation not in (parcel.generation, parcel.label_generation):
-            self._desk.note("ignored", f"{event.source} reports {event.status} for an unknown parcel", event.parcel)
+        if parcel is None or not parcel.known_as(event.generation):
+            self.ignore(f"{event.source} reports {event.status} for an unknown parcel", event.parcel)
             return
         verdict = judge(ParcelStatus.CANCELED if parcel.undone else parcel.status, event.status)
         self._heard(parcel, event, verdict)
@@ -66,6 +100,7 @@ class OrderMessages:
         self._desk.note(event.status.value, said, event.parcel)
 
     @workflow.signal(name="payment_event", description="The payment company reports a change")
+    @never_fails
     def on_payment_event(self, event: PaymentEvent) -> None:
         """Wake whoever waits for the shopper; the payment itself is always looked up, never believed."""
         self._confirmation.payment_moved()
@@ -89,6 +124,10 @@ class OrderMessages:
         if self._state.holds.pop(hold.kind, None) is not None:
             self._desk.note("release", f"{hold.by} released hold {hold.kind}: {hold.reason}")
         return self.order_state()
+
+    @on_release_hold.validator
+    def _takes_one_hold(self, hold: HoldRequest) -> None:
+        """Fewer or more inputs are refused."""
 
     @workflow.update(name="resolve_attention", description="Answer a parked question")
     def on_resolve_attention(self, resolution: Resolution) -> AttentionItem:

@@ -51,6 +51,10 @@ class ParcelState:
     def goods_left(self) -> bool:
         return goods_left(self.status)
 
+    def known_as(self, generation: int) -> bool:
+        """Whether provider or carrier can know the parcel under this generation: only what was handed off."""
+        return self.handed_off and generation in (self.generation, self.label_generation)
+
     def view(self) -> ParcelView:
         return ParcelView(
             plan=self.plan,
@@ -63,9 +67,18 @@ class ParcelState:
         )
 
 
+@dataclass(frozen=True)
+class Known:
+    """How much of an order PostgreSQL was told."""
+
+    entries: int = 0
+    status: OrderStatus | None = None
+    attention: dict[str, AttentionItem] = field(default_factory=dict)
+
+
 @dataclass
 class OrderState:
-    """The order as its saga sees it; `entries` is its story, `recorded` how much of it PostgreSQL has."""
+    """The order as its saga sees it; `entries` is its story, `known` how much of it PostgreSQL has."""
 
     order: Order
     parcels: list[ParcelState] = field(default_factory=list)
@@ -76,9 +89,7 @@ class OrderState:
     cancel: CancelRequest | None = None
     attention: dict[str, AttentionItem] = field(default_factory=dict)
     entries: list[JournalEntry] = field(default_factory=list)
-    recorded: int = 0
-    recorded_status: OrderStatus | None = None
-    recorded_attention: dict[str, AttentionItem] = field(default_factory=dict)
+    known: Known = field(default_factory=Known)
     awaiting: str = "the stock hold and the payment authorization"
 
     def note(self, kind: str, text: str, parcel: int = 0) -> None:
@@ -148,30 +159,32 @@ class OrderState:
         self.closed_as = status
         self.note("closed", f"closed as {status}")
 
-    def reopen(self) -> None:
-        """The books did not agree."""
+    def reopen(self, known: Known) -> None:
+        """The books did not agree; nothing of the close was written."""
         self.closed_as = None
+        self.known = known
         self.note("reopened", "not closed: the books do not balance")
 
     @property
     def unrecorded(self) -> bool:
         """Whether PostgreSQL has yet to hear something."""
-        everything = (len(self.entries), self.status, self.attention)
-        return everything != (self.recorded, self.recorded_status, self.recorded_attention)
+        return self.known != self._everything()
+
+    def _everything(self) -> Known:
+        return Known(len(self.entries), self.status, dict(self.attention))
 
     def to_record(self) -> JournalUpdate:
         """What PostgreSQL does not have yet, marked as handed over."""
-        new_items = tuple(item for key, item in self.attention.items() if self.recorded_attention.get(key) != item)
+        new_items = tuple(item for key, item in self.attention.items() if self.known.attention.get(key) != item)
         update = JournalUpdate(
             order_id=self.order.order_id,
             status=self.status,
             outcome=self.outcome,
             reason=self.reason,
-            entries=tuple(self.entries[self.recorded :]),
+            entries=tuple(self.entries[self.known.entries :]),
             attention=new_items,
         )
-        self.recorded, self.recorded_status = len(self.entries), self.status
-        self.recorded_attention = dict(self.attention)
+        self.known = self._everything()
         return update
 
     def view(self, next_deadline: datetime | None) -> OrderView:

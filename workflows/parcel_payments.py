@@ -3,10 +3,14 @@
 from activities.journal import Journal, WriteOff
 from activities.payments import LAPSED, AuthorizationResult, CaptureResult, ParcelPayment, Payments
 from ordersaga.domain.payments import PaymentStatus
-from workflows.activity_policies import StepFailedError, in_task, quick
+from workflows.activity_policies import StepFailedError, quick
 from workflows.desk import Desk
 from workflows.order_state import ParcelState
 from workflows.saga import Phase, UndoPlan
+
+_UNDECIDED = (PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING)
+UNANSWERED = "no_answer"
+"""Nobody knows whether the money was taken: the same capture is tried again, never a new payment."""
 
 
 class ParcelPayments:
@@ -37,7 +41,7 @@ class ParcelPayments:
         self._customer = result.customer or self._customer
         if result.status is PaymentStatus.AUTHORIZED:
             self._desk.note("authorized", f"{self._amount()} authorized", self._number)
-        elif result.status is not PaymentStatus.REQUIRES_ACTION:
+        elif result.status not in _UNDECIDED:
             raise StepFailedError("declined", result.code or "declined", result.message or "the payment was declined")
         return result
 
@@ -60,14 +64,15 @@ class ParcelPayments:
         while not (self.parcel.captured or self.parcel.written_off):
             if await self._ask_about_capture(result) == "write_off":
                 await self._write_off()
-            elif await self._authorize_anew():
+            elif result.code == UNANSWERED or await self._authorize_anew():
                 result = await self._try_capture()
 
     async def _try_capture(self) -> CaptureResult:
         try:
             result = await quick(Payments.capture, self._payment, f"Capture {self._amount()}")
         except StepFailedError as failure:
-            return CaptureResult(code=failure.code, message=failure.message)
+            code = UNANSWERED if failure.kind == "unresolved" else failure.code
+            return CaptureResult(code=code, message=failure.message)
         if result.captured:
             self.parcel.captured = result.captured
             self._desk.note("captured", f"{self._amount()} captured", self._number)
@@ -99,13 +104,15 @@ class ParcelPayments:
             currency=self._order.currency,
             memo="capture refused, loss accepted by an operator",
         )
-        await in_task(Journal.write_off, loss, f"Write off {self._amount()}")
+        await self._desk.settle(
+            "write the loss off", Journal.write_off, loss, f"Write off {self._amount()}", self._number
+        )
         self.parcel.written_off = loss.amount
         self._desk.note("written_off", f"{self._amount()} written off", self._number)
 
     async def give_back(self) -> None:
         """Void what is reserved, refund what was taken; insists until it is done or a person skips it."""
-        await self._desk.insist("give the money back", self._release)
+        await self._desk.insist("give the money back", self._release, self._number)
 
     async def _release(self) -> None:
         given = await quick(Payments.release, self._payment, f"Give back {self._amount()}")

@@ -16,7 +16,7 @@ from workflows.desk import REMIND_EVERY, Desk
 from workflows.messages import CARRIER_QUEUE, provider_queue
 from workflows.order_state import ParcelState
 from workflows.parcel_payments import ParcelPayments
-from workflows.saga import GoodsGoneError, Phase, UndoPlan
+from workflows.saga import GoodsGoneError, Phase, Undo, UndoPlan
 
 _PROBLEMS = frozenset({ParcelStatus.EXCEPTION, ParcelStatus.CANCELED})
 _JOURNEY_ENDS = frozenset({ParcelStatus.DELIVERED, ParcelStatus.LOST, ParcelStatus.RETURNED_TO_SENDER})
@@ -62,7 +62,7 @@ class ParcelSaga:
     async def undone(self, reason: StepFailedError) -> bool:
         """Undo everything done for this parcel; False when its goods could not be stopped and it goes on."""
         try:
-            await self._undo.run(self._desk.insist)
+            await self._undo.run(self._insist)
         except GoodsGoneError:
             self.parcel.too_late = True
             self._desk.note("too_late", "the provider could not stop the parcel: it ships", self._number)
@@ -75,9 +75,15 @@ class ParcelSaga:
             self._desk.flag("shipped_after_cancel", question, ("acknowledge",), self._number)
         return True
 
+    async def _insist(self, name: str, undo: Undo) -> None:
+        """Only the question about the goods answers itself: when they leave."""
+        about_goods = undo == self._withdraw
+        await self._desk.insist(name, undo, self._number, lambda: about_goods and self.parcel.goods_left)
+
     # ---- hand to the provider --------------------------------------------------------------------------------
 
     async def _hand_off(self) -> HandOffResult:
+        self._check_not_canceled()
         self._undo.register(Phase.GOODS, "withdraw the parcel from its provider", self._withdraw)
         name = f"hand parcel {self._number} to {self.parcel.plan.provider}"
         return await self._forward(self._try_hand_off, name, self._renew_hand_off)
@@ -104,25 +110,26 @@ class ParcelSaga:
 
         Raises StepFailedError when the shopper's side refused, somebody cancels, or a person gives the parcel up.
         """
-        while not self._desk.cancel_wanted:
+        while True:
+            self._check_not_canceled()
+            self._desk.state.awaiting = f"an attempt to {name}"
             try:
                 return await step()
             except StepFailedError as failure:
-                if failure.kind in ("customer", "given_up"):
+                if failure.kind in ("customer", "given_up") or self._desk.cancel_wanted:
                     raise
                 await self._ask_about_failure(name, failure)
                 if failure.kind == "operator":
                     renew()
-        raise self._canceled()
 
     async def _ask_about_failure(self, name: str, failure: StepFailedError) -> None:
         question = f"Could not {name} ({failure}). Try again, or cancel the parcel?"
-        wanted = self._desk.cancel_wanted
         choice = await self._desk.park(
-            "step_failed", question, ("retry", "cancel"), self._number, lambda: self._desk.cancel_wanted != wanted
+            "step_failed", question, ("retry", "cancel"), self._number, lambda: self._desk.cancel_wanted
         )
         if choice == "cancel":
             raise failure
+        self._check_not_canceled()
 
     def _renew_hand_off(self) -> None:
         self.parcel.generation += 1
@@ -157,6 +164,21 @@ class ParcelSaga:
         self._desk.note("accepted", f"accepted by {self.parcel.plan.provider}", self._number)
 
     async def _withdraw(self) -> None:
+        """Stop the goods. Asking ends when they leave anyway: no answer could keep them back any more."""
+        if self.parcel.too_late and self.parcel.status is ParcelStatus.CANCELED:
+            return  # it refused when we asked, and stopped the parcel by itself since
+        if self.parcel.goods_left:
+            raise GoodsGoneError
+        try:
+            decision = await self._ask_to_stop()
+        except StepFailedError:
+            if not self.parcel.goods_left:
+                raise
+            raise GoodsGoneError from None
+        if decision is CancelDecision.REFUSED or self.parcel.goods_left:
+            raise GoodsGoneError
+
+    async def _ask_to_stop(self) -> CancelDecision:
         request = WithdrawParcel(
             provider=self.parcel.plan.provider,
             order_id=self._order.order_id,
@@ -164,15 +186,18 @@ class ParcelSaga:
             generation=self.parcel.generation,
             reference=self._reference,
         )
-        decision = await on_lane(
-            Providers.withdraw, request, queue=self._lane, summary=f"Withdraw parcel {self._number}"
+        return await on_lane(
+            Providers.withdraw,
+            request,
+            queue=self._lane,
+            summary=f"Withdraw parcel {self._number}",
+            give_up=lambda: self.parcel.goods_left,
         )
-        if decision is CancelDecision.REFUSED or self.parcel.goods_left:
-            raise GoodsGoneError
 
     # ---- book the carrier (only where the provider does not) -------------------------------------------------
 
     async def _book_carrier(self) -> None:
+        self._check_not_canceled()
         self._undo.register(Phase.LABEL, "void the label", self._void_label)
         await self._forward(self._try_book_carrier, f"buy a label for parcel {self._number}", self._renew_label)
 
@@ -216,7 +241,7 @@ class ParcelSaga:
         return self.parcel.scanned or self._trouble() is not None
 
     def _trouble(self) -> StepFailedError | None:
-        if self.parcel.too_late:
+        if self.parcel.too_late and self.parcel.status is not ParcelStatus.CANCELED:
             return None
         if self.parcel.status in _PROBLEMS:
             detail = self.parcel.problem or "no reason given"
@@ -237,9 +262,11 @@ class ParcelSaga:
         """The point of no return: stock and sale enter the books, then the money is taken."""
         self.parcel.scanned_at = workflow.now()
         self._undo.forget(*Phase)
-        units = ShipUnits(order_id=self._order.order_id, plan=self.parcel.plan, currency=self._order.currency)
-        await in_task(Inventory.ship_stock, units, f"Parcel {self._number} leaves stock")
+        units = self._units()
+        summary = f"Parcel {self._number} leaves stock"
+        await self._desk.settle("enter the shipment", Inventory.ship_stock, units, summary, self._number)
         self._desk.note("shipped", "first scan by the carrier", self._number)
+        self._desk.state.awaiting = f"the capture for parcel {self._number}"
         await self.payments.capture()
         await self._desk.publish()
 
@@ -263,14 +290,27 @@ class ParcelSaga:
 
     async def _lose_goods(self) -> None:
         """The shopper keeps nothing of this parcel: the sale is reversed and the money goes back."""
-        units = ShipUnits(order_id=self._order.order_id, plan=self.parcel.plan, currency=self._order.currency)
-        await in_task(Inventory.lose_goods, units, f"Parcel {self._number}: {self.parcel.status}")
+        units = self._units()
+        summary = f"Parcel {self._number}: {self.parcel.status}"
+        await self._desk.settle("reverse the sale", Inventory.lose_goods, units, summary, self._number)
         await self.payments.give_back()
         self._desk.note("goods_lost", f"{self.parcel.status}: the shopper is refunded", self._number)
+
+    def _units(self) -> ShipUnits:
+        return ShipUnits(
+            order_id=self._order.order_id,
+            plan=self.parcel.plan,
+            currency=self._order.currency,
+            written_off=self.parcel.written_off,
+        )
 
     async def _release_stock(self) -> None:
         units = ParcelUnits(order_id=self._order.order_id, parcel=self._number)
         await in_task(Inventory.release_stock, units, f"Release stock of parcel {self._number}")
+
+    def _check_not_canceled(self) -> None:
+        if self._desk.cancel_wanted:
+            raise self._canceled()
 
     def _canceled(self) -> StepFailedError:
         cancel = self._desk.state.cancel

@@ -103,6 +103,11 @@ def goods_unshipped(value: int) -> tuple[Posting, ...]:
     return _pair(Account.SALES, Account.RECEIVABLE, value)
 
 
+def write_off_reversed(amount: int) -> tuple[Posting, ...]:
+    """What nobody owes any more is no loss either."""
+    return _pair(Account.RECEIVABLE, Account.WRITE_OFF, amount)
+
+
 def written_off(amount: int) -> tuple[Posting, ...]:
     """An operator accepted that `amount` will not be paid."""
     return _pair(Account.WRITE_OFF, Account.RECEIVABLE, amount)

@@ -32,7 +32,8 @@ UPDATE effects SET status = $2, external_id = coalesce($3, external_id), answer 
 WHERE key = $1
 """
 _LATEST = f"""
-SELECT {_COLUMNS} FROM effects WHERE order_id = $1 AND step = $2 AND parcel = $3 ORDER BY generation DESC LIMIT 1
+SELECT {_COLUMNS} FROM effects WHERE order_id = $1 AND step = $2 AND parcel = $3
+ORDER BY generation DESC, intended_at DESC LIMIT 1
 """  # noqa: S608 - only column names are put in
 _UNSETTLED = f"""
 SELECT {_COLUMNS} FROM effects WHERE status IN ('intended', 'unknown') AND intended_at <= now() - $1::interval

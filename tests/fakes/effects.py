@@ -49,7 +49,7 @@ class FakeEffects(Scripted):
         with self._call("find", order_id, step, parcel):
             wanted = (order_id, step, parcel)
             rows = [row for row in self.memory.effects.values() if (row.order_id, row.step, row.parcel) == wanted]
-            return max(rows, key=lambda row: row.generation, default=None)
+            return max(reversed(rows), key=lambda row: row.generation, default=None)
 
     async def post(self, transaction: MoneyTransaction) -> None:
         """Write money that moved without a call of ours."""
