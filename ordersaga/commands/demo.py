@@ -1,0 +1,125 @@
+"""`ordersaga demo`: orders that meet every misfortune, on a stack of their own, and the books laid beside the facts."""
+
+import asyncio
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+from ordersaga.catalog_csv import CsvFileError
+from ordersaga.commands.errors import FAILED, PART_FAILED, USAGE, CommandError
+from ordersaga.commands.progress import ConsoleReporter, show_addresses
+from ordersaga.demo.chaos import KILLABLE, Ground
+from ordersaga.demo.companies import DemoError
+from ordersaga.demo.run import Plan, read_plan, running, show
+from ordersaga.demo.view import show_result
+from ordersaga.embedded import StackError
+from ordersaga.embedded.stack import forget
+
+EXAMPLES: Final = Path("examples")
+INTERRUPTED: Final = 130
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(demo)
+
+
+def demo(
+    data: Annotated[Path | None, typer.Option(help="Folder to keep everything in.", show_default=False)] = None,
+    catalog: Annotated[Path, typer.Option(help="Catalog file.")] = EXAMPLES / "catalog.csv",
+    orders: Annotated[Path, typer.Option(help="Orders file.")] = EXAMPLES / "orders.csv",
+    quick: Annotated[bool, typer.Option("--quick", help="One order of each scenario.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the stack up until Ctrl-C.")] = False,
+    kill: Annotated[str, typer.Option(metavar="PART,PART", help="Kill these with SIGKILL, once each.")] = "",
+    restart: Annotated[bool, typer.Option("--restart", help="Stop the whole stack midway, start it again.")] = False,
+    seed: Annotated[int, typer.Option(help="Shuffles the orders.")] = 1,
+) -> None:
+    """Start a stack, place every order of a file, wait for the ends and check the books against what happened.
+
+    Exit code 1 on any difference, any unexpected outcome, or any order without a final status.
+    """
+    plan = Plan(
+        data=data or Path(tempfile.mkdtemp(prefix="ordersaga-demo-")),
+        catalog=_read(catalog),
+        orders=_read(orders),
+        quick=quick,
+        kills=_parts(kill),
+        restart=restart,
+        seed=seed,
+    )
+    try:
+        _check(plan, orders)
+        good = asyncio.run(_run(plan, keep))
+    except asyncio.CancelledError:
+        raise CommandError("interrupted", INTERRUPTED) from None
+    finally:
+        if data is None:
+            _remove(plan.data)
+    if not good:
+        raise CommandError("the demo found what should not be: see the lines marked with ✗", FAILED)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise CommandError(f"cannot read {file}: {error.strerror}; name it with --catalog or --orders", USAGE) from None
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    parts = tuple(name.strip() for name in text.split(",") if name.strip())
+    if unknown := [name for name in parts if name not in KILLABLE]:
+        raise CommandError(f"--kill: no part is called {unknown[0]!r}; use {', '.join(KILLABLE)}", USAGE)
+    return parts
+
+
+def _check(plan: Plan, orders: Path) -> None:
+    """Refuse bad files before anything is started."""
+    try:
+        read_plan(plan)
+    except CsvFileError as error:
+        told = "\n".join([f"{orders} or its catalog was refused, nothing was placed:", *map(str, error.problems)])
+        raise CommandError(told, USAGE) from error
+
+
+async def _run(plan: Plan, keep: bool) -> bool:
+    console = Console()
+    play = asyncio.current_task()
+    assert play is not None, "a coroutine runs in a task"
+    _on_signals(play.cancel)
+    try:
+        async with running(plan, ConsoleReporter(console)) as ground:
+            result = await show(plan, ground, console)
+            show_result(console, result)
+            if keep:
+                await _keep(ground, console)
+    except (StackError, DemoError) as error:
+        raise CommandError(str(error), PART_FAILED) from None
+    return result.good
+
+
+def _on_signals(stop: Callable[[], object]) -> None:
+    """Call `stop` at Ctrl-C and SIGTERM."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+
+
+async def _keep(ground: Ground, console: Console) -> None:
+    """Leave the stack up until somebody stops it."""
+    stopped = asyncio.Event()
+    _on_signals(stopped.set)
+    show_addresses(console, ground.stack)
+    console.print(f"The stack stays up. Stop it with Ctrl-C, or from elsewhere: kill {os.getpid()}", highlight=False)
+    await stopped.wait()
+
+
+def _remove(data: Path) -> None:
+    forget(data)
+    shutil.rmtree(data, ignore_errors=True)

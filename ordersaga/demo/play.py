@@ -1,0 +1,117 @@
+"""Every order's case, played side by side while people, and misfortune, do their part."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+from ordersaga.demo.case import Case, World
+from ordersaga.demo.chaos import Chaos
+from ordersaga.demo.companies import DemoError
+from ordersaga.demo.orders_file import DemoOrder, in_waves
+from ordersaga.demo.people import OperatorDesk, pack_and_hand_over
+from ordersaga.demo.result import End
+from ordersaga.demo.scenarios import SCENARIOS, Scenario, prepare
+from ordersaga.demo.view import Progress
+from ordersaga.http_client import ApiError, ApiUnreachableError
+
+ENDS_WITHIN: Final = 100.0
+
+
+class Play:
+    """The orders' cases. `failures`: what went wrong that concerns no single order."""
+
+    def __init__(self, world: World, orders: Sequence[DemoOrder], chaos: Chaos, progress: Progress) -> None:
+        self.failures: list[str] = []
+        self._world = world
+        self._cases = {order.order_id: Case(order, world) for order in orders}
+        self._chaos = chaos
+        self._progress = progress
+        self._operator = OperatorDesk(world.operator, _choices(orders))
+        world.board.changed = self._show
+
+    async def run(self, seed: int) -> None:
+        """Play until every order is final, or the time is up."""
+        helpers = (self._world.board.watch(), pack_and_hand_over(self._world), self._operator.work())
+        tasks = [asyncio.create_task(helper) for helper in helpers]
+        strikes = asyncio.create_task(self._chaos.strike(self._placed))
+        try:
+            await self._act_all(seed)
+            await self._await_strikes(strikes)
+            await self._world.board.all_final(self._cases, ENDS_WITHIN)
+        finally:
+            await _stop([*tasks, strikes])
+
+    def ends(self) -> list[End]:
+        """How each order ended, in the order of the file."""
+        return [self._end(case) for case in self._cases.values()]
+
+    async def _act_all(self, seed: int) -> None:
+        """Wave by wave: the next begins when every order of this one has its answer, whatever still happens to it."""
+        acts: list[asyncio.Task[None]] = []
+        for wave in in_waves([case.order for case in self._cases.values()], _wave, seed):
+            cases = [self._cases[order.order_id] for order in wave]
+            acts += [asyncio.create_task(self._act(case)) for case in cases]
+            await asyncio.gather(*(case.settled.wait() for case in cases))
+        await asyncio.gather(*acts)
+
+    async def _act(self, case: Case) -> None:
+        try:
+            await prepare(case, _scenario(case.order))
+            await _scenario(case.order).act(case)
+        except (DemoError, ApiError, ApiUnreachableError, TimeoutError) as error:
+            case.surprises.append(f"{type(error).__name__}: {error}")
+        finally:
+            case.settled.set()
+
+    async def _placed(self, share: float) -> None:
+        """Return when this share of the orders has its answer."""
+        cases = list(self._cases.values())
+        for waiting in asyncio.as_completed([case.settled.wait() for case in cases]):
+            await waiting
+            if sum(case.settled.is_set() for case in cases) >= share * len(cases):
+                return
+
+    async def _await_strikes(self, strikes: asyncio.Task[None]) -> None:
+        try:
+            await asyncio.wait_for(strikes, ENDS_WITHIN)
+        except Exception as error:
+            self.failures.append(f"a strike did not go as planned: {error or type(error).__name__}")
+
+    def _show(self) -> None:
+        answered = sum(case.settled.is_set() for case in self._cases.values())
+        self._progress.show(self._world.board.counts(), answered)
+
+    def _end(self, case: Case) -> End:
+        found = self._world.board.orders.get(case.order_id)
+        return End(
+            order_id=case.order_id,
+            scenario=case.order.scenario,
+            kind=_scenario(case.order).kind,
+            expected=case.order.expected.value,
+            actual=found.status.value if found else "unknown",
+            expected_reason=case.order.reason,
+            reason=found.reason if found else None,
+            surprises=tuple(case.surprises),
+        )
+
+
+def _scenario(order: DemoOrder) -> Scenario:
+    return SCENARIOS[order.scenario]
+
+
+def _wave(order: DemoOrder) -> int:
+    return _scenario(order).wave
+
+
+def _choices(orders: Sequence[DemoOrder]) -> dict[tuple[str, str], str]:
+    """The operator's choice by order and kind of question."""
+    return {(order.order_id, kind): choice for order in orders for kind, choice in _scenario(order).answers.items()}
+
+
+async def _stop(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with suppress(asyncio.CancelledError, Exception):
+            await task
