@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
+from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from ordersaga.domain.errors import CustomerError, OperatorError, OrdersagaError, RetryError
@@ -22,17 +23,16 @@ RETRY, CUSTOMER, OPERATOR = "retry", "customer", "operator"
 _TYPES: dict[type[OrdersagaError], str] = {RetryError: RETRY, CustomerError: CUSTOMER, OperatorError: OPERATOR}
 
 
-def translated(activity: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+def translated(act: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
     """Make an activity's domain errors readable by workflows (`ApplicationError` with details `[code, message]`)."""
 
-    @wraps(activity)
+    @wraps(act)
     async def run(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            return await activity(*args, **kwargs)
+            return await act(*args, **kwargs)
         except OrdersagaError as error:
-            # Without a cause: Temporal cuts off the message of a failure whose causes carry long stack traces. Our log
-            # still has them all, as the context.
-            raise as_failure(error)  # noqa: B904
+            activity.logger.info("%s ended as %s", act.__name__, error.code, exc_info=True)
+            raise as_failure(error) from None  # Temporal cuts off a failure whose causes carry long stack traces
 
     return run
 

@@ -51,6 +51,10 @@ from workflows.presentation import initial_attributes, static_summary
 CALL_TIMEOUT: Final = timedelta(seconds=5)
 CONNECT_TIMEOUT: Final = timedelta(seconds=3)
 
+_REPEATED: Final = "unexpected workflow task failure"
+"""A message reached the saga just as it was about to end, so Temporal has it take that step again: ask again too."""
+_PAUSE: Final = 0.05
+
 T = TypeVar("T")
 Handle = WorkflowHandle[OrderFulfillment, OrderResult]
 
@@ -103,6 +107,16 @@ class OrderClient:
         if wait is None:
             await self.start(order, providers=providers)
             return None
+        until = asyncio.get_running_loop().time() + wait.total_seconds()
+        while True:
+            try:
+                return await self._place(order, wait, providers)
+            except SagaUnreachableError as error:
+                if _REPEATED not in str(error) or asyncio.get_running_loop().time() >= until:
+                    raise
+            await asyncio.sleep(_PAUSE)
+
+    async def _place(self, order: Order, wait: timedelta, providers: Iterable[str]) -> ConfirmAnswer | None:
         operation = _start_operation(order, providers)
         try:
             async with translated(order.order_id), asyncio.timeout(wait.total_seconds() + 1):
