@@ -169,6 +169,19 @@ async def test_find_returns_the_latest_generation(world: World) -> None:
     assert await world.effects.find("o1", "authorize", 1) is None
 
 
+async def test_a_key_given_up_is_followed_by_another_of_its_generation(world: World) -> None:
+    """A stored failure ends its key, not its generation: the new key stands beside it and is the latest."""
+    await world.effects.begin(INTENT)
+    await world.effects.settle(KEY, EffectOutcome(status=EffectStatus.REFUSED, code="stored_failure"))
+
+    again = await world.effects.begin(INTENT.model_copy(update={"rekeyed": 1}))
+
+    assert (again.key, again.generation, again.fresh) == (f"{KEY}.1", 1, True)
+    found = await world.effects.find("o1", "authorize", 0)
+    assert found is not None
+    assert found.key == again.key
+
+
 async def test_unbalanced_money_is_refused_with_its_outcome(world: World) -> None:
     """Postings that do not sum to zero undo the whole settlement."""
     await world.effects.begin(INTENT)

@@ -183,9 +183,10 @@ CREATE TABLE effects (
     lease_until  timestamptz,
     intended_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     settled_at   timestamptz,
-    UNIQUE (order_id, step, parcel, generation),
     CONSTRAINT settled_when_known CHECK ((status IN ('done', 'refused')) = (settled_at IS NOT NULL))
 );
+-- Not unique: a key given up for a failure the other side keeps replaying is followed by another of its generation.
+CREATE INDEX effects_of_order ON effects (order_id, step, parcel, generation);
 CREATE INDEX effects_unsettled ON effects (intended_at) WHERE status IN ('intended', 'unknown');
 -- Webhooks and reconciliation know an effect by the other side's id.
 CREATE INDEX effects_external ON effects (external_id) WHERE external_id IS NOT NULL;
