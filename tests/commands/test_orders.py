@@ -1,0 +1,197 @@
+"""`ordersaga order`, `stock`, `attention`: real processes' worth of command line before a real API."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from structlog.testing import capture_logs
+
+from ordersaga.bootstrap import open_services
+from ordersaga.commands import run
+from ordersaga.domain.journal import JournalUpdate
+from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
+from tests.fakes.samples import catalog
+from tests.support.api import Api, StubOrders, answered, attention, order_body, serving, settings_for
+from tests.support.database import database_server, database_url
+from tests.support.emulators import free_port
+
+__all__ = ["database_server", "database_url"]
+
+CSV = (
+    "order_id,seller,sku,quantity,unit_price,name,line1,city,region,postal_code,country,payment_method\n"
+    "web_1,acme,MUG,2,1000,Ada,1 Main St,Oakland,CA,94601,US,pm_card_visa\n"
+    "web_2,acme,MUG,99,1000,Ada,1 Main St,Oakland,CA,94601,US,pm_card_visa\n"
+)
+
+
+@dataclass
+class Outcome:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class Terminal:
+    """Runs commands against a served API."""
+
+    api: Api
+    orders: StubOrders
+    capture: pytest.CaptureFixture[str]
+
+    async def __call__(self, *words: str, role: str = "operator", url: str = "") -> Outcome:
+        """One command with a key of `role`; it runs in a thread, having an event loop of its own."""
+        options = ["--api-url", url or self.api.url, "--api-key", self.api.keys.get(role, role)]
+        self.capture.readouterr()
+        code = await asyncio.to_thread(exit_code, [*words, *options])
+        said = self.capture.readouterr()
+        return Outcome(code, said.out, said.err)
+
+
+def exit_code(words: list[str]) -> int:
+    """Run the command line as the console script does."""
+    try:
+        run(words)
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+@pytest_asyncio.fixture
+async def terminal(
+    database_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Terminal]:
+    """A terminal before an API with ten MUG."""
+    monkeypatch.setenv("COLUMNS", "200")
+    orders = StubOrders()
+    async with open_services(settings_for(database_url), orders=orders) as services:
+        await services.catalog.load(catalog(("nj-1", "MUG", 10)))
+        with capture_logs():
+            async with serving(services) as api:
+                yield Terminal(api, orders, capsys)
+
+
+async def test_a_json_order_is_placed_and_read_back(terminal: Terminal, tmp_path: Path) -> None:
+    """Place, show, list, explain and timeline, as tables and as JSON."""
+    file = tmp_path / "order.json"
+    file.write_text(json.dumps(order_body(order_id="web_1")))
+    placed = await terminal("order", "place", str(file), "--wait", "3")
+    assert placed.code == 0, placed.err
+    assert "USD 15.90" in placed.out
+    shown = await terminal("order", "show", "web_1", "--json")
+    assert json.loads(shown.out)["order_id"] == "web_1"
+    assert "nj-1" in (await terminal("order", "show", "web_1")).out
+    assert "web_1" in (await terminal("order", "list")).out
+    assert [o["order_id"] for o in json.loads((await terminal("order", "list", "--json")).out)["orders"]] == ["web_1"]
+    assert (await terminal("order", "explain", "web_1")).out == "It waits for the carrier.\n"
+    assert (await terminal("order", "timeline", "web_1")).code == 0
+
+
+async def test_a_csv_places_what_it_can_and_says_what_was_refused(terminal: Terminal, tmp_path: Path) -> None:
+    """One sold out of two: exit code 1, one line, the other is placed; placing the file again places nothing twice."""
+    file = tmp_path / "orders.csv"
+    file.write_text(CSV)
+    for _ in range(2):
+        outcome = await terminal("order", "place", str(file))
+        assert outcome.code == 1
+        assert outcome.err.startswith("ordersaga: 1 order(s) refused; web_2: sold_out: too few units left of MUG")
+        assert outcome.err.count("\n") == 1
+    (level,) = json.loads((await terminal("stock", "list", "--json")).out)["levels"]
+    assert level["held"] == 2
+
+
+async def test_a_bad_csv_places_nothing(terminal: Terminal, tmp_path: Path) -> None:
+    """Every bad row is named; the API hears of none."""
+    file = tmp_path / "orders.csv"
+    file.write_text(CSV.replace("MUG,99", "MUG,many"))
+    outcome = await terminal("order", "place", str(file))
+    assert outcome.code == 1
+    assert "line 3, column quantity" in outcome.err
+    assert terminal.orders.asked == []
+
+
+async def test_a_declined_order_fails_with_its_reason(terminal: Terminal, tmp_path: Path) -> None:
+    """The decline is one line."""
+    terminal.orders.answer = lambda order: answered(
+        order, ConfirmOutcome.DECLINED, OrderStatus.REJECTED, reason="lost_card"
+    )
+    file = tmp_path / "order.json"
+    file.write_text(json.dumps(order_body(order_id="web_1")))
+    outcome = await terminal("order", "place", str(file))
+    assert outcome.code == 1
+    assert "declined" in outcome.err
+    assert "lost_card" in outcome.err
+
+
+async def test_cancel_hold_and_release(terminal: Terminal, tmp_path: Path) -> None:
+    """Support's three commands reach the order."""
+    await terminal.api.post("/v1/orders", order_body(order_id="web_1"))
+    assert "fraud_review" in (await terminal("order", "hold", "web_1", "fraud_review", "--reason", "odd")).out
+    assert "none" in (await terminal("order", "release", "web_1", "fraud_review")).out
+    assert (await terminal("order", "cancel", "web_1", "--reason", "changed")).out == "canceled: changed\n"
+    assert [what for what, _ in terminal.orders.asked] == ["place", "place_hold", "release_hold", "cancel"]
+
+
+async def test_attention_is_listed_and_resolved(terminal: Terminal) -> None:
+    """The choices are shown; a wrong one is refused with the right ones."""
+    await terminal.api.post("/v1/orders", order_body(order_id="web_1"))
+    item = attention("web_1", "capture-1")
+    update = JournalUpdate(order_id="web_1", status=OrderStatus.NEEDS_ATTENTION, attention=(item,))
+    await terminal.api.services.journal.record(update)
+    assert "retry, adopt" in (await terminal("attention", "list")).out
+    wrong = await terminal("attention", "resolve", "capture-1", "burn", "--reason", "x")
+    assert (wrong.code, "use one of retry, adopt" in wrong.err) == (1, True)
+    right = await terminal("attention", "resolve", "capture-1", "adopt", "--reason", "seen")
+    assert (right.code, right.out) == (0, "capture-1 of order web_1: adopt\n")
+
+
+async def test_stock_is_loaded_or_nothing_of_it(terminal: Terminal, tmp_path: Path) -> None:
+    """A good file is loaded; a bad one is refused before anything is sent."""
+    file = tmp_path / "catalog.csv"
+    file.write_text("kind,location,sku,quantity,receipt_id\nstock,nj-1,TEE,7,r-7\n")
+    assert (await terminal("stock", "load", str(file))).out.startswith("loaded 0 sellers, 0 locations, 0 products, 1 ")
+    file.write_text("kind,location,sku,quantity,receipt_id\nstock,nj-1,TEE,8,r-8\nstock,nj-1,TEE,-1,r-9\n")
+    bad = await terminal("stock", "load", str(file))
+    assert (bad.code, "line 3, column quantity" in bad.err) == (1, True)
+    levels = json.loads((await terminal("stock", "list", "--sku", "TEE", "--json")).out)["levels"]
+    assert [level["on_hand"] for level in levels] == [7]
+
+
+@pytest.mark.parametrize(
+    ("words", "options", "code", "told"),
+    [
+        (("order", "show", "ghost"), {}, 1, "order_not_found"),
+        (("order", "list"), {"role": "osk_wrong"}, 2, "unauthorized"),
+        (("order", "cancel", "x"), {"role": "checkout"}, 1, "support or operator"),
+        (("order", "list"), {"url": "http://127.0.0.1:{port}"}, 3, "ordersaga up"),
+        (("order", "place", "/nowhere.json"), {}, 2, "cannot read"),
+        (("order", "list", "--limit", "0"), {}, 2, "--limit"),
+    ],
+)
+async def test_errors_are_one_line_with_a_remedy_and_a_code(
+    terminal: Terminal, words: tuple[str, ...], options: dict[str, Any], code: int, told: str
+) -> None:
+    """1 refused, 2 wrong usage or key, 3 no API."""
+    options = {name: value.format(port=free_port()) for name, value in options.items()}
+    outcome = await terminal(*words, **options)
+    assert outcome.code == code
+    assert told in outcome.err
+    assert "Traceback" not in outcome.err
+    assert outcome.out == ""
+
+
+def test_without_a_key_the_remedy_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No key, and no stack of this user to take one from."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("ORDERSAGA_DATA", str(tmp_path))
+    assert exit_code(["order", "list", "--api-url", "http://127.0.0.1:1"]) == 2
+    assert "--api-key" in capsys.readouterr().err
