@@ -22,7 +22,15 @@ from ordersaga.gateways.shipbob import ShipBob
 from ordersaga.gateways.stripe import StripePayments
 from ordersaga.ports import Carrier, PaymentGateway, Provider
 from ordersaga.settings import Settings
-from ordersaga.stores.accept import Acceptance, Accepted, IdempotencyKey, KeyMismatch, PostgresIntake, Replay, SoldOut
+from ordersaga.stores.accept import (
+    Acceptance,
+    Accepted,
+    IdempotencyKey,
+    KeyMismatch,
+    PostgresIntake,
+    Replay,
+    SoldOut,
+)
 from ordersaga.stores.api_keys import ApiKey, ApiKeys
 from ordersaga.stores.catalog import PostgresCatalog
 from ordersaga.stores.effects import PostgresEffects

@@ -1,6 +1,6 @@
 """Placing an order: accept it durably, start its saga, answer the shopper.
 
-Once `intake.accept` has committed, the order is ours: whatever fails afterwards, the answer is never "failed" but
+Once the order is accepted (committed), the order is ours: whatever fails afterwards, the answer is never "failed" but
 202, and the relay's starter starts the saga.
 """
 
@@ -48,9 +48,8 @@ class Placing:
         """
         order = await self._checked(body, key)
         claim = IdempotencyKey(key.id, idempotency_key, fingerprint(body)) if idempotency_key else None
-        acceptance = await self._services.intake.accept(
-            order, hold_ttl=self._services.settings.hold_ttl, idempotency=claim
-        )
+        hold_ttl = self._services.settings.hold_ttl
+        acceptance = await self._services.intake.accept(order, hold_ttl=hold_ttl, idempotency=claim)
         bind_order(acceptance.order_id)
         if isinstance(acceptance, KeyMismatch):
             raise _mismatch(acceptance)
