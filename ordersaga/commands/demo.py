@@ -18,7 +18,7 @@ from ordersaga.commands.progress import ConsoleReporter, show_addresses
 from ordersaga.demo.chaos import KILLABLE, Ground
 from ordersaga.demo.companies import DemoError
 from ordersaga.demo.run import Plan, read_plan, running, show
-from ordersaga.demo.view import show_result
+from ordersaga.demo.view import show_outcomes, show_summary
 from ordersaga.embedded import StackError
 from ordersaga.embedded.stack import forget
 
@@ -97,11 +97,13 @@ async def _run(plan: Plan, keep: bool) -> bool:
     try:
         async with running(plan, ConsoleReporter(console)) as ground:
             result = await show(plan, ground, console)
-            show_result(console, result)
+            show_outcomes(console, result)
             if keep:
+                show_summary(console, result)
                 await _keep(ground, console)
     except (StackError, DemoError) as error:
         raise CommandError(str(error), PART_FAILED) from None
+    show_summary(console, result)
     return result.good
 
 

@@ -1,5 +1,6 @@
 """Misfortune for the stack itself: parts killed with SIGKILL, or everything stopped and started again, mid-demo."""
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -16,6 +17,7 @@ class Ground:
 
     def __init__(self, stack: Stack, report: Reporter) -> None:
         self.stack = stack
+        self.began = time.monotonic()
         self._report = report
 
     async def restart(self) -> None:

@@ -75,7 +75,6 @@ async def running(plan: Plan, report: Reporter) -> AsyncIterator[Ground]:
 
 async def show(plan: Plan, ground: Ground, console: Console) -> Result:
     """Play the orders on a running stack and audit what came of it."""
-    began = time.monotonic()
     catalog, orders = read_plan(plan)
     async with _world(ground.stack) as world:
         await _open_shop(world, plan.catalog)
@@ -83,7 +82,7 @@ async def show(plan: Plan, ground: Ground, console: Console) -> Result:
             play = Play(world, orders, Chaos(ground, plan.kills, plan.restart, progress.tell), progress)
             await play.run(plan.seed)
         evidence = await _evidence(ground, world, catalog, orders)
-    return Result(play.ends(), audit(evidence), time.monotonic() - began, play.failures)
+    return Result(play.ends(), audit(evidence), time.monotonic() - ground.began, play.failures)
 
 
 @asynccontextmanager

@@ -44,7 +44,7 @@ class Progress:
 
     def tell(self, line: str) -> None:
         """One event."""
-        self._console.print(f"[dim]{self.seconds:5.1f} s[/]  {escape(line)}", highlight=False)
+        self._console.print(f"[dim]{self.seconds:5.1f} s[/]  {escape(line)}", highlight=False, soft_wrap=True)
 
     def show(self, counts: Mapping[OrderStatus, int], placed: int) -> None:
         """The present state."""
@@ -69,11 +69,15 @@ def _statuses(counts: Mapping[OrderStatus, int]) -> Table:
     return table
 
 
-def show_result(console: Console, result: Result) -> None:
-    """Outcomes by kind, then whatever is wrong, then the last lines."""
+def show_outcomes(console: Console, result: Result) -> None:
+    """Outcomes by kind, then whatever is wrong, one line each."""
     console.print(_kinds(result))
     for line in (*result.unexpected, *map(str, result.differences)):
         console.print(f"[red]✗[/] {escape(line)}", highlight=False, soft_wrap=True)
+
+
+def show_summary(console: Console, result: Result) -> None:
+    """The last lines."""
     for line in result.summary():
         console.print(escape(line), highlight=False, soft_wrap=True)
 
@@ -81,7 +85,7 @@ def show_result(console: Console, result: Result) -> None:
 def _kinds(result: Result) -> Table:
     table = Table(title="Outcomes by kind", title_justify="left")
     for column in ("kind", "orders", "expected", "actual", ""):
-        table.add_column(column)
+        table.add_column(column, no_wrap=column == "kind")
     for kind, cases in result.by_kind().items():
         expected, actual = _tally([end.expected for end in cases]), _tally([end.actual for end in cases])
         verdict = "[green]✓[/]" if all(end.as_expected for end in cases) else "[red]✗[/]"
