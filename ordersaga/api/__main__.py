@@ -1,5 +1,7 @@
 """`python -m ordersaga.api`: serve the HTTP API until SIGTERM or SIGINT."""
 
+import signal
+import sys
 from functools import partial
 
 import uvicorn
@@ -11,7 +13,8 @@ from ordersaga.telemetry import configure_logging
 
 
 def main() -> None:
-    """Serve on the configured address; requests under way get a few seconds to end."""
+    """Serve on the configured address; requests under way get a few seconds to end. A clean stop is exit code 0."""
+    signal.signal(signal.SIGTERM, _end)  # uvicorn raises the signal again once it has shut down
     settings = Settings()
     configure_logging(settings, "api")
     app = create_app(partial(open_services, settings, name="ordersaga-api"))
@@ -24,6 +27,10 @@ def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=5,
     )
+
+
+def _end(*_: object) -> None:
+    sys.exit(0)
 
 
 if __name__ == "__main__":
