@@ -116,8 +116,9 @@ class ParcelSaga:
             try:
                 return await step()
             except StepFailedError as failure:
-                if failure.kind in ("customer", "given_up") or self._desk.cancel_wanted:
+                if failure.kind == "customer":
                     raise
+                self._check_not_canceled()
                 await self._ask_about_failure(name, failure)
                 if failure.kind == "operator":
                     renew()
