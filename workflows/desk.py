@@ -50,6 +50,7 @@ class Desk:
     async def until(self, condition: Callable[[], bool], deadline: datetime, what: str) -> bool:
         """Wait for `condition`, at most until `deadline`; whether it came true. `what` is shown to people."""
         self.state.awaiting = what
+        presentation.show(self.state, min(deadline, self.alarm.next_deadline or deadline))
         return await self.alarm.until(condition, deadline, what)
 
     async def publish(self) -> None:

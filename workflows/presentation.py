@@ -94,11 +94,16 @@ def details(state: OrderState, deadline: datetime | None) -> str:
 
 def explain(state: OrderState, deadline: datetime | None) -> str:
     """Plain words: where the order is, why, what comes next and by when."""
-    said = f"Order {state.order.order_id} is {state.status.value.replace('_', ' ')}{_because(state)}."
+    said = f"Order {state.order.order_id} {_stands(state.status)}{_because(state)}."
     questions = "".join(f" A person must decide: {item.question}" for item in state.open_attention)
     if state.closed_as is not None:
         return f"{said} Nothing more will happen."
     return f"{said}{questions} It is waiting for {state.awaiting}{_by(deadline)}."
+
+
+def _stands(status: OrderStatus) -> str:
+    words = status.value.replace("_", " ")
+    return words if status is OrderStatus.NEEDS_ATTENTION else f"is {words}"
 
 
 def _because(state: OrderState) -> str:
