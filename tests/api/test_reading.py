@@ -101,6 +101,25 @@ async def test_cancel_of_an_ended_order_asks_nobody(api: Api, orders: StubOrders
     assert "cancel" not in [what for what, _ in orders.asked]
 
 
+async def test_cancel_without_an_answer_in_time_is_202_and_kept(api: Api, orders: StubOrders) -> None:
+    """No worker answers: the request is left as a signal, and the caller is told when to look again."""
+    await place(api, "a1")
+    orders.fail = {"cancel": SagaUnreachableError("no answer in time")}
+    answer = await api.post("/v1/orders/a1/cancel", headers={"Prefer": "wait=1"})
+    assert (answer.status_code, answer.json()["outcome"]) == (202, "pending")
+    assert answer.json()["answer_by"] > datetime.now(UTC).isoformat()
+    assert [what for what, _ in orders.asked][-2:] == ["cancel", "request_cancel"]
+
+
+async def test_cancel_of_an_order_nobody_started_starts_it_first(api: Api, orders: StubOrders) -> None:
+    """One path undoes everything, so the saga is started to do it; a saga that cannot be found then is 404."""
+    await place(api, "a1")
+    orders.fail = {"cancel": OrderNotFoundError("a1")}
+    answer = await api.post("/v1/orders/a1/cancel")
+    assert answer.status_code == 404
+    assert [what for what, _ in orders.asked] == ["place", "cancel", "start", "cancel"]
+
+
 async def test_cancel_with_temporal_away_is_503_and_not_a_promise(api: Api, orders: StubOrders) -> None:
     """Nobody took the request, so the caller must repeat it, and is told when."""
     await place(api, "a1")

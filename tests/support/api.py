@@ -44,13 +44,15 @@ def settings_for(database_url: str, **changes: Any) -> Settings:
 
 
 class StubOrders(OrderClient):
-    """Stands in for running orders: remembers what was asked; `answer`, `error` and `refuse` say how it answers."""
+    """Stands in for running orders: remembers what was asked; the attributes say how it answers."""
 
     def __init__(self) -> None:
+        """`error` is raised by everything, `refuse` by order id, `fail` by what is asked."""
         self.asked: list[tuple[str, str]] = []
         self.answer: Callable[[Order], ConfirmAnswer | None] = confirmed
         self.error: Exception | None = None
         self.refuse: dict[str, Exception] = {}
+        self.fail: dict[str, Exception] = {}
         self.events: list[ParcelEvent | PaymentEvent] = []
 
     async def ready(self) -> bool:
@@ -116,7 +118,7 @@ class StubOrders(OrderClient):
 
     def _noted(self, what: str, order_id: str) -> None:
         self.asked.append((what, order_id))
-        if error := self.error or self.refuse.get(order_id):
+        if error := self.error or self.refuse.get(order_id) or self.fail.get(what):
             raise error
 
 

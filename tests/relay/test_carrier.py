@@ -1,0 +1,97 @@
+"""What the carrier is asked: labels of parcels on their way, and webhooks that name only its own object."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest_asyncio
+
+from ordersaga.bootstrap import Services
+from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectStatus
+from ordersaga.domain.errors import RetryError
+from ordersaga.domain.journal import JournalUpdate
+from ordersaga.domain.messages_in import Incoming
+from ordersaga.domain.shipping import ParcelEvent
+from ordersaga.domain.statuses import OrderStatus, ParcelStatus
+from tests.fakes.samples import order
+from tests.fakes.shipping import FakeCarrier
+from tests.support.api import StubOrders
+from workers.relay_deliverer import Deliverer
+from workers.relay_pollers import CarrierPoller
+
+
+def scanned(source_id: str) -> ParcelEvent:
+    """The first parcel of an order was scanned."""
+    now = datetime.now(UTC)
+    return ParcelEvent(
+        source="easypost", source_id=source_id, parcel=1, generation=1, status=ParcelStatus.IN_TRANSIT, occurred_at=now
+    )
+
+
+class WatchedFake(FakeCarrier):
+    """Says of every label that it was scanned, and of every shipment that it is a1's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+        self.away = False
+
+    async def changes(self, references: Sequence[str]) -> Sequence[ParcelEvent]:
+        """Scanned."""
+        self.asked.extend(references)
+        return [scanned("easypost-own-id") for _ in references]
+
+    async def resolve(self, incoming: Incoming) -> Incoming:
+        """A1's."""
+        if self.away:
+            raise RetryError("easypost_unreachable", "away")
+        return incoming.model_copy(update={"order_id": "a1", "events": (scanned(incoming.source_id),), "lookup": None})
+
+
+@pytest_asyncio.fixture
+async def carrier() -> WatchedFake:
+    """The carrier."""
+    return WatchedFake()
+
+
+@pytest_asyncio.fixture
+async def watched(services: Services, carrier: WatchedFake) -> AsyncIterator[Services]:
+    """Two orders on their way; a label was bought for the first only."""
+    for order_id in ("a1", "a2"):
+        await services.intake.accept(order(order_id), hold_ttl=timedelta(minutes=5))
+        await services.journal.record(JournalUpdate(order_id=order_id, status=OrderStatus.FULFILLING))
+    intent = EffectIntent(order_id="a1", step="book_label", parcel=1)
+    await services.effects.begin(intent)
+    await services.effects.settle(intent.key, EffectOutcome(status=EffectStatus.DONE, external_id="shp_1"))
+    yield replace(services, carrier=carrier)
+
+
+async def test_only_labels_we_bought_are_asked_about(watched: Services, carrier: WatchedFake) -> None:
+    """Asked each round, stored once."""
+    poller = CarrierPoller(watched)
+    await poller.step()
+    await poller.step()
+    assert carrier.asked == ["a1-1-1", "a1-1-1"]
+    (message,) = await watched.inbox.claim(9)
+    assert (message.source, message.source_id, message.order_id) == ("easypost", "poll:a1-1-1:in_transit", "a1")
+
+
+async def test_a_message_that_names_only_the_shipment_finds_its_order(
+    watched: Services, carrier: WatchedFake, orders: StubOrders
+) -> None:
+    """The carrier is asked whose it is; while it is away the message waits, with the reason."""
+    incoming = Incoming(source="easypost", source_id="evt_1", lookup="shp_1")
+    await watched.inbox.store("easypost", "evt_1", None, incoming.model_dump(mode="json"))
+    carrier.away = True
+    await Deliverer(watched).step()
+    assert orders.events == []
+    row = await watched.pool.fetchrow("SELECT status, error FROM webhook_inbox")
+    assert row is not None
+    assert (row["status"], row["error"]) == ("pending", "easypost_unreachable: away")
+    carrier.away = False
+    await watched.pool.execute("UPDATE webhook_inbox SET next_attempt_at = now()")
+    await Deliverer(watched).step()
+    assert [event.source_id for event in orders.events] == ["evt_1"]
+    row = await watched.pool.fetchrow("SELECT status, order_id FROM webhook_inbox")
+    assert row is not None
+    assert (row["status"], row["order_id"]) == ("delivered", "a1")
