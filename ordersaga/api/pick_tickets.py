@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 
 from ordersaga.api.access import Agent, Operator, ServicesDep, seller_scope
 from ordersaga.api.problems import Problem
@@ -15,6 +15,8 @@ from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.identifiers import Code
 from ordersaga.domain.shipping import ProviderOrder
 from ordersaga.polled import from_provider
+
+Reference = Annotated[str, Path(pattern=r"^[A-Za-z0-9_\-]{1,120}$")]
 
 router = APIRouter(prefix="/v1/pick-tickets", tags=["pick tickets"])
 
@@ -32,7 +34,7 @@ async def list_tickets(
 
 
 @router.post("/{reference}/packed")
-async def packed(reference: str, services: ServicesDep, key: Operator) -> TicketMoved:
+async def packed(reference: Reference, services: ServicesDep, key: Operator) -> TicketMoved:
     """The parcel is packed."""
     with _refusals():
         order = await services.seller_warehouse.mark_packed(reference, seller=key.seller)
@@ -40,7 +42,7 @@ async def packed(reference: str, services: ServicesDep, key: Operator) -> Ticket
 
 
 @router.post("/{reference}/collected")
-async def collected(reference: str, services: ServicesDep, key: Operator) -> TicketMoved:
+async def collected(reference: Reference, services: ServicesDep, key: Operator) -> TicketMoved:
     """The carrier took the parcel."""
     with _refusals():
         order = await services.seller_warehouse.mark_collected(reference, seller=key.seller)
