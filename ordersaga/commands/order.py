@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from ordersaga.domain.amounts import format_amount
 from ordersaga.api.shapes import OrderDocument, OrderSummary, PlacedOrder
 from ordersaga.catalog_csv import CsvFileError
 from ordersaga.commands.errors import FAILED, USAGE, CommandError
 from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_pairs, show_table
+from ordersaga.domain.amounts import format_amount
 from ordersaga.http_client import ApiClient, ApiError
 from ordersaga.orders_csv import parse_orders
 from workflows.messages import OrderView
