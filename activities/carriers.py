@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from temporalio import activity
 
-from activities.effects import Effects, Inquire
+from activities.effects import Effects, Inquire, by_operator
 from activities.failures import translated
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, EffectStatus
 from ordersaga.domain.orders import Order, ParcelPlan
@@ -101,7 +101,7 @@ class Carriers:
             return voided if label is not None and label.voided else None
 
         intent = _intent("void_label", request.order_id, request.parcel, request.generation)
-        row = await self._effects.perform(intent, call, inquire)
+        row = await self._effects.perform(intent, call, inquire, by_operator)
         return CancelDecision(row.answer.get("decision", CancelDecision.REFUSED))
 
     async def _resolve(self, booked: EffectRow, reference: str) -> bool:

@@ -9,9 +9,28 @@ from ordersaga.ports import EffectLedger
 
 Call = Callable[[str], Awaitable[EffectOutcome]]
 Inquire = Callable[[EffectRow], Awaitable[EffectOutcome | None]]
+Again = Callable[[EffectRow], bool]
 
 STORED_FAILURE = "stored_failure"
 """The other side keeps answering a failure it stored under our key (Stripe replays stored 500s): a new key is due."""
+
+
+_BY_OPERATOR = {"refused_to": "operator"}
+
+
+def never(_: EffectRow) -> bool:
+    """A refusal is final."""
+    return False
+
+
+def by_operator(row: EffectRow) -> bool:
+    """Refused to us, not to the shopper (credentials, settings): worth asking anew once an operator has repaired it."""
+    return row.status is EffectStatus.REFUSED and row.answer == _BY_OPERATOR
+
+
+def always(row: EffectRow) -> bool:
+    """Any refusal may turn out otherwise next time."""
+    return row.status is EffectStatus.REFUSED
 
 
 class Effects:
@@ -25,14 +44,18 @@ class Effects:
         self._ledger = ledger
         self._visible_after = visible_after
 
-    async def perform(self, intent: EffectIntent, call: Call, inquire: Inquire) -> EffectRow:
+    async def perform(self, intent: EffectIntent, call: Call, inquire: Inquire, again: Again = never) -> EffectRow:
         """Bring an effect to a known outcome, `done` or `refused`, calling at most once per key.
+
+        `again` says which refusals found in the ledger are asked anew, under the next key.
 
         Raises RetryError while the outcome is unknown, OperatorError when an operator must look.
         """
         row = await self._ledger.begin(intent)
-        if row.status is EffectStatus.REFUSED and row.code == STORED_FAILURE:
-            return await self.perform(intent.model_copy(update={"rekeyed": intent.rekeyed + 1}), call, inquire)
+        if (row.code == STORED_FAILURE and row.status is EffectStatus.REFUSED) or again(row):
+            return await self.perform(intent.model_copy(update={"rekeyed": intent.rekeyed + 1}), call, inquire, again)
+        if by_operator(row):
+            raise OperatorError(row.code or "refused", row.message or "an operator must look")
         if row.status in (EffectStatus.DONE, EffectStatus.REFUSED):
             return row
         found = None if row.fresh else await inquire(row)
@@ -47,9 +70,15 @@ class Effects:
             await self._unresolved(row, error)
             return await self.perform(intent, call, inquire)
         except (CustomerError, OperatorError) as error:
-            refusal = EffectOutcome(status=EffectStatus.REFUSED, code=error.code, message=error.message)
+            ours = isinstance(error, OperatorError)
+            refusal = EffectOutcome(
+                status=EffectStatus.REFUSED,
+                answer=_BY_OPERATOR if ours else {},
+                code=error.code,
+                message=error.message,
+            )
             settled = await self._settle(row, refusal)
-            if isinstance(error, OperatorError):
+            if ours:
                 raise
             return settled
         return await self._settle(row, outcome)

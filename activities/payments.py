@@ -8,7 +8,7 @@ from datetime import datetime
 
 from temporalio import activity
 
-from activities.effects import Effects
+from activities.effects import Effects, always, by_operator
 from activities.failures import translated
 from ordersaga.domain.books import MoneyTransaction, Posting, authorization_ended, authorized, captured, refunded
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, EffectStatus
@@ -98,7 +98,7 @@ class Payments:
             state = await self._gateway.inquire(payment_id)
             return _captured(payment, row.key, state) if state.captured else None
 
-        row = await self._effects.perform(_intent("capture", payment), call, inquire)
+        row = await self._effects.perform(_intent("capture", payment), call, inquire, by_operator)
         if row.status is EffectStatus.REFUSED:
             return CaptureResult(code=row.code, message=row.message)
         return CaptureResult(captured=payment.amount)
@@ -184,7 +184,7 @@ class Payments:
             final = state.status in (PaymentStatus.VOIDED, PaymentStatus.CAPTURED)
             return _voided(payment, row.key, state, reserved) if final else None
 
-        return await self._effects.perform(_intent("void", payment), call, inquire)
+        return await self._effects.perform(_intent("void", payment), call, inquire, by_operator)
 
     async def _refund(self, payment: ParcelPayment, payment_id: str) -> int:
         async def call(key: str) -> EffectOutcome:
@@ -194,7 +194,7 @@ class Payments:
             found = await self._gateway.find_refund(payment_id, row.key)
             return _refunded(payment, row.key, found) if found else None
 
-        row = await self._effects.perform(_intent("refund", payment), call, inquire)
+        row = await self._effects.perform(_intent("refund", payment), call, inquire, always)
         if row.status is EffectStatus.REFUSED:
             raise OperatorError(row.code or "refund_refused", row.message or "the payment company refused the refund")
         return payment.amount

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from temporalio import activity
 
-from activities.effects import Effects
+from activities.effects import Effects, always
 from activities.failures import translated
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, EffectStatus
 from ordersaga.domain.errors import OperatorError, RetryError
@@ -34,13 +34,14 @@ class HandOffResult(Message):
 
 
 class WithdrawParcel(Message):
-    """Which hand-off to undo."""
+    """Which hand-off to undo. `goods_left`: nobody is asked any more; an open question is settled as refused."""
 
     provider: str
     order_id: str
     parcel: int
     generation: int
     reference: str
+    goods_left: bool = False
 
 
 class Providers:
@@ -110,7 +111,8 @@ class Providers:
 
     async def _ask_to_cancel(self, provider: Provider, request: WithdrawParcel) -> CancelDecision:
         async def call(_: str) -> EffectOutcome:
-            return _decided(await provider.cancel(request.reference))
+            gone = request.goods_left
+            return _decided(CancelDecision.REFUSED if gone else await provider.cancel(request.reference))
 
         async def ask_again(_: EffectRow) -> EffectOutcome | None:
             return None  # asking a provider to cancel is harmless to repeat, and its answer is the inquiry
@@ -118,7 +120,7 @@ class Providers:
         intent = EffectIntent(
             order_id=request.order_id, step="withdraw", parcel=request.parcel, generation=request.generation
         )
-        row = await self._effects.perform(intent, call, ask_again)
+        row = await self._effects.perform(intent, call, ask_again, always)
         return CancelDecision(row.answer.get("decision", CancelDecision.REFUSED))
 
 

@@ -9,8 +9,8 @@ from workflows.order_state import ParcelState
 from workflows.saga import Phase, UndoPlan
 
 _UNDECIDED = (PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING)
-UNANSWERED = "no_answer"
-"""Nobody knows whether the money was taken: the same capture is tried again, never a new payment."""
+NOT_THE_BANK = "no_answer"
+"""The bank did not say no: the same reservation is captured again, it is never given up for a new one."""
 
 
 class ParcelPayments:
@@ -52,7 +52,7 @@ class ParcelPayments:
 
     async def capture_at_confirmation(self) -> None:
         """Take the money before anything ships; raises StepFailedError when the bank refuses."""
-        result = await self._try_capture()
+        result = await self._take()
         if not self.parcel.captured:
             raise StepFailedError("declined", result.code or "declined", result.message or "the capture was refused")
 
@@ -64,15 +64,17 @@ class ParcelPayments:
         while not (self.parcel.captured or self.parcel.written_off):
             if await self._ask_about_capture(result) == "write_off":
                 await self._write_off()
-            elif result.code == UNANSWERED or await self._authorize_anew():
+            elif result.code == NOT_THE_BANK or await self._authorize_anew():
                 result = await self._try_capture()
 
     async def _try_capture(self) -> CaptureResult:
         try:
-            result = await quick(Payments.capture, self._payment, f"Capture {self._amount()}")
+            return await self._take()
         except StepFailedError as failure:
-            code = UNANSWERED if failure.kind == "unresolved" else failure.code
-            return CaptureResult(code=code, message=failure.message)
+            return CaptureResult(code=NOT_THE_BANK, message=str(failure))
+
+    async def _take(self) -> CaptureResult:
+        result = await quick(Payments.capture, self._payment, f"Capture {self._amount()}")
         if result.captured:
             self.parcel.captured = result.captured
             self._desk.note("captured", f"{self._amount()} captured", self._number)

@@ -168,31 +168,31 @@ class ParcelSaga:
         """Stop the goods. Asking ends when they leave anyway: no answer could keep them back any more."""
         if self.parcel.too_late and self.parcel.status is ParcelStatus.CANCELED:
             return  # it refused when we asked, and stopped the parcel by itself since
-        if self.parcel.goods_left:
-            raise GoodsGoneError
         try:
             decision = await self._ask_to_stop()
         except StepFailedError:
             if not self.parcel.goods_left:
                 raise
-            raise GoodsGoneError from None
+            decision = await self._ask_to_stop()  # asks nobody now, but settles the question that was open
         if decision is CancelDecision.REFUSED or self.parcel.goods_left:
             raise GoodsGoneError
 
     async def _ask_to_stop(self) -> CancelDecision:
+        left = self.parcel.goods_left
         request = WithdrawParcel(
             provider=self.parcel.plan.provider,
             order_id=self._order.order_id,
             parcel=self._number,
             generation=self.parcel.generation,
             reference=self._reference,
+            goods_left=left,
         )
         return await on_lane(
             Providers.withdraw,
             request,
             queue=self._lane,
             summary=f"Withdraw parcel {self._number}",
-            give_up=lambda: self.parcel.goods_left,
+            give_up=lambda: self.parcel.goods_left != left,
         )
 
     # ---- book the carrier (only where the provider does not) -------------------------------------------------

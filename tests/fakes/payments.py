@@ -20,6 +20,7 @@ class FakePayments(Scripted):
         self.memory = memory or Memory()
         self.payments: dict[str, PaymentState] = {}
         self.references: dict[str, str] = {}
+        self.requests: list[PaymentRequest] = []
         self.refunds: dict[str, RefundState] = {}
         self._by_key: dict[str, str] = {}
         self._answers: deque[tuple[PaymentStatus, str | None]] = deque()
@@ -33,6 +34,10 @@ class FakePayments(Scripted):
         """The next authorization waits for the shopper; `complete_action` ends the wait."""
         self._answers.append((PaymentStatus.REQUIRES_ACTION, None))
 
+    def authorize_next(self) -> None:
+        """The next authorization passes; for scripts of several: then `decline_next` is about the one after."""
+        self._answers.append((PaymentStatus.AUTHORIZED, None))
+
     def complete_action(self, payment_id: str) -> PaymentState:
         """The shopper passed the challenge: the payment is authorized."""
         amount = self.payments[payment_id].amount
@@ -45,6 +50,7 @@ class FakePayments(Scripted):
     async def authorize(self, request: PaymentRequest, *, key: str) -> PaymentState:
         """Reserve funds; a decline is an answer."""
         with self._call("authorize", request.reference, request.amount, key):
+            self.requests.append(request)
             if key not in self._by_key:
                 self._by_key[key] = self._create(request).payment_id
             return self.payments[self._by_key[key]]
@@ -106,7 +112,7 @@ class FakePayments(Scripted):
             amount=request.amount,
             capturable=request.amount if status is PaymentStatus.AUTHORIZED else 0,
             currency=request.currency,
-            customer=request.customer,
+            customer=request.customer or (f"cus_{request.order_id}" if request.save_for_later else None),
             capture_before=self.memory.now() + timedelta(days=7),
             next_action=NextAction(kind="redirect", url="https://pay.example/challenge") if waiting else None,
             code=code,

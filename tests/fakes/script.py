@@ -27,6 +27,10 @@ class Scripted:
         assert callable(getattr(self, method, None)), f"{type(self).__name__} has no method {method}"
         self._failures[method].append(_Failure(error, after_doing))
 
+    def forget_failures(self, method: str) -> None:
+        """The failures told for a method will not happen."""
+        self._failures[method].clear()
+
     def called(self, method: str) -> list[tuple[Any, ...]]:
         """The arguments of every call of a method, oldest first."""
         return [call[1:] for call in self.calls if call[0] == method]

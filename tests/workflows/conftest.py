@@ -19,3 +19,4 @@ async def environment() -> AsyncIterator[WorkflowEnvironment]:
 async def world(environment: WorkflowEnvironment) -> AsyncIterator[World]:
     async with World(environment) as fresh:
         yield fresh
+        assert await fresh.failed_tasks() == []

@@ -1,27 +1,31 @@
 """A small world for saga tests: fakes, workers, and the words to play a scenario in."""
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from types import TracebackType
 from typing import Any, Self
 
-from temporalio.api.enums.v1 import EventType
-from temporalio.client import WithStartWorkflowOperation, WorkflowHandle
+from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
+from temporalio.client import WithStartWorkflowOperation, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.testing import WorkflowEnvironment
 
 from ordersaga.domain.books import Balance
-from ordersaga.domain.identifiers import workflow_id
+from ordersaga.domain.errors import RetryError
+from ordersaga.domain.identifiers import effect_key, workflow_id
 from ordersaga.domain.orders import Order, SellerTerms
+from ordersaga.domain.payments import PaymentState
 from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
-from ordersaga.domain.statuses import ParcelStatus
+from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus, ParcelStatus
 from tests.fakes.effects import FakeEffects
 from tests.fakes.journal import FakeJournal
 from tests.fakes.memory import Memory
 from tests.fakes.payments import FakePayments
 from tests.fakes.samples import catalog, order
+from tests.fakes.script import Scripted
 from tests.fakes.shipping import FakeCarrier, FakeProvider
 from tests.fakes.stock import FakeStock
 from workers.activities import Ports, build
@@ -43,6 +47,34 @@ Handle = WorkflowHandle[OrderFulfillment, OrderResult]
 _numbers = count(1)
 
 
+class _Calls(list[tuple[Any, ...]]):
+    """A fake's calls, which also enter the log that all fakes share."""
+
+    def __init__(self, name: str, log: list[str]) -> None:
+        super().__init__()
+        self._name, self._log = name, log
+
+    def append(self, call: tuple[Any, ...]) -> None:
+        super().append(call)
+        self._log.append(f"{self._name}.{call[0]}")
+
+
+@contextlib.asynccontextmanager
+async def stalled(fake: Scripted, method: str) -> AsyncIterator[asyncio.Event]:
+    """The next call of a method waits for the end of this block, later ones do not; the event: it has arrived."""
+    reached, end, real = asyncio.Event(), asyncio.Event(), getattr(fake, method)
+
+    async def wait(*args: Any, **kwargs: Any) -> Any:
+        setattr(fake, method, real)
+        reached.set()
+        await end.wait()
+        return await real(*args, **kwargs)
+
+    setattr(fake, method, wait)
+    yield reached
+    end.set()
+
+
 class World:
     """Fakes behind real workers on a real server. `nj-1` and `ca-1` each hold 10 of MUG, 10 of TEE."""
 
@@ -57,6 +89,9 @@ class World:
         self.stock = FakeStock(self.memory)
         self.effects = FakeEffects(self.memory)
         self.journal = FakeJournal(self.memory)
+        self.log: list[str] = []
+        self._share_log()
+        self.handles: list[Handle] = []
         self._prefix = f"o{next(_numbers)}x"
         self._events = count(1)
         self.stocked()
@@ -65,6 +100,23 @@ class World:
         """Put units on the shelves; by default ten of each product on both coasts."""
         default = [("nj-1", "MUG", 10), ("nj-1", "TEE", 10), ("ca-1", "MUG", 10), ("ca-1", "TEE", 10)]
         self.memory.load(catalog(*(receipts or default), provider=provider))
+
+    def restocked(self, *receipts: tuple[str, str, int], provider: str = "shipbob") -> None:
+        """Empty the shelves, then put these units on them, at warehouses of `provider`."""
+        self.memory.shelves.clear()
+        self.memory.receipts.clear()
+        self.stocked(*receipts, provider=provider)
+
+    def _share_log(self) -> None:
+        fakes: dict[str, Scripted] = {
+            "payments": self.payments,
+            "shipbob": self.provider,
+            "warehouse": self.warehouse,
+            "carrier": self.carrier,
+            "stock": self.stock,
+        }
+        for name, fake in fakes.items():
+            fake.calls = _Calls(name, self.log)
 
     async def __aenter__(self) -> Self:
         ports = Ports(
@@ -107,7 +159,44 @@ class World:
         answer = await self.client.execute_update_with_start_workflow(
             "confirm", start_workflow_operation=operation, id="confirm", result_type=ConfirmAnswer
         )
-        return answer, await operation.workflow_handle()
+        handle = await operation.workflow_handle()
+        self.handles.append(handle)
+        return answer, handle
+
+    async def started_later(self, placed: Order, delay: timedelta) -> Handle:
+        """An order whose first workflow task comes only after a delay."""
+        handle: Handle = await self.client.start_workflow(
+            OrderFulfillment.run,
+            placed,
+            id=workflow_id(placed.order_id),
+            task_queue=ORDER_QUEUE,
+            search_attributes=presentation.initial_attributes(placed),
+            start_delay=delay,
+        )
+        self.handles.append(handle)
+        return handle
+
+    async def confirmed(self, *lines: tuple[str, int], **changes: Any) -> tuple[Order, Handle]:
+        """An order whose checkout heard `confirmed`."""
+        placed = self.order(*lines, **changes)
+        answer, handle = await self.checkout(placed)
+        assert answer.outcome is ConfirmOutcome.CONFIRMED
+        return placed, handle
+
+    async def accepted(self, *lines: tuple[str, int], **changes: Any) -> tuple[Order, Handle]:
+        """An order whose parcels are all at their providers."""
+        placed, handle = await self.confirmed(*lines, **changes)
+        await self.until(handle, lambda view: all(p.status is ParcelStatus.ACCEPTED for p in view.parcels))
+        return placed, handle
+
+    def reference(self, placed: Order, parcel: int = 1, generation: int = 1) -> str:
+        """What provider and carrier know a parcel by."""
+        return f"{placed.order_id}-{parcel}-{generation}"
+
+    def payment(self, placed: Order, parcel: int = 1, generation: int = 1) -> PaymentState:
+        """A parcel's payment, as the payment company sees it."""
+        key = effect_key(placed.order_id, "authorize", parcel, generation)
+        return self.payments.payments[self.payments.references[key]]
 
     async def report(self, handle: Handle, status: ParcelStatus, *, parcel: int = 1, **extra: str) -> None:
         """A provider's or carrier's message arrives."""
@@ -144,9 +233,9 @@ class World:
         answer: CancelAnswer = await handle.execute_update("cancel", asked, result_type=CancelAnswer)
         return answer
 
-    async def resolve(self, handle: Handle, choice: str) -> None:
-        """An operator answers the only open question."""
-        item = await self.question(handle)
+    async def resolve(self, handle: Handle, choice: str, kind: str | None = None) -> None:
+        """An operator answers the open question (of a kind)."""
+        item = await self.question(handle, kind)
         answer = Resolution(item_id=item, choice=choice, by="operator", reason="seen")
         await handle.execute_update("resolve_attention", answer)
 
@@ -164,9 +253,51 @@ class World:
             await asyncio.sleep(0.05)
         raise AssertionError(f"never came true; last seen: {view}")
 
+    async def called(self, fake: Scripted, method: str, times: int) -> None:
+        """Wait until a method of the outside was called so many times."""
+        await self._eventually(lambda: len(fake.called(method)) >= times, f"{times} calls of {method}")
+
+    async def recorded(self, placed: Order, status: OrderStatus) -> None:
+        """Wait until lists show this status for the order."""
+        await self._eventually(lambda: self.memory.orders[placed.order_id].status is status, f"recorded as {status}")
+
+    async def _eventually(self, condition: Callable[[], bool], what: str) -> None:
+        for _ in range(500):
+            if condition():
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"never happened: {what}; calls: {self.log}")
+
+    def down(self, fake: Scripted, method: str, times: int = 300) -> None:
+        """An outside company answers nothing for a long time; `up` ends it."""
+        for _ in range(times):
+            fake.fail_next(method, RetryError("down", "no answer", unknown=True))
+
+    def up(self, fake: Scripted, method: str) -> None:
+        """It answers again."""
+        fake.forget_failures(method)
+
+    def story(self, placed: Order) -> list[str]:
+        """The kinds of the journal entries people read about an order, in order."""
+        return [entry.kind for (owner, _), entry in self.memory.journal.items() if owner == placed.order_id]
+
     async def pass_time(self, handle: Handle, by: timedelta) -> None:
         """Let time pass for one order, firing its timers on the way."""
         await self.environment.fast_forward(handle, by)
+
+    async def balanced(self, placed: Order) -> None:
+        """The order's books explain all its money and goods, and nothing is held for it."""
+        assert (await self.balance(placed)).differences() == []
+
+    async def failed_tasks(self) -> list[str]:
+        """Workflow tasks that failed in any order of this world; there must be none. Ends orders left open."""
+        return [failure for handle in self.handles for failure in await self._ended(handle)]
+
+    async def _ended(self, handle: Handle) -> list[str]:
+        failures = await task_failures(handle)  # before it is terminated, which fails a task that is under way
+        if (await handle.describe()).status is WorkflowExecutionStatus.RUNNING:
+            await handle.terminate("end of test")
+        return failures
 
     async def balance(self, placed: Order) -> Balance:
         """The order's books."""
@@ -175,6 +306,17 @@ class World:
     def units(self) -> dict[tuple[str, str], tuple[int, int]]:
         """(location, sku) to (on hand, held)."""
         return {(level.location, level.sku): (level.on_hand, level.held) for level in self.memory.stock_levels()}
+
+
+async def task_failures(handle: Handle) -> list[str]:
+    """Why workflow tasks of an order failed, if any. A message that crosses the order's end is no failure."""
+    crossed = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND
+    failed = [
+        event.workflow_task_failed_event_attributes
+        for event in (await handle.fetch_history()).events
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+    ]
+    return [f"{handle.id}: {task.failure.message}" for task in failed if task.cause != crossed]
 
 
 async def event_counts(handle: Handle) -> tuple[list[str], int]:
