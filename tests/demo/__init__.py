@@ -1,0 +1,1 @@
+"""The demo itself: its files, its audit, its result."""
