@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ordersaga.embedded.database import read_demo_keys
 from ordersaga.embedded.folders import birth_of, read_stack_file
-from ordersaga.embedded.options import default_data_folder
+from ordersaga.embedded.options import StackOptions
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class RunningStack:
 
 
 def running_stack(data: Path | None = None) -> RunningStack | None:
-    """The stack running on `data` (default: the user's own), or None if none runs."""
-    folder = (data or default_data_folder()).expanduser().resolve()
+    """The stack running on `data` (default: where `ordersaga up` would start one), or None if none runs."""
+    folder = (data or StackOptions().data).expanduser().resolve()
     content = read_stack_file(folder)
     if content is None or birth_of(content["supervisor"]["pid"]) != content["supervisor"]["born"]:
         return None
