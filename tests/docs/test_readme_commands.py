@@ -1,6 +1,7 @@
 """The README's commands do what it says: run as printed, in order, in one shell, against a stack of their own."""
 
 import asyncio
+import csv
 import os
 import re
 import shlex
@@ -98,3 +99,12 @@ def test_the_readme_shows_the_saga_as_it_is() -> None:
     (quoted,) = [block.code for block in blocks(README) if block.language == "python"]
     page = (ROOT / "workflows" / "order_fulfillment.py").read_text(encoding="utf-8")
     assert re.sub(r"  # .*", "", quoted).strip() in page
+
+
+def test_the_readme_counts_the_examples_right() -> None:
+    """The number of orders it says the demo places."""
+    with (ROOT / "examples" / "orders.csv").open(encoding="utf-8", newline="") as file:
+        orders = {row["order_id"] for row in csv.DictReader(file) if row.get("order_id")}
+    said = README.read_text(encoding="utf-8")
+    assert f"{len(orders)} orders that meet every misfortune" in re.sub(r"\s+", " ", said)
+    assert f"({len(orders)} in all)" in said
