@@ -17,6 +17,7 @@ from ordersaga.embedded.stack import forget
 from tests.docs.pages import ROOT, Block, blocks
 
 README: Final = ROOT / "README.md"
+OPERATORS: Final = ROOT / "docs" / "operators.md"
 PATIENCE: Final = 20.0
 END: Final = "-- end of block, exit code "
 
@@ -60,9 +61,9 @@ async def shell(tmp_path: Path) -> AsyncIterator[Shell]:
 
 
 async def test_the_tour_prints_what_the_readme_says(shell: Shell) -> None:
-    """Every block marked to run succeeds and prints its `#>` lines, in order."""
-    tour = [block for block in blocks(README) if block.runnable]
-    assert len(tour) >= 8
+    """Every block marked to run succeeds and prints its `#>` lines, in order; then the operators' look-ups do."""
+    tour = [block for page in (README, OPERATORS) for block in blocks(page) if block.runnable]
+    assert len(tour) >= 12
     for block in tour:
         said = await shell.run(block)
         began = time.monotonic()
