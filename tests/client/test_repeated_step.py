@@ -1,0 +1,68 @@
+"""A checkout's question while Temporal has the saga repeat the step it was about to end with."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+import pytest
+from temporalio.client import Client
+
+from ordersaga.client import OrderClient
+from ordersaga.client_errors import SagaUnreachableError
+from ordersaga.domain.orders import Order
+from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
+from tests.fakes.samples import order
+from workflows.messages import ConfirmAnswer
+
+REPEATED = "Unable to perform workflow execution update due to unexpected workflow task failure."
+
+
+class Interrupted(OrderClient):
+    """Temporal says so many times that the step is being repeated; then it answers."""
+
+    def __init__(self, failures: int, message: str = REPEATED) -> None:
+        super().__init__(cast("Client", None))
+        self.asked = 0
+        self._failures = failures
+        self._message = message
+
+    async def _place(self, order: Order, wait: timedelta, providers: Iterable[str]) -> ConfirmAnswer | None:
+        self.asked += 1
+        if self.asked <= self._failures:
+            raise SagaUnreachableError(self._message)
+        return ConfirmAnswer(
+            order_id=order.order_id,
+            outcome=ConfirmOutcome.DECLINED,
+            status=OrderStatus.REJECTED,
+            reason="card_declined",
+        )
+
+
+def placed() -> Order:
+    """An order."""
+    return order("r1", ("MUG", 1), placed_at=datetime.now(UTC))
+
+
+async def test_a_repeated_step_is_asked_again_and_answers() -> None:
+    """A refusal in the instant of a webhook is still a refusal: the checkout hears it, not `pending`."""
+    client = Interrupted(failures=2)
+    answer = await client.place(placed(), timedelta(seconds=5))
+    assert answer
+    assert answer.outcome is ConfirmOutcome.DECLINED
+    assert client.asked == 3
+
+
+async def test_asking_again_ends_with_the_time_to_wait() -> None:
+    """It is not asked for ever."""
+    client = Interrupted(failures=1000)
+    with pytest.raises(SagaUnreachableError):
+        await client.place(placed(), timedelta(seconds=0.3))
+    assert client.asked < 20
+
+
+async def test_any_other_failure_is_told_at_once() -> None:
+    """Temporal that is away is not hammered."""
+    client = Interrupted(failures=1000, message="connection refused")
+    with pytest.raises(SagaUnreachableError):
+        await client.place(placed(), timedelta(seconds=5))
+    assert client.asked == 1
