@@ -58,6 +58,7 @@ async def let_authorization_lapse(case: Case) -> None:
 async def cancel_at_once(case: Case) -> None:
     """Cancel while the payment is still being authorized."""
     await case.place("pending", wait=None)
+    await case.struck()
     await case.cancel("canceled")
 
 

@@ -13,7 +13,7 @@ from ordersaga.http_client import ApiClient, ApiError
 
 ANSWER_SECONDS: Final = 15
 STEP_SECONDS: Final = 75.0
-LOOK_EVERY: Final = 0.5
+LOOK_EVERY: Final = 0.3
 HOLD: Final = "fraud_review"
 
 
@@ -123,6 +123,16 @@ class Case:
             return any(shipment["postage_label"] for shipment in found.get("shipments", []))
 
         await self.eventually(look, "a label")
+
+    async def struck(self) -> None:
+        """Wait until Stripe is busy with the order's fault."""
+
+        async def look() -> bool:
+            return any(
+                fault["match"] == self.order_id and fault["applied"] for fault in await self.world.stripe.faults()
+            )
+
+        await self.eventually(look, "the fault at Stripe")
 
     async def payment_ids(self) -> list[str]:
         """The order's authorizations at Stripe that wait for their capture."""

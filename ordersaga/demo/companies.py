@@ -47,6 +47,11 @@ class Company:
         )
         return found
 
+    async def faults(self) -> list[dict[str, Any]]:
+        """Every fault it was told of, with how often it struck (`applied`)."""
+        found: list[dict[str, Any]] = self._read(await patiently(lambda: self._http.get("faults")))["faults"]
+        return found
+
     def _read(self, answer: httpx.Response) -> Any:
         if answer.is_error:
             raise DemoError(f"{self.name} refused {answer.request.url.path}: {answer.text[:300]}")

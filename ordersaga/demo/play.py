@@ -39,6 +39,7 @@ class Play:
             await self._act_all(seed)
             await self._await_strikes(strikes)
             await self._world.board.all_final(self._cases, ENDS_WITHIN)
+            await self._check_faults()
         finally:
             await _stop([*tasks, strikes])
 
@@ -77,6 +78,14 @@ class Play:
             await asyncio.wait_for(strikes, ENDS_WITHIN)
         except Exception as error:
             self.failures.append(f"a strike did not go as planned: {error or type(error).__name__}")
+
+    async def _check_faults(self) -> None:
+        """A misfortune that never happened proves nothing."""
+        for company in (self._world.stripe, self._world.shipbob, self._world.easypost):
+            idle = [fault for fault in await company.faults() if not fault["applied"]]
+            self.failures += [
+                f"{company.name}: {fault['kind']} meant for {fault['match']} never struck" for fault in idle
+            ]
 
     def _show(self) -> None:
         answered = sum(case.settled.is_set() for case in self._cases.values())

@@ -91,7 +91,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "cancel_at_once": Scenario(
         "canceled",
         acts.cancel_at_once,
-        faults=_stripe(kind="latency", latency_ms=1200),
+        faults=_stripe(kind="latency", latency_ms=2000),
         scripts=_shipbob(stop_at="Processing"),
     ),
     "cancel_challenge": Scenario("canceled", acts.cancel_while_challenged),
