@@ -12,7 +12,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	&& { echo "$$python"; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check up stack-clean
+.PHONY: help demo test test-slow check up stack-clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -25,6 +25,9 @@ up: $(STAMP) ## Run the whole stack on this machine until Ctrl-C
 
 test: $(STAMP) ## Run the tests; choose with TEST_ARGS, e.g. TEST_ARGS="tests/domain -k refund"
 	$(BIN)/pytest $(TEST_ARGS)
+
+test-slow: $(STAMP) ## Run the tests that run whole demos: quick, with kills, with a restart
+	$(BIN)/pytest -m slow $(TEST_ARGS)
 
 check: $(STAMP) ## Lint, format, types, import contracts, size budget
 	$(BIN)/ruff check .
