@@ -20,17 +20,16 @@ from workflows.order_state import OrderState, ParcelState
 
 
 def never_fails(handler: Callable[..., None]) -> Callable[..., None]:
-    """A signal with too few or too many inputs is noted and dropped: nobody may wedge an order with one."""
-
-    optional = handler.__defaults__ is not None
-    taken = (0, 1) if optional else (1,)
+    """A signal with too few, too many or empty inputs is noted and dropped: nobody may wedge an order with one."""
+    bare_works = handler.__defaults__ is not None
 
     @wraps(handler)
     def take(self: "OrderMessages", *inputs: Any) -> None:
-        if len(inputs) in taken:
-            handler(self, *inputs)
+        given = [one for one in inputs if one is not None]
+        if len(inputs) <= 1 and (bare_works or given):
+            handler(self, *given)
         else:
-            self.ignore(f"a {handler.__name__} with {len(inputs)} inputs instead of one")
+            self.ignore(f"a signal for {handler.__name__} with {len(given)} usable inputs of {len(inputs)}")
 
     return take
 
@@ -52,10 +51,6 @@ class OrderMessages:
     async def on_confirm(self) -> ConfirmAnswer:
         """Answer the checkout as soon as the outcome is known."""
         return await self._confirmation.answer()
-
-    @on_confirm.validator
-    def _takes_no_input(self) -> None:
-        """An input is refused: without a validator it would fail the workflow task."""
 
     @workflow.update(name="cancel", description="Cancel the order and hear what became of it")
     async def on_cancel(self, asked: CancelRequest | None = None) -> CancelAnswer:
@@ -115,6 +110,7 @@ class OrderMessages:
 
     @on_place_hold.validator
     def _may_hold(self, hold: HoldRequest) -> None:
+        _not_empty(hold)
         if any(parcel.handed_off for parcel in self._state.parcels) or self._state.closed_as:
             raise ApplicationError("too late for a hold: a parcel is handed off; cancel instead", type="customer")
 
@@ -128,6 +124,7 @@ class OrderMessages:
     @on_release_hold.validator
     def _takes_one_hold(self, hold: HoldRequest) -> None:
         """Fewer or more inputs are refused."""
+        _not_empty(hold)
 
     @workflow.update(name="resolve_attention", description="Answer a parked question")
     def on_resolve_attention(self, resolution: Resolution) -> AttentionItem:
@@ -136,6 +133,7 @@ class OrderMessages:
 
     @on_resolve_attention.validator
     def _may_resolve(self, resolution: Resolution) -> None:
+        _not_empty(resolution)
         item = self._state.attention.get(resolution.item_id)
         if item is None or item.resolved is not None:
             raise ApplicationError(f"no open question is named {resolution.item_id!r}", type="operator")
@@ -157,3 +155,9 @@ class OrderMessages:
     def explain(self) -> str:
         """For people on the phone with a shopper."""
         return presentation.explain(self._state, self._desk.alarm.next_deadline)
+
+
+def _not_empty(asked: object) -> None:
+    """JSON's null passes every type hint; behind the validator it would fail the workflow task."""
+    if asked is None:
+        raise ApplicationError("the input is empty", type="customer")

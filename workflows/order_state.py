@@ -35,6 +35,7 @@ class ParcelState:
     refunded: int = 0
     voided: int = 0
     written_off: int = 0
+    undoing: bool = False
     undone: bool = False
     too_late: bool = False
     problem: str | None = None
@@ -50,6 +51,10 @@ class ParcelState:
     @property
     def goods_left(self) -> bool:
         return goods_left(self.status)
+
+    @property
+    def cancel_decided(self) -> bool:
+        return not self.undoing and (self.ended or self.too_late or self.scanned)
 
     def known_as(self, generation: int) -> bool:
         """Whether provider or carrier can know the parcel under this generation: only what was handed off."""
@@ -109,7 +114,7 @@ class OrderState:
     @property
     def cancel_decided(self) -> bool:
         known = self.closed_as is not None or bool(self.parcels)
-        return known and all(parcel.ended or parcel.too_late or parcel.scanned for parcel in self.parcels)
+        return known and all(parcel.cancel_decided for parcel in self.parcels)
 
     @property
     def open_attention(self) -> list[AttentionItem]:

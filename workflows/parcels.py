@@ -61,13 +61,14 @@ class ParcelSaga:
 
     async def undone(self, reason: StepFailedError) -> bool:
         """Undo everything done for this parcel; False when its goods could not be stopped and it goes on."""
+        self.parcel.undoing = True
         try:
             await self._undo.run(self._insist)
         except GoodsGoneError:
-            self.parcel.too_late = True
+            self.parcel.undoing, self.parcel.too_late = False, True
             self._desk.note("too_late", "the provider could not stop the parcel: it ships", self._number)
             return False
-        self.parcel.undone = True
+        self.parcel.undoing, self.parcel.undone = False, True
         self._desk.state.reason = self._desk.state.reason or reason.code
         self._desk.note("parcel_canceled", f"parcel undone: {reason.message or reason.code}", self._number)
         if self.parcel.goods_left:

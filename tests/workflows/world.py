@@ -308,7 +308,7 @@ class World:
         return {(level.location, level.sku): (level.on_hand, level.held) for level in self.memory.stock_levels()}
 
 
-async def task_failures(handle: Handle) -> list[str]:
+async def task_failures(handle: WorkflowHandle[Any, Any]) -> list[str]:
     """Why workflow tasks of an order failed, if any. A message that crosses the order's end is no failure."""
     crossed = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND
     failed = [
