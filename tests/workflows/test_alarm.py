@@ -24,7 +24,7 @@ async def alarms(environment: WorkflowEnvironment) -> AsyncIterator[Client]:
 
 async def start(client: Client, name: str, *waits: tuple[str, int]) -> WorkflowHandle[Waits, list[list[object]]]:
     handle: WorkflowHandle[Waits, list[list[object]]] = await client.start_workflow(
-        "Waits", [list(waits)], id=f"alarm-{name}", task_queue=QUEUE, result_type=list
+        "Waits", list(waits), id=f"alarm-{name}", task_queue=QUEUE, result_type=list
     )
     return handle
 
