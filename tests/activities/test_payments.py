@@ -1,0 +1,201 @@
+"""A parcel's payment and its undo: whatever was interrupted, the money is taken or given back once."""
+
+from datetime import timedelta
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from activities.effects import STORED_FAILURE, Effects
+from activities.payments import LAPSED, CaptureResult, Payments, ReleaseResult
+from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
+from ordersaga.domain.payments import PaymentState, PaymentStatus
+from tests.activities.conftest import PAYMENT, Bench
+
+LOST = RetryError("timeout", "no answer", unknown=True)
+NOTHING = ReleaseResult()
+
+
+def only(bench: Bench) -> PaymentState:
+    """The one payment the company knows."""
+    [payment] = bench.gateway.payments.values()
+    return payment
+
+
+async def test_release_of_what_was_never_asked_for_is_nothing(bench: Bench) -> None:
+    """The undo tolerates that its step never ran: the company is not called."""
+    assert await bench.payments.release(PAYMENT) == NOTHING
+    assert bench.gateway.calls == []
+
+
+async def test_release_of_a_declined_payment_is_nothing(bench: Bench) -> None:
+    """A decline reserved nothing."""
+    bench.gateway.decline_next("insufficient_funds")
+    result = await bench.payments.authorize(PAYMENT)
+    assert (result.status, result.code) == (PaymentStatus.DECLINED, "insufficient_funds")
+    assert await bench.payments.release(PAYMENT) == NOTHING
+    assert bench.gateway.called("void") == []
+    await bench.balanced()
+
+
+async def test_release_of_a_reservation_voids_it_once(bench: Bench) -> None:
+    """Voided, and asked again it says the same without a second call."""
+    await bench.payments.authorize(PAYMENT)
+    assert (await bench.ledger.balance("o1")).authorized == 1000
+    assert await bench.payments.release(PAYMENT) == ReleaseResult(voided=1000)
+    assert await bench.payments.release(PAYMENT) == ReleaseResult(voided=1000)
+    assert (only(bench).status, len(bench.gateway.called("void"))) == (PaymentStatus.VOIDED, 1)
+    await bench.balanced()
+
+
+async def test_release_of_a_capture_refunds_it_once(bench: Bench) -> None:
+    """Refunded in full, once, by whatever number of attempts."""
+    await bench.payments.authorize(PAYMENT)
+    assert await bench.payments.capture(PAYMENT) == CaptureResult(captured=1000)
+    for _ in range(2):
+        assert await bench.payments.release(PAYMENT) == ReleaseResult(refunded=1000)
+    assert (only(bench).refunded, bench.gateway.called("void")) == (1000, [])
+    await bench.balanced()
+
+
+@pytest.mark.parametrize("after_doing", [True, False])
+async def test_release_settles_an_unknown_authorization_first(bench: Bench, after_doing: bool) -> None:
+    """Reserved or not, nobody knew: found or made under the same key, then voided; never two payments."""
+    bench.gateway.fail_next("authorize", LOST, after_doing=after_doing)
+    with pytest.raises(ApplicationError):
+        await bench.payments.authorize(PAYMENT)
+    assert await bench.payments.release(PAYMENT) == ReleaseResult(voided=1000)
+    assert only(bench).status is PaymentStatus.VOIDED
+    assert len(bench.gateway.called("authorize")) == (1 if after_doing else 2)
+    await bench.balanced()
+
+
+async def test_release_that_crosses_a_capture_refunds(bench: Bench) -> None:
+    """The capture's answer was lost and the void is refused: the capture enters the books, then is refunded."""
+    await bench.payments.authorize(PAYMENT)
+    bench.gateway.fail_next("capture", LOST, after_doing=True)
+    with pytest.raises(ApplicationError):
+        await bench.payments.capture(PAYMENT)
+    assert await bench.payments.release(PAYMENT) == ReleaseResult(refunded=1000)
+    assert (only(bench).captured, only(bench).refunded) == (1000, 1000)
+    assert bench.steps() == {
+        "authorize/1/1": "done",
+        "capture/1/1": "done",
+        "void/1/1": "refused",
+        "refund/1/1": "done",
+    }
+    await bench.balanced()
+
+
+async def test_release_settles_a_capture_that_never_happened(bench: Bench) -> None:
+    """Nobody answered the capture and it was not taken: voided, and the capture is no longer unknown."""
+    await bench.payments.authorize(PAYMENT)
+    bench.gateway.fail_next("capture", LOST)
+    with pytest.raises(ApplicationError):
+        await bench.payments.capture(PAYMENT)
+    assert await bench.payments.release(PAYMENT) == ReleaseResult(voided=1000)
+    assert (bench.row("capture").status, bench.row("capture").code) == ("refused", "voided")
+    await bench.balanced()
+
+
+async def test_lapsed_reservation_leaves_the_books_with_its_refusal(bench: Bench) -> None:
+    """The capture is refused because the reservation ended: nothing to void, nothing reserved."""
+    await bench.payments.authorize(PAYMENT)
+    bench.gateway.lapse(only(bench).payment_id)
+    result = await bench.payments.capture(PAYMENT)
+    assert (result.captured, result.code) == (0, LAPSED)
+    assert await bench.payments.release(PAYMENT) == NOTHING
+    assert bench.gateway.called("void") == []
+    await bench.balanced()
+
+
+async def test_refused_capture_of_a_standing_reservation_is_voided_on_release(bench: Bench) -> None:
+    """The bank refuses the capture and still holds the funds: they stay in the books until the void."""
+    await bench.payments.authorize(PAYMENT)
+    bench.gateway.fail_next("capture", CustomerError("stolen", "no"))
+    assert (await bench.payments.capture(PAYMENT)).code == "stolen"
+    assert (await bench.ledger.balance("o1")).authorized == 1000
+    assert await bench.payments.release(PAYMENT) == ReleaseResult(voided=1000)
+    await bench.balanced()
+
+
+async def test_capture_refused_to_us_is_taken_after_the_repair(bench: Bench) -> None:
+    """Operator's errors raise; the next attempt captures under the next key, once."""
+    await bench.payments.authorize(PAYMENT)
+    bench.gateway.fail_next("capture", OperatorError("bad_credentials", "revoked"))
+    with pytest.raises(ApplicationError, match="bad_credentials"):
+        await bench.payments.capture(PAYMENT)
+    assert await bench.payments.capture(PAYMENT) == CaptureResult(captured=1000)
+    assert [call[2] for call in bench.gateway.called("capture")] == ["o1/capture/1/1", "o1/capture/1/1.1"]
+    assert await bench.payments.release(PAYMENT) == ReleaseResult(refunded=1000)
+    await bench.balanced()
+
+
+async def test_void_refused_to_us_is_never_taken_for_a_capture(bench: Bench) -> None:
+    """The void failed on our side: raised, no capture is invented, and it passes after the repair."""
+    await bench.payments.authorize(PAYMENT)
+    bench.gateway.fail_next("void", OperatorError("bad_credentials", "revoked"))
+    with pytest.raises(ApplicationError, match="bad_credentials"):
+        await bench.payments.release(PAYMENT)
+    assert "capture/1/1" not in bench.steps()
+    assert await bench.payments.release(PAYMENT) == ReleaseResult(voided=1000)
+    assert bench.gateway.called("refund") == []
+    await bench.balanced()
+
+
+async def test_refused_refund_needs_an_operator_and_can_be_repeated(bench: Bench) -> None:
+    """Goods stopped and money kept is not an end: an operator is told, and another release refunds."""
+    await bench.payments.authorize(PAYMENT)
+    await bench.payments.capture(PAYMENT)
+    bench.gateway.fail_next("refund", CustomerError("balance_insufficient", "top up"))
+    with pytest.raises(ApplicationError) as caught:
+        await bench.payments.release(PAYMENT)
+    assert (caught.value.type, caught.value.non_retryable) == ("operator", True)
+    assert await bench.payments.release(PAYMENT) == ReleaseResult(refunded=1000)
+    await bench.balanced()
+
+
+async def test_release_undoes_the_latest_generation(bench: Bench) -> None:
+    """A lapsed reservation was replaced: the new one is voided, whichever generation the undo was asked with."""
+    await bench.payments.authorize(PAYMENT)
+    bench.gateway.lapse(only(bench).payment_id)
+    await bench.payments.capture(PAYMENT)
+    second = PAYMENT.model_copy(update={"generation": 2, "off_session": True})
+    await bench.payments.authorize(second)
+    assert await bench.payments.release(PAYMENT) == ReleaseResult(voided=1000)
+    assert bench.steps()["void/1/2"] == "done"
+    await bench.balanced()
+
+
+async def test_release_finds_a_reservation_made_under_a_second_key(bench: Bench) -> None:
+    """A stored failure forced a new key: the reservation under it is what the undo voids."""
+    bench.payments = Payments(bench.gateway, Effects(bench.ledger, timedelta(0)), bench.ledger)
+    for _ in range(2):
+        bench.gateway.fail_next("authorize", RetryError(STORED_FAILURE, "500", unknown=True))
+    with pytest.raises(ApplicationError):
+        await bench.payments.authorize(PAYMENT)
+    assert (await bench.payments.authorize(PAYMENT)).status is PaymentStatus.AUTHORIZED
+    assert await bench.payments.release(PAYMENT) == ReleaseResult(voided=1000)
+    assert only(bench).status is PaymentStatus.VOIDED
+    await bench.balanced()
+
+
+async def test_challenge_enters_the_books_when_it_is_passed(bench: Bench) -> None:
+    """Waiting reserves nothing; looking after the challenge does, once; the undo then gives it back."""
+    bench.gateway.require_action_next()
+    asked = await bench.payments.authorize(PAYMENT)
+    assert (asked.status, (await bench.ledger.balance("o1")).authorized) == (PaymentStatus.REQUIRES_ACTION, 0)
+    bench.gateway.complete_action(only(bench).payment_id)
+    for _ in range(2):
+        assert (await bench.payments.refresh_authorization(PAYMENT)).status is PaymentStatus.AUTHORIZED
+    assert (await bench.ledger.balance("o1")).authorized == 1000
+    assert await bench.payments.release(PAYMENT) == ReleaseResult(voided=1000)
+    await bench.balanced()
+
+
+async def test_abandoned_challenge_is_voided_without_money(bench: Bench) -> None:
+    """Nothing was reserved, so nothing is said to come back; the payment ends all the same."""
+    bench.gateway.require_action_next()
+    await bench.payments.authorize(PAYMENT)
+    assert await bench.payments.release(PAYMENT) == NOTHING
+    assert only(bench).status is PaymentStatus.VOIDED
+    await bench.balanced()

@@ -1,0 +1,134 @@
+"""Undo of hand-offs and labels: also of those that were interrupted, and nobody knows how far they came."""
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from activities.carriers import BookLabel, VoidLabel
+from ordersaga.domain.effects import EffectStatus
+from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
+from ordersaga.domain.orders import ParcelPlan
+from ordersaga.domain.shipping import CancelDecision
+from ordersaga.domain.statuses import ParcelStatus
+from tests.activities.conftest import HAND_OFF, REFERENCE, WITHDRAW, Bench
+from tests.fakes.samples import EAST, order
+
+LOST = RetryError("timeout", "no answer", unknown=True)
+PLAN = ParcelPlan(parcel=1, location=EAST, provider="seller_warehouse", lines=order().lines, amount=1000)
+BOOK = BookLabel(order=order(), plan=PLAN)
+VOID = VoidLabel(order_id="o1", parcel=1, generation=1, reference=REFERENCE)
+
+
+async def test_hand_off_is_accepted_once(bench: Bench) -> None:
+    """Twice asked, once submitted, the same provider order."""
+    first = await bench.providers.hand_off(HAND_OFF)
+    assert first == await bench.providers.hand_off(HAND_OFF)
+    assert (first.accepted, first.provider_id) == (True, "shipbob-1")
+    assert bench.provider.called("submit") == [(REFERENCE,)]
+
+
+async def test_withdraw_of_what_was_never_handed_off_asks_nobody(bench: Bench) -> None:
+    """Nothing intended, or refused: nothing to undo, and the provider hears nothing."""
+    assert await bench.providers.withdraw(WITHDRAW) is CancelDecision.NOTHING_TO_UNDO
+    bench.provider.fail_next("submit", CustomerError("address_refused", "no"))
+    assert not (await bench.providers.hand_off(HAND_OFF)).accepted
+    assert await bench.providers.withdraw(WITHDRAW) is CancelDecision.NOTHING_TO_UNDO
+    assert bench.provider.called("cancel") == []
+
+
+@pytest.mark.parametrize("after_doing", [True, False])
+async def test_withdraw_of_an_interrupted_hand_off_inquires_first(bench: Bench, after_doing: bool) -> None:
+    """It reached the provider: canceled there. It did not: settled as refused, and nothing is sent."""
+    bench.provider.fail_next("submit", LOST, after_doing=after_doing)
+    with pytest.raises(ApplicationError):
+        await bench.providers.hand_off(HAND_OFF)
+    decision = await bench.providers.withdraw(WITHDRAW)
+    assert decision is (CancelDecision.CANCELED if after_doing else CancelDecision.NOTHING_TO_UNDO)
+    assert (len(bench.provider.called("submit")), len(bench.provider.called("cancel"))) == (1, int(after_doing))
+    assert bench.row("hand_off").status is (EffectStatus.DONE if after_doing else EffectStatus.REFUSED)
+
+
+async def test_pending_decision_is_no_answer(bench: Bench) -> None:
+    """Still deciding: unknown and asked again; then the decision counts."""
+    await bench.providers.hand_off(HAND_OFF)
+    bench.provider.answer_cancel_next(CancelDecision.PENDING)
+    with pytest.raises(ApplicationError) as caught:
+        await bench.providers.withdraw(WITHDRAW)
+    assert (caught.value.type, caught.value.non_retryable) == ("retry", False)
+    assert await bench.providers.withdraw(WITHDRAW) is CancelDecision.CANCELED
+
+
+async def test_refused_withdrawal_is_asked_anew_when_somebody_tries_again(bench: Bench) -> None:
+    """Picked then, put back since: the stored refusal does not speak for the provider for ever."""
+    await bench.providers.hand_off(HAND_OFF)
+    bench.provider.advance(REFERENCE, ParcelStatus.PICKED)
+    assert await bench.providers.withdraw(WITHDRAW) is CancelDecision.REFUSED
+    bench.provider.advance(REFERENCE, ParcelStatus.ACCEPTED)
+    assert await bench.providers.withdraw(WITHDRAW) is CancelDecision.CANCELED
+
+
+async def test_withdrawal_of_goods_that_left_is_settled_without_asking(bench: Bench) -> None:
+    """The question was open when the goods left: it ends as refused, and the books have no unknown effect."""
+    await bench.providers.hand_off(HAND_OFF)
+    bench.provider.answer_cancel_next(CancelDecision.PENDING)
+    with pytest.raises(ApplicationError):
+        await bench.providers.withdraw(WITHDRAW)
+    gone = WITHDRAW.model_copy(update={"goods_left": True})
+    assert await bench.providers.withdraw(gone) is CancelDecision.REFUSED
+    assert len(bench.provider.called("cancel")) == 1
+    await bench.balanced()
+
+
+async def test_unknown_provider_names_the_known_ones(bench: Bench) -> None:
+    """A setting is missing: an operator reads which."""
+    with pytest.raises(ApplicationError, match="configured: shipbob") as caught:
+        await bench.providers.withdraw(WITHDRAW.model_copy(update={"provider": "newegg"}))
+    assert (caught.value.type, next(iter(caught.value.details))) == ("operator", "unknown_provider")
+
+
+async def test_label_is_bought_and_voided_once(bench: Bench) -> None:
+    """Both asked twice: one label, one void."""
+    first = await bench.carriers.book_label(BOOK)
+    assert first == await bench.carriers.book_label(BOOK)
+    assert (first.bought, first.carrier, first.tracking_number) == (True, "fedex", "1Z000001")
+    for _ in range(2):
+        assert await bench.carriers.void_label(VOID) is CancelDecision.CANCELED
+    assert (len(bench.carrier.called("book")), len(bench.carrier.called("void"))) == (1, 1)
+
+
+async def test_void_of_what_was_never_bought_asks_nobody(bench: Bench) -> None:
+    """Never asked for, or refused by the carrier: nothing to undo."""
+    assert await bench.carriers.void_label(VOID) is CancelDecision.NOTHING_TO_UNDO
+    bench.carrier.fail_next("book", CustomerError("label_refused", "no service"))
+    assert (await bench.carriers.book_label(BOOK)).code == "label_refused"
+    assert await bench.carriers.void_label(VOID) is CancelDecision.NOTHING_TO_UNDO
+    assert bench.carrier.called("void") == []
+
+
+@pytest.mark.parametrize("after_doing", [True, False])
+async def test_void_of_an_interrupted_purchase_inquires_first(bench: Bench, after_doing: bool) -> None:
+    """A label exists: voided. None exists: settled as refused, none is bought for the undo."""
+    bench.carrier.fail_next("book", LOST, after_doing=after_doing)
+    with pytest.raises(ApplicationError):
+        await bench.carriers.book_label(BOOK)
+    decision = await bench.carriers.void_label(VOID)
+    assert decision is (CancelDecision.CANCELED if after_doing else CancelDecision.NOTHING_TO_UNDO)
+    assert (len(bench.carrier.called("book")), len(bench.carrier.labels)) == (1, int(after_doing))
+
+
+async def test_lost_answer_of_a_void_is_found(bench: Bench) -> None:
+    """Voided at the carrier, answer lost: the inquiry sees it, no second void."""
+    await bench.carriers.book_label(BOOK)
+    bench.carrier.fail_next("void", LOST, after_doing=True)
+    with pytest.raises(ApplicationError):
+        await bench.carriers.void_label(VOID)
+    assert await bench.carriers.void_label(VOID) is CancelDecision.CANCELED
+    assert len(bench.carrier.called("void")) == 1
+
+
+async def test_void_refused_to_us_is_no_refusal_of_the_carrier(bench: Bench) -> None:
+    """Our account was blocked: raised, and after the repair the carrier is asked."""
+    await bench.carriers.book_label(BOOK)
+    bench.carrier.fail_next("void", OperatorError("account_blocked", "unpaid"))
+    with pytest.raises(ApplicationError, match="account_blocked"):
+        await bench.carriers.void_label(VOID)
+    assert await bench.carriers.void_label(VOID) is CancelDecision.CANCELED
