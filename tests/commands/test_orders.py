@@ -193,5 +193,6 @@ def test_without_a_key_the_remedy_is_told(
     """No key, and no stack of this user to take one from."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.setenv("ORDERSAGA_DATA", str(tmp_path))
+    monkeypatch.delenv("ORDERSAGA_API_KEY", raising=False)
     assert exit_code(["order", "list", "--api-url", "http://127.0.0.1:1"]) == 2
     assert "--api-key" in capsys.readouterr().err
