@@ -52,7 +52,8 @@ def test_a_provider_order_lives_while_one_shipment_does() -> None:
 
 def test_a_label_is_what_was_bought() -> None:
     """A shipment that was only rated is no label; a refund asked for is a voided label."""
-    shipment: dict[str, object] = {"reference": "o1-1-1", "postage_label": {}, "refund_status": None, "tracker_id": "t1"}
+    shipment: dict[str, object] = {"reference": "o1-1-1", "postage_label": {}, "refund_status": None}
+    shipment["tracker_id"] = "t1"
     shipments = [
         {**shipment, "postage_label": {"id": "pl_1"}},
         {**shipment, "postage_label": {"id": "pl_2"}, "refund_status": "submitted", "tracker_id": "t2"},
