@@ -106,26 +106,31 @@ class Payments:
     @activity.defn
     @translated
     async def release(self, payment: ParcelPayment) -> ReleaseResult:
-        """Undo of `authorize` and `capture`: void what is reserved, refund what was taken, nothing if neither."""
-        row = await self._ledger.find(payment.order_id, "authorize", payment.parcel)
+        """Undo of `authorize` and `capture`: void what is reserved, refund what was taken, nothing if neither.
+
+        Exactly this generation: when the call is repeated late, a newer one may already have been captured.
+        """
+        row = await self._find("authorize", payment)
         if row is None or row.status is EffectStatus.REFUSED:
             return ReleaseResult()
-        latest = payment.model_copy(update={"generation": row.generation})
-        row = await self._authorize(latest)  # an unknown outcome is settled first: same key, so at most one payment
+        row = await self._authorize(payment)  # an unknown outcome is settled first: same key, so at most one payment
         if row.status is EffectStatus.REFUSED:
             return ReleaseResult()
-        return await self._give_back(latest, row)
+        return await self._give_back(payment, row)
+
+    async def _find(self, step: str, payment: ParcelPayment) -> EffectRow | None:
+        return await self._ledger.find(payment.order_id, step, payment.parcel, payment.generation)
 
     async def _give_back(self, payment: ParcelPayment, row: EffectRow) -> ReleaseResult:
-        capture = await self._ledger.find(payment.order_id, "capture", payment.parcel)
-        if capture is not None and capture.generation == payment.generation:
+        capture = await self._find("capture", payment)
+        if capture is not None:
             if capture.code == LAPSED:
                 return ReleaseResult()
             if capture.status is EffectStatus.DONE:
                 return ReleaseResult(refunded=await self._refund(payment, str(row.external_id)))
         voided = await self._void(payment, row)
         if voided.status is EffectStatus.DONE:
-            if capture is not None and capture.generation == payment.generation:
+            if capture is not None:
                 await self._capture_impossible(payment)
             return ReleaseResult(voided=payment.amount if await self._was_reserved(payment, row) else 0)
         await self._capture_adopted(payment, str(row.external_id))
@@ -155,8 +160,7 @@ class Payments:
     async def _was_reserved(self, payment: ParcelPayment, row: EffectRow) -> bool:
         if _reserved(row):
             return True
-        authenticated = await self._ledger.find(payment.order_id, "authenticate", payment.parcel)
-        return authenticated is not None and authenticated.generation == payment.generation
+        return await self._find("authenticate", payment) is not None
 
     async def _refused_capture(
         self, payment: ParcelPayment, key: str, payment_id: str, error: CustomerError

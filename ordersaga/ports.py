@@ -139,8 +139,8 @@ class EffectLedger(Protocol):
         """Write what it came to, with the money it moved, in one transaction. Settling the same again is harmless."""
         ...
 
-    async def find(self, order_id: str, step: str, parcel: int) -> EffectRow | None:
-        """The latest generation of an effect, if it was ever intended."""
+    async def find(self, order_id: str, step: str, parcel: int, generation: int | None = None) -> EffectRow | None:
+        """This generation of an effect, or the latest one, if it was ever intended."""
         ...
 
     async def post(self, transaction: MoneyTransaction) -> None:

@@ -33,7 +33,7 @@ WHERE key = $1
 """
 _LATEST = f"""
 SELECT {_COLUMNS} FROM effects WHERE order_id = $1 AND step = $2 AND parcel = $3
-ORDER BY generation DESC, intended_at DESC LIMIT 1
+  AND ($4::int IS NULL OR generation = $4) ORDER BY generation DESC, intended_at DESC LIMIT 1
 """  # noqa: S608 - only column names are put in
 _UNSETTLED = f"""
 SELECT {_COLUMNS} FROM effects WHERE status IN ('intended', 'unknown') AND intended_at <= now() - $1::interval
@@ -84,10 +84,10 @@ class PostgresEffects:
                 raise _conflict(key, f"it is {standing['status']} as {standing['external_id']}")
             await post_transactions(work, outcome.transactions)
 
-    async def find(self, order_id: str, step: str, parcel: int) -> EffectRow | None:
-        """The latest generation of an effect, if it was ever intended."""
+    async def find(self, order_id: str, step: str, parcel: int, generation: int | None = None) -> EffectRow | None:
+        """This generation of an effect, or the latest one, if it was ever intended."""
         async with connection(self._pool) as reader:
-            row = await reader.fetchrow(_LATEST, order_id, step, parcel)
+            row = await reader.fetchrow(_LATEST, order_id, step, parcel, generation)
             return _effect(row) if row else None
 
     async def post(self, transaction: MoneyTransaction) -> None:

@@ -166,6 +166,10 @@ async def test_find_returns_the_latest_generation(world: World) -> None:
 
     assert found is not None
     assert (found.generation, found.status) == (2, EffectStatus.INTENDED)
+    first = await world.effects.find("o1", "authorize", 0, generation=1)
+    assert first is not None
+    assert (first.generation, first.status) == (1, EffectStatus.REFUSED)
+    assert await world.effects.find("o1", "authorize", 0, generation=3) is None
     assert await world.effects.find("o1", "authorize", 1) is None
 
 

@@ -44,11 +44,12 @@ class FakeEffects(Scripted):
                     raise _conflict(key)
                 self.memory.post(outcome.transactions)
 
-    async def find(self, order_id: str, step: str, parcel: int) -> EffectRow | None:
-        """The latest generation of an effect."""
+    async def find(self, order_id: str, step: str, parcel: int, generation: int | None = None) -> EffectRow | None:
+        """This generation of an effect, or the latest one."""
         with self._call("find", order_id, step, parcel):
             wanted = (order_id, step, parcel)
             rows = [row for row in self.memory.effects.values() if (row.order_id, row.step, row.parcel) == wanted]
+            rows = [row for row in rows if generation in (None, row.generation)]
             return max(reversed(rows), key=lambda row: row.generation, default=None)
 
     async def post(self, transaction: MoneyTransaction) -> None:
