@@ -78,7 +78,7 @@ async def stalled(fake: Scripted, method: str) -> AsyncIterator[asyncio.Event]:
 class World:
     """Fakes behind real workers on a real server. `nj-1` and `ca-1` each hold 10 of MUG, 10 of TEE."""
 
-    def __init__(self, environment: WorkflowEnvironment) -> None:
+    def __init__(self, environment: WorkflowEnvironment, prefix: str | None = None) -> None:
         self.environment = environment
         self.client = environment.client
         self.memory = Memory()
@@ -92,7 +92,7 @@ class World:
         self.log: list[str] = []
         self._share_log()
         self.handles: list[Handle] = []
-        self._prefix = f"o{next(_numbers)}x"
+        self._prefix = prefix or f"o{next(_numbers)}x"
         self._events = count(1)
         self.stocked()
 

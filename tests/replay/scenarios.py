@@ -1,0 +1,213 @@
+"""The distinct ways an order can take, each played to its end in a world of its own.
+
+Every step is awaited before the next message is sent, so that a scenario always gives the same commands.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Final
+
+from temporalio.testing import WorkflowEnvironment
+
+from ordersaga.domain.errors import CustomerError
+from ordersaga.domain.shipping import CancelDecision
+from ordersaga.domain.statuses import OrderStatus, ParcelStatus
+from tests.workflows.world import Handle, World
+from workflows.messages import HoldRequest
+
+Scenario = Callable[[World], Awaitable[Handle]]
+
+
+async def played(environment: WorkflowEnvironment, name: str) -> Handle:
+    """Play a scenario in a fresh world; its order, ended."""
+    async with World(environment, prefix=f"{name}_") as world:
+        handle = await SCENARIOS[name](world)
+        await world.result(handle)
+        return handle
+
+
+async def _scanned(world: World, handle: Handle, parcel: int = 1) -> None:
+    await world.report(handle, ParcelStatus.IN_TRANSIT, parcel=parcel, carrier="ups", tracking_number="1Z1")
+    await world.until(handle, lambda view: view.parcels[parcel - 1].captured > 0)
+
+
+async def _shipped(world: World, handle: Handle) -> Handle:
+    await _scanned(world, handle)
+    await world.until(handle, lambda view: view.awaiting == "delivery")
+    await world.report(handle, ParcelStatus.DELIVERED)
+    return handle
+
+
+async def one_parcel(world: World) -> Handle:
+    """Confirmed, picked, shipped, delivered."""
+    _, handle = await world.accepted()
+    await world.report(handle, ParcelStatus.PICKED)
+    await world.until(handle, lambda view: view.parcels[0].status is ParcelStatus.PICKED)
+    return await _shipped(world, handle)
+
+
+async def split(world: World) -> Handle:
+    """Two parcels, scanned and delivered one after the other."""
+    world.restocked(("nj-1", "MUG", 10), ("ca-1", "TEE", 10))
+    _, handle = await world.accepted(("MUG", 1), ("TEE", 2))
+    await _scanned(world, handle, 1)
+    await world.until(handle, lambda view: view.status is OrderStatus.PARTIALLY_SHIPPED)
+    await _scanned(world, handle, 2)
+    await world.until(handle, lambda view: view.awaiting == "delivery")
+    await world.report(handle, ParcelStatus.DELIVERED, parcel=1)
+    await world.until(handle, lambda view: view.parcels[0].status is ParcelStatus.DELIVERED)
+    await world.report(handle, ParcelStatus.DELIVERED, parcel=2)
+    return handle
+
+
+async def challenge(world: World) -> Handle:
+    """The shopper passes 3-D Secure, then the order ships."""
+    world.payments.require_action_next()
+    placed = world.order()
+    _, handle = await world.checkout(placed)
+    world.payments.complete_action(world.payment(placed).payment_id)
+    await world.payment_moved(handle)
+    await world.until(handle, lambda view: view.parcels[0].status is ParcelStatus.ACCEPTED)
+    return await _shipped(world, handle)
+
+
+async def challenge_abandoned(world: World) -> Handle:
+    """The payment window ends without payment."""
+    world.payments.require_action_next()
+    _, handle = await world.checkout(world.order())
+    await world.pass_time(handle, timedelta(minutes=16))
+    return handle
+
+
+async def own_warehouse(world: World) -> Handle:
+    """A pick ticket, a label we buy, and the way to the shopper."""
+    world.restocked(("nj-1", "MUG", 10), provider="seller_warehouse")
+    _, handle = await world.accepted()
+    await world.until(handle, lambda view: view.parcels[0].tracking_number is not None)
+    return await _shipped(world, handle)
+
+
+async def label_refused(world: World) -> Handle:
+    """The carrier refuses; ticket, stock and money are undone."""
+    world.restocked(("nj-1", "MUG", 10), provider="seller_warehouse")
+    world.carrier.fail_next("book", CustomerError("label_refused", "no service"))
+    return (await world.confirmed())[1]
+
+
+async def captured_at_confirmation(world: World) -> Handle:
+    """Paid before it ships, canceled before the pick, refunded."""
+    _, handle = await world.accepted(terms={"capture": "at_confirmation"})
+    await world.cancel(handle)
+    return handle
+
+
+async def canceled_before_pick(world: World) -> Handle:
+    """The provider agrees to stop it."""
+    _, handle = await world.accepted()
+    await world.cancel(handle)
+    return handle
+
+
+async def canceled_by_temporal(world: World) -> Handle:
+    """A raw cancellation of the workflow."""
+    _, handle = await world.accepted()
+    await handle.cancel()
+    return handle
+
+
+async def cancel_refused(world: World) -> Handle:
+    """Picked already: it ships and is paid for."""
+    _, handle = await world.accepted()
+    world.provider.answer_cancel_next(CancelDecision.REFUSED)
+    await world.cancel(handle)
+    return await _shipped(world, handle)
+
+
+async def provider_exception(world: World) -> Handle:
+    """Accepted, then given up by its provider."""
+    _, handle = await world.accepted()
+    await world.report(handle, ParcelStatus.EXCEPTION, detail="out of stock")
+    return handle
+
+
+async def capture_written_off(world: World) -> Handle:
+    """The bank refuses the capture for good and an operator accepts the loss."""
+    world.payments.fail_next("capture", CustomerError("card_reported_stolen", "no"))
+    _, handle = await world.accepted()
+    await world.report(handle, ParcelStatus.IN_TRANSIT)
+    await world.resolve(handle, "write_off", "capture_refused")
+    await world.until(handle, lambda view: view.awaiting == "delivery")
+    await world.report(handle, ParcelStatus.DELIVERED)
+    return handle
+
+
+async def authorization_lapsed(world: World) -> Handle:
+    """The reservation ended before the scan; a new one is captured."""
+    placed, handle = await world.accepted()
+    world.payments.lapse(world.payment(placed).payment_id)
+    return await _shipped(world, handle)
+
+
+async def declined(world: World) -> Handle:
+    """The bank says no."""
+    world.payments.decline_next()
+    return (await world.checkout(world.order()))[1]
+
+
+async def sold_out(world: World) -> Handle:
+    """No stock."""
+    return (await world.checkout(world.order(("MUG", 99))))[1]
+
+
+async def held(world: World) -> Handle:
+    """A grace period with a hold in it, then on its way."""
+    placed, handle = await world.confirmed(terms={"hand_off_delay": timedelta(hours=1)})
+    await world.recorded(placed, OrderStatus.CONFIRMED)
+    hold = HoldRequest(kind="fraud_review", by="agent")
+    await handle.execute_update("place_hold", hold)
+    await world.recorded(placed, OrderStatus.ON_HOLD)
+    await world.pass_time(handle, timedelta(hours=1, minutes=5))
+    await world.until(handle, lambda view: view.awaiting.startswith("the release of holds"))
+    await handle.execute_update("release_hold", hold)
+    await world.until(handle, lambda view: view.parcels[0].status is ParcelStatus.ACCEPTED)
+    return await _shipped(world, handle)
+
+
+async def ship_by_missed(world: World) -> Handle:
+    """Nobody scanned it in time; a person cancels."""
+    _, handle = await world.accepted()
+    await world.pass_time(handle, timedelta(days=2, hours=1))
+    await world.resolve(handle, "cancel", "ship_by_missed")
+    return handle
+
+
+async def lost_on_the_way(world: World) -> Handle:
+    """The carrier lost it; the shopper is refunded."""
+    _, handle = await world.accepted()
+    await _scanned(world, handle)
+    await world.until(handle, lambda view: view.awaiting == "delivery")
+    await world.report(handle, ParcelStatus.LOST)
+    return handle
+
+
+_ALL: tuple[Scenario, ...] = (
+    one_parcel,
+    split,
+    challenge,
+    challenge_abandoned,
+    own_warehouse,
+    label_refused,
+    captured_at_confirmation,
+    canceled_before_pick,
+    canceled_by_temporal,
+    cancel_refused,
+    provider_exception,
+    capture_written_off,
+    authorization_lapsed,
+    declined,
+    sold_out,
+    held,
+    ship_by_missed,
+    lost_on_the_way,
+)
+SCENARIOS: Final[dict[str, Scenario]] = {scenario.__name__: scenario for scenario in _ALL}

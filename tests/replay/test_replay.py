@@ -1,0 +1,124 @@
+"""Running orders are users of this code: what they did must be what the code would do again."""
+
+import importlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from temporalio.client import WorkflowHistory
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Replayer
+from temporalio.workflow import NondeterminismError
+
+from tests.replay.commands import HISTORIES, baseline, commands
+from tests.replay.scenarios import SCENARIOS, played
+from workers.sandbox import workflow_runner
+from workflows.order_fulfillment import OrderFulfillment
+
+NAMES = list(SCENARIOS)
+ROOT = Path(__file__).parents[2]
+TEACH = """
+The saga commands something else than before in scenario {name!r}:
+
+{difference}
+
+Orders that are running replay their history against this code. If the change is wanted, they must not meet it:
+ 1. they stay pinned to the build they started on (the default for orders), or
+ 2. the change stands behind `workflow.patched("what-changes")` until the last of them has ended.
+Then record anew and commit the difference:  python -m tests.replay.record
+If the change is not wanted, the difference above names the step that moved.
+"""
+
+
+def recorded(name: str) -> WorkflowHistory:
+    """A committed history."""
+    return WorkflowHistory.from_json(f"order-{name}_1", (HISTORIES / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def replayer(workflow: type = OrderFulfillment) -> Replayer:
+    """What workers use: the same sandbox, the same converter."""
+    return Replayer(workflows=[workflow], workflow_runner=workflow_runner(), data_converter=pydantic_data_converter)
+
+
+async def test_every_committed_history_replays() -> None:
+    """Each recorded order could continue on this code."""
+    runner = replayer()
+    for name in NAMES:
+        result = await runner.replay_workflow(recorded(name), raise_on_replay_failure=False)
+        assert result.replay_failure is None, f"{name} cannot continue on this code: {result.replay_failure}"
+
+
+def test_there_is_a_history_for_each_scenario_and_no_other() -> None:
+    """A scenario without a history holds nobody to anything; a history without a scenario cannot be renewed."""
+    assert sorted(path.stem for path in HISTORIES.glob("*.json")) == sorted(NAMES)
+    assert list(baseline()) == NAMES
+
+
+def test_histories_name_no_machine() -> None:
+    """No path, worker identity or stack trace of whoever recorded them."""
+    for name in NAMES:
+        text = (HISTORIES / f"{name}.json").read_text(encoding="utf-8")
+        assert not [mark for mark in ("/home/", "/root/", "/work/", "site-packages", "@") if mark in text], name
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_commands_are_the_committed_ones(environment: WorkflowEnvironment, name: str) -> None:
+    """Played now, a scenario commands what it commanded when it was recorded, step by step."""
+    now = commands(await (await played(environment, name)).fetch_history())
+    before = baseline()[name]
+    if now != before:
+        pytest.fail(TEACH.format(name=name, difference=_difference(before, now)), pytrace=False)
+
+
+def _difference(before: list[str], now: list[str]) -> str:
+    first = next((i for i, pair in enumerate(zip(before, now, strict=False)) if pair[0] != pair[1]), None)
+    at = min(len(before), len(now)) if first is None else first
+    earlier = [f"    {line}" for line in before[max(0, at - 3) : at]]
+    return "\n".join([*earlier, f"  - {[*before, 'nothing'][at]}", f"  + {[*now, 'nothing'][at]}"])
+
+
+# ---- the alarm itself works: a copy of the workflows with a step moved does not replay ------------------------------
+
+
+@pytest.fixture
+def copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that copies of `workflows` can be imported from."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path
+    importlib.invalidate_caches()
+
+
+def altered(folder: Path, package: str, file: str = "", old: str = "", new: str = "") -> type:
+    """The workflow of a copy of `workflows` under another name, with one piece of one file changed."""
+    shutil.copytree(ROOT / "workflows", folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in (folder / package).glob("*.py"):
+        text = path.read_text(encoding="utf-8").replace("from workflows", f"from {package}")
+        if path.name == file:
+            assert text.count(old) == 1, f"{file} no longer has: {old}"
+            text = text.replace(old, new)
+        path.write_text(text, encoding="utf-8")
+    workflow: type = importlib.import_module(f"{package}.order_fulfillment").OrderFulfillment
+    return workflow
+
+
+async def test_unchanged_copy_replays(copies: Path) -> None:
+    """The control: what makes the next two fail is the change, not the copy."""
+    same = replayer(altered(copies, "same_saga"))
+    for name in ("one_parcel", "canceled_before_pick"):
+        await same.replay_workflow(recorded(name))
+
+
+async def test_reordered_undo_is_caught(copies: Path) -> None:
+    """Settling money before the goods are stopped is another saga: replay refuses it."""
+    reordered = altered(copies, "reordered_saga", "saga.py", "    GOODS = 1\n", "    GOODS = 5\n")
+    with pytest.raises(NondeterminismError):
+        await replayer(reordered).replay_workflow(recorded("canceled_before_pick"))
+
+
+async def test_forgotten_step_is_caught(copies: Path) -> None:
+    """A saga that forgets to capture cannot continue an order that was captured."""
+    forgetful = altered(copies, "forgetful_saga", "parcels.py", "        await self.payments.capture()\n", "")
+    result = await replayer(forgetful).replay_workflow(recorded("one_parcel"), raise_on_replay_failure=False)
+    assert result.replay_failure is not None
