@@ -35,7 +35,6 @@ CALLS_PER_MINUTE: Final = 3_000
 """ShipBob's limit in the demo: its real one (150) belongs to real days, not to days of seconds."""
 PACE: Final = {
     "poll_interval": timedelta(seconds=2),
-    "payment_window": timedelta(seconds=12),
     "gateway_timeout": timedelta(seconds=3),
     "stripe_search_delay": timedelta(seconds=3),
 }
@@ -61,11 +60,17 @@ def read_plan(plan: Plan) -> tuple[Catalog, list[DemoOrder]]:
     return catalog, sample(orders) if plan.quick else orders
 
 
+def settings_of(plan: Plan) -> Settings:
+    """The demo's pace. A shopper's time to pay must outlast what happens to the stack."""
+    window = timedelta(seconds=40 if plan.kills or plan.restart else 12)
+    return Settings().model_copy(update={**PACE, "payment_window": window})
+
+
 @asynccontextmanager
 async def running(plan: Plan, report: Reporter) -> AsyncIterator[Ground]:
     """A stack at the demo's pace, stopped at the end."""
     options = StackOptions(data=plan.data, free_ports=True, time_scale=TIME_SCALE)
-    ground = Ground(Stack(options, Settings().model_copy(update=PACE), report), report)
+    ground = Ground(Stack(options, settings_of(plan), report), report)
     await ground.stack.start()
     try:
         yield ground
