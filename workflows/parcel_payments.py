@@ -42,7 +42,7 @@ class ParcelPayments:
         if result.status is PaymentStatus.AUTHORIZED:
             self._desk.note("authorized", f"{self._amount()} authorized", self._number)
         elif result.status not in _UNDECIDED:
-            raise StepFailedError("declined", result.code or "declined", result.message or "the payment was declined")
+            raise _declined(result)
         return result
 
     @property
@@ -145,3 +145,10 @@ class ParcelPayments:
 
     def _amount(self) -> str:
         return self._desk.money(self.parcel.plan.amount)
+
+
+def _declined(result: AuthorizationResult) -> StepFailedError:
+    """A payment found voided was given up unfinished: by us, if a look at it is repeated after our undo."""
+    if result.status is PaymentStatus.VOIDED:
+        return StepFailedError("declined", result.code or "payment_abandoned", "the payment was not finished")
+    return StepFailedError("declined", result.code or "declined", result.message or "the payment was declined")
