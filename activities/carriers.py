@@ -4,9 +4,10 @@ from datetime import timedelta
 
 from temporalio import activity
 
-from activities.effects import Effects, Inquire, by_operator
+from activities.effects import Effects, Inquire, by_operator, require_replaceable
 from activities.failures import translated
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, EffectStatus
+from ordersaga.domain.identifiers import ParcelReference
 from ordersaga.domain.orders import Order, ParcelPlan
 from ordersaga.domain.shipping import CancelDecision, LabelState
 from ordersaga.domain.values import Message
@@ -35,12 +36,10 @@ class LabelResult(Message):
 
 
 class VoidLabel(Message):
-    """Which label to give back."""
+    """Which parcel's label to give back."""
 
     order_id: str
     parcel: int
-    generation: int
-    reference: str
 
 
 class Carriers:
@@ -63,11 +62,9 @@ class Carriers:
             label = await self._stock.ship_from(plan.location, request.order, plan, reference)
             return _bought(await self._carrier.book(label))
 
-        row = await self._effects.perform(
-            _intent("book_label", request.order.order_id, plan.parcel, request.generation),
-            call,
-            self._finding(reference),
-        )
+        intent = _intent("book_label", request.order.order_id, plan.parcel, request.generation)
+        await require_replaceable(self._ledger, intent)
+        row = await self._effects.perform(intent, call, self._finding(reference), repeatable=False)
         return LabelResult(
             bought=row.status is EffectStatus.DONE,
             carrier=row.answer.get("carrier"),
@@ -83,11 +80,15 @@ class Carriers:
         booked = await self._ledger.find(request.order_id, "book_label", request.parcel)
         if booked is None or booked.status is EffectStatus.REFUSED:
             return CancelDecision.NOTHING_TO_UNDO
-        if booked.status is not EffectStatus.DONE and not await self._resolve(booked, request.reference):
+        if booked.status is not EffectStatus.DONE and not await self._resolve(booked):
             return CancelDecision.NOTHING_TO_UNDO
+        return await self._void(booked)
+
+    async def _void(self, booked: EffectRow) -> CancelDecision:
+        reference = _reference(booked)
 
         async def call(_: str) -> EffectOutcome:
-            decision = await self._carrier.void(request.reference)
+            decision = await self._carrier.void(reference)
             refused = decision is CancelDecision.REFUSED
             return EffectOutcome(
                 status=EffectStatus.REFUSED if refused else EffectStatus.DONE,
@@ -96,22 +97,26 @@ class Carriers:
             )
 
         async def inquire(_: EffectRow) -> EffectOutcome | None:
-            label = await self._carrier.inquire(request.reference)
+            label = await self._carrier.inquire(reference)
             voided = EffectOutcome(status=EffectStatus.DONE, answer={"decision": CancelDecision.CANCELED.value})
             return voided if label is not None and label.voided else None
 
-        intent = _intent("void_label", request.order_id, request.parcel, request.generation)
+        intent = _intent("void_label", booked.order_id, booked.parcel, booked.generation)
         row = await self._effects.perform(intent, call, inquire, by_operator)
         return CancelDecision(row.answer.get("decision", CancelDecision.REFUSED))
 
-    async def _resolve(self, booked: EffectRow, reference: str) -> bool:
-        """Learn whether an interrupted purchase went through; True when a label exists."""
+    async def _resolve(self, booked: EffectRow) -> bool:
+        """Learn whether an interrupted purchase went through; True when a label exists.
+
+        Raises RetryError as long as one might still come about.
+        """
 
         async def buy_nothing(_: str) -> EffectOutcome:
             return EffectOutcome(status=EffectStatus.REFUSED, code="not_found", message="no label was bought")
 
         intent = _intent(booked.step, booked.order_id, booked.parcel, booked.generation)
-        row = await self._effects.perform(intent, buy_nothing, self._finding(reference))
+        finding = self._finding(_reference(booked))
+        row = await self._effects.perform(intent, buy_nothing, finding, repeatable=False)
         return row.status is EffectStatus.DONE
 
     def _finding(self, reference: str) -> Inquire:
@@ -120,6 +125,11 @@ class Carriers:
             return _bought(label) if label is not None else None
 
         return inquire
+
+
+def _reference(booked: EffectRow) -> str:
+    """What the carrier knows this very label by."""
+    return str(ParcelReference(booked.order_id, booked.parcel, booked.generation))
 
 
 def _intent(step: str, order_id: str, parcel: int, generation: int) -> EffectIntent:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, EffectStatus
-from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
+from ordersaga.domain.errors import CustomerError, OperatorError, RefusedError, RetryError
 from ordersaga.ports import EffectLedger
 
 Call = Callable[[str], Awaitable[EffectOutcome]]
@@ -14,6 +14,8 @@ Again = Callable[[EffectRow], bool]
 STORED_FAILURE = "stored_failure"
 """The other side keeps answering a failure it stored under our key (Stripe replays stored 500s): a new key is due."""
 
+NOT_VISIBLE_YET = "not_visible_yet"
+"""Nothing was found, too soon after sending for that to prove anything."""
 
 _BY_OPERATOR = {"refused_to": "operator"}
 
@@ -36,31 +38,40 @@ def always(row: EffectRow) -> bool:
 class Effects:
     """The three-valued call.
 
-    `visible_after`: how long a thing done at the other side may stay invisible to our inquiry (Stripe's search is
-    eventually consistent). Only an inquiry later than that proves that nothing happened.
+    `visible_after`: how long a thing done at the other side may stay invisible to our inquiry (a request still under
+    way, a search that lags). Only an inquiry later than that proves that nothing happened.
     """
 
     def __init__(self, ledger: EffectLedger, visible_after: timedelta = timedelta(minutes=1)) -> None:
         self._ledger = ledger
         self._visible_after = visible_after
 
-    async def perform(self, intent: EffectIntent, call: Call, inquire: Inquire, again: Again = never) -> EffectRow:
+    async def perform(
+        self, intent: EffectIntent, call: Call, inquire: Inquire, again: Again = never, *, repeatable: bool = True
+    ) -> EffectRow:
         """Bring an effect to a known outcome, `done` or `refused`, calling at most once per key.
 
         `again` says which refusals found in the ledger are asked anew, under the next key.
+        `repeatable`: sending it twice is one effect at the other side (it knows our key). When it is not, it is sent
+        again only once an inquiry has proved that the earlier sending came to nothing.
 
-        Raises RetryError while the outcome is unknown, OperatorError when an operator must look.
+        Raises RetryError while the outcome is unknown, RefusedError when an operator must look and nothing happened,
+        OperatorError when an operator must look.
         """
         row = await self._ledger.begin(intent)
         if (row.code == STORED_FAILURE and row.status is EffectStatus.REFUSED) or again(row):
-            return await self.perform(intent.model_copy(update={"rekeyed": intent.rekeyed + 1}), call, inquire, again)
+            rekeyed = intent.model_copy(update={"rekeyed": intent.rekeyed + 1})
+            return await self.perform(rekeyed, call, inquire, again, repeatable=repeatable)
         if by_operator(row):
-            raise OperatorError(row.code or "refused", row.message or "an operator must look")
+            raise RefusedError(row.code or "refused", row.message or "an operator must look")
         if row.status in (EffectStatus.DONE, EffectStatus.REFUSED):
             return row
-        found = None if row.fresh else await inquire(row)
+        sent_at = _sent_at(row)
+        found = None if sent_at is None else await inquire(row)
         if found is not None:
             return await self._settle(row, found)
+        if sent_at is not None and not repeatable:
+            await self._require_absent(row, sent_at)
         return await self._call(row, intent, call, inquire)
 
     async def _call(self, row: EffectRow, intent: EffectIntent, call: Call, inquire: Inquire) -> EffectRow:
@@ -69,18 +80,11 @@ class Effects:
         except RetryError as error:
             await self._unresolved(row, error)
             return await self.perform(intent, call, inquire)
-        except (CustomerError, OperatorError) as error:
-            ours = isinstance(error, OperatorError)
-            refusal = EffectOutcome(
-                status=EffectStatus.REFUSED,
-                answer=_BY_OPERATOR if ours else {},
-                code=error.code,
-                message=error.message,
-            )
-            settled = await self._settle(row, refusal)
-            if ours:
-                raise
-            return settled
+        except CustomerError as error:
+            return await self._settle(row, _refusal(error, {}))
+        except OperatorError as error:
+            await self._settle(row, _refusal(error, _BY_OPERATOR))
+            raise RefusedError(error.code, error.message) from error
         return await self._settle(row, outcome)
 
     async def _unresolved(self, row: EffectRow, error: RetryError) -> None:
@@ -88,14 +92,49 @@ class Effects:
         stored = error.code == STORED_FAILURE
         remaining = row.intended_at + self._visible_after - datetime.now(UTC)
         if stored and remaining <= timedelta(0) and not row.fresh:
-            await self._settle(
-                row, EffectOutcome(status=EffectStatus.REFUSED, code=STORED_FAILURE, message=error.message)
-            )
+            await self._settle(row, _refusal(error, {}))
             return
-        await self._settle(row, EffectOutcome(status=EffectStatus.UNKNOWN, code=error.code, message=error.message))
         wait = max(remaining, timedelta(0)) if stored else error.retry_after
+        await self._unknown(row, datetime.now(UTC) if error.unknown else _sent_at(row), error, wait)
+
+    async def _require_absent(self, row: EffectRow, sent_at: datetime) -> None:
+        """Nothing was found; raise until that proves something."""
+        remaining = sent_at + self._visible_after - datetime.now(UTC)
+        if remaining > timedelta(0):
+            error = RetryError(NOT_VISIBLE_YET, "nothing found yet, which proves nothing yet", unknown=True)
+            await self._unknown(row, sent_at, error, remaining)
+
+    async def _unknown(
+        self, row: EffectRow, sent_at: datetime | None, error: RetryError, wait: timedelta | None
+    ) -> None:
+        trace = {"attempt": row.attempts, "sent_at": sent_at.isoformat() if sent_at else None}
+        outcome = EffectOutcome(status=EffectStatus.UNKNOWN, answer=trace, code=error.code, message=error.message)
+        await self._settle(row, outcome)
         raise RetryError(error.code, error.message, unknown=error.unknown, retry_after=wait) from error
 
     async def _settle(self, row: EffectRow, outcome: EffectOutcome) -> EffectRow:
         await self._ledger.settle(row.key, outcome)
         return row.model_copy(update=outcome.model_dump(exclude={"transactions"}))
+
+
+async def require_replaceable(ledger: EffectLedger, intent: EffectIntent) -> None:
+    """A new generation may only follow one that is known not to have happened; raises OperatorError otherwise."""
+    latest = await ledger.find(intent.order_id, intent.step, intent.parcel) if intent.generation > 1 else None
+    if latest and latest.generation < intent.generation and latest.status is not EffectStatus.REFUSED:
+        raise OperatorError("generation_open", f"{latest.key} is {latest.status}: it may not be replaced")
+
+
+def _sent_at(row: EffectRow) -> datetime | None:
+    """When this effect was last sent, at the latest; None: surely never.
+
+    Each attempt leaves a trace. An attempt that died without one may have sent at any moment until now.
+    """
+    if row.fresh:
+        return None
+    if row.answer.get("attempt") != row.attempts - 1:
+        return datetime.now(UTC)
+    return datetime.fromisoformat(row.answer["sent_at"]) if row.answer.get("sent_at") else None
+
+
+def _refusal(error: CustomerError | OperatorError | RetryError, answer: dict[str, str]) -> EffectOutcome:
+    return EffectOutcome(status=EffectStatus.REFUSED, answer=answer, code=error.code, message=error.message)

@@ -5,6 +5,7 @@
 | RetryError | `retry` | yes, no sooner than `retry_after` |
 | CustomerError | `customer` | no |
 | OperatorError | `operator` | no |
+| RefusedError | `refused` | no; the ledger holds that nothing happened |
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,13 +15,18 @@ from typing import ParamSpec, TypeVar
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from ordersaga.domain.errors import CustomerError, OperatorError, OrdersagaError, RetryError
+from ordersaga.domain.errors import CustomerError, OperatorError, OrdersagaError, RefusedError, RetryError
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-RETRY, CUSTOMER, OPERATOR = "retry", "customer", "operator"
-_TYPES: dict[type[OrdersagaError], str] = {RetryError: RETRY, CustomerError: CUSTOMER, OperatorError: OPERATOR}
+RETRY, CUSTOMER, OPERATOR, REFUSED = "retry", "customer", "operator", "refused"
+_TYPES: dict[type[OrdersagaError], str] = {
+    RetryError: RETRY,
+    CustomerError: CUSTOMER,
+    OperatorError: OPERATOR,
+    RefusedError: REFUSED,
+}
 
 
 def translated(act: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from temporalio import activity
 
-from activities.effects import Effects, always
+from activities.effects import Effects, always, require_replaceable
 from activities.failures import translated
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, EffectStatus
 from ordersaga.domain.errors import OperatorError, RetryError
-from ordersaga.domain.identifiers import parse_parcel_reference
+from ordersaga.domain.identifiers import ParcelReference, parse_parcel_reference
 from ordersaga.domain.shipping import CancelDecision, HandOff, ProviderOrder
 from ordersaga.domain.values import Message
 from ordersaga.ports import EffectLedger, Provider
@@ -39,8 +39,6 @@ class WithdrawParcel(Message):
     provider: str
     order_id: str
     parcel: int
-    generation: int
-    reference: str
     goods_left: bool = False
 
 
@@ -71,7 +69,9 @@ class Providers:
             found = await provider.inquire(request.hand_off.reference)
             return _accepted(found) if found else None
 
-        row = await self._effects.perform(_hand_off_intent(request), call, inquire)
+        intent = _hand_off_intent(request)
+        await require_replaceable(self._ledger, intent)
+        row = await self._effects.perform(intent, call, inquire)
         return HandOffResult(
             accepted=row.status is EffectStatus.DONE,
             books_carrier=provider.capabilities.books_carrier,
@@ -88,12 +88,15 @@ class Providers:
         handed = await self._ledger.find(request.order_id, "hand_off", request.parcel)
         if handed is None or handed.status is EffectStatus.REFUSED:
             return CancelDecision.NOTHING_TO_UNDO
-        if handed.status is not EffectStatus.DONE and not await self._resolve(provider, handed, request.reference):
+        if handed.status is not EffectStatus.DONE and not await self._resolve(provider, handed):
             return CancelDecision.NOTHING_TO_UNDO
-        return await self._ask_to_cancel(provider, request)
+        return await self._ask_to_cancel(provider, request, handed)
 
-    async def _resolve(self, provider: Provider, handed: EffectRow, reference: str) -> bool:
-        """Learn whether an interrupted hand-off reached the provider; True when it did."""
+    async def _resolve(self, provider: Provider, handed: EffectRow) -> bool:
+        """Learn whether an interrupted hand-off reached the provider; True when it did.
+
+        Raises RetryError as long as it might still arrive there.
+        """
 
         async def resend_nothing(_: str) -> EffectOutcome:
             return EffectOutcome(
@@ -101,27 +104,33 @@ class Providers:
             )
 
         async def inquire(_: EffectRow) -> EffectOutcome | None:
-            found = await provider.inquire(reference)
+            found = await provider.inquire(_reference(handed))
             return _accepted(found) if found else None
 
         intent = EffectIntent(
             order_id=handed.order_id, step=handed.step, parcel=handed.parcel, generation=handed.generation
         )
-        return (await self._effects.perform(intent, resend_nothing, inquire)).status is EffectStatus.DONE
+        row = await self._effects.perform(intent, resend_nothing, inquire, repeatable=False)
+        return row.status is EffectStatus.DONE
 
-    async def _ask_to_cancel(self, provider: Provider, request: WithdrawParcel) -> CancelDecision:
+    async def _ask_to_cancel(self, provider: Provider, request: WithdrawParcel, handed: EffectRow) -> CancelDecision:
         async def call(_: str) -> EffectOutcome:
             gone = request.goods_left
-            return _decided(CancelDecision.REFUSED if gone else await provider.cancel(request.reference))
+            return _decided(CancelDecision.REFUSED if gone else await provider.cancel(_reference(handed)))
 
         async def ask_again(_: EffectRow) -> EffectOutcome | None:
             return None  # asking a provider to cancel is harmless to repeat, and its answer is the inquiry
 
         intent = EffectIntent(
-            order_id=request.order_id, step="withdraw", parcel=request.parcel, generation=request.generation
+            order_id=request.order_id, step="withdraw", parcel=request.parcel, generation=handed.generation
         )
         row = await self._effects.perform(intent, call, ask_again, always)
         return CancelDecision(row.answer.get("decision", CancelDecision.REFUSED))
+
+
+def _reference(handed: EffectRow) -> str:
+    """What the provider knows this very hand-off by."""
+    return str(ParcelReference(handed.order_id, handed.parcel, handed.generation))
 
 
 def _hand_off_intent(request: HandOffParcel) -> EffectIntent:

@@ -28,9 +28,6 @@ class Settings(BaseSettings):
 
     stripe_api_key: SecretStr = SecretStr("sk_test_ordersaga")
     stripe_base_url: str = Field(default="https://api.stripe.com", description="the emulator's URL when embedded")
-    stripe_search_delay: timedelta = Field(
-        default=timedelta(minutes=1), description="how long a new payment may stay invisible to Stripe's search"
-    )
     stripe_webhook_secret: SecretStr = SecretStr("whsec_stripe_demo_secret")
 
     shipbob_token: SecretStr = SecretStr("shipbob-demo-token")
@@ -43,6 +40,11 @@ class Settings(BaseSettings):
     easypost_webhook_secret: SecretStr = SecretStr("easypost-demo-secret")
 
     gateway_timeout: timedelta = Field(default=timedelta(seconds=5), description="of one call to an outside company")
+    visible_after: timedelta = Field(
+        default=timedelta(minutes=1),
+        description="how long what an outside company did may stay invisible to our look-ups: a request still under "
+        "way, a search that lags; only later does 'not found' prove that nothing happened",
+    )
     poll_interval: timedelta = Field(
         default=timedelta(seconds=30), description="between two looks at what webhooks missed"
     )

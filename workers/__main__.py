@@ -82,7 +82,7 @@ def _workers(client: Client, services: Services, roles: Sequence[str]) -> list[W
             payments=services.payments,
             providers=services.providers,
             carrier=services.carrier,
-            payments_visible_after=services.settings.stripe_search_delay,
+            visible_after=services.settings.visible_after,
         )
     )
     workers = [order_worker(client, activities)] if "orders" in roles else []

@@ -26,7 +26,7 @@ class Ports:
     payments: PaymentGateway
     providers: Mapping[str, Provider]
     carrier: Carrier
-    payments_visible_after: timedelta = timedelta(minutes=1)
+    visible_after: timedelta = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,10 @@ def build(ports: Ports) -> ActivitySet:
     """Wire the activities to their ports."""
     inventory = Inventory(ports.stock, ports.ledger)
     journal = Journal(ports.journal, ports.ledger)
-    payments = Payments(ports.payments, Effects(ports.ledger, ports.payments_visible_after), ports.ledger)
-    providers = Providers(ports.providers, Effects(ports.ledger), ports.ledger)
-    carriers = Carriers(ports.carrier, ports.stock, Effects(ports.ledger), ports.ledger)
+    effects = Effects(ports.ledger, ports.visible_after)
+    payments = Payments(ports.payments, effects, ports.ledger)
+    providers = Providers(ports.providers, effects, ports.ledger)
+    carriers = Carriers(ports.carrier, ports.stock, effects, ports.ledger)
     money: list[Activity] = [payments.authorize, payments.refresh_authorization, payments.capture, payments.release]
     ours: list[Activity] = [
         inventory.hold_stock,

@@ -36,7 +36,7 @@ CALLS_PER_MINUTE: Final = 3_000
 PACE: Final = {
     "poll_interval": timedelta(seconds=2),
     "gateway_timeout": timedelta(seconds=3),
-    "stripe_search_delay": timedelta(seconds=3),
+    "visible_after": timedelta(seconds=3),
 }
 
 

@@ -5,6 +5,7 @@ OrdersagaError           code (stable, snake_case) and a message for people
 ├── RetryError           nobody: the same call may work later; `unknown` = it may have happened already
 ├── CustomerError        the shopper: card declined, address refused, sold out
 └── OperatorError        an operator: bad credentials, a contract broken, a setting missing
+    └── RefusedError     the same, and it is on record that nothing happened: a new generation may be tried
 ```
 
 Vendor exceptions are translated into these once, in the gateway that met them.
@@ -42,3 +43,7 @@ class CustomerError(OrdersagaError):
 
 class OperatorError(OrdersagaError):
     """A final refusal that an operator must look at."""
+
+
+class RefusedError(OperatorError):
+    """Refused to us for good and recorded so: nothing happened, and a new generation may be tried after a repair."""

@@ -76,7 +76,7 @@ async def shop(database_url: str, environment: WorkflowEnvironment) -> AsyncIter
             payments=payments,
             providers={"shipbob": provider},
             carrier=FakeCarrier(),
-            payments_visible_after=timedelta(0),
+            visible_after=timedelta(0),
         )
         activities = build(ports)
         workers = [

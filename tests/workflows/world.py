@@ -126,7 +126,7 @@ class World:
             payments=self.payments,
             providers={"shipbob": self.provider, "seller_warehouse": self.warehouse},
             carrier=self.carrier,
-            payments_visible_after=timedelta(0),
+            visible_after=timedelta(0),
         )
         activities = build(ports)
         workers = [order_worker(self.client, activities), *lane_workers(self.client, activities, ports.providers)]
