@@ -9,7 +9,7 @@ from temporalio.service import RPCError
 
 from ordersaga.domain.payments import PaymentStatus
 from ordersaga.domain.shipping import CancelDecision
-from ordersaga.domain.statuses import OrderStatus, ParcelStatus
+from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus, ParcelStatus
 from tests.workflows.world import Handle, World, stalled
 from workflows.messages import CancelAnswer
 
@@ -129,6 +129,51 @@ async def test_cancel_after_the_scan_is_too_late(world: World) -> None:
     await world.report(handle, ParcelStatus.DELIVERED)
     assert (await world.result(handle)).status is OrderStatus.COMPLETED
     assert world.provider.called("cancel") == []
+    await world.balanced(placed)
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_cancel_after_the_scan_by_any_door_changes_nothing(world: World, door: str) -> None:
+    """Also a raw cancellation, sent twice, lets the parcel arrive and be paid."""
+    placed, handle = await world.accepted()
+    await world.report(handle, ParcelStatus.IN_TRANSIT)
+    await world.until(handle, lambda view: view.parcels[0].captured > 0)
+    for _ in range(2):
+        await ask(world, handle, door)
+    await world.report(handle, ParcelStatus.DELIVERED)
+    result = await world.result(handle)
+    assert (result.status, result.captured, result.refunded) == (OrderStatus.COMPLETED, 1000, 0)
+    assert (world.provider.called("cancel"), world.payments.called("void")) == ([], [])
+    await world.balanced(placed)
+
+
+async def test_cancel_during_a_slow_authorization_voids_it(world: World) -> None:
+    """The bank has not answered yet: the authorization in flight is awaited, then given back; nothing is handed off."""
+    async with stalled(world.payments, "authorize") as reached:
+        placed = world.order()
+        checkout = asyncio.create_task(world.checkout(placed))
+        await reached.wait()
+        await world.client.get_workflow_handle(f"order-{placed.order_id}").signal("request_cancel")
+    answer, handle = await checkout
+    result = await world.result(handle)
+    assert result.status is OrderStatus.CANCELED
+    assert answer.outcome in (ConfirmOutcome.CANCELED, ConfirmOutcome.CONFIRMED)
+    assert world.payment(placed).status is PaymentStatus.VOIDED
+    assert world.units()["ca-1", "MUG"] == (10, 0)
+    await world.balanced(placed)
+
+
+async def test_cancel_while_the_confirmations_capture_is_in_flight_refunds_it(world: World) -> None:
+    """Captured at confirmation, canceled meanwhile: what was taken is refunded, once."""
+    async with stalled(world.payments, "capture") as reached:
+        placed = world.order(terms={"capture": "at_confirmation"})
+        checkout = asyncio.create_task(world.checkout(placed))
+        await reached.wait()
+        await world.client.get_workflow_handle(f"order-{placed.order_id}").signal("request_cancel")
+    _, handle = await checkout
+    result = await world.result(handle)
+    assert (result.status, result.captured, result.refunded) == (OrderStatus.CANCELED, 1000, 1000)
+    assert world.payment(placed).refunded == 1000
     await world.balanced(placed)
 
 
