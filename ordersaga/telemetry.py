@@ -1,7 +1,8 @@
 """Logging, the same for every process: structlog rendered through the standard library.
 
 Lines of other libraries (temporalio, uvicorn, asyncpg) take the same path, so that one process writes one format:
-JSON for machines, colored lines for people. Context bound with `structlog.contextvars` is on every line;
+JSON for machines, colored lines for people. Tracebacks show code, never the values of variables: those hold keys,
+tokens and addresses. Context bound with `structlog.contextvars` is on every line;
 temporalio's own context arrives as fields (`temporal_workflow`, `temporal_activity`), not inside the message.
 """
 
@@ -15,7 +16,7 @@ from structlog.types import Processor
 
 from ordersaga.settings import Settings
 
-_QUIET = ("httpx", "httpcore", "asyncio")
+_QUIET = ("httpx", "httpcore", "asyncio", "stripe", "easypost", "urllib3")
 
 
 def configure_logging(settings: Settings, process_name: str) -> None:
@@ -68,7 +69,8 @@ def _shared(process_name: str) -> list[Processor]:
 
 def _renderers(settings: Settings) -> list[Processor]:
     if settings.log_format == "console":
-        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        plain = structlog.dev.plain_traceback
+        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
 
 

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 import structlog
@@ -50,10 +51,33 @@ def test_secrets_and_noise_stay_out(capsys: pytest.CaptureFixture[str]) -> None:
     """Settings print without secrets; client libraries speak only of trouble; the level is respected."""
     settings = Settings(log_format="console", log_level="WARNING")
     configure_logging(settings, "api")
-    logging.getLogger("httpx").info("HTTP Request")
+    for library in ("httpx", "stripe", "easypost", "urllib3"):
+        logging.getLogger(library).info("HTTP Request")
+        assert logging.getLogger(library).getEffectiveLevel() == logging.WARNING
     structlog.get_logger("ordersaga").info("too quiet")
     structlog.get_logger("ordersaga").warning("settings", settings=settings)
     shown = capsys.readouterr().err
     assert "HTTP Request" not in shown
     assert "too quiet" not in shown
     assert settings.stripe_api_key.get_secret_value() not in shown
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_a_traceback_shows_no_values(
+    capsys: pytest.CaptureFixture[str], log_format: Literal["console", "json"]
+) -> None:
+    """A secret in a variable of the code that failed is not printed, in either format."""
+    configure_logging(Settings(log_format=log_format), "api")
+    try:
+        _fail_with("-".join(("never", "to", "be", "seen")))
+    except ValueError:
+        structlog.get_logger("ordersaga").exception("failed")
+        logging.getLogger("uvicorn.error").exception("failed")
+    shown = capsys.readouterr().err
+    assert shown.count("ValueError: boom") == 2
+    assert "never-to-be-seen" not in shown
+
+
+def _fail_with(authorization: str) -> None:
+    held = {"authorization": authorization}
+    raise ValueError("boom" if held else authorization)
