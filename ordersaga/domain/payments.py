@@ -21,9 +21,13 @@ class PaymentStatus(StrEnum):
 
 
 class NextAction(Message):
-    """What the shopper must do: open `url`, or hand `client_secret` to the payment company's own form."""
+    """What the shopper must do: open `url`, or hand `client_secret` to the payment company's own form.
+
+    Both open the payment to whoever holds them: they are fetched by `payment_id` when a shopper asks, never stored.
+    """
 
     kind: Literal["redirect", "use_sdk"]
+    payment_id: str | None = None
     url: str | None = None
     client_secret: str | None = None
 

@@ -63,7 +63,8 @@ def _capture_before(charge: Mapping[str, Any]) -> datetime | None:
 
 def _next_action(intent: Mapping[str, Any]) -> NextAction:
     url = _object(_object(intent.get("next_action")).get("redirect_to_url")).get("url")
-    return NextAction(kind="redirect" if url else "use_sdk", url=url, client_secret=intent.get("client_secret"))
+    kind: Literal["redirect", "use_sdk"] = "redirect" if url else "use_sdk"
+    return NextAction(kind=kind, payment_id=intent["id"], url=url, client_secret=intent.get("client_secret"))
 
 
 def declined(failure: Mapping[str, Any], code: str, message: str, request: PaymentRequest) -> PaymentState:

@@ -105,16 +105,17 @@ class FakePayments(Scripted):
 
     def _create(self, request: PaymentRequest) -> PaymentState:
         status, code = self._answers.popleft() if self._answers else (PaymentStatus.AUTHORIZED, None)
-        waiting = status is PaymentStatus.REQUIRES_ACTION
+        payment_id = f"pi_{next(self._numbers)}"
+        challenge = NextAction(kind="redirect", payment_id=payment_id, url="https://pay.example/challenge")
         state = PaymentState(
-            payment_id=f"pi_{next(self._numbers)}",
+            payment_id=payment_id,
             status=status,
             amount=request.amount,
             capturable=request.amount if status is PaymentStatus.AUTHORIZED else 0,
             currency=request.currency,
             customer=request.customer or (f"cus_{request.order_id}" if request.save_for_later else None),
             capture_before=self.memory.now() + timedelta(days=7),
-            next_action=NextAction(kind="redirect", url="https://pay.example/challenge") if waiting else None,
+            next_action=challenge if status is PaymentStatus.REQUIRES_ACTION else None,
             code=code,
         )
         self.payments[state.payment_id] = state

@@ -81,7 +81,7 @@ async def test_a_challenge_asks_the_shopper(stripe_payments: StripePayments) -> 
     state = await stripe_payments.authorize(request, key=f"{order}/authorize/1/1")
     assert (state.status, state.capturable) == (PaymentStatus.REQUIRES_ACTION, 0)
     assert state.next_action is not None
-    assert state.next_action.kind == "use_sdk"
+    assert (state.next_action.kind, state.next_action.payment_id) == ("use_sdk", state.payment_id)
     assert state.next_action.client_secret
 
 
