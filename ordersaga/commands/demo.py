@@ -6,6 +6,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -46,7 +47,7 @@ def demo(
     Exit code 1 on any difference, any unexpected outcome, or any order without a final status.
     """
     plan = Plan(
-        data=data or Path(tempfile.mkdtemp(prefix="ordersaga-demo-")),
+        data=data or Path(),
         catalog=_read(catalog),
         orders=_read(orders),
         quick=quick,
@@ -54,16 +55,20 @@ def demo(
         restart=restart,
         seed=seed,
     )
+    _check(plan, orders)
+    if data is None:
+        plan = replace(plan, data=Path(tempfile.mkdtemp(prefix="ordersaga-demo-")))
     try:
-        _check(plan, orders)
         good = asyncio.run(_run(plan, keep))
     except asyncio.CancelledError:
+        _remove(plan.data, temporary=data is None)
         raise CommandError("interrupted", INTERRUPTED) from None
-    finally:
-        if data is None:
-            _remove(plan.data)
+    except CommandError as error:
+        raise CommandError(f"{error}; logs are in {plan.data / 'logs'}", error.exit_code) from None
     if not good:
-        raise CommandError("the demo found what should not be: see the lines marked with ✗", FAILED)
+        told = f"see the lines marked with ✗; logs and databases are in {plan.data} (ordersaga stack-clean --data)"
+        raise CommandError(f"the demo found what should not be: {told}", FAILED)
+    _remove(plan.data, temporary=data is None)
 
 
 def _read(file: Path) -> bytes:
@@ -122,6 +127,8 @@ async def _keep(ground: Ground, console: Console) -> None:
     await stopped.wait()
 
 
-def _remove(data: Path) -> None:
-    forget(data)
-    shutil.rmtree(data, ignore_errors=True)
+def _remove(data: Path, *, temporary: bool) -> None:
+    """A temporary folder goes when all is well; what went wrong can be looked into."""
+    if temporary:
+        forget(data)
+        shutil.rmtree(data, ignore_errors=True)

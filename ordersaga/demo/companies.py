@@ -66,6 +66,8 @@ async def patiently(call: Callable[[], Awaitable[T]], patience: float = PATIENCE
             return await call()
         except (ApiUnreachableError, httpx.TransportError, ApiError) as error:
             final = isinstance(error, ApiError) and error.status not in _TRY_LATER
-            if final or asyncio.get_running_loop().time() > deadline:
+            if final:
                 raise
+            if asyncio.get_running_loop().time() > deadline:
+                raise DemoError(f"no answer within {patience:g} s: {error or type(error).__name__}") from error
         await asyncio.sleep(PAUSE)

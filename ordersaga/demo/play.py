@@ -13,7 +13,7 @@ from ordersaga.demo.people import OperatorDesk, pack_and_hand_over
 from ordersaga.demo.result import End
 from ordersaga.demo.scenarios import SCENARIOS, Scenario, prepare
 from ordersaga.demo.view import Progress
-from ordersaga.http_client import ApiError, ApiUnreachableError
+from ordersaga.http_client import ApiError
 
 ENDS_WITHIN: Final = 100.0
 
@@ -34,18 +34,29 @@ class Play:
         """Play until every order is final, or the time is up."""
         helpers = (self._world.board.watch(), pack_and_hand_over(self._world), self._operator.work())
         tasks = [asyncio.create_task(helper) for helper in helpers]
-        strikes = asyncio.create_task(self._chaos.strike(self._placed))
         try:
-            await self._act_all(seed)
-            await self._await_strikes(strikes)
+            await self._act_and_strike(seed)
             await self._world.board.all_final(self._cases, ENDS_WITHIN)
             await self._check_faults()
         finally:
-            await _stop([*tasks, strikes])
+            await _stop(tasks)
 
     def ends(self) -> list[End]:
         """How each order ended, in the order of the file."""
         return [self._end(case) for case in self._cases.values()]
+
+    async def _act_and_strike(self, seed: int) -> None:
+        """Both side by side. Raises DemoError when a strike fails: without its stack the demo cannot go on."""
+        acts = asyncio.create_task(self._act_all(seed))
+        strikes = asyncio.create_task(self._chaos.strike(self._placed))
+        try:
+            await asyncio.wait((acts, strikes), return_when=asyncio.FIRST_EXCEPTION)
+            if strikes.done() and (failure := strikes.exception()):
+                raise DemoError(f"a strike failed: {failure or type(failure).__name__}") from failure
+            await acts
+            await asyncio.wait_for(strikes, ENDS_WITHIN)
+        finally:
+            await _stop([acts, strikes])
 
     async def _act_all(self, seed: int) -> None:
         """Wave by wave: the next begins when every order of this one has its answer, whatever still happens to it."""
@@ -60,7 +71,7 @@ class Play:
         try:
             await prepare(case, _scenario(case.order))
             await _scenario(case.order).act(case)
-        except (DemoError, ApiError, ApiUnreachableError, TimeoutError) as error:
+        except (DemoError, ApiError, TimeoutError) as error:
             case.surprises.append(f"{type(error).__name__}: {error}")
         finally:
             case.settled.set()
@@ -72,12 +83,6 @@ class Play:
             await waiting
             if sum(case.settled.is_set() for case in cases) >= share * len(cases):
                 return
-
-    async def _await_strikes(self, strikes: asyncio.Task[None]) -> None:
-        try:
-            await asyncio.wait_for(strikes, ENDS_WITHIN)
-        except Exception as error:
-            self.failures.append(f"a strike did not go as planned: {error or type(error).__name__}")
 
     async def _check_faults(self) -> None:
         """A misfortune that never happened proves nothing."""
