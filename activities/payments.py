@@ -80,7 +80,7 @@ class Payments:
         state = await self._gateway.inquire(str(row.external_id))
         if state.status is PaymentStatus.AUTHORIZED and not _reserved(row):
             await self._adopt(payment, state)
-        return AuthorizationResult.model_validate(state.model_dump())
+        return AuthorizationResult.model_validate(_public(state).model_dump())
 
     @activity.defn
     @translated
@@ -280,6 +280,14 @@ def _result(row: EffectRow) -> AuthorizationResult:
     return AuthorizationResult.model_validate(row.answer)
 
 
+def _public(state: PaymentState) -> PaymentState:
+    """The state without what would let anybody act for the shopper: ledgers and histories are read by many."""
+    if state.next_action is None:
+        return state
+    action = NextAction(kind=state.next_action.kind, payment_id=state.payment_id)
+    return state.model_copy(update={"next_action": action})
+
+
 def _authorized(payment: ParcelPayment, key: str, state: PaymentState) -> EffectOutcome:
     if state.status is PaymentStatus.PROCESSING:
         raise RetryError("payment_processing", "the payment company has not decided yet", unknown=True)
@@ -288,7 +296,7 @@ def _authorized(payment: ParcelPayment, key: str, state: PaymentState) -> Effect
     return EffectOutcome(
         status=EffectStatus.REFUSED if refused else EffectStatus.DONE,
         external_id=state.payment_id,
-        answer=state.model_dump(mode="json"),
+        answer=_public(state).model_dump(mode="json"),
         code=state.code or (state.status.value if refused else None),
         message=state.message,
         transactions=_transaction(payment, key, "authorized", authorized(payment.amount)) if reserved else (),

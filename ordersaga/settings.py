@@ -1,23 +1,36 @@
 """Every setting of every process, read from the environment (`ORDERSAGA_*`) or a `.env` file.
 
-One class, so that a worker, the API and the command line can never disagree. Secrets are `SecretStr`:
-they print as asterisks in logs, errors and tracebacks.
+One class, so that a worker, the API and the command line can never disagree. Secrets are `SecretStr`, the database's
+address among them because it holds a password: they print as asterisks in logs, errors and tracebacks. None of them
+has a default that works: a process that needs them refuses to start without (`require_credentials`). The embedded
+stack makes up its own (`ordersaga.embedded.credentials`).
 """
 
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Final, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX: Final = "ORDERSAGA_"
+LONGEST_CALL: Final = timedelta(seconds=5)
+"""Leases of effects and time-outs of activity attempts are laid out for calls of at most this."""
+
+
+class SettingsError(Exception):
+    """Settings that no process may start with; the message is one line and names each by its environment name."""
 
 
 class Settings(BaseSettings):
     """Settings of one deployment. Names map to the environment as `ORDERSAGA_<NAME>`."""
 
-    model_config = SettingsConfigDict(env_prefix="ORDERSAGA_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", hide_input_in_errors=True
+    )
 
-    database_url: str = Field(
-        default="postgresql://ordersaga@127.0.0.1:5432/ordersaga", description="PostgreSQL of stock, books and journal"
+    database_url: SecretStr = Field(
+        default=SecretStr("postgresql://ordersaga@127.0.0.1:5432/ordersaga"),
+        description="PostgreSQL of stock, books and journal",
     )
     temporal_address: str = Field(default="127.0.0.1:7233", description="host:port of the Temporal frontend")
     temporal_namespace: str = "default"
@@ -26,20 +39,20 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8080, ge=1, le=65535)
 
-    stripe_api_key: SecretStr = SecretStr("sk_test_ordersaga")
+    stripe_api_key: SecretStr = SecretStr("")
     stripe_base_url: str = Field(default="https://api.stripe.com", description="the emulator's URL when embedded")
-    stripe_webhook_secret: SecretStr = SecretStr("whsec_stripe_demo_secret")
+    stripe_webhook_secret: SecretStr = SecretStr("")
 
-    shipbob_token: SecretStr = SecretStr("shipbob-demo-token")
-    shipbob_channel_id: int = 100001
+    shipbob_token: SecretStr = SecretStr("")
+    shipbob_channel_id: int = Field(default=0, ge=0, description="the channel with write scope that owns our orders")
     shipbob_base_url: str = Field(default="https://api.shipbob.com", description="without the version path")
-    shipbob_webhook_secret: SecretStr = SecretStr("whsec_c2hpcGJvYi1kZW1vLXNlY3JldC0wMDE=")
+    shipbob_webhook_secret: SecretStr = SecretStr("")
 
-    easypost_api_key: SecretStr = SecretStr("EZTK-ordersaga-demo")
+    easypost_api_key: SecretStr = SecretStr("")
     easypost_base_url: str = Field(default="https://api.easypost.com", description="without the version path")
-    easypost_webhook_secret: SecretStr = SecretStr("easypost-demo-secret")
+    easypost_webhook_secret: SecretStr = SecretStr("")
 
-    gateway_timeout: timedelta = Field(default=timedelta(seconds=5), description="of one call to an outside company")
+    gateway_timeout: timedelta = Field(default=LONGEST_CALL, description="of one call to an outside company")
     visible_after: timedelta = Field(
         default=timedelta(minutes=1),
         description="how long what an outside company did may stay invisible to our look-ups: a request still under "
@@ -53,3 +66,64 @@ class Settings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
+
+    @field_validator("gateway_timeout")
+    @classmethod
+    def _bounded(cls, timeout: timedelta) -> timedelta:
+        if not timedelta(0) < timeout <= LONGEST_CALL:
+            most = f"{LONGEST_CALL.total_seconds():g} seconds"
+            raise ValueError(f"must be above 0 and at most {most}: leases and attempt time-outs count on it")
+        return timeout
+
+
+CREDENTIALS: Final = (
+    "stripe_api_key",
+    "stripe_webhook_secret",
+    "shipbob_token",
+    "shipbob_channel_id",
+    "shipbob_webhook_secret",
+    "easypost_api_key",
+    "easypost_webhook_secret",
+)
+"""What a deployment must get from the outside companies: whoever knows one could act, or send events, in its name."""
+
+_REMEDY: Final = (
+    "set them in the environment or in .env (the companies' dashboards show them under API keys and webhooks), "
+    "or start everything with emulated companies: ordersaga up"
+)
+
+
+def environment_name(setting: str) -> str:
+    """How a setting is called in the environment."""
+    return f"{PREFIX}{setting}".upper()
+
+
+def read_settings(**given: Any) -> Settings:
+    """The settings of this process; `given` override the environment.
+
+    Raises SettingsError for values that cannot be used; it names them and does not repeat them.
+    """
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        told = [f"{environment_name(str(bad['loc'][0]))}: {_text(bad['msg'])}" for bad in error.errors()]
+        raise SettingsError("; ".join(told)) from None
+
+
+def require_credentials(settings: Settings) -> Settings:
+    """The same settings. Raises SettingsError naming every credential that is missing."""
+    missing = [environment_name(name) for name in CREDENTIALS if not is_set(getattr(settings, name))]
+    if missing:
+        noun = "setting is" if len(missing) == 1 else "settings are"
+        raise SettingsError(f"{len(missing)} {noun} missing: {', '.join(missing)}; {_REMEDY}")
+    return settings
+
+
+def is_set(credential: SecretStr | int) -> bool:
+    """Whether a credential holds anything."""
+    return bool(credential.get_secret_value().strip() if isinstance(credential, SecretStr) else credential)
+
+
+def _text(message: str) -> str:
+    """Pydantic's message without its own beginning."""
+    return message.removeprefix("Value error, ")

@@ -5,6 +5,7 @@
 
 import argparse
 import asyncio
+import sys
 from collections.abc import Sequence
 
 import structlog
@@ -13,7 +14,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
 from ordersaga.bootstrap import Services, open_services
-from ordersaga.settings import Settings
+from ordersaga.settings import Settings, SettingsError, read_settings, require_credentials
 from ordersaga.telemetry import configure_logging
 from workers.activities import Ports, build
 from workers.lifecycle import running, stop_on_signals
@@ -30,9 +31,16 @@ log = structlog.get_logger(__name__)
 def main() -> None:
     """Run until Ctrl-C or SIGTERM; what has begun is finished first."""
     roles = _roles()
-    settings = Settings()
+    settings = _settings()
     configure_logging(settings, "worker")
     asyncio.run(_work(settings, roles))
+
+
+def _settings() -> Settings:
+    try:
+        return require_credentials(read_settings())
+    except SettingsError as error:
+        sys.exit(f"ordersaga worker: {error}")
 
 
 def _roles() -> Sequence[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from activities.by_hand import ByHand
 from activities.carriers import Carriers
 from activities.effects import Effects
 from activities.inventory import Inventory
@@ -34,6 +35,7 @@ class ActivitySet:
     """Activities by the queue they are polled from."""
 
     orders: list[Activity]
+    books: list[Activity]
     payments: list[Activity]
     providers: list[Activity]
     carriers: list[Activity]
@@ -47,6 +49,7 @@ def build(ports: Ports) -> ActivitySet:
     payments = Payments(ports.payments, effects, ports.ledger)
     providers = Providers(ports.providers, effects, ports.ledger)
     carriers = Carriers(ports.carrier, ports.stock, effects, ports.ledger)
+    by_hand = ByHand(effects, ports.ledger)
     money: list[Activity] = [payments.authorize, payments.refresh_authorization, payments.capture, payments.release]
     ours: list[Activity] = [
         inventory.hold_stock,
@@ -56,9 +59,13 @@ def build(ports: Ports) -> ActivitySet:
         journal.record,
         journal.close,
         journal.write_off,
+        by_hand.stopped_by_hand,
+        by_hand.label_settled_by_hand,
+        by_hand.released_by_hand,
     ]
     return ActivitySet(
         orders=[*ours, *money],
+        books=ours,
         payments=money,
         providers=[providers.hand_off, providers.withdraw],
         carriers=[carriers.book_label, carriers.void_label],

@@ -9,7 +9,7 @@ from temporalio.worker import Worker
 from workers.activities import Activity, ActivitySet
 from workers.logging_context import LoggingContext
 from workers.sandbox import workflow_runner
-from workflows.messages import CARRIER_QUEUE, ORDER_QUEUE, PAYMENT_QUEUE, provider_queue
+from workflows.messages import BOOKS_QUEUE, CARRIER_QUEUE, ORDER_QUEUE, PAYMENT_QUEUE, provider_queue
 from workflows.order_fulfillment import OrderFulfillment
 
 GRACE = timedelta(seconds=8)
@@ -31,8 +31,12 @@ def order_worker(client: Client, activities: ActivitySet) -> Worker:
 
 
 def lane_workers(client: Client, activities: ActivitySet, providers: Iterable[str]) -> list[Worker]:
-    """One worker for each lane: payments, carriers, and every provider of its own."""
-    lanes: dict[str, list[Activity]] = {PAYMENT_QUEUE: activities.payments, CARRIER_QUEUE: activities.carriers}
+    """One worker for each lane: books, payments, carriers, and every provider of its own."""
+    lanes: dict[str, list[Activity]] = {
+        BOOKS_QUEUE: activities.books,
+        PAYMENT_QUEUE: activities.payments,
+        CARRIER_QUEUE: activities.carriers,
+    }
     lanes |= {provider_queue(name): activities.providers for name in providers}
     return [_lane(client, queue, work) for queue, work in lanes.items()]
 

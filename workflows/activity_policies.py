@@ -2,7 +2,7 @@
 
 | call | runs | for |
 |---|---|---|
-| `in_task` | inside the workflow task | our own PostgreSQL: retried until it answers |
+| `in_task` | inside the workflow task, then on the books lane | our own PostgreSQL: retried until it answers |
 | `quick` | inside the workflow task, then on the payments lane | short idempotent calls the shopper waits for |
 | `on_lane` | on a task queue of its own | providers and carriers: limits, pauses and breakers hold there |
 """
@@ -16,13 +16,15 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, FailureError
 
-from workflows.messages import PAYMENT_QUEUE
+from workflows.messages import BOOKS_QUEUE, PAYMENT_QUEUE
 
 S = TypeVar("S")
 A = TypeVar("A")
 R = TypeVar("R")
 
 DATABASE_ATTEMPT = timedelta(seconds=10)
+DATABASE_IN_TASK = timedelta(seconds=45)
+"""How long a silent database is asked from inside the workflow task: longer would only lengthen the history."""
 DATABASE_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_interval=timedelta(seconds=5))
 QUICK_ATTEMPT = timedelta(seconds=8)
 QUICK_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_attempts=2)
@@ -35,7 +37,11 @@ PATIENCE = timedelta(hours=1)
 
 
 class StepFailedError(Exception):
-    """A step came to a final no. `kind`: `customer`, `operator`, `unresolved` (no answer came), or `given_up`."""
+    """A step came to no good end.
+
+    `kind`: `customer` or `declined` (the shopper's side said no), `refused` (to us, and nothing happened), `operator`
+    (somebody must look), `unresolved` (no answer came), `given_up` (stopped before another attempt).
+    """
 
     def __init__(self, kind: str, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -45,21 +51,29 @@ class StepFailedError(Exception):
 
 
 async def in_task(activity: Callable[[S, A], Awaitable[R]], arg: A, summary: str) -> R:
-    """Call our own database from inside the workflow task; raises StepFailedError on a final refusal."""
+    """Call our own database, however long it takes; raises StepFailedError on a final refusal."""
     try:
         return await workflow.execute_local_activity_method(
             activity,
             arg,
             start_to_close_timeout=DATABASE_ATTEMPT,
+            schedule_to_close_timeout=DATABASE_IN_TASK,
             retry_policy=DATABASE_RETRY,
             summary=summary,
         )
     except FailureError as error:
-        raise _step_failed(error) from error
+        failed = _step_failed(error)
+        if failed.kind != "unresolved":
+            raise failed from error
+    return await on_lane(activity, arg, queue=BOOKS_QUEUE, summary=summary, patience=None)
 
 
 async def quick(
-    activity: Callable[[S, A], Awaitable[R]], arg: A, summary: str, on_slow: Callable[[], Awaitable[None]] | None = None
+    activity: Callable[[S, A], Awaitable[R]],
+    arg: A,
+    summary: str,
+    on_slow: Callable[[], Awaitable[None]] | None = None,
+    give_up: Callable[[], bool] = lambda: False,
 ) -> R:
     """Call from inside the workflow task; when that brings no answer, patiently from the payments lane.
 
@@ -75,7 +89,7 @@ async def quick(
             raise failed from error
     if on_slow is not None:
         await on_slow()
-    return await on_lane(activity, arg, queue=PAYMENT_QUEUE, summary=summary)
+    return await on_lane(activity, arg, queue=PAYMENT_QUEUE, summary=summary, give_up=give_up)
 
 
 async def on_lane(
@@ -85,7 +99,7 @@ async def on_lane(
     queue: str,
     summary: str,
     attempt: timedelta = LANE_ATTEMPT,
-    patience: timedelta = PATIENCE,
+    patience: timedelta | None = PATIENCE,
     give_up: Callable[[], bool] = lambda: False,
 ) -> R:
     """Call on a lane. When `give_up` turns true no further attempt begins, but a running one is never abandoned.
@@ -116,7 +130,7 @@ def _step_failed(error: BaseException) -> StepFailedError:
     cause = error.cause if isinstance(error, ActivityError) else error
     if isinstance(cause, ApplicationError):
         code, message = [*map(str, cause.details), "", ""][:2] if cause.details else ("failed", str(cause))
-        kind = cause.type if cause.type in ("customer", "operator") else "unresolved"
+        kind = cause.type if cause.type in ("customer", "operator", "refused") else "unresolved"
         return StepFailedError(kind, code, message)
     if cause is None or isinstance(cause, asyncio.CancelledError | CancelledError):
         return StepFailedError("given_up", "given_up", "stopped before the next attempt")

@@ -19,6 +19,7 @@ from workflows.order_state import OrderState
 REMIND_EVERY = timedelta(days=1)
 S = TypeVar("S")
 A = TypeVar("A")
+Step = Callable[[], Awaitable[None]]
 
 
 class Desk:
@@ -94,35 +95,34 @@ class Desk:
         await self.publish()
         return choice
 
-    async def insist(
-        self,
-        name: str,
-        step: Callable[[], Awaitable[None]],
-        parcel: int = 0,
-        settled: Callable[[], bool] = lambda: False,
-    ) -> None:
-        """Run a step that must come to an end: when it finds no answer, a person says retry or skip.
+    async def insist(self, name: str, step: Step, parcel: int = 0, by_hand: Step | None = None) -> None:
+        """Run a step that must come to an end: when it finds no answer, a person is asked.
 
-        `settled`: something happened that makes another try worth it, without a person.
+        `by_hand`: enters what the person has settled outside into our books; without it only `retry` can help.
         """
         while True:
             self.state.awaiting = f"an attempt to {name}"
             try:
                 return await step()
             except StepFailedError as failure:
-                question = f"Could not {name} ({failure}). Try again, or skip it and settle by hand?"
-                if await self.park("step_failed", question, ("retry", "skip"), parcel, settled) == "skip":
-                    return None
+                if by_hand is not None and await self._asked_to_settle(name, failure, parcel):
+                    step, by_hand = by_hand, None
+                elif by_hand is None:
+                    await self.park("step_failed", f"Could not {name} ({failure}). Try again?", ("retry",), parcel)
+
+    async def _asked_to_settle(self, name: str, failure: StepFailedError, parcel: int) -> bool:
+        question = f"Could not {name} ({failure}). Try again, or settle it outside and say so?"
+        return await self.park("step_failed", question, ("retry", "settled_by_hand"), parcel) == "settled_by_hand"
 
     async def settle(
-        self, name: str, activity: Callable[[S, A], Awaitable[None]], arg: A, summary: str, parcel: int
+        self, name: str, activity: Callable[[S, A], Awaitable[object]], arg: A, summary: str, parcel: int
     ) -> None:
         """Enter something that already happened into our own books; when they refuse, a person is asked."""
-        await self.insist(name, lambda: in_task(activity, arg, summary), parcel)
 
-    def flag(self, kind: str, question: str, choices: tuple[str, ...], parcel: int = 0) -> None:
-        """Open a question without waiting for it; the order does not close before it is answered."""
-        self._open(kind, question, choices, parcel)
+        async def enter() -> None:
+            await in_task(activity, arg, summary)
+
+        await self.insist(name, enter, parcel)
 
     def resolve(self, resolution: Resolution) -> AttentionItem:
         """Take a person's answer."""

@@ -25,6 +25,7 @@ from ordersaga.domain.values import Message
 ORDER_QUEUE = "orders"
 PAYMENT_QUEUE = "payments"
 CARRIER_QUEUE = "carriers"
+BOOKS_QUEUE = "books"
 CONFIRM_UPDATE_ID = "confirm"
 
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]

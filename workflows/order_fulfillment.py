@@ -37,8 +37,7 @@ class OrderFulfillment(OrderMessages):
         await self.confirm()
         if self._state.confirmed:
             await self.clear()
-            await self.ship_every_parcel()
-            await self.see_it_delivered()
+            await self.ship_and_deliver_every_parcel()
         return await self.close()
 
     async def confirm(self) -> None:
@@ -57,28 +56,31 @@ class OrderFulfillment(OrderMessages):
                 again = workflow.now() + REVIEW
                 await self._desk.until(moved, again, f"the release of holds: {', '.join(held_by)}")
 
-    async def ship_every_parcel(self) -> None:
-        """Each parcel on its own way to the carrier's first scan; one that fails is undone without the others."""
-        shipping = [asyncio.create_task(parcel.ship()) for parcel in self._confirmation.parcels]
+    async def ship_and_deliver_every_parcel(self) -> None:
+        """Each parcel on its own way: handed off, scanned, paid, delivered; one that fails is undone by itself."""
+        journeys = [asyncio.create_task(parcel.travel()) for parcel in self._confirmation.parcels]
         await asyncio.sleep(0)  # every hand-off has begun now, so the status written below is true
         await self._desk.publish()
-        await asyncio.gather(*shipping)
-
-    async def see_it_delivered(self) -> None:
-        """Follow what shipped to its end."""
-        await asyncio.gather(*(parcel.see_delivered() for parcel in self._confirmation.parcels))
+        await asyncio.gather(*journeys)
 
     async def close(self) -> OrderResult:
-        """Close only when nobody is still being asked and the books balance."""
-        await self._questions_answered()
-        while differences := await self._try_to_close():
-            question = f"The books do not balance: {'; '.join(differences)}. Repair them, then check again."
-            await self._desk.park("books_differ", question, ("recheck",))
-            await self._questions_answered()
+        """Close only when nothing is left to settle, nobody is still being asked, and the books balance."""
+        while not await self._closed():
+            pass
         presentation.upsert(self._state)
         self._desk.show()
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self._state.result()
+
+    async def _closed(self) -> bool:
+        for parcel in self._confirmation.parcels:
+            await parcel.owned_up()
+        await self._questions_answered()
+        differences = await self._try_to_close()
+        if differences:
+            question = f"The books do not balance: {'; '.join(differences)}. Repair them, then check again."
+            await self._desk.park("books_differ", question, ("recheck",))
+        return self._state.closed_as is not None
 
     async def _questions_answered(self) -> None:
         while self._state.open_attention:
@@ -92,7 +94,7 @@ class OrderFulfillment(OrderMessages):
             known = self._state.known
             self._state.close_as(self._state.final_status())
             differences = await self._check_books(self._state.to_record())
-            if differences:
+            if differences or self._state.unrecorded:  # or something was heard while the books were checked
                 self._state.reopen(known)
             return differences
 

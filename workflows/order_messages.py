@@ -8,7 +8,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from ordersaga.domain.journal import AttentionItem, JournalEntry
-from ordersaga.domain.lattices import Verdict, judge
+from ordersaga.domain.lattices import Verdict, goods_left, judge
 from ordersaga.domain.orders import Order
 from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
 from ordersaga.domain.statuses import ParcelStatus
@@ -85,14 +85,20 @@ class OrderMessages:
         said = f"{event.source}: {event.status}" + (f" ({event.detail})" if event.detail else "")
         if verdict is Verdict.CONFLICT:
             self._desk.note("conflict", f"{said}, which contradicts {parcel.view().status}", event.parcel)
-            if parcel.undone and event.status is ParcelStatus.IN_TRANSIT:
-                question = f"Parcel {event.parcel} was canceled, but {event.source} says it shipped."
-                self._desk.flag("shipped_after_cancel", question, ("acknowledge",), event.parcel)
+            if parcel.undone and goods_left(event.status):
+                self._tell_parcel_that_it_left(parcel, event)
             return
         parcel.status, parcel.problem = event.status, event.detail
+        parcel.partial = parcel.partial or event.partial
         parcel.carrier = event.carrier or parcel.carrier
         parcel.tracking_number = event.tracking_number or parcel.tracking_number
         self._desk.note(event.status.value, said, event.parcel)
+
+    def _tell_parcel_that_it_left(self, parcel: ParcelState, event: ParcelEvent) -> None:
+        parcel.status = event.status
+        for saga in self._confirmation.parcels:
+            if saga.parcel is parcel:
+                saga.own_up()
 
     @workflow.signal(name="payment_event", description="The payment company reports a change")
     @never_fails
@@ -127,9 +133,11 @@ class OrderMessages:
         _not_empty(hold)
 
     @workflow.update(name="resolve_attention", description="Answer a parked question")
-    def on_resolve_attention(self, resolution: Resolution) -> AttentionItem:
-        """Take a person's choice."""
-        return self._desk.resolve(resolution)
+    async def on_resolve_attention(self, resolution: Resolution) -> AttentionItem:
+        """Take a person's choice; lists show it before the person is answered."""
+        answered = self._desk.resolve(resolution)
+        await self._desk.publish()
+        return answered
 
     @on_resolve_attention.validator
     def _may_resolve(self, resolution: Resolution) -> None:

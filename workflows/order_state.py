@@ -38,6 +38,7 @@ class ParcelState:
     undoing: bool = False
     undone: bool = False
     too_late: bool = False
+    partial: bool = False
     problem: str | None = None
 
     @property
@@ -165,10 +166,10 @@ class OrderState:
         self.note("closed", f"closed as {status}")
 
     def reopen(self, known: Known) -> None:
-        """The books did not agree; nothing of the close was written."""
+        """The books did not agree, or something was heard meanwhile."""
         self.closed_as = None
         self.known = known
-        self.note("reopened", "not closed: the books do not balance")
+        self.note("reopened", "not closed yet")
 
     @property
     def unrecorded(self) -> bool:

@@ -1,9 +1,10 @@
 """How one parcel is paid for: reserved at confirmation, taken when its goods leave, given back when they do not."""
 
+from activities.by_hand import ByHand
 from activities.journal import Journal, WriteOff
-from activities.payments import LAPSED, AuthorizationResult, CaptureResult, ParcelPayment, Payments
+from activities.payments import LAPSED, AuthorizationResult, CaptureResult, ParcelPayment, Payments, ReleaseResult
 from ordersaga.domain.payments import PaymentStatus
-from workflows.activity_policies import StepFailedError, quick
+from workflows.activity_policies import StepFailedError, in_task, quick
 from workflows.desk import Desk
 from workflows.order_state import ParcelState
 from workflows.saga import Phase, UndoPlan
@@ -28,9 +29,15 @@ class ParcelPayments:
     async def authorize(self, *, customer: str | None, off_session: bool, save_for_later: bool) -> AuthorizationResult:
         """Reserve the parcel's amount; raises StepFailedError when the shopper's bank says no."""
         self._payment = self._payment_for(1, customer, off_session, save_for_later)
-        self._undo.register(Phase.MONEY, "give the money back", self._release)
+        self._undo.register(Phase.MONEY, self.give_back)
         summary = f"Authorize {self._amount()}"
-        result = await quick(Payments.authorize, self._payment, summary, on_slow=self._desk.publish)
+        result = await quick(
+            Payments.authorize,
+            self._payment,
+            summary,
+            on_slow=self._desk.publish,
+            give_up=lambda: self._desk.cancel_wanted,
+        )
         return self._judge(result)
 
     async def refresh_authorization(self) -> AuthorizationResult:
@@ -97,6 +104,15 @@ class ParcelPayments:
         question = f"{self._amount()} for parcel {self._number} could not be captured ({why})."
         return await self._desk.park("capture_refused", question, ("retry", "write_off"), self._number)
 
+    async def charge_or_write_off(self, kind: str, question: str) -> None:
+        """A person decides whether goods that left are charged after all, or given away knowingly."""
+        if await self._desk.park(kind, question, ("charge", "write_off"), self._number) == "write_off":
+            await self._write_off()
+            return
+        if not self.parcel.captured and self.parcel.voided:
+            await self._authorize_anew()
+        await self.capture()
+
     async def _write_off(self) -> None:
         await self.give_back()
         loss = WriteOff(
@@ -104,7 +120,7 @@ class ParcelPayments:
             parcel=self._number,
             amount=self.parcel.plan.amount,
             currency=self._order.currency,
-            memo="capture refused, loss accepted by an operator",
+            memo="loss accepted by an operator",
         )
         await self._desk.settle(
             "write the loss off", Journal.write_off, loss, f"Write off {self._amount()}", self._number
@@ -113,11 +129,17 @@ class ParcelPayments:
         self._desk.note("written_off", f"{self._amount()} written off", self._number)
 
     async def give_back(self) -> None:
-        """Void what is reserved, refund what was taken; insists until it is done or a person skips it."""
-        await self._desk.insist("give the money back", self._release, self._number)
+        """Void what is reserved, refund what was taken; ends when it is done, here or by a person's hand."""
+        await self._desk.insist("give the money back", self._release, self._number, self._released_by_hand)
 
     async def _release(self) -> None:
-        given = await quick(Payments.release, self._payment, f"Give back {self._amount()}")
+        self._gave_back(await quick(Payments.release, self._payment, f"Give back {self._amount()}"))
+
+    async def _released_by_hand(self) -> None:
+        summary = f"Enter {self._amount()} given back by hand"
+        self._gave_back(await in_task(ByHand.released_by_hand, self._payment, summary))
+
+    def _gave_back(self, given: ReleaseResult) -> None:
         self.parcel.voided += given.voided
         self.parcel.refunded += given.refunded
         if given.voided or given.refunded:

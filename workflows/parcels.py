@@ -1,11 +1,13 @@
 """One parcel's way: handed to its provider, booked with a carrier, scanned, captured, delivered."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TypeVar
 
 from temporalio import workflow
 
+from activities.by_hand import ByHand
 from activities.carriers import BookLabel, Carriers, VoidLabel
 from activities.inventory import Inventory, ParcelUnits, ShipUnits
 from activities.providers import HandOffParcel, HandOffResult, Providers, WithdrawParcel
@@ -16,7 +18,7 @@ from workflows.desk import REMIND_EVERY, Desk
 from workflows.messages import CARRIER_QUEUE, provider_queue
 from workflows.order_state import ParcelState
 from workflows.parcel_payments import ParcelPayments
-from workflows.saga import GoodsGoneError, Phase, Undo, UndoPlan
+from workflows.saga import GoodsGoneError, Phase, UndoPlan
 
 _PROBLEMS = frozenset({ParcelStatus.EXCEPTION, ParcelStatus.CANCELED})
 _JOURNEY_ENDS = frozenset({ParcelStatus.DELIVERED, ParcelStatus.LOST, ParcelStatus.RETURNED_TO_SENDER})
@@ -33,10 +35,16 @@ class ParcelSaga:
         self._number = parcel.plan.parcel
         self._lane = provider_queue(parcel.plan.provider)
         self._undo = UndoPlan()
-        self._undo.register(Phase.STOCK, "release the stock", self._release_stock)
+        self._undo.register(Phase.STOCK, self._release_stock)
         self.payments = ParcelPayments(desk, parcel, self._undo)
+        self._owning_up: asyncio.Task[None] | None = None
 
-    async def ship(self) -> None:
+    async def travel(self) -> None:
+        """The whole way, whatever the other parcels do."""
+        await self._ship()
+        await self._see_delivered()
+
+    async def _ship(self) -> None:
         """Forward to the carrier's first scan; or, before the point of no return, back to nothing."""
         try:
             handed = await self._hand_off()
@@ -51,7 +59,7 @@ class ParcelSaga:
         if not self.parcel.undone:
             await self._shipped()
 
-    async def see_delivered(self) -> None:
+    async def _see_delivered(self) -> None:
         """Follow the parcel to its end: delivered, lost, or returned to its sender."""
         if self.parcel.undone:
             return
@@ -63,7 +71,7 @@ class ParcelSaga:
         """Undo everything done for this parcel; False when its goods could not be stopped and it goes on."""
         self.parcel.undoing = True
         try:
-            await self._undo.run(self._insist)
+            await self._undo.run()
         except GoodsGoneError:
             self.parcel.undoing, self.parcel.too_late = False, True
             self._desk.note("too_late", "the provider could not stop the parcel: it ships", self._number)
@@ -72,20 +80,31 @@ class ParcelSaga:
         self._desk.state.reason = self._desk.state.reason or reason.code
         self._desk.note("parcel_canceled", f"parcel undone: {reason.message or reason.code}", self._number)
         if self.parcel.goods_left:
-            question = f"Parcel {self._number} left although its provider agreed to stop it."
-            self._desk.flag("shipped_after_cancel", question, ("acknowledge",), self._number)
+            self.own_up()
         return True
 
-    async def _insist(self, name: str, undo: Undo) -> None:
-        """Only the question about the goods answers itself: when they leave."""
-        about_goods = undo == self._withdraw
-        await self._desk.insist(name, undo, self._number, lambda: about_goods and self.parcel.goods_left)
+    def own_up(self) -> None:
+        """The goods left although everything was undone: enter it into the books, and have it settled."""
+        if self._owning_up is None:
+            self._owning_up = asyncio.create_task(self._left_after_all())
+
+    async def owned_up(self) -> None:
+        """Wait until that is settled, if it had to be."""
+        if self._owning_up is not None:
+            await self._owning_up
+
+    async def _left_after_all(self) -> None:
+        self.parcel.undone, self.parcel.too_late = False, True
+        await self._enter_shipment()
+        question = f"Parcel {self._number} was canceled and left all the same. Charge it after all, or write it off?"
+        await self.payments.charge_or_write_off("shipped_after_cancel", question)
+        await self._see_delivered()
 
     # ---- hand to the provider --------------------------------------------------------------------------------
 
     async def _hand_off(self) -> HandOffResult:
         self._check_not_canceled()
-        self._undo.register(Phase.GOODS, "withdraw the parcel from its provider", self._withdraw)
+        self._undo.register(Phase.GOODS, self._withdraw)
         name = f"hand parcel {self._number} to {self.parcel.plan.provider}"
         return await self._forward(self._try_hand_off, name, self._renew_hand_off)
 
@@ -121,7 +140,7 @@ class ParcelSaga:
                     raise
                 self._check_not_canceled()
                 await self._ask_about_failure(name, failure)
-                if failure.kind == "operator":
+                if failure.kind == "refused":
                     renew()
 
     async def _ask_about_failure(self, name: str, failure: StepFailedError) -> None:
@@ -167,30 +186,44 @@ class ParcelSaga:
 
     async def _withdraw(self) -> None:
         """Stop the goods. Asking ends when they leave anyway: no answer could keep them back any more."""
-        if self.parcel.too_late and self.parcel.status is ParcelStatus.CANCELED:
-            return  # it refused when we asked, and stopped the parcel by itself since
-        try:
-            decision = await self._ask_to_stop()
-        except StepFailedError:
-            if not self.parcel.goods_left:
-                raise
-            decision = await self._ask_to_stop()  # asks nobody now, but settles the question that was open
+        decision: CancelDecision | None = None
+        while decision is None:
+            try:
+                decision = await self._ask_to_stop()
+            except StepFailedError as failure:
+                decision = None if self.parcel.goods_left else await self._ask_where_it_is(failure)
         if decision is CancelDecision.REFUSED or self.parcel.goods_left:
             raise GoodsGoneError
 
-    async def _ask_to_stop(self) -> CancelDecision:
-        left = self.parcel.goods_left
-        request = WithdrawParcel(
+    async def _ask_where_it_is(self, failure: StepFailedError) -> CancelDecision | None:
+        """Nobody could say whether the goods are stopped: a person finds out. None: ask the provider again."""
+        provider = self.parcel.plan.provider
+        question = f"{provider} could not be made to stop parcel {self._number} ({failure}). Is it stopped?"
+        choices = ("retry", "it_is_stopped", "it_ships")
+        left = self._goods_left
+        choice = await self._desk.park("not_stopped", question, choices, self._number, left)
+        if choice == "it_is_stopped":
+            summary = f"Enter that parcel {self._number} is stopped"
+            await self._desk.settle("enter it", ByHand.stopped_by_hand, self._withdrawal(), summary, self._number)
+            return CancelDecision.CANCELED
+        return CancelDecision.REFUSED if choice == "it_ships" else None
+
+    def _goods_left(self) -> bool:
+        return self.parcel.goods_left
+
+    def _withdrawal(self) -> WithdrawParcel:
+        return WithdrawParcel(
             provider=self.parcel.plan.provider,
             order_id=self._order.order_id,
             parcel=self._number,
-            generation=self.parcel.generation,
-            reference=self._reference,
-            goods_left=left,
+            goods_left=self.parcel.goods_left,
         )
+
+    async def _ask_to_stop(self) -> CancelDecision:
+        left = self.parcel.goods_left
         return await on_lane(
             Providers.withdraw,
-            request,
+            self._withdrawal(),
             queue=self._lane,
             summary=f"Withdraw parcel {self._number}",
             give_up=lambda: self.parcel.goods_left != left,
@@ -200,7 +233,7 @@ class ParcelSaga:
 
     async def _book_carrier(self) -> None:
         self._check_not_canceled()
-        self._undo.register(Phase.LABEL, "void the label", self._void_label)
+        self._undo.register(Phase.LABEL, self._void_label)
         await self._forward(self._try_book_carrier, f"buy a label for parcel {self._number}", self._renew_label)
 
     async def _try_book_carrier(self) -> None:
@@ -218,18 +251,32 @@ class ParcelSaga:
         self._desk.note("label", f"{label.carrier} label bought", self._number)
 
     async def _void_label(self) -> None:
-        generation = self.parcel.label_generation
-        request = VoidLabel(
-            order_id=self._order.order_id,
-            parcel=self._number,
-            generation=generation,
-            reference=self.parcel.plan.reference(self._order.order_id, generation),
-        )
+        """Give the label back. A carrier that refuses may have the parcel: then a person looks."""
+        await self._desk.insist("void the label", self._try_void_label, self._number, self._label_voided_by_hand)
+
+    async def _try_void_label(self) -> None:
+        request = VoidLabel(order_id=self._order.order_id, parcel=self._number)
         decision = await on_lane(
             Carriers.void_label, request, queue=CARRIER_QUEUE, summary="Void the label", attempt=CARRIER_ATTEMPT
         )
-        if decision is CancelDecision.REFUSED:
-            self._desk.note("label_kept", "the carrier refused to void the label; its cost stays", self._number)
+        if decision is CancelDecision.REFUSED and not self.parcel.goods_left:
+            await self._ask_about_label()
+        if self.parcel.goods_left:
+            raise GoodsGoneError
+
+    async def _ask_about_label(self) -> None:
+        question = f"The carrier refused to void the label of parcel {self._number}. Does it have the parcel?"
+        choices = ("it_has_not", "it_ships")
+        choice = await self._desk.park("label_not_voided", question, choices, self._number, self._goods_left)
+        if choice == "it_ships":
+            raise GoodsGoneError
+        if choice == "it_has_not":
+            await self._label_voided_by_hand()
+
+    async def _label_voided_by_hand(self) -> None:
+        request = VoidLabel(order_id=self._order.order_id, parcel=self._number)
+        await in_task(ByHand.label_settled_by_hand, request, "Enter that the label will not be used")
+        self._desk.note("label_kept", "the label will not be used; its cost stays", self._number)
 
     # ---- leave, and arrive -----------------------------------------------------------------------------------
 
@@ -262,15 +309,21 @@ class ParcelSaga:
 
     async def _shipped(self) -> None:
         """The point of no return: stock and sale enter the books, then the money is taken."""
+        await self._enter_shipment()
+        self._desk.state.awaiting = f"the capture for parcel {self._number}"
+        if self.parcel.partial:
+            question = f"The provider canceled part of parcel {self._number}; the rest left. Charge it in full?"
+            await self.payments.charge_or_write_off("partly_canceled", question)
+        else:
+            await self.payments.capture()
+        await self._desk.publish()
+
+    async def _enter_shipment(self) -> None:
         self.parcel.scanned_at = workflow.now()
         self._undo.forget(*Phase)
-        units = self._units()
         summary = f"Parcel {self._number} leaves stock"
-        await self._desk.settle("enter the shipment", Inventory.ship_stock, units, summary, self._number)
+        await self._desk.settle("enter the shipment", Inventory.ship_stock, self._units(), summary, self._number)
         self._desk.note("shipped", "first scan by the carrier", self._number)
-        self._desk.state.awaiting = f"the capture for parcel {self._number}"
-        await self.payments.capture()
-        await self._desk.publish()
 
     async def _delivery(self) -> None:
         deadline = self._deliver_by()
@@ -308,7 +361,8 @@ class ParcelSaga:
 
     async def _release_stock(self) -> None:
         units = ParcelUnits(order_id=self._order.order_id, parcel=self._number)
-        await in_task(Inventory.release_stock, units, f"Release stock of parcel {self._number}")
+        summary = f"Release stock of parcel {self._number}"
+        await self._desk.settle("release the stock", Inventory.release_stock, units, summary, self._number)
 
     def _check_not_canceled(self) -> None:
         if self._desk.cancel_wanted:

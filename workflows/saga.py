@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from enum import IntEnum
 
 Undo = Callable[[], Awaitable[None]]
-Insist = Callable[[str, Undo], Awaitable[None]]
 
 
 class Phase(IntEnum):
@@ -24,25 +23,25 @@ class UndoPlan:
     """What one parcel would have to undo."""
 
     def __init__(self) -> None:
-        self._entries: list[tuple[Phase, str, Undo]] = []
+        self._entries: list[tuple[Phase, Undo]] = []
 
-    def register(self, phase: Phase, name: str, undo: Undo) -> None:
+    def register(self, phase: Phase, undo: Undo) -> None:
         """Call this before the step itself. `undo` must be safe when the step never happened, and to repeat."""
-        self._entries.append((phase, name, undo))
+        self._entries.append((phase, undo))
 
     def forget(self, *phases: Phase) -> None:
         """A point of no return was passed: these phases have nothing left to undo."""
         self._entries = [entry for entry in self._entries if entry[0] not in phases]
 
-    async def run(self, insist: Insist) -> None:
-        """Undo everything, latest first within a phase; `insist` runs each and asks a person when it finds no answer.
+    async def run(self) -> None:
+        """Undo everything, latest first within a phase; each undo comes to an end, if need be by asking a person.
 
         Raises GoodsGoneError when the goods could not be stopped; the rest of the plan then still stands.
         """
         for entry in self._in_order():
-            await insist(entry[1], entry[2])
+            await entry[1]()
             self._entries.remove(entry)
 
-    def _in_order(self) -> list[tuple[Phase, str, Undo]]:
+    def _in_order(self) -> list[tuple[Phase, Undo]]:
         latest_first = self._entries[::-1]
         return sorted(latest_first, key=lambda entry: entry[0])

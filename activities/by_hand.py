@@ -1,0 +1,116 @@
+"""What a person settled outside, entered into our books: nobody outside is called."""
+
+from temporalio import activity
+
+from activities.carriers import VoidLabel
+from activities.effects import Again, Effects, always, never
+from activities.failures import translated
+from activities.payments import LAPSED, ParcelPayment, ReleaseResult
+from activities.providers import WithdrawParcel
+from ordersaga.domain.books import MoneyTransaction, Posting, authorization_ended, refunded
+from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, EffectStatus
+from ordersaga.domain.identifiers import effect_key
+from ordersaga.domain.payments import PaymentStatus
+from ordersaga.domain.shipping import CancelDecision
+from ordersaga.ports import EffectLedger
+
+_NOT_DONE = EffectOutcome(status=EffectStatus.REFUSED, code="settled_by_hand", message="a person found nothing there")
+_UNDONE = EffectOutcome(
+    status=EffectStatus.DONE, answer={"decision": CancelDecision.CANCELED.value, "settled": "by hand"}
+)
+
+
+class ByHand:
+    """Activities on our own ledgers only."""
+
+    def __init__(self, effects: Effects, ledger: EffectLedger) -> None:
+        self._effects = effects
+        self._ledger = ledger
+
+    @activity.defn
+    @translated
+    async def stopped_by_hand(self, parcel: WithdrawParcel) -> None:
+        """A person saw to it that the provider ships nothing."""
+        await self._undone(parcel.order_id, "hand_off", "withdraw", parcel.parcel)
+
+    @activity.defn
+    @translated
+    async def label_settled_by_hand(self, label: VoidLabel) -> None:
+        """A person saw to it that the label is not used."""
+        await self._undone(label.order_id, "book_label", "void_label", label.parcel)
+
+    @activity.defn
+    @translated
+    async def released_by_hand(self, payment: ParcelPayment) -> ReleaseResult:
+        """A person gave the money back at the payment company: what our books still hold of it ends here."""
+        asked = await self._find("authorize", payment)
+        if asked is None or asked.status is EffectStatus.REFUSED:
+            return ReleaseResult()
+        if asked.status is not EffectStatus.DONE:
+            await self._record(asked, _NOT_DONE)
+            return ReleaseResult()
+        for step in ("void", "refund"):
+            await self._settle_open(await self._find(step, payment))
+        return await self._end(payment, asked, await self._find("capture", payment))
+
+    async def _end(self, payment: ParcelPayment, asked: EffectRow, capture: EffectRow | None) -> ReleaseResult:
+        await self._settle_open(capture)
+        if capture is not None and capture.status is EffectStatus.DONE:
+            await self._post(payment, "refunded_by_hand", refunded(payment.amount))
+            return ReleaseResult(refunded=payment.amount)
+        lapsed = capture is not None and capture.code == LAPSED
+        if lapsed or not await self._was_reserved(payment, asked):
+            return ReleaseResult()
+        await self._post(payment, "voided_by_hand", authorization_ended(payment.amount))
+        return ReleaseResult(voided=payment.amount)
+
+    async def _undone(self, order_id: str, do: str, undo: str, parcel: int) -> None:
+        done = await self._ledger.find(order_id, do, parcel)
+        if done is None or done.status is EffectStatus.REFUSED:
+            return
+        if done.status is EffectStatus.DONE:
+            await self._record(done.model_copy(update={"step": undo}), _UNDONE, always)
+        else:
+            await self._record(done, _NOT_DONE)
+
+    async def _find(self, step: str, payment: ParcelPayment) -> EffectRow | None:
+        return await self._ledger.find(payment.order_id, step, payment.parcel, payment.generation)
+
+    async def _settle_open(self, row: EffectRow | None) -> None:
+        if row is not None and row.status in (EffectStatus.INTENDED, EffectStatus.UNKNOWN):
+            await self._record(row, _NOT_DONE)
+
+    async def _was_reserved(self, payment: ParcelPayment, asked: EffectRow) -> bool:
+        answered = asked.answer.get("status") == PaymentStatus.AUTHORIZED
+        return answered or await self._find("authenticate", payment) is not None
+
+    async def _record(self, row: EffectRow, outcome: EffectOutcome, again: Again = never) -> None:
+        intent = _intent_of(row)
+
+        async def call(_: str) -> EffectOutcome:
+            return outcome
+
+        async def inquire(_: EffectRow) -> EffectOutcome | None:
+            return outcome
+
+        await self._effects.perform(intent, call, inquire, again)
+
+    async def _post(self, payment: ParcelPayment, memo: str, postings: tuple[Posting, ...]) -> None:
+        key = effect_key(payment.order_id, memo, payment.parcel, payment.generation)
+        await self._ledger.post(
+            MoneyTransaction(
+                transaction_id=key,
+                order_id=payment.order_id,
+                parcel=payment.parcel,
+                currency=payment.currency,
+                memo=memo.replace("_", " "),
+                postings=postings,
+            )
+        )
+
+
+def _intent_of(row: EffectRow) -> EffectIntent:
+    """The intention that stands under the row's key, or, for another step, the first of its generation."""
+    intent = EffectIntent.model_validate(row.model_dump(include=set(EffectIntent.model_fields)))
+    given_up = row.key.removeprefix(f"{intent.key}.") if row.key.startswith(f"{intent.key}.") else "0"
+    return intent.model_copy(update={"rekeyed": int(given_up)})
