@@ -282,6 +282,13 @@ CREATE TABLE webhook_inbox (
 CREATE INDEX webhook_inbox_due ON webhook_inbox (next_attempt_at, id) WHERE status = 'pending';
 CREATE INDEX webhook_inbox_order ON webhook_inbox (order_id) WHERE order_id IS NOT NULL;
 
+-- Everything a company changed before `since` has been asked about and stored.
+CREATE TABLE poll_cursors (
+    poller    text PRIMARY KEY,
+    since     timestamptz NOT NULL,
+    moved_at  timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
 -- Keys --------------------------------------------------------------------------------------------------------------
 
 -- Only the SHA-256 of a key is kept: a copy of this table opens no door. Keys are 256 random bits, so no salt is needed.
