@@ -21,7 +21,7 @@ from ordersaga.gateways.easypost import EasyPost
 from ordersaga.gateways.shipbob import ShipBob
 from ordersaga.gateways.stripe import StripePayments
 from ordersaga.ports import Carrier, PaymentGateway, Provider
-from ordersaga.settings import Settings
+from ordersaga.settings import Settings, require_credentials
 from ordersaga.stores.accept import (
     Acceptance,
     Accepted,
@@ -39,6 +39,7 @@ from ordersaga.stores.journal import PostgresJournal
 from ordersaga.stores.ledgers import PostgresLedgers
 from ordersaga.stores.migrate import migrate
 from ordersaga.stores.pick_tickets import PickTicket, SellerWarehouse
+from ordersaga.stores.poll_cursors import PollCursors
 from ordersaga.stores.pools import Pool, close_pool, create_pool
 from ordersaga.stores.stock import PostgresStock
 
@@ -72,6 +73,7 @@ class Services:
     intake: PostgresIntake
     journal: PostgresJournal
     inbox: WebhookInbox
+    poll_cursors: PollCursors
     stock: PostgresStock
     effects: PostgresEffects
     catalog: PostgresCatalog
@@ -98,10 +100,12 @@ async def open_services(
         orders: another client of running orders than the one `settings` describe.
 
     Raises:
+        SettingsError: naming the credentials that are missing.
         RetryError: `database_lost`, when PostgreSQL cannot be reached.
     """
+    require_credentials(settings)
     async with AsyncExitStack() as stack:
-        pool = await create_pool(settings.database_url, application_name=name, max_size=POOL_SIZE)
+        pool = await create_pool(settings.database_url.get_secret_value(), application_name=name, max_size=POOL_SIZE)
         stack.push_async_callback(close_pool, pool)
         payments, shipbob, carrier = _payments(settings), _shipbob(settings), _carrier(settings)
         for company in (payments, shipbob, carrier):
@@ -113,6 +117,7 @@ async def open_services(
             intake=PostgresIntake(pool),
             journal=PostgresJournal(pool),
             inbox=WebhookInbox(pool),
+            poll_cursors=PollCursors(pool),
             stock=PostgresStock(pool),
             effects=PostgresEffects(pool),
             catalog=PostgresCatalog(pool),
@@ -128,12 +133,12 @@ async def open_services(
 
 async def prepare_database(settings: Settings) -> list[str]:
     """Bring the database to this version; returns the migrations applied now."""
-    return await migrate(settings.database_url)
+    return await migrate(settings.database_url.get_secret_value())
 
 
 async def issue_api_key(settings: Settings, role: str, name: str, seller: str | None = None) -> str:
     """Make an API key with one of the roles checkout, support, operator; its plain text is shown only here."""
-    pool = await create_pool(settings.database_url, max_size=1)
+    pool = await create_pool(settings.database_url.get_secret_value(), max_size=1)
     try:
         return await ApiKeys(pool).issue(role, name, seller)
     finally:
@@ -142,7 +147,7 @@ async def issue_api_key(settings: Settings, role: str, name: str, seller: str | 
 
 async def read_ledgers(settings: Settings) -> Ledgers:
     """Everything our ledgers hold at this moment, for an audit."""
-    pool = await create_pool(settings.database_url, application_name="ordersaga-audit", max_size=1)
+    pool = await create_pool(settings.database_url.get_secret_value(), application_name="ordersaga-audit", max_size=1)
     try:
         return await PostgresLedgers(pool).read()
     finally:

@@ -24,9 +24,7 @@ class SettingsError(Exception):
 class Settings(BaseSettings):
     """Settings of one deployment. Names map to the environment as `ORDERSAGA_<NAME>`."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", extra="ignore", hide_input_in_errors=True
-    )
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", hide_input_in_errors=True)
 
     database_url: SecretStr = Field(
         default=SecretStr("postgresql://ordersaga@127.0.0.1:5432/ordersaga"),

@@ -8,14 +8,14 @@ import uvicorn
 
 from ordersaga.api.app import create_app
 from ordersaga.bootstrap import open_services
-from ordersaga.settings import Settings
+from ordersaga.settings import Settings, SettingsError, read_settings, require_credentials
 from ordersaga.telemetry import configure_logging
 
 
 def main() -> None:
     """Serve on the configured address; requests under way get a few seconds to end. A clean stop is exit code 0."""
     signal.signal(signal.SIGTERM, _end)  # uvicorn raises the signal again once it has shut down
-    settings = Settings()
+    settings = _settings()
     configure_logging(settings, "api")
     app = create_app(partial(open_services, settings, name="ordersaga-api"))
     uvicorn.run(
@@ -27,6 +27,13 @@ def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=5,
     )
+
+
+def _settings() -> Settings:
+    try:
+        return require_credentials(read_settings())
+    except SettingsError as error:
+        sys.exit(f"ordersaga api: {error}")
 
 
 def _end(*_: object) -> None:

@@ -7,7 +7,7 @@ import typer
 from ordersaga.commands.errors import CommandError
 from ordersaga.embedded import StackError
 from ordersaga.embedded.database import migrate_database
-from ordersaga.settings import Settings
+from ordersaga.settings import SettingsError, read_settings
 
 
 def register(app: typer.Typer) -> None:
@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 def migrate() -> None:
     """Bring the database to this version. Safe to run again, and from several places at once."""
     try:
-        applied = asyncio.run(migrate_database(Settings().database_url))
-    except StackError as error:
+        applied = asyncio.run(migrate_database(read_settings().database_url.get_secret_value()))
+    except (SettingsError, StackError) as error:
         raise CommandError(str(error)) from None
     typer.echo("\n".join(f"applied {name}" for name in applied) or "up to date")

@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ordersaga.embedded import Stack
+from ordersaga.embedded.folders import STACK_FILE
 
 
 class ConsoleReporter:
@@ -56,4 +57,5 @@ def show_addresses(console: Console, stack: Stack) -> None:
         console.print(f"  {label:<12} {stack.urls[name]}", highlight=False, soft_wrap=True)
     for role, key in stack.keys.items():
         console.print(f"  {f'key {role}':<12} {key}", highlight=False, soft_wrap=True)
+    console.print(f"  {'passwords':<12} {stack.data / STACK_FILE}", highlight=False, soft_wrap=True)
     console.print(f"  {'logs':<12} {stack.data / 'logs'}\n", highlight=False, soft_wrap=True)

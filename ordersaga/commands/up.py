@@ -12,6 +12,7 @@ from rich.console import Console
 from ordersaga.commands.errors import PART_FAILED, USAGE, CommandError
 from ordersaga.commands.progress import ConsoleReporter, show_addresses
 from ordersaga.embedded import Stack, StackError, StackOptions, UnknownPartError
+from ordersaga.settings import SettingsError
 
 Port = Annotated[int | None, typer.Option(min=1, max=65535, show_default=False)]
 Parts = Annotated[str | None, typer.Option(metavar="PART,PART", show_default=False)]
@@ -66,7 +67,7 @@ async def _run(options: StackOptions) -> None:
             show_addresses(console, stack)
             await interrupted.wait()
         await stack.stop()
-    except UnknownPartError as error:
+    except (SettingsError, UnknownPartError) as error:
         raise CommandError(str(error), USAGE) from None
     except StackError as error:
         raise CommandError(str(error), PART_FAILED) from None

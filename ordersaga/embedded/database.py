@@ -24,8 +24,9 @@ KEYS_FILE: Final = "demo-keys.json"
 
 async def prepare_database(settings: Settings, data: Path) -> str:
     """Migrate, and see to it that the demo keys work. Answers what was done, for the person waiting."""
-    applied = await migrate_database(settings.database_url)
-    keys = await ensure_demo_keys(settings.database_url, data / KEYS_FILE)
+    url = settings.database_url.get_secret_value()
+    applied = await migrate_database(url)
+    keys = await ensure_demo_keys(url, data / KEYS_FILE)
     return f"{len(applied)} applied, {len(keys)} API keys" if applied else "up to date"
 
 

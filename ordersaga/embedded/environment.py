@@ -4,14 +4,13 @@ import json
 
 from pydantic import SecretStr
 
-from ordersaga.settings import Settings
+from ordersaga.settings import Settings, environment_name
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
     """`ORDERSAGA_<NAME>` for every setting, such that reading them back gives equal settings."""
-    prefix = settings.model_config.get("env_prefix", "")
     plain = settings.model_dump(mode="json", exclude_none=True)
-    return {f"{prefix}{name}".upper(): _as_text(getattr(settings, name), value) for name, value in plain.items()}
+    return {environment_name(name): _as_text(getattr(settings, name), value) for name, value in plain.items()}
 
 
 def _as_text(setting: object, plain: object) -> str:

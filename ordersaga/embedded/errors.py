@@ -4,7 +4,8 @@ StackError
 ├── PartFailedError    a part stopped or hung before it was ready
 ├── PortTakenError     another program listens on a port a part needs
 ├── FolderInUseError   another supervisor holds the state folder
-└── UnknownPartError   a name given to --only or --without is no part
+├── UnknownPartError   a name given to --only or --without is no part
+└── IncompleteSettingsError   a credential of a company that is not emulated is missing
 """
 
 from pathlib import Path
@@ -40,6 +41,10 @@ class FolderInUseError(StackError):
 
     def __init__(self, folder: Path, owner: str) -> None:
         super().__init__(f"{folder} is in use by {owner}: stop that one, or choose another folder with --data")
+
+
+class IncompleteSettingsError(StackError):
+    """A worker or an API of this stack would refuse to start."""
 
 
 class UnknownPartError(StackError):

@@ -15,7 +15,16 @@ from ordersaga.embedded.errors import FolderInUseError
 STACK_FILE = "stack.json"
 LOCK_FILE = "supervisor.lock"
 STOP_PATIENCE = 5.0
-STORED = ("temporal.db*", "emulators", "logs", "postgres-password", "demo-keys.json", STACK_FILE, LOCK_FILE)
+STORED = (
+    "temporal.db*",
+    "emulators",
+    "logs",
+    "postgres-password",
+    "demo-keys.json",
+    "demo-credentials.json",
+    STACK_FILE,
+    LOCK_FILE,
+)
 
 
 class FolderLock:

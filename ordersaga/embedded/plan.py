@@ -5,17 +5,21 @@ import sys
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
 
 from ordersaga.domain.attributes import SEARCH_ATTRIBUTES
+from ordersaga.embedded.credentials import emulated_credentials
 from ordersaga.embedded.environment import as_environment
-from ordersaga.embedded.errors import PortTakenError
+from ordersaga.embedded.errors import IncompleteSettingsError, PortTakenError
 from ordersaga.embedded.options import EMULATORS, PORT_NAMES, StackOptions
 from ordersaga.embedded.parts import Part, Step, survived_a_moment
 from ordersaga.embedded.postgres import database_url, postgres_part
 from ordersaga.embedded.process import Command
 from ordersaga.embedded.sockets import HOST, answers_ok, is_taken
 from ordersaga.embedded.temporal import polled_by, temporal_part, ui_url
-from ordersaga.settings import Settings
+from ordersaga.settings import Settings, SettingsError, require_credentials
 
 PARTS: Final = ("postgres", "migrations", "temporal", *EMULATORS, "worker", "api")
 BACKENDS: Final = ("migrations", "temporal")
@@ -27,10 +31,11 @@ PrepareDatabase = Callable[[Settings, Path], Awaitable[str]]
 
 
 def stack_settings(options: StackOptions, chosen: Collection[str], base: Settings) -> Settings:
-    """`base`, with the addresses of the parts that this stack runs itself."""
+    """`base`, with the addresses of the parts that this stack runs itself, and credentials for those it emulates."""
     updates: dict[str, object] = {"api_host": HOST, "api_port": options.api_port}
+    updates.update(emulated_credentials(options.data, chosen, base))
     if "postgres" in chosen:
-        updates["database_url"] = database_url(options.data, options.postgres_port)
+        updates["database_url"] = SecretStr(database_url(options.data, options.postgres_port))
     if "temporal" in chosen:
         updates["temporal_address"] = f"{HOST}:{options.temporal_port}"
         updates["temporal_ui_url"] = ui_url(options.temporal_ui_port)
@@ -41,14 +46,31 @@ def stack_settings(options: StackOptions, chosen: Collection[str], base: Setting
 
 
 def stack_urls(settings: Settings) -> dict[str, str]:
-    """Where everything is found."""
+    """Where everything is found; the database without its password."""
     return {
         "api": f"http://{settings.api_host}:{settings.api_port}",
         "temporal_ui": settings.temporal_ui_url,
         "temporal": settings.temporal_address,
-        "database": settings.database_url,
+        "database": without_password(settings.database_url.get_secret_value()),
         **{name: getattr(settings, f"{name}_base_url") for name in EMULATORS},
     }
+
+
+def without_password(url: str) -> str:
+    """A database's address as it may be shown. What follows its path may hold a password too."""
+    parts = urlsplit(url)
+    login, _, place = parts.netloc.rpartition("@")
+    user = login.partition(":")[0]
+    return parts._replace(netloc=f"{user}@{place}" if user else place, query="", fragment="").geturl()
+
+
+def refuse_missing_credentials(settings: Settings, chosen: Collection[str]) -> None:
+    """Raise `IncompleteSettingsError` when a part would refuse to start without a setting."""
+    if {"worker", "api"} & set(chosen):
+        try:
+            require_credentials(settings)
+        except SettingsError as error:
+            raise IncompleteSettingsError(str(error)) from None
 
 
 def refuse_taken_ports(options: StackOptions, chosen: Collection[str]) -> None:
@@ -67,6 +89,7 @@ def build_plan(
     options: StackOptions, settings: Settings, chosen: Collection[str], prepare_database: PrepareDatabase
 ) -> list[Part | Step]:
     """The chosen parts and steps. Every part may count on those it needs, if this stack runs them."""
+    refuse_missing_credentials(settings, chosen)
     environment = {**os.environ, **as_environment(settings), "PYTHONUNBUFFERED": "1"}
 
     async def migrate() -> str:

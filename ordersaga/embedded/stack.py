@@ -33,7 +33,7 @@ from ordersaga.embedded.plan import PARTS, build_plan, refuse_taken_ports, stack
 from ordersaga.embedded.postgres_home import forget_home
 from ordersaga.embedded.sockets import free_ports
 from ordersaga.embedded.supervisor import Supervisor
-from ordersaga.settings import Settings
+from ordersaga.settings import Settings, read_settings
 
 PlanMaker = Callable[[StackOptions, Settings, set[str]], list[Part | Step]]
 
@@ -54,7 +54,7 @@ class Stack:
     ) -> None:
         self.options = _resolved(options or StackOptions())
         self.chosen = choose(PARTS, self.options.only, self.options.without)
-        self._base = settings or Settings()
+        self._base = settings or read_settings()
         self._report = report or SilentReporter()
         self._make_plan = plan
         self._lock = FolderLock(self.data)

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 
 from ordersaga.bootstrap import issue_api_key, open_services
+from ordersaga.embedded.environment import as_environment
 from tests.fakes.samples import catalog
 from tests.support.api import order_body, settings_for
 from tests.support.database import database_server, database_url
@@ -27,6 +28,7 @@ async def test_the_process_takes_orders_without_temporal_and_ends_when_asked(dat
     key = await issue_api_key(settings, "checkout", "test")
     environment = {
         **os.environ,
+        **as_environment(settings),
         "ORDERSAGA_DATABASE_URL": database_url,
         "ORDERSAGA_TEMPORAL_ADDRESS": settings.temporal_address,
         "ORDERSAGA_API_PORT": str(settings.api_port),

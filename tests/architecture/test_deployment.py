@@ -16,7 +16,7 @@ from ordersaga.domain.attributes import SEARCH_ATTRIBUTES
 from ordersaga.embedded.sockets import HOST, fetch, free_ports
 from ordersaga.embedded.supervisor import Supervisor
 from ordersaga.embedded.temporal import TUNING, temporal_part
-from ordersaga.settings import Settings
+from ordersaga.settings import CREDENTIALS, Settings, environment_name
 from tests.embedded.recording import RecordingReporter
 
 REPOSITORY = Path(__file__).parents[2]
@@ -24,11 +24,18 @@ COMPOSE = REPOSITORY / "docker-compose.yml"
 NAMESPACE_SCRIPT = REPOSITORY / "deploy/temporal/namespace.sh"
 
 
-def _validate(file: Path) -> subprocess.CompletedProcess[str]:
+def _examples() -> list[str]:
+    """The names deploy/env.example lists."""
+    return re.findall(r"^([A-Z_]+)=$", (REPOSITORY / "deploy/env.example").read_text(), re.MULTILINE)
+
+
+def _validate(file: Path, without: str = "") -> subprocess.CompletedProcess[str]:
+    filled = {name: "1" for name in _examples() if name != without}
     program = Path(sys.executable).parent / "docker-compose"
     where = ["--project-directory", str(REPOSITORY), "-f", str(file)]
     command = [str(program), *where, "--profile", "emulators", "config", "-q"]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **filled}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_the_compose_file_is_valid() -> None:
@@ -44,10 +51,20 @@ def test_the_validation_would_notice(tmp_path: Path) -> None:
     assert _validate(broken).returncode != 0
 
 
+def test_compose_starts_nothing_without_a_secret() -> None:
+    """Each one is required, and named; none has a default."""
+    required = {environment_name(name) for name in CREDENTIALS}
+    assert set(_examples()) == {"POSTGRES_PASSWORD", "TEMPORAL_POSTGRES_PASSWORD", *required}
+    for name in _examples():
+        answer = _validate(COMPOSE, without=name)
+        assert answer.returncode != 0
+        assert f"required variable {name} is missing" in answer.stderr
+
+
 def test_compose_sets_only_settings_that_exist() -> None:
     """A misspelled setting would be ignored."""
     services: dict[str, Any] = yaml.safe_load(COMPOSE.read_text())["services"]
-    names = {f"ORDERSAGA_{name}".upper() for name in Settings.model_fields}
+    names = {environment_name(name) for name in Settings.model_fields}
     for service in ("worker", "api", "migrations"):
         assert set(services[service]["environment"]) <= names
 

@@ -23,7 +23,7 @@ async def stack(data: Path) -> AsyncIterator[Stack]:
 
 async def test_demo_keys_are_issued_once_and_again_only_if_the_database_forgot_them(stack: Stack) -> None:
     """Three roles; private on disk, hashed in the database; the same keys at every start."""
-    url, file = stack.settings.database_url, stack.data / KEYS_FILE
+    url, file = stack.settings.database_url.get_secret_value(), stack.data / KEYS_FILE
     first = stack.keys
     assert list(first) == ["checkout", "support", "operator"]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600

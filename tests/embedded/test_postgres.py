@@ -62,7 +62,7 @@ async def test_starting_changes_the_mode_of_no_folder_that_was_there(data: Path)
 
 async def test_it_is_durable_and_takes_logins_only_with_the_password(stack: Stack) -> None:
     """fsync is on; a login without the password is refused; the password file is private."""
-    url = stack.settings.database_url
+    url = stack.settings.database_url.get_secret_value()
     connection = await asyncpg.connect(url)
     settings = {name: await connection.fetchval(f"SHOW {name}") for name in ("fsync", "synchronous_commit")}
     assert settings == {"fsync": "on", "synchronous_commit": "on"}
@@ -75,13 +75,13 @@ async def test_it_is_durable_and_takes_logins_only_with_the_password(stack: Stac
 
 async def test_what_was_committed_survives_kill_9_of_the_server(stack: Stack) -> None:
     """The supervisor sees the postmaster die and crash recovery brings every commit back."""
-    connection = await asyncpg.connect(stack.settings.database_url)
+    connection = await asyncpg.connect(stack.settings.database_url.get_secret_value())
     await connection.execute("CREATE TABLE kept (id int); INSERT INTO kept SELECT generate_series(1, 1000)")
     began = time.monotonic()
     await stack.kill("postgres")
     await stack.wait_ready("postgres", 10)
     assert time.monotonic() - began < 5
-    connection = await asyncpg.connect(stack.settings.database_url)
+    connection = await asyncpg.connect(stack.settings.database_url.get_secret_value())
     assert await connection.fetchval("SELECT count(*) FROM kept") == 1000
     await connection.close()
 
@@ -90,11 +90,11 @@ async def test_starting_again_finds_the_data(data: Path) -> None:
     """A clean stop and another start on the same folder, on other ports."""
     options = StackOptions(data=data, free_ports=True, only=ONLY_POSTGRES)
     async with Stack(options) as first:
-        connection = await asyncpg.connect(first.settings.database_url)
+        connection = await asyncpg.connect(first.settings.database_url.get_secret_value())
         await connection.execute("CREATE TABLE kept (id int)")
         await connection.close()
     async with Stack(options) as second:
-        connection = await asyncpg.connect(second.settings.database_url)
+        connection = await asyncpg.connect(second.settings.database_url.get_secret_value())
         assert await connection.fetchval("SELECT count(*) FROM kept") == 0
         await connection.close()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from pydantic import SecretStr
 
 from ordersaga.embedded import (
     FolderInUseError,
@@ -115,9 +116,9 @@ async def test_parts_left_over_by_a_dead_supervisor_are_stopped_first(data: Path
 
 def test_parts_run_elsewhere_keep_their_addresses(data: Path) -> None:
     """--without postgres: the database is the one of the settings."""
-    base = Settings(database_url="postgresql://shop@db/ordersaga", temporal_address="temporal:7233")
+    base = Settings(database_url=SecretStr("postgresql://shop@db/ordersaga"), temporal_address="temporal:7233")
     settings = stack_settings(StackOptions(data=data, stripe_port=9001), {"temporal", "stripe"}, base)
-    assert settings.database_url == "postgresql://shop@db/ordersaga"
+    assert settings.database_url.get_secret_value() == "postgresql://shop@db/ordersaga"
     assert settings.temporal_address == "127.0.0.1:7233"
     assert settings.stripe_base_url == "http://127.0.0.1:9001"
     assert settings.easypost_base_url == "https://api.easypost.com"
@@ -125,11 +126,12 @@ def test_parts_run_elsewhere_keep_their_addresses(data: Path) -> None:
 
 def test_settings_survive_the_way_through_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A part reads back exactly the supervisor's settings, secrets and durations included."""
-    settings = Settings(api_port=9999, log_format="console", temporal_address="elsewhere:1")
+    secret = SecretStr("sk_test_1")
+    settings = Settings(api_port=9999, log_format="console", temporal_address="elsewhere:1", stripe_api_key=secret)
     for name, value in as_environment(settings).items():
         monkeypatch.setenv(name, value)
     assert Settings() == settings
-    assert Settings().stripe_api_key.get_secret_value() == settings.stripe_api_key.get_secret_value()
+    assert Settings().stripe_api_key.get_secret_value() == "sk_test_1"
 
 
 async def _command(*arguments: str) -> asyncio.subprocess.Process:

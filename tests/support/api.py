@@ -26,6 +26,17 @@ from ordersaga.settings import Settings
 from tests.support.emulators import free_port
 from workflows.messages import CancelAnswer, CancelRequest, ConfirmAnswer, HoldRequest, OrderView, Resolution
 
+CREDENTIALS: dict[str, Any] = {
+    "stripe_api_key": "sk_test_for_tests",
+    "stripe_webhook_secret": "whsec_stripe_for_tests",
+    "shipbob_token": "shipbob-for-tests",
+    "shipbob_channel_id": 1,
+    "shipbob_webhook_secret": "whsec_c2hpcGJvYi1mb3ItdGVzdHM=",
+    "easypost_api_key": "EZTK-for-tests",
+    "easypost_webhook_secret": "easypost-for-tests",
+}
+"""Without these no process starts."""
+
 ROLES = ("checkout", "support", "operator")
 
 
@@ -39,6 +50,7 @@ def settings_for(database_url: str, **changes: Any) -> Settings:
         "shipbob_base_url": nowhere,
         "easypost_base_url": nowhere,
         "gateway_timeout": timedelta(seconds=1),
+        **CREDENTIALS,
     }
     return Settings(_env_file=None, **{**known, **changes})
 
