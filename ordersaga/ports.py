@@ -75,7 +75,11 @@ class Provider(Protocol):
         ...
 
     async def cancel(self, reference: str) -> CancelDecision:
-        """Ask it to stop a parcel."""
+        """Ask it to stop a parcel it has accepted.
+
+        Only asked once the hand-off is known to be done. A reference the provider does not show contradicts that:
+        RetryError with `unknown=True`, never NOTHING_TO_UNDO.
+        """
         ...
 
     async def changes_since(self, since: datetime) -> Sequence[ProviderOrder]:

@@ -22,7 +22,11 @@ class HandOff(Message):
 
 
 class ProviderOrder(Message):
-    """A parcel as its provider sees it. `carrier` and `tracking_number` once the provider booked a carrier."""
+    """A parcel as its provider sees it. `carrier` and `tracking_number` once the provider booked a carrier.
+
+    `partially_canceled`: the provider cut the parcel into shipments, and some of them, not all, are canceled.
+    `changed_at`: when it last changed, by the provider's clock, if the provider tells.
+    """
 
     provider_id: str
     reference: str
@@ -30,6 +34,8 @@ class ProviderOrder(Message):
     carrier: str | None = None
     tracking_number: str | None = None
     detail: str | None = None
+    partially_canceled: bool = False
+    changed_at: AwareDatetime | None = None
 
 
 class CancelDecision(StrEnum):
@@ -74,7 +80,10 @@ class LabelState(Message):
 
 
 class ParcelEvent(Message):
-    """One thing a provider or carrier told us about a parcel, translated. `source_id` is unique at `source`."""
+    """One thing a provider or carrier told us about a parcel, translated. `source_id` is unique at `source`.
+
+    `partial`: some but not all shipments of the parcel are canceled, so less leaves than was sold; `detail` says it.
+    """
 
     source: str
     source_id: str
@@ -85,6 +94,7 @@ class ParcelEvent(Message):
     carrier: str | None = None
     tracking_number: str | None = None
     detail: str | None = None
+    partial: bool = False
 
 
 class PaymentEvent(Message):

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import httpx
 
-from ordersaga.domain.errors import RetryError
+from ordersaga.domain.errors import OrdersagaError, RetryError
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 
@@ -20,11 +20,12 @@ def transport_error(company: str, error: BaseException) -> RetryError:
 
 @contextlib.contextmanager
 def already_asked() -> Iterator[None]:
-    """Reading what a call came to: while that fails, the outcome of the call itself stays unknown."""
+    """Reading what a call came to: while that fails, for whatever reason, the outcome of the call stays unknown."""
     try:
         yield
-    except RetryError as error:
-        raise RetryError(error.code, error.message, unknown=True, retry_after=error.retry_after) from error
+    except OrdersagaError as error:
+        wait = error.retry_after if isinstance(error, RetryError) else None
+        raise RetryError(error.code, error.message, unknown=True, retry_after=wait) from error
 
 
 def unavailable(company: str, status: int | None) -> RetryError:

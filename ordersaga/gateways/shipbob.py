@@ -70,7 +70,7 @@ class ShipBob:
         with already_asked():
             standing = await self.inquire(hand_off.reference)
         if standing is None:
-            raise _refused_duplicate(answer)
+            raise _not_visible(hand_off.reference) if names_reference(answer) else refusal(answer)
         return standing
 
     def _creation(self, hand_off: HandOff) -> dict[str, Any]:
@@ -101,16 +101,16 @@ class ShipBob:
     async def cancel(self, reference: str) -> CancelDecision:
         """Cancel the order with all its shipments.
 
-        A split order canceled only in part is REFUSED: goods still leave; `inquire` names the shipments lost.
+        A split order canceled only in part is REFUSED: goods still leave; `inquire` says so (`partially_canceled`).
         """
         order = await self._find(reference)
         if order is None:
-            return CancelDecision.NOTHING_TO_UNDO
+            raise _not_visible(reference)
         if provider_order(order).status is ParcelStatus.CANCELED:
             return CancelDecision.CANCELED
         answer = await self._send("POST", f"{_ORDERS}/{order['id']}:cancel")
         if answer.status_code == httpx.codes.NOT_FOUND:
-            return CancelDecision.NOTHING_TO_UNDO
+            raise _not_visible(reference)
         if answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
             return await self._after_refusal(reference)
         if not answer.is_success:
@@ -127,7 +127,9 @@ class ShipBob:
         """Not in a cancellable state: canceled by someone else meanwhile, or too late."""
         with already_asked():
             standing = await self.inquire(reference)
-        gone = standing is None or standing.status is ParcelStatus.CANCELED
+        if standing is None:
+            raise _not_visible(reference)
+        gone = standing.status is ParcelStatus.CANCELED
         return CancelDecision.CANCELED if gone else CancelDecision.REFUSED
 
     async def changes_since(self, since: datetime) -> Sequence[ProviderOrder]:
@@ -164,11 +166,9 @@ class ShipBob:
             raise transport_error("shipbob", error) from error
 
 
-def _refused_duplicate(answer: httpx.Response) -> Exception:
-    """A 422 that names the reference, while no order is found under it: the order is not visible yet."""
-    if not names_reference(answer):
-        return refusal(answer)
-    return RetryError("shipbob_not_visible", "ShipBob knows the reference but does not show its order", unknown=True)
+def _not_visible(reference: str) -> RetryError:
+    """An order that must stand, as ShipBob or our own hand-off said, is not shown: that is no proof of absence."""
+    return RetryError("shipbob_not_visible", f"ShipBob does not show the order {reference}", unknown=True)
 
 
 def _recipient(to: Address) -> dict[str, Any]:

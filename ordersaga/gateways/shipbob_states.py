@@ -4,11 +4,12 @@ An order is one parcel of ours; ShipBob may cut it into several shipments, whose
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from ordersaga.domain.shipping import ProviderOrder
 from ordersaga.domain.statuses import ParcelStatus
-from ordersaga.gateways.webhook_parts import child, text
+from ordersaga.gateways.webhook_parts import child, moment, text
 
 _ANY = ""
 _STATUS: dict[tuple[str, str], ParcelStatus] = {
@@ -26,12 +27,17 @@ _STATUS: dict[tuple[str, str], ParcelStatus] = {
     ("Completed", "DeliveryException"): ParcelStatus.IN_TRANSIT,
     ("Completed", "Delivered"): ParcelStatus.DELIVERED,
     ("Exception", _ANY): ParcelStatus.EXCEPTION,
-    ("OnHold", _ANY): ParcelStatus.EXCEPTION,
-    ("ImportReview", _ANY): ParcelStatus.EXCEPTION,
+    ("OnHold", _ANY): ParcelStatus.ACCEPTED,
+    ("OnHold", "Picked"): ParcelStatus.PICKED,
+    ("OnHold", "Packed"): ParcelStatus.PACKED,
+    ("OnHold", "Labeled"): ParcelStatus.LABELED,
+    ("ImportReview", _ANY): ParcelStatus.ACCEPTED,
     ("Cancelled", _ANY): ParcelStatus.CANCELED,
     ("PartiallyFulfilled", _ANY): ParcelStatus.ACCEPTED,
     ("Fulfilled", _ANY): ParcelStatus.LEFT_WAREHOUSE,
 }
+# ShipBob resumes these by itself, once the merchant has mended what it names: the parcel waits, it does not fail.
+_PAUSED = {"OnHold": "on hold at ShipBob", "ImportReview": "in import review at ShipBob"}
 _LEAST_FIRST = (
     ParcelStatus.EXCEPTION,
     ParcelStatus.ACCEPTED,
@@ -52,9 +58,11 @@ def status_of(shipment: Mapping[str, Any]) -> ParcelStatus | None:
 
 
 def detail_of(shipment: Mapping[str, Any]) -> str | None:
-    """ShipBob's own words for where the shipment stands, for people."""
+    """ShipBob's own words for where the shipment stands, for people; a pause says that it is one."""
     words = [detail.get("description") or detail.get("name") for detail in _details(shipment)]
-    return ", ".join(str(word) for word in words if word) or None
+    told = ", ".join(str(word) for word in words if word) or None
+    pause = _PAUSED.get(text(shipment.get("status")) or "")
+    return f"{pause}: {told or 'no reason given'}" if pause else told
 
 
 def _details(shipment: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -85,8 +93,17 @@ def provider_order(order: Mapping[str, Any]) -> ProviderOrder:
         status=_together(alive or shipments or [order]),
         carrier=carrier,
         tracking_number=tracking_number,
-        detail=_told(shipments, alive),
+        detail=_told(shipments, alive) if shipments else detail_of(order),
+        partially_canceled=0 < len(alive) < len(shipments),
+        changed_at=_changed_at(shipments),
     )
+
+
+def _changed_at(shipments: Iterable[Mapping[str, Any]]) -> datetime | None:
+    """The latest change of any shipment; None when none says when."""
+    never = datetime.min.replace(tzinfo=UTC)
+    latest = max((moment(shipment.get("last_update_at"), never) for shipment in shipments), default=never)
+    return None if latest == never else latest
 
 
 def _together(shipments: Sequence[Mapping[str, Any]]) -> ParcelStatus:
@@ -99,6 +116,6 @@ def _together(shipments: Sequence[Mapping[str, Any]]) -> ParcelStatus:
 
 def _told(shipments: Sequence[Mapping[str, Any]], alive: Sequence[Mapping[str, Any]]) -> str | None:
     words = [word for shipment in alive if (word := detail_of(shipment))]
-    if alive and len(alive) < len(shipments):
+    if 0 < len(alive) < len(shipments):
         words.append(f"{len(shipments) - len(alive)} of {len(shipments)} shipments canceled")
     return "; ".join(words) or None

@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from ordersaga.domain.errors import OperatorError
+from ordersaga.domain.errors import OperatorError, RetryError
 from ordersaga.domain.orders import Address, OrderLine
 from ordersaga.domain.shipping import CancelDecision, HandOff, ProviderCapabilities, ProviderOrder
 from ordersaga.domain.statuses import ParcelStatus
@@ -19,13 +19,15 @@ _SUBMIT = """
 INSERT INTO pick_tickets (reference, order_id, seller, location, lines, ship_to, ship_by)
 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (reference) DO NOTHING
 """
-_GET = "SELECT reference, status FROM pick_tickets WHERE reference = $1"
+_GET = "SELECT reference, status, changed_at FROM pick_tickets WHERE reference = $1"
 _MOVE = """
 UPDATE pick_tickets SET status = $2, changed_at = clock_timestamp() WHERE reference = $1 AND status = ANY($3::text[])
-AND ($4::text IS NULL OR seller = $4) RETURNING reference, status
+AND ($4::text IS NULL OR seller = $4) RETURNING reference, status, changed_at
 """
 _STANDING = "SELECT status FROM pick_tickets WHERE reference = $1 AND ($2::text IS NULL OR seller = $2)"
-_CHANGES = "SELECT reference, status FROM pick_tickets WHERE changed_at >= $1 ORDER BY changed_at, reference"
+_CHANGES = """
+SELECT reference, status, changed_at FROM pick_tickets WHERE changed_at >= $1 ORDER BY changed_at, reference
+"""
 _LIST = """
 SELECT reference, order_id, seller, location, lines, ship_to, ship_by, status, created_at FROM pick_tickets
 WHERE ($1::text IS NULL OR seller = $1) AND status = ANY($2::text[]) ORDER BY ship_by, reference LIMIT $3
@@ -74,12 +76,15 @@ class SellerWarehouse:
             return _provider_order(row) if row else None
 
     async def cancel(self, reference: str) -> CancelDecision:
-        """Take a ticket back: CANCELED until it is collected, then REFUSED; NOTHING_TO_UNDO when there is none."""
+        """Take a ticket back: CANCELED until it is collected, then REFUSED.
+
+        Raises RetryError `pick_ticket_not_visible` when there is none: only parcels handed over are taken back.
+        """
         before_collection = [*_OPEN, ParcelStatus.CANCELED]
         async with transaction(self._pool) as work:
             status = await work.fetchval("SELECT status FROM pick_tickets WHERE reference = $1 FOR UPDATE", reference)
             if status is None:
-                return CancelDecision.NOTHING_TO_UNDO
+                raise RetryError("pick_ticket_not_visible", f"There is no pick ticket {reference}", unknown=True)
             if status in _OPEN:
                 await work.execute(_MOVE, reference, ParcelStatus.CANCELED.value, list(_OPEN), None)
             return CancelDecision.CANCELED if status in before_collection else CancelDecision.REFUSED
@@ -129,7 +134,10 @@ def _ticket_row(hand_off: HandOff) -> tuple[Any, ...]:
 
 def _provider_order(row: asyncpg.Record) -> ProviderOrder:
     return ProviderOrder(
-        provider_id=f"ticket-{row['reference']}", reference=row["reference"], status=ParcelStatus(row["status"])
+        provider_id=f"ticket-{row['reference']}",
+        reference=row["reference"],
+        status=ParcelStatus(row["status"]),
+        changed_at=row["changed_at"],
     )
 
 

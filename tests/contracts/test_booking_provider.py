@@ -77,10 +77,12 @@ async def test_one_reference_one_order(house: House) -> None:
 
 
 async def test_nothing_is_known_of_a_parcel_never_handed_over(house: House) -> None:
-    """Inquiring finds nothing, and there is nothing to undo."""
+    """Inquiring finds nothing; a cancellation, only asked for what was handed over, finds a contradiction."""
     reference = f"{new_order()}-1-1"
     assert await house.provider.inquire(reference) is None
-    assert await house.provider.cancel(reference) is CancelDecision.NOTHING_TO_UNDO
+    with pytest.raises(RetryError) as caught:
+        await house.provider.cancel(reference)
+    assert caught.value.unknown is True
 
 
 async def test_cancel_before_the_point_of_no_return(house: House) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ordersaga.domain.errors import RetryError
 from ordersaga.domain.shipping import CancelDecision, HandOff
 from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.ports import Provider
@@ -71,9 +72,11 @@ async def test_submitting_again_gives_the_same_order(warehouse: Warehouse) -> No
 
 
 async def test_nothing_is_known_of_a_parcel_never_handed_over(warehouse: Warehouse) -> None:
-    """Inquiring finds nothing, and there is nothing to undo."""
+    """Inquiring finds nothing; a cancellation, only asked for what was handed over, finds a contradiction."""
     assert await warehouse.provider.inquire(REFERENCE) is None
-    assert await warehouse.provider.cancel(REFERENCE) is CancelDecision.NOTHING_TO_UNDO
+    with pytest.raises(RetryError) as caught:
+        await warehouse.provider.cancel(REFERENCE)
+    assert caught.value.unknown is True
     assert await warehouse.provider.inquire(REFERENCE) is None
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import count
 
+from ordersaga.domain.errors import RetryError
 from ordersaga.domain.shipping import (
     CancelDecision,
     HandOff,
@@ -47,10 +48,11 @@ class FakeProvider(Scripted):
         """What differs between providers."""
         return self._capabilities
 
-    def advance(self, reference: str, status: ParcelStatus, **changes: str) -> ProviderOrder:
-        """The parcel moved on; `changes` may name a carrier, tracking_number or detail."""
-        self._changed[reference] = self.memory.now()
-        self.orders[reference] = self.orders[reference].model_copy(update={"status": status, **changes})
+    def advance(self, reference: str, status: ParcelStatus, **changes: str | bool) -> ProviderOrder:
+        """The parcel moved on; `changes` may name a carrier, tracking_number, detail or partially_canceled."""
+        self._changed[reference] = at = self.memory.now()
+        told = {"status": status, "changed_at": at, **changes}
+        self.orders[reference] = self.orders[reference].model_copy(update=told)
         return self.orders[reference]
 
     def answer_cancel_next(self, decision: CancelDecision) -> None:
@@ -63,9 +65,12 @@ class FakeProvider(Scripted):
             if hand_off.reference not in self.orders:
                 self.hand_offs[hand_off.reference] = hand_off
                 provider_id = f"{self._capabilities.name}-{len(self.orders) + 1}"
-                self._changed[hand_off.reference] = self.memory.now()
+                self._changed[hand_off.reference] = at = self.memory.now()
                 self.orders[hand_off.reference] = ProviderOrder(
-                    provider_id=provider_id, reference=hand_off.reference, status=ParcelStatus.ACCEPTED
+                    provider_id=provider_id,
+                    reference=hand_off.reference,
+                    status=ParcelStatus.ACCEPTED,
+                    changed_at=at,
                 )
             return self.orders[hand_off.reference]
 
@@ -75,10 +80,10 @@ class FakeProvider(Scripted):
             return self.orders.get(reference)
 
     async def cancel(self, reference: str) -> CancelDecision:
-        """Stop a parcel, unless it is past the point of no return."""
+        """Stop a parcel, unless it is past the point of no return; one it does not know is a contradiction."""
         with self._call("cancel", reference):
             if reference not in self.orders:
-                return CancelDecision.NOTHING_TO_UNDO
+                raise RetryError("not_visible", f"no order {reference} is shown", unknown=True)
             if self._cancel_answers:
                 return self._cancel_answers.popleft()
             if not self._stoppable(self.orders[reference].status):

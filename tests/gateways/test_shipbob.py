@@ -105,12 +105,28 @@ async def test_a_duplicate_that_does_not_show_is_unknown(shipbob: ShipBob, shipb
         await submitted(shipbob, order_id)
 
 
-async def test_a_failing_look_after_a_duplicate_is_unknown(shipbob: ShipBob, shipbob_emulator: EmulatorProcess) -> None:
-    """The order stands already; a rate limit on the look at it must not read as "nothing happened"."""
+@pytest.mark.parametrize(
+    ("status", "code"), [(429, "shipbob_rate_limited"), (401, "shipbob_credentials"), (400, "shipbob_refused")]
+)
+async def test_a_failing_look_after_a_duplicate_is_unknown(
+    shipbob: ShipBob, shipbob_emulator: EmulatorProcess, status: int, code: str
+) -> None:
+    """The order stands already; a failing look at it must not read as "nothing happened"."""
     await submitted(shipbob, order_id := new_order())
-    await shipbob_emulator.post("faults", kind="status", status=429, method="GET", match=order_id, times=1)
-    with unknown_outcome("shipbob_rate_limited"):
+    await shipbob_emulator.post("faults", kind="status", status=status, method="GET", match=order_id, times=1)
+    with unknown_outcome(code):
         await submitted(shipbob, order_id)
+
+
+async def test_a_failing_look_after_a_refused_cancellation_is_unknown(
+    shipbob: ShipBob, shipbob_emulator: EmulatorProcess
+) -> None:
+    """A cancellation that was sent may have had its effect, whoever refuses the look at it."""
+    found = await submitted(shipbob, order_id := new_order())
+    await shipbob_emulator.post("advance", match=order_id, to="Picked")
+    await shipbob_emulator.post("faults", kind="status", status=401, method="GET", match=order_id, times=1, skip=1)
+    with unknown_outcome("shipbob_credentials"):
+        await shipbob.cancel(found.reference)
 
 
 async def test_a_rate_limit_says_when(shipbob: ShipBob, shipbob_emulator: EmulatorProcess) -> None:
@@ -185,15 +201,18 @@ async def test_every_stage_is_translated(
     assert (found.status, found.tracking_number is not None, found.carrier is not None) == (status, tracked, tracked)
 
 
-@pytest.mark.parametrize("trouble", ["OutOfStock", "InvalidAddress"])
-async def test_troubles_are_exceptions_with_their_reason(
-    shipbob: ShipBob, shipbob_emulator: EmulatorProcess, trouble: str
+@pytest.mark.parametrize(
+    ("trouble", "status"), [("OutOfStock", ParcelStatus.EXCEPTION), ("InvalidAddress", ParcelStatus.ACCEPTED)]
+)
+async def test_troubles_say_why(
+    shipbob: ShipBob, shipbob_emulator: EmulatorProcess, trouble: str, status: ParcelStatus
 ) -> None:
-    """A shipment in Exception or OnHold reads as an exception that says why."""
+    """A shipment in Exception is one; a shipment on hold resumes, so its parcel stays accepted."""
     order_id = new_order()
     await shipbob_emulator.post("scripts", match=order_id, exception={"at": "Processing", "name": trouble})
     found = await submitted(shipbob, order_id)
-    assert found.status is ParcelStatus.EXCEPTION
+    assert found.status is status
+    assert (found.detail or "").startswith("on hold at ShipBob: ") is (status is ParcelStatus.ACCEPTED)
     assert found.detail
 
 
@@ -230,11 +249,17 @@ async def test_cancel_in_part_is_refused_and_told(shipbob: ShipBob, shipbob_emul
     standing = await shipbob.inquire(found.reference)
     assert standing is not None
     assert (standing.status, standing.detail) == (ParcelStatus.ACCEPTED, "1 of 2 shipments canceled")
+    assert standing.partially_canceled is True
 
 
-async def test_cancel_of_nothing(shipbob: ShipBob) -> None:
-    """A reference ShipBob never saw leaves nothing to undo."""
-    assert await shipbob.cancel(f"{new_order()}-1-1") is CancelDecision.NOTHING_TO_UNDO
+async def test_cancel_of_what_is_not_shown_is_unknown(shipbob: ShipBob, shipbob_emulator: EmulatorProcess) -> None:
+    """Only what was handed over is canceled: not shown, before or after the attempt, is no proof of absence."""
+    with unknown_outcome("shipbob_not_visible"):
+        await shipbob.cancel(f"{new_order()}-1-1")
+    found = await submitted(shipbob, new_order())
+    await shipbob_emulator.post("faults", kind="status", status=404, path=f"/order/{found.provider_id}:cancel", times=1)
+    with unknown_outcome("shipbob_not_visible"):
+        await shipbob.cancel(found.reference)
 
 
 async def test_a_lost_answer_to_cancel(shipbob: ShipBob, shipbob_emulator: EmulatorProcess) -> None:
