@@ -1,5 +1,9 @@
 """How one parcel is paid for: reserved at confirmation, taken when its goods leave, given back when they do not."""
 
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+
 from activities.by_hand import ByHand
 from activities.journal import Journal, WriteOff
 from activities.payments import LAPSED, AuthorizationResult, CaptureResult, ParcelPayment, Payments, ReleaseResult
@@ -13,6 +17,9 @@ _UNDECIDED = (PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING)
 NOT_THE_BANK = "no_answer"
 """The bank did not say no: the same reservation is captured again, it is never given up for a new one."""
 
+RENEW_BEFORE = timedelta(hours=1)
+"""How long before it lapses a reservation is replaced."""
+
 
 class ParcelPayments:
     """The money steps of one parcel. One payment per parcel; a new generation only after the old one ended."""
@@ -25,6 +32,7 @@ class ParcelPayments:
         self._undo = undo
         self._payment = self._payment_for(generation=1)
         self._customer: str | None = None
+        self._lapses_at: datetime | None = None
 
     async def authorize(self, *, customer: str | None, off_session: bool, save_for_later: bool) -> AuthorizationResult:
         """Reserve the parcel's amount; raises StepFailedError when the shopper's bank says no."""
@@ -46,16 +54,41 @@ class ParcelPayments:
 
     def _judge(self, result: AuthorizationResult) -> AuthorizationResult:
         self._customer = result.customer or self._customer
+        self._mind(result)
         if result.status is PaymentStatus.AUTHORIZED:
             self._desk.note("authorized", f"{self._amount()} authorized", self._number)
         elif result.status not in _UNDECIDED:
             raise _declined(result)
         return result
 
+    def _mind(self, result: AuthorizationResult) -> None:
+        """Remember when it lapses; one that lapses at once is left to the capture, which asks anew."""
+        lapses_at = result.capture_before
+        lasts = lapses_at is not None and lapses_at > workflow.now() + RENEW_BEFORE
+        self._lapses_at = lapses_at if lasts else None
+
     @property
     def customer(self) -> str | None:
         """The payment company's customer the payment method is saved for."""
         return self._customer
+
+    @property
+    def renew_at(self) -> datetime | None:
+        """When the reservation must be replaced, if the money is not taken before; None: it never lapses."""
+        waits = self._lapses_at is not None and not self.parcel.captured
+        return self._lapses_at - RENEW_BEFORE if waits and self._lapses_at else None
+
+    async def secure(self) -> None:
+        """Replace a reservation that is about to lapse: nothing ships unpaid.
+
+        Raises StepFailedError when the bank refuses, once: afterwards only the capture asks again.
+        """
+        renew_at = self.renew_at
+        if renew_at is None or workflow.now() < renew_at:
+            return
+        self._lapses_at = None
+        if not await self._authorize_anew():
+            raise StepFailedError("declined", LAPSED, "the authorization lapsed and could not be renewed")
 
     async def capture_at_confirmation(self) -> None:
         """Take the money before anything ships; raises StepFailedError when the bank refuses."""
@@ -96,6 +129,7 @@ class ParcelPayments:
         except StepFailedError as failure:
             self._desk.note("authorization_failed", str(failure), self._number)
             return False
+        self._mind(result)
         return result.status is PaymentStatus.AUTHORIZED
 
     async def _ask_about_capture(self, refused: CaptureResult) -> str | None:

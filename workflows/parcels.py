@@ -104,6 +104,7 @@ class ParcelSaga:
 
     async def _hand_off(self) -> HandOffResult:
         self._check_not_canceled()
+        await self.payments.secure()
         self._undo.register(Phase.GOODS, self._withdraw)
         name = f"hand parcel {self._number} to {self.parcel.plan.provider}"
         return await self._forward(self._try_hand_off, name, self._renew_hand_off)
@@ -282,9 +283,17 @@ class ParcelSaga:
 
     async def _first_scan(self) -> StepFailedError | None:
         """Wait for the carrier's scan; returns why the parcel should be undone instead, if it should."""
-        if not await self._desk.until(self._news, self._order.ship_by, "the carrier's first scan"):
-            return await self._late()
-        return None if self.parcel.scanned else self._trouble()
+        renew_at = self.payments.renew_at or self._order.ship_by
+        if await self._desk.until(self._news, min(renew_at, self._order.ship_by), "the carrier's first scan"):
+            return None if self.parcel.scanned else self._trouble()
+        return await (self._secured() if workflow.now() < self._order.ship_by else self._late())
+
+    async def _secured(self) -> StepFailedError | None:
+        try:
+            await self.payments.secure()
+        except StepFailedError as failure:
+            return failure
+        return None
 
     def _news(self) -> bool:
         return self.parcel.scanned or self._trouble() is not None

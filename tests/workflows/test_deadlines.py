@@ -114,3 +114,33 @@ async def test_lost_and_returned_parcels_are_refunded(world: World) -> None:
         assert world.payment(placed).status is PaymentStatus.CAPTURED
         assert world.payment(placed).refunded == 1000
         await world.balanced(placed)
+
+
+async def waiting_past_the_authorization(world: World) -> tuple[Order, Handle]:
+    """An order that may ship within ten days, seven days later: its authorization is about to lapse."""
+    placed, handle = await world.accepted(terms={"ship_within": timedelta(days=10)})
+    await world.pass_time(handle, timedelta(days=6, hours=23, minutes=30))
+    return placed, handle
+
+
+async def test_reservation_is_replaced_before_it_lapses(world: World) -> None:
+    """An hour before `capture_before` without a scan: new funds first, and the parcel ships paid for once."""
+    placed, handle = await waiting_past_the_authorization(world)
+    await world.until(handle, lambda _: len(world.payments.called("authorize")) == 2)
+    result = await world.deliver(handle)
+    assert (result.status, result.captured, result.refunded) == (OrderStatus.COMPLETED, 1000, 0)
+    assert len(world.payments.called("void")) == 1
+    assert [name for name in world.log if name.endswith("cancel")] == []
+    await world.balanced(placed)
+
+
+async def test_parcel_whose_funds_cannot_be_renewed_is_stopped(world: World) -> None:
+    """The bank refuses new funds: the provider is asked to stop, and nothing ships unpaid."""
+    placed, handle = await world.accepted(terms={"ship_within": timedelta(days=10)})
+    world.payments.decline_next()
+    await world.pass_time(handle, timedelta(days=6, hours=23, minutes=30))
+    result = await world.result(handle)
+    assert (result.status, result.reason) == (OrderStatus.CANCELED, "authorization_lapsed")
+    assert len(world.provider.called("cancel")) == 1
+    assert world.payments.called("capture") == []
+    await world.balanced(placed)

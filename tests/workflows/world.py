@@ -282,7 +282,9 @@ class World:
         return [entry.kind for (owner, _), entry in self.memory.journal.items() if owner == placed.order_id]
 
     async def pass_time(self, handle: Handle, by: timedelta) -> None:
-        """Let time pass for one order, firing its timers on the way."""
+        """Let time pass for one order and for the outside companies, firing its timers on the way."""
+        before = self.memory.now
+        self.memory.now = lambda: before() + by
         await self.environment.fast_forward(handle, by)
 
     async def balanced(self, placed: Order) -> None:
