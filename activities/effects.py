@@ -44,7 +44,7 @@ class Effects:
 
     def __init__(self, ledger: EffectLedger, visible_after: timedelta = timedelta(minutes=1)) -> None:
         self._ledger = ledger
-        self._visible_after = visible_after
+        self.visible_after = visible_after
 
     async def perform(
         self, intent: EffectIntent, call: Call, inquire: Inquire, again: Again = never, *, repeatable: bool = True
@@ -90,7 +90,7 @@ class Effects:
     async def _unresolved(self, row: EffectRow, error: RetryError) -> None:
         """Record that we do not know, and let the retry inquire; a stored failure is final once nothing can appear."""
         stored = error.code == STORED_FAILURE
-        remaining = row.intended_at + self._visible_after - datetime.now(UTC)
+        remaining = row.intended_at + self.visible_after - datetime.now(UTC)
         if stored and remaining <= timedelta(0) and not row.fresh:
             await self._settle(row, _refusal(error, {}))
             return
@@ -99,7 +99,7 @@ class Effects:
 
     async def _require_absent(self, row: EffectRow, sent_at: datetime) -> None:
         """Nothing was found; raise until that proves something."""
-        remaining = sent_at + self._visible_after - datetime.now(UTC)
+        remaining = sent_at + self.visible_after - datetime.now(UTC)
         if remaining > timedelta(0):
             error = RetryError(NOT_VISIBLE_YET, "nothing found yet, which proves nothing yet", unknown=True)
             await self._unknown(row, sent_at, error, remaining)

@@ -34,7 +34,7 @@ HAND_OFF = HandOffParcel(
         ship_by=order().ship_by,
     ),
 )
-WITHDRAW = WithdrawParcel(provider="shipbob", order_id="o1", parcel=1, generation=1, reference=REFERENCE)
+WITHDRAW = WithdrawParcel(provider="shipbob", order_id="o1", parcel=1)
 
 
 @dataclass
@@ -53,6 +53,10 @@ class Bench:
         self.payments = Payments(self.gateway, self.effects, self.ledger)
         self.providers = Providers({"shipbob": self.provider}, self.effects, self.ledger)
         self.carriers = Carriers(self.carrier, FakeStock(self.memory), self.effects, self.ledger)
+
+    def time_has_passed(self) -> None:
+        """Long enough that finding nothing proves that nothing happened."""
+        self.effects.visible_after = timedelta(0)
 
     def row(self, step: str, generation: int = 1) -> EffectRow:
         """What the ledger holds of a step of parcel 1."""

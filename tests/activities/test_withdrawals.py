@@ -15,7 +15,7 @@ from tests.fakes.samples import EAST, order
 LOST = RetryError("timeout", "no answer", unknown=True)
 PLAN = ParcelPlan(parcel=1, location=EAST, provider="seller_warehouse", lines=order().lines, amount=1000)
 BOOK = BookLabel(order=order(), plan=PLAN)
-VOID = VoidLabel(order_id="o1", parcel=1, generation=1, reference=REFERENCE)
+VOID = VoidLabel(order_id="o1", parcel=1)
 
 
 async def test_hand_off_is_accepted_once(bench: Bench) -> None:
@@ -37,10 +37,14 @@ async def test_withdraw_of_what_was_never_handed_off_asks_nobody(bench: Bench) -
 
 @pytest.mark.parametrize("after_doing", [True, False])
 async def test_withdraw_of_an_interrupted_hand_off_inquires_first(bench: Bench, after_doing: bool) -> None:
-    """It reached the provider: canceled there. It did not: settled as refused, and nothing is sent."""
+    """It reached the provider: canceled there. It did not: refused once that is proved, and nothing is sent."""
     bench.provider.fail_next("submit", LOST, after_doing=after_doing)
     with pytest.raises(ApplicationError):
         await bench.providers.hand_off(HAND_OFF)
+    if not after_doing:
+        with pytest.raises(ApplicationError, match="not_visible_yet"):
+            await bench.providers.withdraw(WITHDRAW)
+        bench.time_has_passed()
     decision = await bench.providers.withdraw(WITHDRAW)
     assert decision is (CancelDecision.CANCELED if after_doing else CancelDecision.NOTHING_TO_UNDO)
     assert (len(bench.provider.called("submit")), len(bench.provider.called("cancel"))) == (1, int(after_doing))
@@ -75,7 +79,7 @@ async def test_withdrawal_of_goods_that_left_is_settled_without_asking(bench: Be
     gone = WITHDRAW.model_copy(update={"goods_left": True})
     assert await bench.providers.withdraw(gone) is CancelDecision.REFUSED
     assert len(bench.provider.called("cancel")) == 1
-    await bench.balanced()
+    assert (await bench.ledger.balance("o1")).unsettled_effects == ()
 
 
 async def test_unknown_provider_names_the_known_ones(bench: Bench) -> None:
@@ -106,10 +110,14 @@ async def test_void_of_what_was_never_bought_asks_nobody(bench: Bench) -> None:
 
 @pytest.mark.parametrize("after_doing", [True, False])
 async def test_void_of_an_interrupted_purchase_inquires_first(bench: Bench, after_doing: bool) -> None:
-    """A label exists: voided. None exists: settled as refused, none is bought for the undo."""
+    """A label exists: voided. None exists: refused once that is proved, and none is bought for the undo."""
     bench.carrier.fail_next("book", LOST, after_doing=after_doing)
     with pytest.raises(ApplicationError):
         await bench.carriers.book_label(BOOK)
+    if not after_doing:
+        with pytest.raises(ApplicationError, match="not_visible_yet"):
+            await bench.carriers.void_label(VOID)
+        bench.time_has_passed()
     decision = await bench.carriers.void_label(VOID)
     assert decision is (CancelDecision.CANCELED if after_doing else CancelDecision.NOTHING_TO_UNDO)
     assert (len(bench.carrier.called("book")), len(bench.carrier.labels)) == (1, int(after_doing))
@@ -132,3 +140,40 @@ async def test_void_refused_to_us_is_no_refusal_of_the_carrier(bench: Bench) -> 
     with pytest.raises(ApplicationError, match="account_blocked"):
         await bench.carriers.void_label(VOID)
     assert await bench.carriers.void_label(VOID) is CancelDecision.CANCELED
+
+
+async def test_purchase_that_may_still_arrive_is_not_repeated(bench: Bench) -> None:
+    """No label is found yet: bought again only once that proves that the first purchase came to nothing."""
+    bench.carrier.fail_next("book", LOST)
+    for expected in ("timeout", "not_visible_yet", "not_visible_yet"):
+        with pytest.raises(ApplicationError, match=expected):
+            await bench.carriers.book_label(BOOK)
+    assert len(bench.carrier.called("book")) == 1
+    bench.time_has_passed()
+    assert (await bench.carriers.book_label(BOOK)).bought
+    assert len(bench.carrier.labels) == 1
+
+
+async def test_purchase_that_was_never_sent_is_repeated_at_once(bench: Bench) -> None:
+    """No connection: surely nothing was sent, so nobody is asked and the next attempt buys."""
+    bench.carrier.fail_next("book", RetryError("unreachable", "no connection"))
+    with pytest.raises(ApplicationError, match="unreachable"):
+        await bench.carriers.book_label(BOOK)
+    assert (await bench.carriers.book_label(BOOK)).bought
+    assert bench.carrier.called("inquire") == []
+
+
+@pytest.mark.parametrize("settled", [True, False])
+async def test_generation_replaces_only_what_was_refused(bench: Bench, settled: bool) -> None:
+    """A second hand-off next to one that may exist is refused; next to one on record as refused it is made."""
+    bench.provider.fail_next("submit", OperatorError("bad_credentials", "no") if settled else LOST)
+    with pytest.raises(ApplicationError):
+        await bench.providers.hand_off(HAND_OFF)
+    renewed = HAND_OFF.hand_off.model_copy(update={"reference": "o1-1-2"})
+    second = HAND_OFF.model_copy(update={"generation": 2, "hand_off": renewed})
+    if settled:
+        assert (await bench.providers.hand_off(second)).accepted
+    else:
+        with pytest.raises(ApplicationError, match="generation_open"):
+            await bench.providers.hand_off(second)
+    assert list(bench.provider.orders) == (["o1-1-2"] if settled else [])

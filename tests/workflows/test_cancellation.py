@@ -108,14 +108,14 @@ async def test_cancel_after_the_pick_is_too_late_and_the_order_is_paid(world: Wo
 
 
 async def test_provider_that_refused_and_then_stopped_the_parcel_is_believed(world: World) -> None:
-    """Too late, said the provider, and canceled it by itself afterwards: undone without asking again."""
+    """Too late, said the provider, and canceled it by itself afterwards: undone, once it has confirmed that."""
     placed, handle = await world.accepted()
     world.provider.answer_cancel_next(CancelDecision.REFUSED)
     assert (await world.cancel(handle)).outcome == "too_late"
     await world.report(handle, ParcelStatus.CANCELED)
     result = await world.result(handle)
     assert (result.status, result.captured) == (OrderStatus.CANCELED, 0)
-    assert len(world.provider.called("cancel")) == 1
+    assert len(world.provider.called("cancel")) == 2
     await world.balanced(placed)
 
 

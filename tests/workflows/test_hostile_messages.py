@@ -114,32 +114,48 @@ async def test_bare_cancel_update_works(world: World) -> None:
     await world.balanced(placed)
 
 
-async def test_parcel_that_ships_after_its_cancellation_is_flagged(world: World) -> None:
-    """The provider agreed to stop it and the carrier scans it during the undo: a person must look before the close."""
+async def test_parcel_that_leaves_during_its_undo_is_charged_after_all(world: World) -> None:
+    """The provider agreed to stop it, the carrier scans it: a person has it charged, the books know the goods."""
     placed, handle = await world.accepted()
     world.down(world.payments, "void", 3)
     asking = asyncio.create_task(world.cancel(handle))
     await world.called(world.payments, "void", 2)
     await world.report(handle, ParcelStatus.IN_TRANSIT)
     view = await world.until(handle, lambda seen: bool(seen.attention))
-    assert (view.attention[0].kind, view.attention[0].choices) == ("shipped_after_cancel", ("acknowledge",))
-    assert ((await asking).outcome, world.payments.called("capture")) == ("canceled", [])
-    await world.resolve(handle, "acknowledge")
-    assert (await world.result(handle)).status is OrderStatus.CANCELED
+    assert (view.attention[0].kind, view.attention[0].choices) == ("shipped_after_cancel", ("charge", "write_off"))
+    assert ((await asking).outcome, world.payments.called("capture")) == ("too_late", [])
+    await world.resolve(handle, "charge")
+    await world.report(handle, ParcelStatus.DELIVERED)
+    result = await world.result(handle)
+    assert (result.status, result.captured) == (OrderStatus.COMPLETED, 1000)
+    assert world.units()["ca-1", "MUG"] == (9, 0)
     await world.balanced(placed)
 
 
-async def test_scan_of_a_canceled_parcel_is_flagged_while_the_rest_goes_on(world: World) -> None:
-    """One parcel of two was undone, then scanned: conflict and question; the other parcel arrives and is paid."""
+@pytest.mark.parametrize("seen_as", [ParcelStatus.LEFT_WAREHOUSE, ParcelStatus.IN_TRANSIT, ParcelStatus.DELIVERED])
+async def test_goods_of_a_canceled_parcel_are_written_off_knowingly(world: World, seen_as: ParcelStatus) -> None:
+    """One parcel of two was undone and left all the same, however we hear of it: asked at once, entered as a loss."""
     world.restocked(("nj-1", "MUG", 10), ("ca-1", "TEE", 10))
     placed, handle = await world.accepted(("MUG", 1), ("TEE", 1))
     await world.report(handle, ParcelStatus.EXCEPTION, parcel=1)
     await world.until(handle, lambda seen: seen.parcels[0].status is ParcelStatus.CANCELED)
-    await world.report(handle, ParcelStatus.IN_TRANSIT, parcel=1)
-    await world.question(handle, "shipped_after_cancel")
-    await world.report(handle, ParcelStatus.IN_TRANSIT, parcel=2)
-    await world.report(handle, ParcelStatus.DELIVERED, parcel=2)
+    await world.report(handle, seen_as, parcel=1)
     await world.recorded(placed, OrderStatus.NEEDS_ATTENTION)
-    await world.resolve(handle, "acknowledge")
-    result = await world.result(handle)
+    await world.resolve(handle, "write_off", "shipped_after_cancel")
+    result = await world.deliver(handle, 1, 2)
     assert (result.status, result.captured) == (OrderStatus.COMPLETED, 1000)
+    assert (await world.balance(placed)).written_off == 1000
+    assert [level[0] for level in world.units().values()].count(9) == 2
+    await world.balanced(placed)
+
+
+async def test_half_a_parcel_is_not_charged_without_a_person(world: World) -> None:
+    """The provider canceled part of it and shipped the rest: nobody is charged in full before a person says so."""
+    placed, handle = await world.accepted()
+    await world.report(handle, ParcelStatus.IN_TRANSIT, partial="true")
+    await world.question(handle, "partly_canceled")
+    assert world.payments.called("capture") == []
+    await world.resolve(handle, "charge")
+    await world.report(handle, ParcelStatus.DELIVERED)
+    assert (await world.result(handle)).captured == 1000
+    await world.balanced(placed)

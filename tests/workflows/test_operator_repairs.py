@@ -19,7 +19,7 @@ async def test_undo_refused_to_us_is_parked_and_retried(world: World) -> None:
     world.payments.fail_next("void", OperatorError("bad_credentials", "key revoked"))
     await handle.signal("request_cancel")
     view = await world.until(handle, lambda seen: bool(seen.attention))
-    assert (view.attention[0].choices, view.attention[0].parcel) == (("retry", "skip"), 1)
+    assert (view.attention[0].choices, view.attention[0].parcel) == (("retry", "settled_by_hand"), 1)
     assert world.payment(placed).status is PaymentStatus.AUTHORIZED
     await world.resolve(handle, "retry")
     result = await world.result(handle)
@@ -34,7 +34,7 @@ async def test_withdrawal_refused_to_us_is_no_refusal_of_the_provider(world: Wor
     placed, handle = await world.accepted()
     world.provider.fail_next("cancel", OperatorError("bad_credentials", "token expired"))
     await handle.signal("request_cancel")
-    await world.question(handle, "step_failed")
+    await world.question(handle, "not_stopped")
     assert world.stock.called("release") == []
     await world.resolve(handle, "retry")
     assert (await world.result(handle)).status is OrderStatus.CANCELED
@@ -54,15 +54,55 @@ async def test_refused_refund_is_retried_until_it_passes(world: World) -> None:
     await world.balanced(placed)
 
 
-async def test_skipped_undo_does_not_close_before_the_books_agree(world: World) -> None:
-    """`skip` leaves the reservation to people: the order asks about its books until they repaired it."""
-    _, handle = await world.accepted()
+async def test_money_given_back_by_hand_is_entered_into_the_books(world: World) -> None:
+    """Our key is gone for good: a person voids it at the payment company and says so; the order closes balanced."""
+    placed, handle = await world.accepted()
     world.payments.fail_next("void", OperatorError("bad_credentials", "key revoked"))
     await handle.signal("request_cancel")
-    await world.resolve(handle, "skip", "step_failed")
-    view = await world.until(handle, lambda seen: any(i.kind == "books_differ" for i in seen.attention))
-    assert "authorization of 1000 minor units still open" in view.attention[0].question
-    assert view.parcels[0].voided == 0
+    await world.resolve(handle, "settled_by_hand", "step_failed")
+    result = await world.result(handle)
+    assert (result.status, result.refunded) == (OrderStatus.CANCELED, 0)
+    assert len(world.payments.called("void")) == 1
+    await world.balanced(placed)
+
+
+async def test_refund_given_by_hand_is_entered_into_the_books(world: World) -> None:
+    """The payment company refuses to refund through us: the shopper was paid otherwise, and the books say so."""
+    placed, handle = await world.accepted(terms={"capture": "at_confirmation"})
+    world.payments.fail_next("refund", CustomerError("refund_refused", "charge too old"))
+    await handle.signal("request_cancel")
+    await world.resolve(handle, "settled_by_hand", "step_failed")
+    result = await world.result(handle)
+    assert (result.status, result.refunded) == (OrderStatus.CANCELED, 1000)
+    await world.balanced(placed)
+
+
+@pytest.mark.parametrize(("choice", "status"), [("it_is_stopped", "canceled"), ("it_ships", "completed")])
+async def test_person_who_called_the_provider_decides(world: World, choice: str, status: str) -> None:
+    """The provider cannot be asked by us: what a person learned there decides about stock and money."""
+    placed, handle = await world.accepted()
+    world.provider.fail_next("cancel", OperatorError("bad_credentials", "token expired"))
+    await handle.signal("request_cancel")
+    await world.resolve(handle, choice, "not_stopped")
+    if choice == "it_ships":
+        await world.report(handle, ParcelStatus.IN_TRANSIT)
+        await world.report(handle, ParcelStatus.DELIVERED)
+    result = await world.result(handle)
+    assert (result.status, result.captured) == (status, 1000 if choice == "it_ships" else 0)
+    assert len(world.provider.called("cancel")) == 1
+    await world.balanced(placed)
+
+
+async def test_lost_hand_off_with_broken_credentials_is_never_handed_off_twice(world: World) -> None:
+    """The answer was lost and the inquiry is refused to us: after the repair the one hand-off is found."""
+    world.provider.fail_next("submit", RetryError("timeout", "no answer", unknown=True), after_doing=True)
+    world.provider.fail_next("inquire", OperatorError("bad_credentials", "token expired"))
+    placed, handle = await world.confirmed()
+    await world.resolve(handle, "retry", "step_failed")
+    result = await world.deliver(handle)
+    assert result.status is OrderStatus.COMPLETED
+    assert list(world.provider.orders) == [world.reference(placed)]
+    await world.balanced(placed)
 
 
 async def test_unanswered_undo_is_parked_after_an_hour(world: World) -> None:
@@ -74,7 +114,7 @@ async def test_unanswered_undo_is_parked_after_an_hour(world: World) -> None:
     await handle.signal("request_cancel")
     await world.called(world.provider, "cancel", 1)
     await world.pass_time(handle, timedelta(hours=1, minutes=30))
-    await world.question(handle, "step_failed")
+    await world.question(handle, "not_stopped")
     assert (world.stock.called("release"), world.payments.called("void")) == ([], [])
     world.up(world.provider, "cancel")
     await world.resolve(handle, "retry")
@@ -87,7 +127,7 @@ async def test_goods_that_leave_answer_the_parked_withdrawal(world: World) -> No
     placed, handle = await world.accepted()
     world.provider.fail_next("cancel", OperatorError("bad_credentials", "token expired"))
     await handle.signal("request_cancel")
-    await world.question(handle, "step_failed")
+    await world.question(handle, "not_stopped")
     result = await world.deliver(handle)
     assert (result.status, result.captured) == (OrderStatus.COMPLETED, 1000)
     assert [item.resolved for item in world.memory.attention.values()] == ["settled"]

@@ -52,12 +52,15 @@ async def test_cancel_after_the_label_voids_it_after_the_ticket(own: World) -> N
     await own.balanced(placed)
 
 
-async def test_label_the_carrier_keeps_costs_money_but_holds_nothing_up(own: World) -> None:
-    """A refused void is noted; stock and money are undone all the same."""
+async def test_label_the_carrier_keeps_is_looked_into(own: World) -> None:
+    """A refused void may mean that the carrier has the parcel: a person looks before stock and money are undone."""
     placed, handle = await own.accepted()
     await own.until(handle, lambda view: view.parcels[0].tracking_number is not None)
     own.carrier.answer_void_next(CancelDecision.REFUSED)
-    await own.cancel(handle)
+    await handle.signal("request_cancel")
+    await own.question(handle, "label_not_voided")
+    assert (own.stock.called("release"), own.payments.called("void")) == ([], [])
+    await own.resolve(handle, "it_has_not")
     result = await own.result(handle)
     assert result.status is OrderStatus.CANCELED
     assert own.payment(placed).status is PaymentStatus.VOIDED

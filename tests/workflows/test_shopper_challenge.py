@@ -15,7 +15,8 @@ async def challenged(world: World) -> tuple[Order, Handle]:
     answer, handle = await world.checkout(placed)
     assert (answer.outcome, answer.status) == (ConfirmOutcome.ACTION_REQUIRED, OrderStatus.ACTION_REQUIRED)
     assert answer.next_action is not None
-    assert answer.next_action.url == "https://pay.example/challenge"
+    assert answer.next_action.payment_id == world.payment(placed).payment_id
+    assert (answer.next_action.url, answer.next_action.client_secret) == (None, None)
     return placed, handle
 
 
