@@ -47,7 +47,7 @@ class MoneyTransaction(Value):
 
 
 class Balance(Value):
-    """An order's money and units, as the ledgers hold them now."""
+    """An order's money and units, as the ledgers hold them now. `problems`: what is wrong with single parcels."""
 
     authorized: int
     captured_net: int
@@ -56,13 +56,17 @@ class Balance(Value):
     written_off: int
     units_held: int
     unsettled_effects: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
     def differences(self) -> list[str]:
-        """Why the order may not close (I1, I2, I7); empty when the books balance."""
-        found = []
-        if self.authorized:
+        """Why the order may not close (I1 to I5, I7); empty when the books balance.
+
+        A sum that is off is off in some parcel: where parcels are named, the sums would only repeat it.
+        """
+        found = list(self.problems)
+        if self.authorized and not self.problems:
             found.append(f"authorization of {self.authorized} minor units still open")
-        if self.receivable:
+        if self.receivable and not self.problems:
             found.append(f"receivable is {self.receivable} minor units, not 0")
         if self.units_held:
             found.append(f"{self.units_held} units still held")

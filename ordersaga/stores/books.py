@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ordersaga.domain.books import Account, Balance, MoneyTransaction, Posting
+from ordersaga.domain.closing import Entry, OrderBooks, Standing
+from ordersaga.domain.effects import EffectStatus
 from ordersaga.domain.errors import OperatorError
 from ordersaga.stores.pools import Connection, Pool, connection
 
@@ -25,12 +27,13 @@ FROM money_transactions t LEFT JOIN money_postings p USING (transaction_id)
 WHERE t.order_id = $1 AND ($2::text IS NULL OR t.transaction_id = $2)
 GROUP BY t.transaction_id ORDER BY t.posted_at, t.transaction_id
 """
-_ACCOUNTS = """
-SELECT account, sum(amount)::bigint AS amount FROM money_postings JOIN money_transactions USING (transaction_id)
-WHERE $1::text IS NULL OR order_id = $1 GROUP BY account
+_ENTRIES = """
+SELECT transaction_id, parcel, account, amount FROM money_postings JOIN money_transactions USING (transaction_id)
+WHERE order_id = $1
 """
+_EFFECTS = "SELECT key, step, parcel, generation, status FROM effects WHERE order_id = $1"
+_SHIPPED = "SELECT DISTINCT parcel FROM unit_movements WHERE order_id = $1 AND account_to = 'shipped'"
 _UNITS = "SELECT coalesce(sum(quantity), 0) FROM holds WHERE order_id = $1 AND status IN ('held', 'confirmed')"
-_UNSETTLED = "SELECT key FROM effects WHERE order_id = $1 AND status IN ('intended', 'unknown') ORDER BY key"
 _TOTALS = """
 SELECT currency, account, sum(amount)::bigint AS amount
 FROM money_postings JOIN money_transactions USING (transaction_id) GROUP BY currency, account ORDER BY 1, 2
@@ -105,17 +108,22 @@ def _transaction(row: dict[str, Any]) -> MoneyTransaction:
 
 
 async def read_balance(reader: Connection, order_id: str) -> Balance:
-    """The order's money (minor units) and units now."""
-    amounts = {row["account"]: row["amount"] for row in await reader.fetch(_ACCOUNTS, order_id)}
-    return Balance(
-        authorized=amounts.get(Account.AUTHORIZATION, 0),
-        captured_net=amounts.get(Account.CASH, 0),
-        goods_kept=-amounts.get(Account.SALES, 0),
-        receivable=amounts.get(Account.RECEIVABLE, 0),
-        written_off=amounts.get(Account.WRITE_OFF, 0),
+    """The order's money (minor units) and units now, and what is wrong with its parcels."""
+    books = OrderBooks(
+        entries=[_entry(**row) for row in await reader.fetch(_ENTRIES, order_id)],
+        effects=[_standing(**row) for row in await reader.fetch(_EFFECTS, order_id)],
+        shipped=frozenset(row["parcel"] for row in await reader.fetch(_SHIPPED, order_id)),
         units_held=await reader.fetchval(_UNITS, order_id),
-        unsettled_effects=tuple(row["key"] for row in await reader.fetch(_UNSETTLED, order_id)),
     )
+    return books.balance()
+
+
+def _entry(account: str, **rest: Any) -> Entry:
+    return Entry(account=Account(account), **rest)
+
+
+def _standing(status: str, **rest: Any) -> Standing:
+    return Standing(status=EffectStatus(status), **rest)
 
 
 class PostgresBooks:

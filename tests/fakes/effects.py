@@ -1,6 +1,7 @@
 """The EffectLedger port in memory."""
 
-from ordersaga.domain.books import Account, Balance, MoneyTransaction
+from ordersaga.domain.books import Balance, MoneyTransaction
+from ordersaga.domain.closing import Entry, OrderBooks, Standing
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, EffectStatus
 from ordersaga.domain.errors import OperatorError, RetryError
 from tests.fakes.memory import Memory
@@ -60,18 +61,18 @@ class FakeEffects(Scripted):
     async def balance(self, order_id: str) -> Balance:
         """The order's money and units now."""
         with self._call("balance", order_id):
-            unsettled = [
-                key for key, row in self.memory.effects.items() if row.order_id == order_id and row.status in _UNDECIDED
-            ]
-            return Balance(
-                authorized=self._sum(order_id, Account.AUTHORIZATION),
-                captured_net=self._sum(order_id, Account.CASH),
-                goods_kept=-self._sum(order_id, Account.SALES),
-                receivable=self._sum(order_id, Account.RECEIVABLE),
-                written_off=self._sum(order_id, Account.WRITE_OFF),
+            holds = self.memory.holds.get(order_id, [])
+            books = OrderBooks(
+                entries=self._entries(order_id),
+                effects=[
+                    Standing(row.key, row.step, row.parcel, row.generation, row.status)
+                    for row in self.memory.effects.values()
+                    if row.order_id == order_id
+                ],
+                shipped=frozenset(hold.parcel for hold in holds if hold.status == "shipped"),
                 units_held=sum(hold.quantity for hold in self.memory.live_holds(order_id)),
-                unsettled_effects=tuple(sorted(unsettled)),
             )
+            return books.balance()
 
     def _fresh(self, intent: EffectIntent) -> EffectRow:
         return EffectRow(
@@ -95,14 +96,13 @@ class FakeEffects(Scripted):
             raise RetryError("effect_in_flight", f"Another attempt of {standing.key} is in flight", retry_after=left)
         return standing.model_copy(update={"attempts": standing.attempts + 1})
 
-    def _sum(self, order_id: str, account: Account) -> int:
-        return sum(
-            posting.amount
+    def _entries(self, order_id: str) -> list[Entry]:
+        return [
+            Entry(transaction.transaction_id, transaction.parcel, posting.account, posting.amount)
             for transaction in self.memory.money.values()
             if transaction.order_id == order_id
             for posting in transaction.postings
-            if posting.account is account
-        )
+        ]
 
 
 def _settled(standing: EffectRow, outcome: EffectOutcome) -> EffectRow:
