@@ -5,7 +5,7 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -38,6 +38,17 @@ ON CONFLICT (order_id, item_id) DO UPDATE SET question = excluded.question, choi
     resolved = coalesce(standing.resolved, excluded.resolved),
     resolved_by = coalesce(standing.resolved_by, excluded.resolved_by)
 """
+# One question of a kind about a parcel, whoever asked it: the saga while it ran, or a relay after it ended.
+_QUESTION = """
+INSERT INTO attention (order_id, item_id, parcel, kind, question, choices, opened_at, resolved, resolved_by)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
+WHERE NOT EXISTS (SELECT 1 FROM attention WHERE order_id = $1 AND kind = $4 AND parcel = $3)
+ON CONFLICT DO NOTHING RETURNING item_id
+"""
+_ANSWER = """
+UPDATE attention SET resolved = $3, resolved_by = $4 WHERE order_id = $1 AND item_id = $2 AND resolved IS NULL
+RETURNING item_id
+"""
 _TIMELINE = """
 SELECT at, source, kind, text, parcel, data FROM (
     SELECT at, 1 AS place, seq, 'journal' AS source, kind, text, parcel, '{}'::jsonb AS data
@@ -69,6 +80,7 @@ SELECT attention.* FROM attention LEFT JOIN orders USING (order_id)
 WHERE resolved IS NULL AND ($1::text IS NULL OR seller = $1) AND ($2::text IS NULL OR order_id = $2)
 ORDER BY opened_at, attention.order_id, item_id
 """
+_ANNOUNCE = "SELECT pg_notify('order_changed', $1)"
 _COUNTS = "SELECT status, count(*) AS orders FROM orders GROUP BY status"
 
 
@@ -96,7 +108,7 @@ class PostgresJournal:
             await _write_entries(work, update.order_id, update.entries)
             for item in update.attention:
                 await work.execute(_ATTENTION, *_attention_row(item))
-            await work.execute("SELECT pg_notify('order_changed', $1)", update.order_id)
+            await work.execute(_ANNOUNCE, update.order_id)
 
     async def get(self, order_id: str) -> OrderRecord | None:
         """The order as it stands, or None."""
@@ -115,6 +127,25 @@ class PostgresJournal:
         """Every unresolved question, oldest first; of one seller or order when named."""
         async with connection(self._pool) as reader:
             return [AttentionItem.model_validate(dict(row)) for row in await reader.fetch(_OPEN, seller, order_id)]
+
+    async def open_question(self, item: AttentionItem) -> bool:
+        """Ask about an order whose saga has ended; False when this kind was asked about its parcel before."""
+        async with transaction(self._pool) as work:
+            if await work.fetchval(_QUESTION, *_attention_row(item)) is None:
+                return False
+            await _write_entries(work, item.order_id, [_entry(item, "attention", item.question)])
+            await work.execute(_ANNOUNCE, item.order_id)
+            return True
+
+    async def answer_question(self, item: AttentionItem, choice: str, *, by: str, reason: str) -> AttentionItem | None:
+        """Take a person's answer for an order whose saga has ended; None when somebody answered before."""
+        async with transaction(self._pool) as work:
+            if await work.fetchval(_ANSWER, item.order_id, item.item_id, storable(choice), storable(by)) is None:
+                return None
+            said = f"{by} chose {choice} for {item.kind}: {reason}"
+            await _write_entries(work, item.order_id, [_entry(item, "decision", said)])
+            await work.execute(_ANNOUNCE, item.order_id)
+            return item.model_copy(update={"resolved": choice, "resolved_by": by})
 
     async def list_orders(
         self,
@@ -143,6 +174,13 @@ async def _write_entries(work: Connection, order_id: str, entries: Sequence[Jour
     if entries:
         rows = [(entry.entry_id, entry.at, entry.kind, storable(entry.text), entry.parcel) for entry in entries]
         await work.execute(_ENTRIES, order_id, *columns(rows, 5))
+
+
+def _entry(item: AttentionItem, kind: str, text: str) -> JournalEntry:
+    """A line about a question; a question is opened once and answered once."""
+    return JournalEntry(
+        entry_id=f"{item.item_id}-{kind}", at=datetime.now(UTC), kind=kind, text=text, parcel=item.parcel
+    )
 
 
 def _attention_row(item: AttentionItem) -> tuple[Any, ...]:

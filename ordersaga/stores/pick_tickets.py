@@ -21,8 +21,10 @@ VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (reference) DO NOTHING
 """
 _GET = "SELECT reference, status, changed_at FROM pick_tickets WHERE reference = $1"
 _MOVE = """
-UPDATE pick_tickets SET status = $2, changed_at = clock_timestamp() WHERE reference = $1 AND status = ANY($3::text[])
-AND ($4::text IS NULL OR seller = $4) RETURNING reference, status, changed_at
+UPDATE pick_tickets SET status = $2,
+    changed_at = CASE WHEN status = $2 THEN changed_at ELSE clock_timestamp() END
+WHERE reference = $1 AND status = ANY($3::text[]) AND ($4::text IS NULL OR seller = $4)
+RETURNING reference, status, changed_at
 """
 _STANDING = "SELECT status FROM pick_tickets WHERE reference = $1 AND ($2::text IS NULL OR seller = $2)"
 _CHANGES = """

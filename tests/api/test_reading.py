@@ -1,6 +1,6 @@
 """Reading orders, cancel and holds, attention, stock, pick tickets, health."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -171,6 +171,25 @@ async def test_attention_is_listed_and_resolved_with_one_of_its_choices(api: Api
     assert (missing.status_code, missing.json()["code"]) == (404, "attention_not_found")
 
 
+@pytest.mark.parametrize("gone", [OrderClosedError("a1"), OrderNotFoundError("a1")])
+async def test_a_question_outlives_its_saga(api: Api, orders: StubOrders, gone: Exception) -> None:
+    """Asked after the order had ended, it is answered in the journal: who, when and why; once."""
+    await place(api, "a1")
+    await api.services.journal.record(JournalUpdate(order_id="a1", status=OrderStatus.CANCELED))
+    asked = attention("a1", "a1-late-refund_failed-1").model_copy(update={"choices": ("acknowledge",)})
+    assert await api.services.journal.open_question(asked) is True
+    orders.fail = {"resolve_attention": gone}
+    answer = {"choice": "acknowledge", "by": "kim", "reason": "paid by check 17"}
+    path = "/v1/attention/a1-late-refund_failed-1/resolve"
+    right = await api.post(path, answer)
+    assert (right.status_code, right.json()["resolved"], right.json()["resolved_by"]) == (200, "acknowledge", "kim")
+    assert (await api.get("/v1/attention")).json()["items"] == []
+    assert (await api.post(path, answer)).status_code == 404
+    (line,) = [line for line in await api.services.journal.timeline("a1") if line.kind == "decision"]
+    assert line.text == "kim chose acknowledge for unknown_capture: paid by check 17"
+    assert abs(line.at - datetime.now(UTC)) < timedelta(minutes=1)
+
+
 async def test_stock_is_paged_and_filtered(api: Api) -> None:
     """Levels come by SKU, with what can still be promised."""
     await place(api, "a1")
@@ -199,7 +218,7 @@ async def test_pick_tickets_are_worked_off_and_reported(api: Api) -> None:
     assert (late.status_code, late.json()["code"]) == (409, "pick_ticket_refused")
     assert (await api.post("/v1/pick-tickets/ghost/packed")).status_code == 404
     messages = await api.services.inbox.claim(10)
-    assert [message.source_id for message in messages] == ["poll:a1-1-1:packed", "poll:a1-1-1:in_transit"]
+    assert [message.body["events"][0]["status"] for message in messages] == ["packed", "in_transit"]
 
 
 async def test_readiness_says_which_part_is_away(api: Api, orders: StubOrders) -> None:
