@@ -1,30 +1,41 @@
-"""What was learned by asking instead of by a webhook, as messages for the inbox.
+"""What was learned by asking, as messages: for the inbox, or as the answer to a webhook's lookup.
 
-Their source ids are made of what they say (`poll:{reference}:{status}`), so that asking again stores nothing twice.
+The source ids of polls are made of what they say (`poll:{reference}:{status}`), so that asking again stores nothing
+twice. Before the goods leave, a status may come again (an exception, mended, then another): there the time of the
+change belongs to the id. Afterwards it does not, or every scan on the way would be a message.
 """
 
 from datetime import datetime
 
 from ordersaga.domain.identifiers import parse_parcel_reference
+from ordersaga.domain.lattices import goods_left
 from ordersaga.domain.messages_in import Incoming
 from ordersaga.domain.shipping import ParcelEvent, ProviderOrder
+from ordersaga.domain.statuses import ParcelStatus
 
 
-def from_provider(provider: str, order: ProviderOrder, at: datetime) -> Incoming | None:
-    """The message in a provider's order; None for an order that is not ours."""
+def from_provider(
+    provider: str, order: ProviderOrder, at: datetime, *, source_id: str | None = None
+) -> Incoming | None:
+    """The message in a provider's order, asked for `at`; None for an order that is not ours.
+
+    `source_id`: of the webhook that made us ask, if one did.
+    """
     reference = parse_parcel_reference(order.reference)
     if reference is None:
         return None
     event = ParcelEvent(
         source=provider,
-        source_id=f"poll:{order.reference}:{order.status}",
+        source_id=source_id
+        or _poll_id(order.reference, order.status, order.changed_at, partial=order.partially_canceled),
         parcel=reference.parcel,
         generation=reference.generation,
         status=order.status,
-        occurred_at=at,
+        occurred_at=order.changed_at or at,
         carrier=order.carrier,
         tracking_number=order.tracking_number,
         detail=order.detail,
+        partial=order.partially_canceled,
     )
     return from_event(reference.order_id, event)
 
@@ -34,8 +45,13 @@ def from_carrier(reference_text: str, event: ParcelEvent) -> Incoming | None:
     reference = parse_parcel_reference(reference_text)
     if reference is None:
         return None
-    told = event.model_copy(update={"source_id": f"poll:{reference_text}:{event.status}"})
-    return from_event(reference.order_id, told)
+    source_id = _poll_id(reference_text, event.status, event.occurred_at)
+    return from_event(reference.order_id, event.model_copy(update={"source_id": source_id}))
+
+
+def _poll_id(reference: str, status: ParcelStatus, changed_at: datetime | None, *, partial: bool = False) -> str:
+    said = f"poll:{reference}:{status}" + (":partial" if partial else "")
+    return said if changed_at is None or goods_left(status) else f"{said}:{changed_at.isoformat()}"
 
 
 def from_event(order_id: str, event: ParcelEvent) -> Incoming:

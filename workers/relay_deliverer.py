@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
@@ -9,19 +11,23 @@ from pydantic import ValidationError
 
 from ordersaga.bootstrap import InboxMessage, Services
 from ordersaga.client_errors import OrderClosedError, OrderNotFoundError, SagaUnreachableError
-from ordersaga.domain.errors import OrdersagaError
+from ordersaga.domain.errors import OrdersagaError, RetryError
 from ordersaga.domain.messages_in import Incoming
 from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
 from workers.relay_echoes import is_echo
+from workers.relay_late_news import park
+from workers.relay_lookups import resolved
 
 BATCH: Final = 50
 AT_ONCE: Final = 16
+SOON: Final = timedelta(seconds=1)
+LATEST: Final = timedelta(minutes=5)
 
 log = structlog.get_logger(__name__)
 
 
 class SagaNotStartedError(Exception):
-    """The order is accepted and its saga not started yet: its messages wait until their lease ends."""
+    """The order is accepted and its saga not started yet: its messages wait a moment."""
 
 
 class Deliverer:
@@ -34,8 +40,8 @@ class Deliverer:
     async def step(self) -> bool:
         """Deliver a batch. True: there may be more.
 
-        Raises RetryError when Temporal or the database does not answer: undelivered messages come again when their
-        lease ends, and no such attempt counts against them.
+        Raises RetryError when Temporal or the database does not answer: undelivered messages come again soon, at the
+        latest when their lease ends, and an attempt Temporal did not answer does not count against them.
         """
         messages = await self._services.inbox.claim(BATCH)
         by_order: defaultdict[str, list[InboxMessage]] = defaultdict(list)
@@ -48,31 +54,51 @@ class Deliverer:
         return len(messages) == BATCH
 
     async def _deliver_all(self, messages: list[InboxMessage]) -> None:
+        """One after the other: when one fails, those behind it wait a moment, so as not to overtake it."""
         async with self._places:
+            done = 0
             try:
-                for message in messages:
-                    await self._deliver(message)
-            except SagaNotStartedError as error:
-                log.info("messages_wait", reason=str(error))
+                while done < len(messages) and await self._deliver(messages[done]):
+                    done += 1
+            except SagaUnreachableError:
+                await self._postpone(messages[done:], SOON)
+                raise
+            await self._postpone(messages[done + 1 :], SOON)
 
-    async def _deliver(self, message: InboxMessage) -> None:
-        inbox = self._services.inbox
+    async def _deliver(self, message: InboxMessage) -> bool:
+        """True when it is settled: delivered, or ignored for good."""
         try:
             reason = await self._try(message)
-        except (SagaUnreachableError, SagaNotStartedError):
+        except SagaUnreachableError:
             raise
+        except SagaNotStartedError as error:
+            log.info("messages_wait", reason=str(error))
+            await self._postpone([message], SOON)
+        except RetryError as error:
+            await self._postpone([message], error.retry_after or _patience(message), str(error))
         except ValidationError as error:
             await self._fail(message, f"unreadable: {error.error_count()} fields")
         except OrdersagaError as error:
             await self._fail(message, str(error))
         else:
-            if reason:
-                await inbox.mark_ignored(message.id, reason)
-                log.info("message_ignored", source=message.source, source_id=message.source_id, reason=reason)
+            await self._ignore(message, reason)
+            return True
+        return False
+
+    async def _ignore(self, message: InboxMessage, reason: str | None) -> None:
+        if reason:
+            await self._services.inbox.mark_ignored(message.id, reason)
+            log.info("message_ignored", source=message.source, source_id=message.source_id, reason=reason)
+
+    async def _postpone(self, messages: Sequence[InboxMessage], delay: timedelta, why: str | None = None) -> None:
+        if messages:
+            await self._services.inbox.postpone([message.id for message in messages], delay, why)
+        if why:
+            log.warning("message_postponed", source_id=messages[0].source_id, error=why, seconds=delay.total_seconds())
 
     async def _try(self, message: InboxMessage) -> str | None:
         """Deliver; answers why it was ignored instead, or None when it was delivered."""
-        incoming = await self._read(message)
+        incoming = await resolved(self._services, Incoming.model_validate(message.body))
         if incoming.ignored:
             return "nothing of ours, or of a kind that changes nothing"
         if incoming.order_id is None:
@@ -80,19 +106,26 @@ class Deliverer:
         events = [event for event in incoming.events if not await self._known(incoming.order_id, event)]
         if not events:
             return "an echo of our own call"
+        why = await self._hand_over(incoming.order_id, events)
+        if why is None:
+            await self._services.inbox.mark_delivered(message.id, order_id=incoming.order_id)
+        return why
+
+    async def _hand_over(self, order_id: str, events: Sequence[ParcelEvent | PaymentEvent]) -> str | None:
+        """To the saga; once that has ended, to a person where one must know. Else the reason why nobody gets it."""
         try:
             for event in events:
-                await self._signal(incoming.order_id, event)
+                await self._signal(order_id, event)
         except OrderClosedError:
-            return "the order has ended"
+            why = "the order has ended"
         except OrderNotFoundError:
-            return await self._why_not_found(incoming.order_id)
-        await self._services.inbox.mark_delivered(message.id, order_id=incoming.order_id)
-        return None
-
-    async def _read(self, message: InboxMessage) -> Incoming:
-        incoming = Incoming.model_validate(message.body)
-        return await self._services.carrier.resolve(incoming) if incoming.lookup else incoming
+            why = await self._why_not_found(order_id)
+        else:
+            return None
+        asked = [kind for event in events if (kind := await park(self._services, order_id, event))]
+        if asked:
+            log.warning("person_asked", order_id=order_id, kinds=asked)
+        return None if asked else why
 
     async def _known(self, order_id: str, event: ParcelEvent | PaymentEvent) -> bool:
         return isinstance(event, PaymentEvent) and await is_echo(self._services.effects, order_id, event)
@@ -115,3 +148,8 @@ class Deliverer:
         again = await self._services.inbox.mark_failed(message.id, why)
         tell = log.warning if again else log.error
         tell("message_not_delivered", source=message.source, source_id=message.source_id, error=why, again=again)
+
+
+def _patience(message: InboxMessage) -> timedelta:
+    """As long again as it has waited already, from a second to five minutes: nobody gives up on an outage."""
+    return min(max(SOON, datetime.now(UTC) - message.received_at), LATEST)

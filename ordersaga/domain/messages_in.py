@@ -7,7 +7,8 @@ from ordersaga.domain.values import Message
 class Incoming(Message):
     """One verified webhook: store it once under (`source`, `source_id`), then deliver `events` to the order's saga.
 
-    `lookup`: the company named only its own object; ask its gateway (`resolve`) whose it is and what it says now.
+    `lookup`: what is said is not enough to act on; ask the company about this object, as it stands now. Of a provider
+    it is our reference (the port's `inquire`), of a carrier its own id (its gateway's `resolve`).
     Neither events nor a lookup: nothing of ours, or of a kind we do not act on; store it and answer 2xx.
     """
 

@@ -54,14 +54,6 @@ def moment(value: object, otherwise: datetime) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def from_epoch(seconds: object) -> datetime:
-    """Unix seconds as a time; the present when they are not."""
-    try:
-        return datetime.fromtimestamp(float(str(seconds)), UTC)
-    except (ValueError, OverflowError, OSError):
-        return datetime.now(UTC)
-
-
 def ignored(source: str, source_id: str | None, body: bytes) -> Incoming:
     """A message we do not act on; one without an id is known by its content."""
     return Incoming(source=source, source_id=source_id or f"sha256-{hashlib.sha256(body).hexdigest()}")

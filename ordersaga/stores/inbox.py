@@ -1,6 +1,6 @@
 """Webhook inbox: each message is stored once, answered at once, and delivered later by any of several relays."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,6 +30,12 @@ _FAIL = """
 UPDATE webhook_inbox SET error = $2, status = CASE WHEN attempts >= $3 THEN 'failed' ELSE 'pending' END,
     next_attempt_at = clock_timestamp() + make_interval(secs => least(300, power(2, least(attempts, 20) - 1)))
 WHERE id = $1 AND status = 'pending' RETURNING status
+"""
+# Nothing was wrong with the message: the attempt does not count, whatever the number of outages it lives through.
+_POSTPONE = """
+UPDATE webhook_inbox SET next_attempt_at = clock_timestamp() + $2::interval, attempts = greatest(attempts - 1, 0),
+    error = coalesce($3, error)
+WHERE id = ANY($1::bigint[]) AND status = 'pending'
 """
 _REQUEUE = """
 UPDATE webhook_inbox SET status = 'pending', attempts = 0, next_attempt_at = clock_timestamp()
@@ -77,7 +83,7 @@ class WebhookInbox:
         return sorted((_message(row) for row in rows), key=lambda message: message.id)
 
     async def mark_delivered(self, message_id: int, *, order_id: str | None = None) -> None:
-        """It reached its saga; `order_id` when delivery found out whose it is."""
+        """It reached its saga, or the list of open questions; `order_id` when delivery found out whose it is."""
         await self._finish(message_id, "delivered", order_id, None)
 
     async def mark_ignored(self, message_id: int, reason: str) -> None:
@@ -89,6 +95,11 @@ class WebhookInbox:
         async with connection(self._pool) as work:
             status = await work.fetchval(_FAIL, message_id, storable(error), self._max_attempts)
             return bool(status == "pending")
+
+    async def postpone(self, message_ids: Sequence[int], delay: timedelta, why: str | None = None) -> None:
+        """Give claimed messages back, to be tried again after `delay`; the attempt does not count."""
+        async with connection(self._pool) as work:
+            await work.execute(_POSTPONE, list(message_ids), delay, storable(why))
 
     async def requeue(self, message_id: int) -> bool:
         """Deliver a failed or ignored message after all; False when it is neither."""

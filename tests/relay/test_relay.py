@@ -5,7 +5,6 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -13,15 +12,14 @@ from ordersaga.bootstrap import Services
 from ordersaga.client_errors import OrderClosedError, OrderNotFoundError, OrderRefusedError, SagaUnreachableError
 from ordersaga.domain.errors import RetryError
 from ordersaga.domain.messages_in import Incoming
-from ordersaga.domain.shipping import HandOff, ParcelEvent, PaymentEvent
+from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
 from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.polled import from_event
 from tests.fakes.samples import order
-from tests.fakes.shipping import FakeProvider
 from tests.support.api import StubOrders
 from workers.relay import keep, pass_time, run_relay
 from workers.relay_deliverer import Deliverer
-from workers.relay_pollers import ProviderPoller, expire_holds
+from workers.relay_pollers import expire_holds
 from workers.relay_starter import Starter
 
 NOW = timedelta(0)
@@ -118,6 +116,11 @@ async def test_messages_reach_their_saga_in_order(services: Services, orders: St
     assert await services.inbox.count_by_status() == {"delivered": 3}
 
 
+async def make_due(services: Services) -> None:
+    """Every wait is over."""
+    await services.pool.execute("UPDATE webhook_inbox SET next_attempt_at = now()")
+
+
 async def why(services: Services) -> list[tuple[str, str | None]]:
     """Status and error of every message."""
     rows = await services.pool.fetch("SELECT status, error FROM webhook_inbox ORDER BY id")
@@ -148,6 +151,41 @@ async def test_a_message_for_an_order_whose_saga_is_not_started_waits(services: 
     assert await why(services) == [("pending", None), ("delivered", None)]
 
 
+async def test_a_message_that_came_too_early_is_tried_again_after_a_second(
+    services: Services, orders: StubOrders
+) -> None:
+    """Its saga starts a moment later: it does not wait out the lease, and the attempt does not count."""
+    await accept(services, "a1")
+    orders.refuse = {"a1": OrderNotFoundError("a1")}
+    await put(services, parcel_event("a1", "e1"))
+    await put(services, parcel_event("a1", "e2", ParcelStatus.PACKED))
+    deliverer = Deliverer(services)
+    await deliverer.step()
+    rows = await services.pool.fetch("SELECT attempts, next_attempt_at FROM webhook_inbox")
+    assert [row["attempts"] for row in rows] == [0, 0]
+    assert all(row["next_attempt_at"] - datetime.now(UTC) < timedelta(seconds=1) for row in rows)
+    orders.refuse = {}
+    await make_due(services)
+    await deliverer.step()
+    assert [event.source_id for event in orders.events] == ["e1", "e2"]
+
+
+async def test_a_failing_message_is_not_overtaken(services: Services, orders: StubOrders) -> None:
+    """Those of the same order behind it wait with it and keep their order; those of other orders pass."""
+    orders.refuse = {"a1": OrderRefusedError("refused", "no")}
+    for source_id in ("e1", "e2"):
+        await put(services, parcel_event("a1", source_id))
+    await put(services, parcel_event("b1", "e3"))
+    deliverer = Deliverer(services)
+    await deliverer.step()
+    assert orders.asked == [("parcel_event", "a1"), ("parcel_event", "b1")]
+    assert await why(services) == [("pending", "refused: no"), ("pending", None), ("delivered", None)]
+    orders.refuse, orders.events = {}, []
+    await make_due(services)
+    await deliverer.step()
+    assert [event.source_id for event in orders.events] == ["e1", "e2"]
+
+
 async def test_an_outage_costs_a_message_no_attempt_of_its_own(services: Services, orders: StubOrders) -> None:
     """With Temporal away the message stays pending without an error, whatever the number of looks."""
     await put(services, parcel_event("a1", "e1"))
@@ -156,34 +194,19 @@ async def test_an_outage_costs_a_message_no_attempt_of_its_own(services: Service
         await Deliverer(services).step()
     assert await why(services) == [("pending", None)]
     assert orders.events == []
+    assert await services.pool.fetchval("SELECT attempts FROM webhook_inbox") == 0
 
 
 async def test_a_refused_message_is_tried_again_later(services: Services, orders: StubOrders) -> None:
     """The error is kept for people to read."""
     orders.refuse = {"a1": OrderRefusedError("refused", "no")}
     await put(services, parcel_event("a1", "e1"))
-    await services.inbox.store("shipbob", "e2", "a1", {"nonsense": True})
+    await services.inbox.store("shipbob", "e2", "b1", {"nonsense": True})
     await Deliverer(services).step()
     (first, second) = await why(services)
     assert first == ("pending", "refused: no")
     assert second[0] == "pending"
     assert (second[1] or "").startswith("unreadable")
-
-
-async def test_polls_are_stored_once_per_status(services: Services, provider: FakeProvider) -> None:
-    """What a provider says twice is one message; a new status is another; foreign orders are left alone."""
-    sample = order("a1")
-    goods: dict[str, Any] = {"order_id": "a1", "seller": "acme", "location": "nj-1", "lines": sample.lines}
-    await provider.submit(HandOff(reference="a1-1-1", ship_to=sample.ship_to, ship_by=sample.ship_by, **goods))
-    await provider.submit(HandOff(reference="foreign", ship_to=sample.ship_to, ship_by=sample.ship_by, **goods))
-    poller = ProviderPoller(services, "shipbob")
-    await poller.step()
-    await poller.step()
-    provider.advance("a1-1-1", ParcelStatus.PICKED)
-    await poller.step()
-    messages = await services.inbox.claim(9)
-    assert [message.source_id for message in messages] == ["poll:a1-1-1:accepted", "poll:a1-1-1:picked"]
-    assert {message.order_id for message in messages} == {"a1"}
 
 
 async def test_holds_nobody_confirmed_are_released(services: Services) -> None:
