@@ -18,7 +18,15 @@ OVERLAP: Final = timedelta(minutes=2)
 LABELS_PER_ROUND: Final = 50
 LABEL_STEP: Final = "book_label"
 
-_MOVING: Final = (OrderStatus.FULFILLING, OrderStatus.PARTIALLY_SHIPPED, OrderStatus.SHIPPED)
+# Also while a person is asked or a cancellation waits: the answer may be what the carrier says next.
+_MOVING: Final = (
+    OrderStatus.FULFILLING,
+    OrderStatus.PARTIALLY_SHIPPED,
+    OrderStatus.SHIPPED,
+    OrderStatus.NEEDS_ATTENTION,
+    OrderStatus.CANCELING,
+    OrderStatus.DELIVERED,
+)
 log = structlog.get_logger(__name__)
 
 
@@ -39,21 +47,24 @@ async def store(services: Services, incoming: Incoming | None) -> bool:
 
 
 class ProviderPoller:
-    """Asks one provider what changed since the last time, with some overlap: clocks differ."""
+    """Asks one provider what changed since the last time, with some overlap: clocks differ.
+
+    Where it stopped is kept in PostgreSQL: a relay that was away asks about the whole time.
+    """
 
     def __init__(self, services: Services, provider: str) -> None:
         self._services = services
         self._name = provider
         self._provider = services.providers[provider]
-        self._since = datetime.now(UTC) - FIRST_LOOK_BACK
 
     async def step(self) -> bool:
         """Ask once."""
         asked_at = datetime.now(UTC)
-        changed = await self._provider.changes_since(self._since)
+        since = await self._services.poll_cursors.get(self._name) or asked_at - FIRST_LOOK_BACK
+        changed = await self._provider.changes_since(since)
         messages = [from_provider(self._name, order, asked_at) for order in changed]
         new = sum([await store(self._services, message) for message in messages])
-        self._since = asked_at - OVERLAP
+        await self._services.poll_cursors.move(self._name, asked_at - OVERLAP)
         if new:
             log.info("poll_found", provider=self._name, new=new)
         return False

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 import pytest_asyncio
 
 from ordersaga.bootstrap import Services
@@ -95,3 +96,13 @@ async def test_a_message_that_names_only_the_shipment_finds_its_order(
     row = await watched.pool.fetchrow("SELECT status, order_id FROM webhook_inbox")
     assert row is not None
     assert (row["status"], row["order_id"]) == ("delivered", "a1")
+
+
+@pytest.mark.parametrize("status", [OrderStatus.NEEDS_ATTENTION, OrderStatus.CANCELING, OrderStatus.DELIVERED])
+async def test_an_order_that_waits_is_still_asked_about(
+    watched: Services, carrier: WatchedFake, status: OrderStatus
+) -> None:
+    """A person is asked, or a cancellation waits: the answer may be what the carrier says next."""
+    await watched.journal.record(JournalUpdate(order_id="a1", status=status))
+    await CarrierPoller(watched).step()
+    assert carrier.asked == ["a1-1-1"]
