@@ -38,6 +38,7 @@ class ParcelSaga:
         self._undo.register(Phase.STOCK, self._release_stock)
         self.payments = ParcelPayments(desk, parcel, self._undo)
         self._owning_up: asyncio.Task[None] | None = None
+        self._needs_label = False
 
     async def travel(self) -> None:
         """The whole way, whatever the other parcels do."""
@@ -48,10 +49,12 @@ class ParcelSaga:
         """Forward to the carrier's first scan; or, before the point of no return, back to nothing."""
         try:
             handed = await self._hand_off()
-            if not handed.books_carrier:
+            self._needs_label = not handed.books_carrier
+            if self._needs_label:
                 await self._book_carrier()
         except StepFailedError as failure:
-            await self.undone(failure)
+            if not await self.undone(failure) and self._needs_label:
+                await self._desk.insist("buy a label", self._try_book_carrier, self._number)
         while not (self.parcel.scanned or self.parcel.undone):
             problem = await self._first_scan()
             if problem is not None:
@@ -117,7 +120,7 @@ class ParcelSaga:
             queue=self._lane,
             summary=f"Hand parcel {self._number} to {self.parcel.plan.provider}",
             patience=max(self._order.ship_by - workflow.now(), REMIND_EVERY),
-            give_up=lambda: self._desk.cancel_wanted,
+            give_up=self._stop_wanted,
         )
         if not handed.accepted:
             raise StepFailedError("customer", handed.code or "provider_refused", handed.message or "")
@@ -244,7 +247,7 @@ class ParcelSaga:
             queue=CARRIER_QUEUE,
             summary=f"Buy a label for parcel {self._number}",
             attempt=CARRIER_ATTEMPT,
-            give_up=lambda: self._desk.cancel_wanted,
+            give_up=self._stop_wanted,
         )
         if not label.bought:
             raise StepFailedError("customer", label.code or "label_refused", label.message or "")
@@ -373,8 +376,11 @@ class ParcelSaga:
         summary = f"Release stock of parcel {self._number}"
         await self._desk.settle("release the stock", Inventory.release_stock, units, summary, self._number)
 
+    def _stop_wanted(self) -> bool:
+        return self._desk.cancel_wanted and not self.parcel.too_late
+
     def _check_not_canceled(self) -> None:
-        if self._desk.cancel_wanted:
+        if self._stop_wanted():
             raise self._canceled()
 
     def _canceled(self) -> StepFailedError:

@@ -102,3 +102,17 @@ async def test_cancel_after_a_renewed_label_stops_the_goods_of_the_first_hand_of
     assert own.warehouse.called("cancel") == [(own.reference(placed),)]
     assert own.carrier.labels[own.reference(placed, generation=2)].voided
     await own.balanced(placed)
+
+
+async def test_parcel_that_cannot_be_stopped_gets_its_label_after_all(own: World) -> None:
+    """Canceled while the label could not be bought, and the warehouse refuses to stop: it does not go without one."""
+    own.down(own.carrier, "book")
+    own.warehouse.answer_cancel_next(CancelDecision.REFUSED)
+    placed, handle = await own.accepted()
+    await own.called(own.carrier, "book", 1)
+    assert (await own.cancel(handle)).outcome == "too_late"
+    own.up(own.carrier, "book")
+    await own.until(handle, lambda view: view.parcels[0].tracking_number is not None)
+    result = await own.deliver(handle)
+    assert (result.status, result.captured) == (OrderStatus.COMPLETED, 1000)
+    await own.balanced(placed)
