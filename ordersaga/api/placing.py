@@ -15,6 +15,7 @@ import structlog
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
+from ordersaga.api.next_actions import needs_shopper, storable, with_next_action
 from ordersaga.api.prefer import applied
 from ordersaga.api.problems import MEDIA_TYPE, FieldError, Problem, from_validation, invalid
 from ordersaga.api.request_log import bind_order
@@ -28,6 +29,8 @@ from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
 from workflows.messages import ConfirmAnswer
 
 MAX_STARTS: Final = 64
+RECALL: Final = timedelta(seconds=2)
+"""How long a saga may take to repeat an answer it has given already."""
 
 log = structlog.get_logger(__name__)
 
@@ -42,10 +45,16 @@ class Placing:
     async def place(
         self, body: NewOrder, key: ApiKey, idempotency_key: str | None, wait: timedelta | None
     ) -> JSONResponse:
-        """Take the order and answer.
+        """Take the order and answer, with the shopper's next step to pay if there is one.
 
         Raises Problem for what is refused before anything is stored.
         """
+        answer = await self._placed(body, key, idempotency_key, wait)
+        return await with_next_action(self._services.payments, answer)
+
+    async def _placed(
+        self, body: NewOrder, key: ApiKey, idempotency_key: str | None, wait: timedelta | None
+    ) -> JSONResponse:
         order = await self._checked(body, key)
         claim = IdempotencyKey(key.id, idempotency_key, fingerprint(body)) if idempotency_key else None
         hold_ttl = self._services.settings.hold_ttl
@@ -56,8 +65,8 @@ class Placing:
         if isinstance(acceptance, Replay):
             return await self._repeat(acceptance, claim, wait)
         if isinstance(acceptance, SoldOut):
-            return await self._keep(claim, wait, sold_out(order.order_id, list(acceptance.missing)))
-        return await self._keep(claim, wait, await self._start(order, wait, acceptance.parcels))
+            return await self._keep(claim, sold_out(order.order_id, list(acceptance.missing)))
+        return await self._keep(claim, await self._start(order, wait, acceptance.parcels))
 
     async def _checked(self, body: NewOrder, key: ApiKey) -> Order:
         """The order with its seller's terms. Problem 422 names what the catalog does not know."""
@@ -79,32 +88,44 @@ class Placing:
             raise from_validation(error.errors(include_url=False)) from error
 
     async def _repeat(self, replay: Replay, claim: IdempotencyKey | None, wait: timedelta | None) -> JSONResponse:
-        """The same request again: the same answer if one was kept, else the outcome of the same order."""
-        if replay.status is not None:
-            answer = _json(replay.status, replay.body, replay.order_id)
-        else:
+        """The same request again: the same answer if a final one was kept, else what is known of the same order now."""
+        answer = _kept(replay)
+        if answer is None or needs_shopper(replay.body):
             record = await self._services.journal.get(replay.order_id)
             assert record is not None, "an order that was accepted is never deleted"
-            answer = await self._keep(claim, wait, await self._resume(record, wait))
+            if answer is None or _decided(record):
+                answer = await self._keep(claim, await self._resume(record, wait))
         if claim:
             answer.headers["Idempotent-Replayed"] = "true"
         return answer
 
     async def _resume(self, record: OrderRecord, wait: timedelta | None) -> JSONResponse:
-        if record.outcome is not None and record.outcome != ConfirmOutcome.ACTION_REQUIRED:
+        """The outcome if it is known; its saga is asked only by those who wait, or for the shopper's next step."""
+        if _decided(record):
             return answer_from_record(record)
+        if record.outcome == ConfirmOutcome.ACTION_REQUIRED:
+            return await self._start(record.order, wait, record.parcels, patience=wait or RECALL)
+        if wait is None and record.started:
+            return going_on(record.order, wait)
         return await self._start(record.order, wait, record.parcels)
 
-    async def _start(self, order: Order, wait: timedelta | None, parcels: Sequence[ParcelPlan]) -> JSONResponse:
+    async def _start(
+        self,
+        order: Order,
+        wait: timedelta | None,
+        parcels: Sequence[ParcelPlan],
+        patience: timedelta | None = None,
+    ) -> JSONResponse:
         """Start the saga and answer with its outcome; without one in time, or with Temporal down, 202."""
+        patience = patience or wait
         if self._starts_left <= 0:
             log.info("start_left_to_starter")
             return going_on(order, wait)
         self._starts_left -= 1
         try:
             providers = {plan.provider for plan in parcels}
-            answer = await self._services.orders.place(order, wait, providers=providers)
-            if answer is None and wait is None:
+            answer = await self._services.orders.place(order, patience, providers=providers)
+            if answer is None and patience is None:
                 await self._services.intake.mark_started(order.order_id)
         except OrderClosedError:
             return await self._closed(order, wait)
@@ -119,10 +140,10 @@ class Placing:
         record = await self._services.journal.get(order.order_id)
         return answer_from_record(record) if record else going_on(order, wait)
 
-    async def _keep(self, claim: IdempotencyKey | None, wait: timedelta | None, answer: JSONResponse) -> JSONResponse:
-        """Keep a final answer under its key. Whoever waited in vain may ask again and get the outcome."""
-        if claim and (answer.status_code != 202 or wait is None):
-            body = json.loads(bytes(answer.body))
+    async def _keep(self, claim: IdempotencyKey | None, answer: JSONResponse) -> JSONResponse:
+        """Keep an outcome under its key. 202 is none: whoever repeats the request gets the outcome once it is known."""
+        if claim and answer.status_code != 202:
+            body = storable(json.loads(bytes(answer.body)))
             try:
                 await self._services.intake.save_answer(
                     claim.api_key_id, claim.key, status=answer.status_code, body=body
@@ -130,6 +151,18 @@ class Placing:
             except OrdersagaError as error:
                 log.warning("answer_not_kept", code=error.code, error=error.message)
         return answer
+
+
+def _kept(replay: Replay) -> JSONResponse | None:
+    """The outcome kept under the key; None while there is none."""
+    if replay.status is None or replay.status == 202:
+        return None
+    return _json(replay.status, replay.body, replay.order_id)
+
+
+def _decided(record: OrderRecord) -> bool:
+    """Whether the order's outcome is known and stands, whatever the shopper still does."""
+    return record.outcome is not None and record.outcome != ConfirmOutcome.ACTION_REQUIRED
 
 
 def fingerprint(body: NewOrder) -> str:

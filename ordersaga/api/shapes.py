@@ -69,13 +69,17 @@ class NewOrder(Request):
 
 
 class PlacedOrder(Message):
-    """The answer to a placed order. `outcome` is None while it is not known yet: look again at `Location`."""
+    """The answer to a placed order. `outcome` is None while it is not known yet: look again at `Location`.
+
+    `next_action_missing`: why `next_action` comes without what the shopper needs to take it.
+    """
 
     order_id: str
     status: OrderStatus
     outcome: ConfirmOutcome | None = None
     reason: str | None = None
     next_action: NextAction | None = None
+    next_action_missing: str | None = None
     parcels: int = 0
     total: int
     currency: str
@@ -198,6 +202,24 @@ class AttentionList(Message):
     """Open questions, oldest first."""
 
     items: tuple[AttentionItem, ...]
+
+
+class MessageRow(Message):
+    """A message of an outside company that was given up on, and why."""
+
+    id: int
+    source: str
+    source_id: str
+    order_id: str | None
+    attempts: int
+    received_at: AwareDatetime
+    error: str | None
+
+
+class MessageList(Message):
+    """Messages given up on, newest first."""
+
+    messages: tuple[MessageRow, ...]
 
 
 class StockRow(Message):

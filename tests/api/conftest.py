@@ -1,7 +1,7 @@
 """The API with a real database: `api` stands before a stub of the running orders, `shop` before real sagas."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest_asyncio
@@ -83,5 +83,5 @@ async def shop(database_url: str, environment: WorkflowEnvironment) -> AsyncIter
             order_worker(environment.client, activities),
             *lane_workers(environment.client, activities, ports.providers),
         ]
-        async with running(workers), serving(services) as api:
+        async with running(workers), serving(replace(services, payments=payments)) as api:
             yield Shop(api, payments, provider, client)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ordersaga.client_errors import SagaUnreachableError
+from ordersaga.domain.journal import JournalUpdate
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
 from tests.support.api import Api, StubOrders, answered, order_body
 
@@ -123,13 +124,39 @@ async def test_the_same_key_and_body_give_the_same_answer(api: Api, orders: Stub
     assert len(orders.asked) == 1
 
 
-async def test_an_accepted_answer_is_replayed_too(api: Api, orders: StubOrders) -> None:
-    """202 to a caller who did not wait stays 202 under its key, even after the order moved on."""
+async def test_accepted_is_repeated_only_while_the_outcome_is_unknown(api: Api, orders: StubOrders) -> None:
+    """202 again without asking the saga; whoever waits, or comes once it is known, gets the outcome, for good."""
     headers = {"Idempotency-Key": "cart-1"}
-    first = await api.post("/v1/orders", order_body(), headers=headers)
-    second = await api.post("/v1/orders", order_body(), headers=headers | WAIT)
+    first = await api.post("/v1/orders", order_body(order_id="web_1"), headers=headers)
+    second = await api.post("/v1/orders", order_body(order_id="web_1"), headers=headers)
     assert (first.status_code, second.status_code) == (202, 202)
     assert first.json() == second.json()
+    assert second.headers["idempotent-replayed"] == "true"
+    assert len(orders.asked) == 1
+    waited = await api.post("/v1/orders", order_body(order_id="web_1"), headers=headers | WAIT)
+    assert (waited.status_code, waited.json()["outcome"]) == (201, "confirmed")
+    assert waited.headers["idempotent-replayed"] == "true"
+    again = await api.post("/v1/orders", order_body(order_id="web_1"), headers=headers)
+    assert (again.status_code, again.json()) == (201, waited.json())
+    assert len(orders.asked) == 2
+    assert await units_held(api) == 1
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"), [(ConfirmOutcome.CONFIRMED, 201), (ConfirmOutcome.DECLINED, 402)], ids=str
+)
+async def test_an_outcome_that_came_meanwhile_is_answered_without_waiting(
+    api: Api, orders: StubOrders, outcome: ConfirmOutcome, status: int
+) -> None:
+    """The first call heard 202; the journal knows the outcome by now. The saga is not asked."""
+    headers = {"Idempotency-Key": "cart-1"}
+    await api.post("/v1/orders", order_body(order_id="web_1"), headers=headers)
+    known = OrderStatus.CONFIRMED if status == 201 else OrderStatus.REJECTED
+    await api.services.journal.record(JournalUpdate(order_id="web_1", status=known, outcome=outcome))
+    answers = [await api.post("/v1/orders", order_body(order_id="web_1"), headers=headers) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [status, status]
+    assert answers[0].json() == answers[1].json()
+    assert len(orders.asked) == 1
 
 
 async def test_who_waited_in_vain_gets_the_outcome_with_the_same_key(api: Api, orders: StubOrders) -> None:

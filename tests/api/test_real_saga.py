@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+from ordersaga.domain.shipping import PaymentEvent
 from ordersaga.domain.statuses import ConfirmOutcome
 from tests.api.conftest import Shop
 from tests.support.api import order_body
@@ -60,11 +61,38 @@ async def test_a_declined_card_is_402_and_holds_nothing(shop: Shop) -> None:
 
 
 async def test_one_more_step_to_pay_is_201_with_the_step(shop: Shop) -> None:
-    """`next_action` says what the shopper must do."""
+    """`next_action` says what the shopper must do, also to a repeat; no history, ledger or key holds its URL."""
     shop.payments.require_action_next()
-    answer = await shop.api.post("/v1/orders", order_body(order_id="apistep"), headers=WAIT)
-    assert (answer.status_code, answer.json()["outcome"]) == (201, "action_required")
-    assert answer.json()["next_action"]["kind"] in ("redirect", "use_sdk")
+    headers = {"Idempotency-Key": "step", **WAIT}
+    for _ in range(2):
+        answer = await shop.api.post("/v1/orders", order_body(order_id="apistep"), headers=headers)
+        assert (answer.status_code, answer.json()["outcome"]) == (201, "action_required")
+        assert answer.json()["next_action"]["kind"] == "redirect"
+        assert answer.json()["next_action"]["url"] == "https://pay.example/challenge"
+    pool = shop.api.services.pool
+    stored = await pool.fetch("SELECT e::text FROM effects e UNION ALL SELECT k::text FROM idempotency_keys k")
+    history = await shop.orders.temporal.get_workflow_handle("order-apistep").fetch_history()
+    assert "pay.example" not in f"{stored}{history.to_json()}"
+    assert "pi_" in str(stored)
+
+
+async def test_a_challenge_passed_is_answered_with_the_outcome(shop: Shop) -> None:
+    """The key's first answer was `action_required`; once the shopper has paid, the same key says confirmed."""
+    shop.payments.require_action_next()
+    headers = {"Idempotency-Key": "passed", **WAIT}
+    first = await shop.api.post("/v1/orders", order_body(order_id="apipassed"), headers=headers)
+    assert first.json()["outcome"] == "action_required"
+    payment_id = first.json()["next_action"]["payment_id"]
+    shop.payments.complete_action(payment_id)
+    event = PaymentEvent(source="stripe", source_id="evt_1", parcel=1, payment_id=payment_id, kind="authorized")
+    await shop.orders.payment_event("apipassed", event)
+    async with asyncio.timeout(20):
+        while True:
+            if (await shop.api.get("/v1/orders/apipassed")).json()["outcome"] == "confirmed":
+                break
+            await asyncio.sleep(0.1)
+    second = await shop.api.post("/v1/orders", order_body(order_id="apipassed"), headers=headers)
+    assert (second.status_code, second.json()["outcome"], second.json()["next_action"]) == (201, "confirmed", None)
 
 
 async def test_placing_again_with_the_same_client_gives_the_recorded_answer(shop: Shop) -> None:
