@@ -18,6 +18,7 @@ from ordersaga.api.shapes import (
     AttentionList,
     CatalogLoaded,
     Explanation,
+    MessageList,
     OrderDocument,
     OrderPage,
     PlacedOrder,
@@ -136,6 +137,14 @@ class ApiClient:
         """Answer an attention item."""
         body = {"choice": choice, "reason": reason} | ({"order_id": order_id} if order_id else {})
         return _read(await self._send("POST", f"/v1/attention/{item_id}/resolve", json=body), AttentionItem)
+
+    async def failed_messages(self) -> MessageList:
+        """Messages of outside companies that were given up on."""
+        return await self._get("/v1/inbox", MessageList)
+
+    async def requeue_message(self, message_id: int) -> None:
+        """Deliver one of them after all."""
+        await self._send("POST", f"/v1/inbox/{message_id}/requeue")
 
     async def stock(
         self, *, location: str | None = None, sku: str | None = None, seller: str | None = None

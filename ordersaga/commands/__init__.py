@@ -19,6 +19,7 @@ COMMANDS: Final[dict[str, str]] = {
     "order": "order",
     "stock": "stock",
     "attention": "attention",
+    "inbox": "inbox",
     "demo": "demo",
     "migrate": "migrate",
     "stack-clean": "stack_clean",

@@ -1,6 +1,6 @@
 """Webhook inbox: each message is stored once, answered at once, and delivered later by any of several relays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from ordersaga.stores.pools import Pool, connection, transaction
 from ordersaga.stores.storable import storable
 
 _STORE = """
-INSERT INTO webhook_inbox (source, source_id, order_id, headers, body) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO webhook_inbox (source, source_id, order_id, body) VALUES ($1, $2, $3, $4)
 ON CONFLICT (source, source_id) DO NOTHING RETURNING id
 """
 # A claim is a lease: the row is due again when the lease ends, so a relay that died loses nothing.
@@ -19,7 +19,7 @@ _CLAIM = """
 UPDATE webhook_inbox SET attempts = attempts + 1, next_attempt_at = clock_timestamp() + $2::interval
 WHERE id IN (SELECT id FROM webhook_inbox WHERE status = 'pending' AND next_attempt_at <= clock_timestamp()
              ORDER BY next_attempt_at, id LIMIT $1 FOR UPDATE SKIP LOCKED)
-RETURNING id, source, source_id, order_id, headers, body, attempts, received_at
+RETURNING id, source, source_id, order_id, body, attempts, received_at
 """
 _FINISH = """
 UPDATE webhook_inbox SET status = $2, order_id = coalesce($3, order_id), error = $4, delivered_at = clock_timestamp()
@@ -41,6 +41,10 @@ _REQUEUE = """
 UPDATE webhook_inbox SET status = 'pending', attempts = 0, next_attempt_at = clock_timestamp()
 WHERE id = $1 AND status IN ('failed', 'ignored') RETURNING id
 """
+_FAILED = """
+SELECT id, source, source_id, order_id, attempts, received_at, error FROM webhook_inbox
+WHERE status = 'failed' ORDER BY id DESC LIMIT $1
+"""
 _COUNTS = "SELECT status, count(*) AS messages FROM webhook_inbox GROUP BY status"
 
 
@@ -52,10 +56,22 @@ class InboxMessage:
     source: str
     source_id: str
     order_id: str | None
-    headers: dict[str, str]
     body: Any
     attempts: int
     received_at: datetime
+
+
+@dataclass(frozen=True)
+class FailedMessage:
+    """A message given up on, and why."""
+
+    id: int
+    source: str
+    source_id: str
+    order_id: str | None
+    attempts: int
+    received_at: datetime
+    error: str | None
 
 
 class WebhookInbox:
@@ -65,12 +81,10 @@ class WebhookInbox:
         self._pool = pool
         self._max_attempts = max_attempts
 
-    async def store(
-        self, source: str, source_id: str, order_id: str | None, body: Any, headers: Mapping[str, str] | None = None
-    ) -> bool:
+    async def store(self, source: str, source_id: str, order_id: str | None, body: Any) -> bool:
         """Keep a verified message; False: seen before, nothing written. New ones NOTIFY `inbox` with their id."""
         async with transaction(self._pool) as work:
-            row = (source, storable(source_id), storable(order_id), dict(headers or {}), body)
+            row = (source, storable(source_id), storable(order_id), body)
             new = await work.fetchval(_STORE, *row)
             if new is not None:
                 await work.execute("SELECT pg_notify('inbox', $1)", str(new))
@@ -100,6 +114,11 @@ class WebhookInbox:
         """Give claimed messages back, to be tried again after `delay`; the attempt does not count."""
         async with connection(self._pool) as work:
             await work.execute(_POSTPONE, list(message_ids), delay, storable(why))
+
+    async def failed(self, limit: int) -> list[FailedMessage]:
+        """Messages given up on, newest first."""
+        async with connection(self._pool) as reader:
+            return [FailedMessage(**dict(row)) for row in await reader.fetch(_FAILED, limit)]
 
     async def requeue(self, message_id: int) -> bool:
         """Deliver a failed or ignored message after all; False when it is neither."""

@@ -21,6 +21,8 @@ MATRIX: dict[tuple[str, str], set[str] | str] = {
     ("DELETE", "/v1/orders/{order_id}/holds"): AGENT,
     ("GET", "/v1/attention"): AGENT,
     ("POST", "/v1/attention/{item_id}/resolve"): OPERATOR,
+    ("GET", "/v1/inbox"): OPERATOR,
+    ("POST", "/v1/inbox/{message_id}/requeue"): OPERATOR,
     ("GET", "/v1/stock"): AGENT,
     ("POST", "/v1/catalog"): OPERATOR,
     ("GET", "/v1/pick-tickets"): AGENT,
@@ -42,7 +44,7 @@ def test_matrix_names_every_route() -> None:
 @pytest.mark.parametrize(("method", "path"), MATRIX)
 async def test_each_role_may_do_exactly_what_the_matrix_says(api: Api, method: str, path: str) -> None:
     """401 without a key, 403 naming the roles with a wrong one, and neither for those who may."""
-    url = path.format(order_id="ord_none", item_id="none", reference="none-1-1", source="stripe")
+    url = path.format(order_id="ord_none", item_id="none", reference="none-1-1", source="stripe", message_id="1")
     allowed = MATRIX[method, path]
     for role in (None, *ROLES):
         answer = await api.send(method, url, role=role)

@@ -152,6 +152,24 @@ async def test_attention_is_listed_and_resolved(terminal: Terminal) -> None:
     assert (right.code, right.out) == (0, "capture-1 of order web_1: adopt\n")
 
 
+async def test_a_failed_message_is_listed_and_requeued(terminal: Terminal) -> None:
+    """Given up on: shown with its reason, and delivered after all when somebody says so; once."""
+    inbox = terminal.api.services.inbox
+    await inbox.store("shipbob", "m1", "web_1", {})
+    (message,) = await inbox.claim(1)
+    await terminal.api.services.pool.execute("UPDATE webhook_inbox SET attempts = 99")
+    assert await inbox.mark_failed(message.id, "shipbob_credentials: check the token") is False
+    assert "shipbob_credentials: check the token" in (await terminal("inbox", "list")).out
+    (listed,) = json.loads((await terminal("inbox", "list", "--json")).out)["messages"]
+    assert (listed["id"], listed["order_id"], listed["attempts"]) == (message.id, "web_1", 99)
+    again = await terminal("inbox", "requeue", str(message.id))
+    assert (again.code, again.out) == (0, f"message {message.id} is delivered again\n")
+    assert [due.id for due in await inbox.claim(9)] == [message.id]
+    twice = await terminal("inbox", "requeue", str(message.id))
+    assert (twice.code, "message_not_found" in twice.err) == (1, True)
+    assert (await terminal("inbox", "list", role="support")).code == 1
+
+
 async def test_stock_is_loaded_or_nothing_of_it(terminal: Terminal, tmp_path: Path) -> None:
     """A good file is loaded; a bad one is refused before anything is sent."""
     file = tmp_path / "catalog.csv"

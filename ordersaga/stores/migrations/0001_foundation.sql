@@ -269,7 +269,6 @@ CREATE TABLE webhook_inbox (
     source           text NOT NULL,
     source_id        text NOT NULL,
     order_id         text,
-    headers          json NOT NULL DEFAULT '{}',
     body             json NOT NULL,
     status           text NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'delivered', 'ignored', 'failed')),
     attempts         integer NOT NULL DEFAULT 0,
@@ -280,6 +279,7 @@ CREATE TABLE webhook_inbox (
     UNIQUE (source, source_id)
 );
 CREATE INDEX webhook_inbox_due ON webhook_inbox (next_attempt_at, id) WHERE status = 'pending';
+CREATE INDEX webhook_inbox_failed ON webhook_inbox (id) WHERE status = 'failed';
 CREATE INDEX webhook_inbox_order ON webhook_inbox (order_id) WHERE order_id IS NOT NULL;
 
 -- Everything a company changed before `since` has been asked about and stored.

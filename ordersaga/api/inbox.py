@@ -1,0 +1,37 @@
+"""Routes: messages of outside companies that could not be delivered, and delivering them after all."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from ordersaga.api.access import Operator, ServicesDep
+from ordersaga.api.problems import Problem
+from ordersaga.api.shapes import MessageList, MessageRow
+from ordersaga.bootstrap import ApiKey
+
+LARGEST_ID = 2**63 - 1
+router = APIRouter(prefix="/v1/inbox", tags=["inbox"])
+
+
+@router.get("")
+async def list_failed(
+    services: ServicesDep, key: Operator, limit: Annotated[int, Query(ge=1, le=1000)] = 200
+) -> MessageList:
+    """Messages given up on, newest first, each with the reason."""
+    _whole_house(key)
+    failed = await services.inbox.failed(limit)
+    return MessageList(messages=tuple(MessageRow.model_validate(row, from_attributes=True) for row in failed))
+
+
+@router.post("/{message_id}/requeue", status_code=204)
+async def requeue(message_id: Annotated[int, Path(ge=1, le=LARGEST_ID)], services: ServicesDep, key: Operator) -> None:
+    """Deliver a failed or ignored message after all, once what was in its way is repaired."""
+    _whole_house(key)
+    if not await services.inbox.requeue(message_id):
+        raise Problem(404, "message_not_found", f"no failed or ignored message has the id {message_id}")
+
+
+def _whole_house(key: ApiKey) -> None:
+    """A message may name no order, so it belongs to no seller."""
+    if key.seller:
+        raise Problem(403, "seller_forbidden", f"this key is {key.seller}'s; the inbox takes a key of no seller")
