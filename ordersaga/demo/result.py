@@ -30,7 +30,8 @@ class End:
         """What did not, one line each."""
         found = [f"{self.order_id} ({self.scenario}): {surprise}" for surprise in self.surprises]
         if self.actual != self.expected:
-            found.append(f"{self.order_id} ({self.scenario}): ended {self.actual}, not {self.expected}")
+            why = f" because {self.reason}" if self.reason else ""
+            found.append(f"{self.order_id} ({self.scenario}): ended {self.actual}{why}, not {self.expected}")
         elif self.expected_reason and self.reason != self.expected_reason:
             text = f"ended {self.actual} because {self.reason}, not {self.expected_reason}"
             found.append(f"{self.order_id} ({self.scenario}): {text}")

@@ -62,7 +62,7 @@ def read_plan(plan: Plan) -> tuple[Catalog, list[DemoOrder]]:
 
 def settings_of(plan: Plan) -> Settings:
     """The demo's pace. A shopper's time to pay must outlast what happens to the stack."""
-    window = timedelta(seconds=40 if plan.kills or plan.restart else 12)
+    window = timedelta(seconds=60 if plan.kills or plan.restart else 12)
     return Settings().model_copy(update={**PACE, "payment_window": window})
 
 

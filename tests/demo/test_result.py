@@ -37,11 +37,11 @@ def test_an_order_without_an_end_spoils_it() -> None:
 
 def test_an_unexpected_end_reason_or_answer_spoils_it() -> None:
     """Each is told with its order and scenario."""
-    other = replace(END, actual="canceled")
+    other = replace(END, actual="canceled", reason="declined")
     reason = replace(END, expected_reason="a", reason="b")
     surprised = replace(END, surprises=("the checkout's answer is declined, not confirmed",))
     assert [end.complaints() for end in (other, reason, surprised)] == [
-        ["o1 (plain): ended canceled, not completed"],
+        ["o1 (plain): ended canceled because declined, not completed"],
         ["o1 (plain): ended completed because b, not a"],
         ["o1 (plain): the checkout's answer is declined, not confirmed"],
     ]
