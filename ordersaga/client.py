@@ -195,7 +195,7 @@ class OrderClient:
         """Answer an attention item with one of its choices."""
 
         def ask(order: Handle, limit: timedelta) -> Awaitable[AttentionItem]:
-            return order.execute_update(OrderFulfillment.on_resolve_attention, resolution, rpc_timeout=limit)
+            return order.execute_update("resolve_attention", resolution, result_type=AttentionItem, rpc_timeout=limit)
 
         return await self._ask(order_id, ask)
 

@@ -73,7 +73,7 @@ def _detail_names(shipment: Mapping[str, Any]) -> list[str]:
     return [str(detail.get("name")) for detail in _details(shipment)]
 
 
-def tracking_of(shipments: Iterable[Mapping[str, Any]]) -> tuple[str | None, str | None]:
+def _tracking_of(shipments: Iterable[Mapping[str, Any]]) -> tuple[str | None, str | None]:
     """Carrier and tracking number of the first shipment that has one."""
     for shipment in shipments:
         tracking = child(shipment, "tracking")
@@ -86,7 +86,7 @@ def provider_order(order: Mapping[str, Any]) -> ProviderOrder:
     """An order with its shipments: as far as the shipment that is least far, canceled ones left out."""
     shipments = [shipment for shipment in order.get("shipments") or [] if isinstance(shipment, dict)]
     alive = [shipment for shipment in shipments if status_of(shipment) is not ParcelStatus.CANCELED]
-    carrier, tracking_number = tracking_of(alive)
+    carrier, tracking_number = _tracking_of(alive)
     return ProviderOrder(
         provider_id=str(order["id"]),
         reference=str(order.get("reference_id") or ""),
