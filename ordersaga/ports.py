@@ -172,9 +172,3 @@ class OrderJournal(Protocol):
     async def open_attention(self) -> Sequence[AttentionItem]:
         """Every unresolved question, oldest first."""
         ...
-
-
-class Notifier(Protocol):
-    """Tells the seller and the shop; delivery is at least once."""
-
-    async def notify(self, order_id: str, topic: str, body: dict[str, object]) -> None: ...

@@ -44,15 +44,6 @@ class JournalUpdate(Message):
     attention: tuple[AttentionItem, ...] = ()
 
 
-class ParcelView(Message):
-    """A parcel as people see it."""
-
-    plan: ParcelPlan
-    status: str = "planned"
-    carrier: str | None = None
-    tracking_number: str | None = None
-
-
 class OrderRecord(Message):
     """An order as the journal holds it."""
 
