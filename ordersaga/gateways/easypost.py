@@ -31,6 +31,7 @@ from ordersaga.gateways.easypost_states import (
     refund_decision,
 )
 from ordersaga.gateways.http_errors import already_asked
+from ordersaga.gateways.personal_data import hiding
 from ordersaga.gateways.webhook_parts import child
 
 _POSTAGE_EXISTS = "SHIPMENT.POSTAGE.EXISTS"
@@ -64,7 +65,8 @@ class EasyPost:
 
     async def book(self, request: LabelRequest) -> LabelState:
         """Buy the cheapest permitted label, unless one was bought under this reference already."""
-        return await _in_thread(self._book, request)
+        with hiding(request.ship_to), hiding(request.ship_from):
+            return await _in_thread(self._book, request)
 
     async def inquire(self, reference: str) -> LabelState | None:
         """The label bought under our reference."""
@@ -195,9 +197,11 @@ def _json(found: Any) -> Json:
 
 def _no_rates(shipment: Json) -> CustomerError | OperatorError:
     """No permitted carrier offers a price; their messages say why."""
-    told = "; ".join(str(message.get("message")) for message in shipment.get("messages") or [])
+    messages = shipment.get("messages") or []
+    told = "; ".join(str(message.get("message")) for message in messages)
     if about_address(told):
-        return CustomerError("label_refused", told)
+        carriers = dict.fromkeys(str(message.get("carrier") or "unknown carrier") for message in messages)
+        return CustomerError("label_refused", f"the address is refused by {', '.join(carriers)}")
     return OperatorError("no_rates", told or "no permitted carrier offers a rate")
 
 

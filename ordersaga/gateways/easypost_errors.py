@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import requests
 from easypost.errors.api.api_error import ApiError
@@ -52,8 +53,16 @@ def _refused(error: ApiError, status: int) -> OrdersagaError:
     if status == 402:
         return OperatorError("easypost_funds", f"EasyPost wants funds or billing details: {message}")
     if about_address(f"{code} {message}"):
-        return CustomerError("label_refused", f"{code}: {message}")
+        return CustomerError("label_refused", f"{code}: the address is refused{_details(error)}")
     return OperatorError("label_refused", f"{code}: {message}")
+
+
+def _details(error: ApiError) -> str:
+    """Which fields, and EasyPost's codes for what is wrong with them; its messages may quote the address."""
+    errors: list[Any] = error.errors or []
+    found = [entry for entry in errors if isinstance(entry, dict)]
+    words = dict.fromkeys(str(entry[name]) for entry in found for name in ("field", "code") if entry.get(name))
+    return f" ({', '.join(words)})" if words else ""
 
 
 def about_address(told: str) -> bool:

@@ -15,6 +15,7 @@ from ordersaga.domain.orders import Address
 from ordersaga.domain.shipping import CancelDecision, HandOff, ProviderCapabilities, ProviderOrder
 from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.gateways.http_errors import already_asked, transport_error
+from ordersaga.gateways.personal_data import hiding
 from ordersaga.gateways.shipbob_errors import json_of, names_reference, refusal
 from ordersaga.gateways.shipbob_states import provider_order
 
@@ -62,6 +63,10 @@ class ShipBob:
 
     async def submit(self, hand_off: HandOff) -> ProviderOrder:
         """Create the order; refused (a duplicate is), the order that stands under the reference is the answer."""
+        with hiding(hand_off.ship_to):
+            return await self._submit(hand_off)
+
+    async def _submit(self, hand_off: HandOff) -> ProviderOrder:
         answer = await self._send("POST", _ORDERS, json=self._creation(hand_off))
         if answer.is_success:
             return provider_order(json_of(answer))

@@ -22,11 +22,14 @@ def refusal(answer: httpx.Response) -> OrdersagaError:
 
 
 def _refused(answer: httpx.Response) -> OrdersagaError:
-    """Validation errors map a field to its messages; those about the recipient only the shopper can mend."""
+    """Validation errors map a field to its messages; those about the recipient only the shopper can mend.
+
+    Of these the fields are named only: the messages may quote the address.
+    """
     found = list(_messages(json_of(answer)))
-    for field, message in found:
-        if field.lower().startswith("recipient"):
-            return CustomerError("address_refused", f"{field}: {message}")
+    about_recipient = dict.fromkeys(field for field, _ in found if field.lower().startswith("recipient"))
+    if about_recipient:
+        return CustomerError("address_refused", f"ShipBob refuses {', '.join(about_recipient)}")
     told = "; ".join(f"{field}: {message}" for field, message in found) or "no reason given"
     return OperatorError("shipbob_refused", f"ShipBob answered {answer.status_code}: {told}")
 

@@ -1,5 +1,6 @@
 """EasyPost against the emulated EasyPost."""
 
+import traceback
 from datetime import timedelta
 from typing import Any
 
@@ -75,8 +76,47 @@ async def test_an_address_no_carrier_knows(easypost: EasyPost, easypost_emulator
     with pytest.raises(CustomerError) as caught:
         await easypost.book(label(order_id := new_order(), ship_to=address(postal_code="00000")))
     assert caught.value.code == "label_refused"
-    assert "ADDRESS.VERIFY.FAILURE" in caught.value.message
+    assert caught.value.message == ("ADDRESS.VERIFY.FAILURE: the address is refused (address, E.ADDRESS.NOT_FOUND)")
     assert await shipments(easypost_emulator, order_id) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "kept"),
+    [
+        ("Address 1 MAIN STREET, Chicago is unknown to Ada Lovelace", "the address is refused"),
+        ("Carrier: recipient LOVELACE, 1 MAIN STREET, 60601-1234 Chicago, tel. 3125550100: no service", "no service"),
+    ],
+)
+async def test_a_refusal_does_not_repeat_the_shoppers_address(
+    easypost: EasyPost, easypost_emulator: EmulatorProcess, message: str, kept: str
+) -> None:
+    """Fields are named, values are not: neither in the error nor in the traceback that is logged."""
+    body = {"error": {"code": "SHIPMENT.POSTAGE.FAILURE", "message": message, "errors": [{"message": message}]}}
+    await easypost_emulator.post("faults", kind="status", status=422, path="/buy$", body=body, times=1)
+    with pytest.raises((CustomerError, OperatorError)) as caught:
+        await easypost.book(label(new_order()))
+    assert kept in caught.value.message
+    logged = "".join(traceback.format_exception(caught.value)).lower()
+    assert not [value for value in ("main st", "lovelace", "60601", "chicago", "3125550100") if value in logged]
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("Address 1 Main St not serviceable", "label_refused: the address is refused by FedEx"),
+        ("No service for Ada Lovelace", "no_rates: No service for [name]"),
+    ],
+)
+async def test_carriers_without_a_rate_do_not_repeat_the_address(
+    easypost: EasyPost, easypost_emulator: EmulatorProcess, told: str, expected: str
+) -> None:
+    """Their messages stand in the shipment."""
+    body = {"id": "shp_1", "rates": [], "messages": [{"carrier": "FedEx", "message": told}]}
+    fault = {"kind": "status", "status": 201, "method": "POST", "path": "/shipments$", "times": 1}
+    await easypost_emulator.post("faults", **fault, body=body)
+    with pytest.raises((CustomerError, OperatorError)) as caught:
+        await easypost.book(label(new_order()))
+    assert str(caught.value) == expected
 
 
 @pytest.mark.parametrize(

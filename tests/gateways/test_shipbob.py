@@ -63,7 +63,7 @@ async def test_an_address_it_cannot_ship_to(shipbob: ShipBob, shipbob_emulator: 
     with pytest.raises(CustomerError) as caught:
         await shipbob.submit(hand_off(order_id, ship_to=address(postal_code="00000")))
     assert caught.value.code == "address_refused"
-    assert "recipient.address" in caught.value.message
+    assert caught.value.message == "ShipBob refuses recipient.address"
     assert await orders(shipbob_emulator, order_id) == []
     assert await shipbob.inquire(f"{order_id}-1-1") is None
 
@@ -83,6 +83,30 @@ async def test_refusals_for_an_operator(
     assert caught.value.code == code
     assert "pat_gateways" not in str(caught.value)
     assert await orders(shipbob_emulator, order_id) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (
+            {"recipient.address.zip_code": ["60601 is not in Chicago"], "recipient.name": ["Ada Lovelace?"]},
+            "address_refused: ShipBob refuses recipient.address.zip_code, recipient.name",
+        ),
+        (
+            {"detail": "cannot ship to ADA LOVELACE, 1 Main St"},
+            "shipbob_refused: ShipBob answered 422: detail: cannot ship to [name], [line1]",
+        ),
+    ],
+)
+async def test_a_refusal_does_not_repeat_the_shoppers_address(
+    shipbob: ShipBob, shipbob_emulator: EmulatorProcess, body: dict[str, Any], expected: str
+) -> None:
+    """Fields are named, values are not."""
+    order_id = new_order()
+    await shipbob_emulator.post("faults", kind="status", status=422, body=body, match=order_id, times=1)
+    with pytest.raises((CustomerError, OperatorError)) as caught:
+        await submitted(shipbob, order_id)
+    assert str(caught.value) == expected
 
 
 async def test_any_other_422_is_for_an_operator(shipbob: ShipBob, shipbob_emulator: EmulatorProcess) -> None:
