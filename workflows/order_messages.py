@@ -80,19 +80,26 @@ class OrderMessages:
         self._heard(parcel, event, verdict)
 
     def _heard(self, parcel: ParcelState, event: ParcelEvent, verdict: Verdict) -> None:
-        if verdict is Verdict.OLDER:
-            return
         said = f"{event.source}: {event.status}" + (f" ({event.detail})" if event.detail else "")
+        parcel.partial = parcel.partial or event.partial
+        if verdict is Verdict.OLDER:
+            self._heard_again(parcel, event, said)
+            return
         if verdict is Verdict.CONFLICT:
             self._desk.note("conflict", f"{said}, which contradicts {parcel.view().status}", event.parcel)
             if parcel.undone and goods_left(event.status):
                 self._tell_parcel_that_it_left(parcel, event)
             return
         parcel.status, parcel.problem = event.status, event.detail
-        parcel.partial = parcel.partial or event.partial
         parcel.carrier = event.carrier or parcel.carrier
         parcel.tracking_number = event.tracking_number or parcel.tracking_number
         self._desk.note(event.status.value, said, event.parcel)
+
+    def _heard_again(self, parcel: ParcelState, event: ParcelEvent, said: str) -> None:
+        """No step forward, but perhaps a new word about where it stands: on hold, part of it canceled."""
+        if event.status is parcel.status and event.detail not in (None, parcel.problem):
+            parcel.problem = event.detail
+            self._desk.note("notice", said, event.parcel)
 
     def _tell_parcel_that_it_left(self, parcel: ParcelState, event: ParcelEvent) -> None:
         parcel.status = event.status

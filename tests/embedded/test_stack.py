@@ -86,7 +86,12 @@ async def test_a_taken_port_is_named_before_anything_starts(data: Path, report: 
     """The error names the port, the option and the setting."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        options = StackOptions(data=data, only=frozenset({"temporal"}), temporal_ui_port=port)
+        options = StackOptions(
+            data=data,
+            only=frozenset({"temporal"}),
+            temporal_port=free_ports(["temporal"])["temporal"],
+            temporal_ui_port=port,
+        )
         with pytest.raises(PortTakenError, match=rf"port {port} .*--temporal-ui-port or ORDERSAGA_TEMPORAL_UI_PORT"):
             await Stack(options, report=report, plan=tiny_plan).start()
     assert report.events == []

@@ -159,3 +159,15 @@ async def test_half_a_parcel_is_not_charged_without_a_person(world: World) -> No
     await world.report(handle, ParcelStatus.DELIVERED)
     assert (await world.result(handle)).captured == 1000
     await world.balanced(placed)
+
+
+async def test_word_from_a_parcel_that_stands_still_is_noted_once(world: World) -> None:
+    """Held at its provider, part of it canceled: told in the story once, and remembered for the charge."""
+    placed, handle = await world.accepted()
+    for _ in range(2):
+        await world.report(handle, ParcelStatus.ACCEPTED, detail="on hold at ShipBob: address", partial="true")
+    await world.report(handle, ParcelStatus.IN_TRANSIT)
+    await world.resolve(handle, "charge", "partly_canceled")
+    await world.report(handle, ParcelStatus.DELIVERED)
+    assert (await world.result(handle)).captured == 1000
+    assert world.story(placed).count("notice") == 1
