@@ -37,11 +37,22 @@ async def cancel(
     except OrderClosedError:
         return ended(await find_order(services, key, order_id))
     except SagaUnreachableError:
-        # The update may have been lost: the signal is kept by Temporal even while no worker runs. It raises (503) if
-        # Temporal itself does not answer.
-        await services.orders.request_cancel(order_id, request)
-        response.status_code = 202
-        return _asked(record)
+        return await _cancel_later(services, key, record, request, response)
+
+
+async def _cancel_later(
+    services: Services, key: ApiKey, record: OrderRecord, request: CancelRequest, response: Response
+) -> CancelAnswer:
+    """The update may have been lost: a signal is kept by Temporal even while no worker runs.
+
+    Raises SagaUnreachableError (503) if Temporal itself does not answer.
+    """
+    try:
+        await services.orders.request_cancel(record.order.order_id, request)
+    except OrderClosedError:
+        return ended(await find_order(services, key, record.order.order_id))
+    response.status_code = 202
+    return _asked(record)
 
 
 async def _cancel(

@@ -111,6 +111,14 @@ async def test_cancel_without_an_answer_in_time_is_202_and_kept(api: Api, orders
     assert [what for what, _ in orders.asked][-2:] == ["cancel", "request_cancel"]
 
 
+async def test_cancel_of_an_order_that_ends_while_it_is_asked_says_how_it_ended(api: Api, orders: StubOrders) -> None:
+    """The answer did not come in time because the order was closing: nobody is told that messages are refused."""
+    await place(api, "a1")
+    orders.fail = {"cancel": SagaUnreachableError("no answer in time"), "request_cancel": OrderClosedError("a1")}
+    answer = await api.post("/v1/orders/a1/cancel", headers={"Prefer": "wait=1"})
+    assert (answer.status_code, answer.json()["outcome"]) == (200, "too_late")
+
+
 async def test_cancel_of_an_order_nobody_started_starts_it_first(api: Api, orders: StubOrders) -> None:
     """One path undoes everything, so the saga is started to do it; a saga that cannot be found then is 404."""
     await place(api, "a1")
