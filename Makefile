@@ -24,7 +24,7 @@ up: $(STAMP) ## Run the whole stack on this machine until Ctrl-C
 	$(ORDERSAGA) up $(UP_ARGS)
 
 test: $(STAMP) ## Run the tests; choose with TEST_ARGS, e.g. TEST_ARGS="tests/domain -k refund"
-	$(BIN)/pytest $(TEST_ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(TEST_ARGS)
 
 test-slow: $(STAMP) ## Run the tests that run whole demos: quick, with kills, with a restart
 	$(BIN)/pytest -m slow $(TEST_ARGS)
