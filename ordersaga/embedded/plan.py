@@ -123,7 +123,8 @@ def _emulator(name: str, options: StackOptions, settings: Settings, environment:
     webhook_url = f"http://{HOST}:{settings.api_port}/v1/webhooks/{name}"
     argv = [
         *(sys.executable, "-m", "emulators", name, "--host", HOST, "--port", str(port), "--data", str(folder)),
-        *("--time-scale", f"{options.time_scale:g}", "--webhook-url", webhook_url, "--webhook-secret", secret),
+        *("--time-scale", f"{options.time_scale:g}", "--webhook-url", webhook_url),
+        f"--webhook-secret={secret}",  # in one word: a secret may begin with a dash
     ]
     url = f"http://{HOST}:{port}"
     command = Command(argv=argv, environment=environment, grace=3.0)
