@@ -61,11 +61,14 @@ class Play:
     async def _act_all(self, seed: int) -> None:
         """Wave by wave: the next begins when every order of this one has its answer, whatever still happens to it."""
         acts: list[asyncio.Task[None]] = []
-        for wave in in_waves([case.order for case in self._cases.values()], _wave, seed):
-            cases = [self._cases[order.order_id] for order in wave]
-            acts += [asyncio.create_task(self._act(case)) for case in cases]
-            await asyncio.gather(*(case.settled.wait() for case in cases))
-        await asyncio.gather(*acts)
+        try:
+            for wave in in_waves([case.order for case in self._cases.values()], _wave, seed):
+                cases = [self._cases[order.order_id] for order in wave]
+                acts += [asyncio.create_task(self._act(case)) for case in cases]
+                await asyncio.gather(*(case.settled.wait() for case in cases))
+            await asyncio.gather(*acts)
+        finally:  # an interrupted demo closes its clients next: nobody may be using them
+            await _stop(acts)
 
     async def _act(self, case: Case) -> None:
         try:
