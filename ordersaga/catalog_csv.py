@@ -7,7 +7,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -63,26 +63,69 @@ class CsvRow:
     cells: dict[str, str]
 
 
-def parse_catalog(content: bytes) -> Catalog:
-    """Read a catalog file.
+@dataclass(frozen=True)
+class CatalogFile:
+    """A file as read: its rows, what could be made of them, and what is wrong with them."""
 
-    Args:
-        content: CSV (RFC 4180) in UTF-8, with a header; at most 1 MB and 10,000 rows.
+    rows: Sequence[CsvRow]
+    items: Sequence[tuple[CsvRow, Value]]
+    problems: Sequence[RowProblem]
+
+    def catalog(self, more: Sequence[RowProblem] = ()) -> Catalog:
+        """What the file says. Raises CsvFileError with every problem found, `more` among them."""
+        problems = [*self.problems, *more]
+        if problems:
+            raise CsvFileError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
+        return _catalog([item for _, item in self.items])
+
+
+def parse_catalog(content: bytes) -> Catalog:
+    """Read a catalog file without asking what else is known here: providers, and names defined by other files.
 
     Raises:
         CsvFileError: with every problem found; nothing of such a file may be used.
     """
+    return read_catalog(content).catalog()
+
+
+def read_catalog(content: bytes, providers: Collection[str] | None = None) -> CatalogFile:
+    """Read a catalog file, keeping what is wrong with its rows beside them.
+
+    Args:
+        content: CSV (RFC 4180) in UTF-8, with a header; at most 1 MB and 10,000 rows.
+        providers: those that can ship from a location; None: not known here, any will do.
+
+    Raises:
+        CsvFileError: the file as a whole is unusable.
+    """
     fingerprint = hashlib.sha256(content).hexdigest()[:16]
     problems: list[RowProblem] = []
     items: list[tuple[CsvRow, Value]] = []
-    for row in read_rows(content, _KNOWN, required=("kind",)):
+    rows = read_rows(content, _KNOWN, required=("kind",))
+    for row in rows:
         item = _read(row, fingerprint, problems)
         if item is not None:
             items.append((row, item))
     problems.extend(_repeated(items))
-    if problems:
-        raise CsvFileError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
-    return _catalog([item for _, item in items])
+    if providers is not None:
+        problems.extend(_strange_providers(rows, problems, sorted(providers)))
+    return CatalogFile(rows, items, problems)
+
+
+def _strange_providers(
+    rows: Sequence[CsvRow], problems: Sequence[RowProblem], providers: list[str]
+) -> list[RowProblem]:
+    """Orders for such a location would be confirmed, and nobody could ship them."""
+    told = {problem.line for problem in problems if problem.column == "provider"}
+    advice = f"use one of {', '.join(providers)}"
+    return [
+        RowProblem(line=row.line, column="provider", message=f"{row.cells['provider']!r} is not known", remedy=advice)
+        for row in rows
+        if row.cells.get("kind") == "location"
+        and row.line not in told
+        and "provider" in row.cells
+        and row.cells["provider"] not in providers
+    ]
 
 
 def read_rows(content: bytes, known: set[str], required: tuple[str, ...]) -> list[CsvRow]:

@@ -7,7 +7,10 @@ from fastapi import APIRouter, Query, Request
 from ordersaga.api.access import Agent, Operator, ServicesDep, seller_scope
 from ordersaga.api.problems import Problem
 from ordersaga.api.shapes import CatalogLoaded, StockList, StockRow
-from ordersaga.catalog_csv import parse_catalog
+from ordersaga.bootstrap import Services
+from ordersaga.catalog_csv import read_catalog
+from ordersaga.catalog_references import Uses, contradictions
+from ordersaga.domain.catalog import Catalog
 from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.identifiers import Code, Sku
 
@@ -52,7 +55,7 @@ async def load_catalog(request: Request, services: ServicesDep, key: Operator) -
         raise Problem(403, "seller_forbidden", f"this key is {key.seller}'s; a catalog takes a key of no seller")
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "text/csv":
         raise Problem(415, "not_csv", "send the file with Content-Type: text/csv")
-    catalog = parse_catalog(await request.body())
+    catalog = await _read_catalog(services, await request.body())
     try:
         loaded = await services.catalog.load(catalog)
     except OperatorError as error:
@@ -64,6 +67,14 @@ async def load_catalog(request: Request, services: ServicesDep, key: Operator) -
         receipts=loaded.receipts,
         units=loaded.units,
     )
+
+
+async def _read_catalog(services: Services, content: bytes) -> Catalog:
+    """The file's catalog. Raises CsvFileError naming every bad row, those included that name what nobody knows."""
+    file = read_catalog(content, services.providers)
+    uses = Uses.of(file)
+    standing = await services.catalog.standing(**uses.names())
+    return file.catalog(tuple(contradictions(uses, standing)))
 
 
 def _reason(error: OperatorError) -> str:

@@ -1,13 +1,16 @@
 """`ordersaga stock`: what can be promised, and loading catalog files, through the HTTP API."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ordersaga.catalog_csv import CsvFileError, parse_catalog
+from ordersaga.api.shapes import CatalogLoaded
+from ordersaga.catalog_csv import CsvFileError, read_catalog
 from ordersaga.commands.errors import USAGE, CommandError
 from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_table
+from ordersaga.http_client import ApiClient, ApiError
 
 app = typer.Typer(help="Stock: what can be promised; load catalog files.", no_args_is_help=True)
 
@@ -44,7 +47,7 @@ def load(
 ) -> None:
     """Load sellers, locations, products and arrived stock: all of the file, or nothing of it."""
     content = _checked(file)
-    loaded = call(api_url, api_key, lambda api: api.load_catalog(content))
+    loaded = call(api_url, api_key, lambda api: _sent(api, file, content))
     if as_json:
         show_json(loaded)
     else:
@@ -53,14 +56,26 @@ def load(
 
 
 def _checked(file: Path) -> bytes:
-    """The file's content, every bad row being told before anything is sent."""
+    """The file's content. What is wrong with its rows the API tells, which knows what they may name."""
     try:
         content = file.read_bytes()
-        parse_catalog(content)
+        read_catalog(content)
     except OSError as error:
         raise CommandError(f"cannot read {file}: {error.strerror}", USAGE) from error
     except CsvFileError as error:
-        raise CommandError(
-            "\n".join([f"{file} was refused, nothing was loaded:", *map(str, error.problems)])
-        ) from error
+        raise _refused(file, map(str, error.problems)) from error
     return content
+
+
+async def _sent(api: ApiClient, file: Path, content: bytes) -> CatalogLoaded:
+    try:
+        return await api.load_catalog(content)
+    except ApiError as error:
+        if error.code != "invalid_csv":
+            raise
+        problems = (f"{each['field']}: {each['message']}; {each['remedy']}" for each in error.errors)
+        raise _refused(file, problems) from error
+
+
+def _refused(file: Path, problems: Iterable[str]) -> CommandError:
+    return CommandError("\n".join([f"{file} was refused, nothing was loaded:", *problems]))

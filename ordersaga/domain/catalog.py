@@ -1,5 +1,7 @@
 """Sellers, places and goods: what must be known before an order can be taken."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
@@ -63,3 +65,13 @@ class Catalog(Value):
     locations: tuple[Location, ...] = ()
     products: tuple[Product, ...] = ()
     receipts: tuple[Receipt, ...] = ()
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the database knows of the names a catalog file uses; `receipts`: (location, SKU, quantity) by their id."""
+
+    sellers: frozenset[str]
+    locations: frozenset[str]
+    skus: frozenset[str]
+    receipts: Mapping[str, tuple[str, str, int]]

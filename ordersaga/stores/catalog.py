@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ordersaga.domain.catalog import Catalog, Location, Product, Receipt, Seller, StockLevel
+from ordersaga.domain.catalog import Catalog, Location, Product, Receipt, Seller, Standing, StockLevel
 from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.orders import SellerTerms
 from ordersaga.stores.holds import announce_stock
@@ -53,6 +53,11 @@ ORDER BY sku, location LIMIT $6
 _UNKNOWN_SKUS = """
 SELECT wanted.sku FROM unnest($2::text[]) AS wanted(sku)
 WHERE NOT EXISTS (SELECT FROM products WHERE products.sku = wanted.sku AND products.seller = $1) ORDER BY wanted.sku
+"""
+_STANDING = """
+SELECT array(SELECT seller FROM sellers WHERE seller = ANY($1::text[])) AS sellers,
+       array(SELECT location FROM locations WHERE location = ANY($2::text[])) AS locations,
+       array(SELECT sku FROM products WHERE sku = ANY($3::text[])) AS skus
 """
 
 
@@ -135,6 +140,21 @@ class PostgresCatalog:
             known = await reader.fetchval("SELECT true FROM sellers WHERE seller = $1", seller)
             rows = await reader.fetch(_UNKNOWN_SKUS, seller, list(skus))
             return Unknown(seller=not known, skus=tuple(row["sku"] for row in rows))
+
+    async def standing(
+        self, *, sellers: Iterable[str], locations: Iterable[str], skus: Iterable[str], receipts: Iterable[str]
+    ) -> Standing:
+        """Which of these names are known, and what the receipts among them brought."""
+        async with connection(self._pool) as reader:
+            names = await reader.fetchrow(_STANDING, list(sellers), list(locations), list(skus))
+            arrived = await reader.fetch(_STANDING_RECEIPTS, list(receipts))
+        assert names is not None, "a select of arrays gives one row"
+        return Standing(
+            sellers=frozenset(names["sellers"]),
+            locations=frozenset(names["locations"]),
+            skus=frozenset(names["skus"]),
+            receipts={row["receipt_id"]: (row["location"], row["sku"], row["quantity"]) for row in arrived},
+        )
 
     async def stock_levels(
         self,

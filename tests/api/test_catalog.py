@@ -52,10 +52,10 @@ async def test_every_bad_row_is_named_and_nothing_is_applied(api: Api) -> None:
 @pytest.mark.parametrize(
     ("rows", "code", "told"),
     [
-        ("product,nobody,,,,SOCK-1,x,80,,,,,,,", "integrity_violation", "names a seller"),
-        ("stock,,,nowhere,,MUG,,,5,r-9,,,,,", "integrity_violation", "names a seller"),
+        ("product,nobody,,,,SOCK-1,x,80,,,,,,,", "invalid_csv", "line 2, column seller: neither the file nor"),
+        ("stock,,,nowhere,,MUG,,,5,r-9,,,,,", "invalid_csv", "line 2, column location: neither the file nor"),
         ("product,bolt,,,,MUG,x,80,,,,,,,", "sku_taken", "MUG"),
-        ("stock,,,nj-1,,MUG,,,11,r1,,,,,", "receipt_conflict", "r1"),
+        ("stock,,,nj-1,,MUG,,,11,r1,,,,,", "invalid_csv", "line 2, column receipt_id: r1 was already used for 10 MUG"),
     ],
 )
 async def test_what_contradicts_the_catalog_is_refused(api: Api, rows: str, code: str, told: str) -> None:
@@ -65,6 +65,60 @@ async def test_what_contradicts_the_catalog_is_refused(api: Api, rows: str, code
     assert told in answer.json()["detail"]
     levels = (await api.get("/v1/stock")).json()["levels"]
     assert [(level["sku"], level["on_hand"]) for level in levels] == [("MUG", 10), ("TEE", 5)]
+
+
+LOCATION = ",100 Depot Rd,Reno,NV,89501,US"
+
+
+async def test_a_provider_that_nobody_is_is_refused(api: Api) -> None:
+    """Orders for such a location would be confirmed and never shipped; the location is not written."""
+    answer = await load(api, f"{HEAD}\nlocation,,Reno,reno-1,fedexfulfil,,,,,{LOCATION}\n")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_csv")
+    assert answer.json()["errors"] == [
+        {
+            "field": "line 2, column provider",
+            "message": "'fedexfulfil' is not known",
+            "remedy": "use one of seller_warehouse, shipbob",
+        }
+    ]
+    missing = await load(api, f"{HEAD}\nstock,,,reno-1,,MUG,,,5,r-9,,,,,\n")
+    assert missing.json()["errors"][0]["field"] == "line 2, column location"
+
+
+async def test_names_that_nobody_defined_are_told_with_all_other_problems(api: Api) -> None:
+    """Known from the file, even from a row that is refused, or from the database: no problem. Else line and remedy."""
+    rows = [
+        "product,nobody,,,,SOCK-1,x,80,,,,,,,",
+        "stock,,,nowhere,,SOCK-2,,,5,r-8,,,,,",
+        "stock,,,nj-1,,SOCK-1,,,many,r-9,,,,,",
+        f"location,,Reno,reno-1,fedexfulfil,,,,,{LOCATION}",
+        "stock,,,reno-1,,MUG,,,5,r-10,,,,,",
+        "stock,,,nj-1,,MUG,,,11,r1,,,,,",
+        "stock,,,No Where,,MUG,,,1,r-11,,,,,",
+        "product,acme,,,,HAT,Hat,80,,,,,,,",
+    ]
+    errors = (await load(api, "\n".join([HEAD, *rows]))).json()["errors"]
+    assert [error["field"] for error in errors] == [
+        "line 2, column seller",
+        "line 3, column location",
+        "line 3, column sku",
+        "line 4, column quantity",
+        "line 5, column provider",
+        "line 7, column receipt_id",
+        "line 8, column location",
+    ]
+    assert [errors[0]["remedy"], errors[1]["remedy"], errors[2]["remedy"]] == [
+        f"add a {kind} row, or correct it" for kind in ("seller", "location", "product")
+    ]
+    levels = (await api.get("/v1/stock")).json()["levels"]
+    assert [(level["sku"], level["on_hand"]) for level in levels] == [("MUG", 10), ("TEE", 5)]
+
+
+async def test_a_file_may_name_what_an_earlier_file_defined(api: Api) -> None:
+    """Seller, location and SKU of the database, and a receipt told again, are no problem."""
+    rows = "product,acme,,,,HAT,Hat,80,,,,,,,\nstock,,,nj-1,,HAT,,,3,r-9,,,,,\nstock,,,nj-1,,MUG,,,10,r1,,,,,\n"
+    answer = await load(api, f"{HEAD}\n{rows}")
+    assert (answer.status_code, answer.json()["units"]) == (200, 3)
 
 
 async def test_another_content_type_is_415(api: Api) -> None:

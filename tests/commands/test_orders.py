@@ -171,13 +171,15 @@ async def test_a_failed_message_is_listed_and_requeued(terminal: Terminal) -> No
 
 
 async def test_stock_is_loaded_or_nothing_of_it(terminal: Terminal, tmp_path: Path) -> None:
-    """A good file is loaded; a bad one is refused before anything is sent."""
+    """A good file is loaded; of a bad one every bad row is told on a line of its own, and nothing is loaded."""
     file = tmp_path / "catalog.csv"
     file.write_text("kind,location,sku,quantity,receipt_id\nstock,nj-1,TEE,7,r-7\n")
     assert (await terminal("stock", "load", str(file))).out.startswith("loaded 0 sellers, 0 locations, 0 products, 1 ")
-    file.write_text("kind,location,sku,quantity,receipt_id\nstock,nj-1,TEE,8,r-8\nstock,nj-1,TEE,-1,r-9\n")
+    file.write_text("kind,location,sku,quantity,receipt_id\nstock,nj-1,TEE,8,r-8\nstock,moon,TEE,-1,r-9\n")
     bad = await terminal("stock", "load", str(file))
-    assert (bad.code, "line 3, column quantity" in bad.err) == (1, True)
+    assert (bad.code, "\nline 3, column quantity" in bad.err) == (1, True)
+    told = "\nline 3, column location: neither the file nor the catalog has moon; add a location row, or correct it\n"
+    assert told in bad.err
     levels = json.loads((await terminal("stock", "list", "--sku", "TEE", "--json")).out)["levels"]
     assert [level["on_hand"] for level in levels] == [7]
 
