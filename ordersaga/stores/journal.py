@@ -60,7 +60,10 @@ SELECT at, source, kind, text, parcel, data FROM (
                'code', code, 'message', message, 'attempts', attempts, 'settled_at', settled_at))
     FROM effects WHERE order_id = $1
     UNION ALL
-    SELECT received_at, 3, id, 'message', source, source || ' message: ' || status, 0, jsonb_strip_nulls(
+    SELECT received_at, 3, id, 'message', source, 'message from ' || source || ': ' || CASE status
+               WHEN 'delivered' THEN 'passed on' WHEN 'pending' THEN 'waiting to be passed on' ELSE status END
+               || CASE WHEN status <> 'delivered' THEN coalesce(' (' || error || ')', '') ELSE '' END,
+           0, jsonb_strip_nulls(
                jsonb_build_object('source', source, 'source_id', source_id, 'status', status, 'attempts', attempts,
                                   'delivered_at', delivered_at, 'error', error))
     FROM webhook_inbox WHERE order_id = $1) AS story

@@ -70,7 +70,7 @@ async def test_what_was_delivered_or_ignored_stays_so(pool: Pool) -> None:
     """A finished message is not claimed again, and a late failure does not revive it."""
     inbox = WebhookInbox(pool)
     await inbox.store("stripe", "evt_1", None, {})
-    await inbox.store("stripe", "evt_2", None, {})
+    await inbox.store("stripe", "evt_2", "o2", {})
     first, second = await inbox.claim(2)
     await inbox.mark_delivered(first.id, order_id="o1")
     await inbox.mark_ignored(second.id, "not ours")
@@ -81,7 +81,10 @@ async def test_what_was_delivered_or_ignored_stays_so(pool: Pool) -> None:
     assert await inbox.count_by_status() == {"delivered": 1, "ignored": 1}
     story = await PostgresJournal(pool).timeline("o1")
     assert [(line.source, line.kind, line.text) for line in story] == [
-        ("message", "stripe", "stripe message: delivered")
+        ("message", "stripe", "message from stripe: passed on")
+    ]
+    assert [line.text for line in await PostgresJournal(pool).timeline("o2")] == [
+        "message from stripe: ignored (not ours)"
     ]
 
 
