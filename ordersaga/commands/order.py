@@ -157,17 +157,15 @@ def list_orders(
     if as_json:
         show_json(page)
         return
-    show_table(
-        "Orders", ("order", "seller", "channel", "status", "total", "accepted", "reason"), map(_row, page.orders)
-    )
+    show_table("Orders", ("order", "seller", "status", "total", "accepted", "reason"), map(_row, page.orders))
     if page.next_cursor:
         typer.echo(f"more: --cursor {page.next_cursor}")
 
 
 def _row(order: OrderSummary) -> tuple[object, ...]:
-    accepted = order.accepted_at.strftime("%Y-%m-%d %H:%M:%S")
+    accepted = order.accepted_at.strftime("%m-%d %H:%M")
     total = format_amount(order.total, order.currency)
-    return order.order_id, order.seller, order.channel, order.status, total, accepted, order.reason
+    return order.order_id, order.seller, order.status, total, accepted, order.reason
 
 
 @app.command()

@@ -18,6 +18,9 @@ from ordersaga.embedded import RunningStack, running_stack
 from ordersaga.http_client import ApiClient, ApiError, ApiUnreachableError
 
 DEFAULT_URL: Final = "http://127.0.0.1:8080"
+WHOLE: Final = frozenset({"order", "status", "accepted", "at", "total", "amount", "id", "item"})
+"""Columns whose cells are never broken: people copy and search for them."""
+PIPED_WIDTH: Final = 500
 
 ApiUrl = Annotated[str, typer.Option(envvar="ORDERSAGA_API_URL", help="Where the API is.", show_default=False)]
 ApiKey = Annotated[str, typer.Option(envvar="ORDERSAGA_API_KEY", help="Your key, osk_....", show_default=False)]
@@ -74,10 +77,13 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[objec
     """Print a table; cells are printed as they are, never as markup."""
     table = Table(title=escape(title), title_justify="left")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in WHOLE)
     for row in rows:
         table.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:  # read by a program, or in a pager: one line for each row
+        console.width = PIPED_WIDTH
+    console.print(table)
 
 
 def show_pairs(pairs: Iterable[tuple[str, object]]) -> None:
