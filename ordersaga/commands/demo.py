@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import shutil
 import signal
 import tempfile
@@ -123,6 +124,8 @@ async def _keep(ground: Ground, console: Console) -> None:
     stopped = asyncio.Event()
     _on_signals(stopped.set)
     show_addresses(console, ground.stack)
+    told = f'eval "$(ordersaga env --data {shlex.quote(str(ground.stack.data.absolute()))})"'
+    console.print(f"Find it from a second terminal: {told}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"The stack stays up. Stop it with Ctrl-C, or from elsewhere: kill {os.getpid()}", highlight=False)
     await stopped.wait()
 

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from pydantic import ValidationError
@@ -12,10 +12,17 @@ from rich.console import Console
 from ordersaga.commands.errors import PART_FAILED, USAGE, CommandError
 from ordersaga.commands.progress import ConsoleReporter, show_addresses
 from ordersaga.embedded import Stack, StackError, StackOptions, UnknownPartError
+from ordersaga.embedded.options import default_data_folder
+from ordersaga.embedded.plan import PARTS
 from ordersaga.settings import SettingsError
 
 Port = Annotated[int | None, typer.Option(min=1, max=65535, show_default=False)]
-Parts = Annotated[str | None, typer.Option(metavar="PART,PART", show_default=False)]
+_HOME: Final = str(default_data_folder()).replace(str(Path.home()), "~")
+DataFolder = Annotated[
+    Path | None, typer.Option(help=f"Folder of databases, logs and keys. Default: {_HOME}", show_default=False)
+]
+_LIST: Final = "PART,PART"
+_PARTS: Final = ", ".join(PARTS)
 
 
 def register(app: typer.Typer) -> None:
@@ -24,9 +31,9 @@ def register(app: typer.Typer) -> None:
 
 
 def up(
-    data: Annotated[Path | None, typer.Option(help="Folder of databases, logs and keys.", show_default=False)] = None,
-    only: Parts = None,
-    without: Parts = None,
+    data: DataFolder = None,
+    only: Annotated[str | None, typer.Option(metavar=_LIST, help=f"Start nothing but these: {_PARTS}.")] = None,
+    without: Annotated[str | None, typer.Option(metavar=_LIST, help="Leave these out: they run elsewhere.")] = None,
     free_ports: Annotated[bool, typer.Option("--free-ports", help="Take any free ports.")] = False,
     time_scale: Annotated[float | None, typer.Option(help="Speed of the emulated companies' clocks.")] = None,
     api_port: Port = None,
