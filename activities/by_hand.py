@@ -49,20 +49,28 @@ class ByHand:
         if asked.status is not EffectStatus.DONE:
             await self._record(asked, _NOT_DONE)
             return ReleaseResult()
-        for step in ("void", "refund"):
-            await self._settle_open(await self._find(step, payment))
         return await self._end(payment, asked, await self._find("capture", payment))
 
     async def _end(self, payment: ParcelPayment, asked: EffectRow, capture: EffectRow | None) -> ReleaseResult:
         await self._settle_open(capture)
         if capture is not None and capture.status is EffectStatus.DONE:
-            await self._post(payment, "refunded_by_hand", refunded(payment.amount))
+            await self._given_back(payment, asked, "refund", refunded(payment.amount))
             return ReleaseResult(refunded=payment.amount)
         lapsed = capture is not None and capture.code == LAPSED
-        if lapsed or not await self._was_reserved(payment, asked):
-            return ReleaseResult()
-        await self._post(payment, "voided_by_hand", authorization_ended(payment.amount))
-        return ReleaseResult(voided=payment.amount)
+        reserved = not lapsed and await self._was_reserved(payment, asked)
+        await self._given_back(payment, asked, "void", authorization_ended(payment.amount) if reserved else ())
+        return ReleaseResult(voided=payment.amount if reserved else 0)
+
+    async def _given_back(
+        self, payment: ParcelPayment, asked: EffectRow, step: str, postings: tuple[Posting, ...]
+    ) -> None:
+        """The void or refund is on record as done, once, so that no later step does it again."""
+        done = await self._find(step, payment)
+        if done is not None and done.status is EffectStatus.DONE:
+            return
+        transaction = _by_hand(payment, step, postings)
+        outcome = _UNDONE.model_copy(update={"transactions": (transaction,) if postings else ()})
+        await self._record(done or asked.model_copy(update={"step": step, "key": ""}), outcome, always)
 
     async def _undone(self, order_id: str, do: str, undo: str, parcel: int) -> None:
         done = await self._ledger.find(order_id, do, parcel)
@@ -95,18 +103,17 @@ class ByHand:
 
         await self._effects.perform(intent, call, inquire, again)
 
-    async def _post(self, payment: ParcelPayment, memo: str, postings: tuple[Posting, ...]) -> None:
-        key = effect_key(payment.order_id, memo, payment.parcel, payment.generation)
-        await self._ledger.post(
-            MoneyTransaction(
-                transaction_id=key,
-                order_id=payment.order_id,
-                parcel=payment.parcel,
-                currency=payment.currency,
-                memo=memo.replace("_", " "),
-                postings=postings,
-            )
-        )
+
+def _by_hand(payment: ParcelPayment, step: str, postings: tuple[Posting, ...]) -> MoneyTransaction:
+    key = effect_key(payment.order_id, step, payment.parcel, payment.generation)
+    return MoneyTransaction(
+        transaction_id=f"{key}/by_hand",
+        order_id=payment.order_id,
+        parcel=payment.parcel,
+        currency=payment.currency,
+        memo="settled by hand",
+        postings=postings,
+    )
 
 
 def _intent_of(row: EffectRow) -> EffectIntent:

@@ -130,7 +130,7 @@ class Payments:
                 return ReleaseResult(refunded=await self._refund(payment, str(row.external_id)))
         voided = await self._void(payment, row)
         if voided.status is EffectStatus.DONE:
-            if capture is not None:
+            if capture is not None and capture.status is not EffectStatus.REFUSED:
                 await self._capture_impossible(payment)
             return ReleaseResult(voided=payment.amount if await self._was_reserved(payment, row) else 0)
         await self._capture_adopted(payment, str(row.external_id))
@@ -212,7 +212,7 @@ class Payments:
         async def readopt(row: EffectRow) -> EffectOutcome | None:
             return await adopt(row.key)
 
-        await self._effects.perform(_intent("capture", payment), adopt, readopt)
+        await self._effects.perform(_intent("capture", payment), adopt, readopt, always)
 
     async def _capture_impossible(self, payment: ParcelPayment) -> None:
         """Settle a capture nobody answered: what is voided was never taken."""

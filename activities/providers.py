@@ -88,11 +88,11 @@ class Providers:
         handed = await self._ledger.find(request.order_id, "hand_off", request.parcel)
         if handed is None or handed.status is EffectStatus.REFUSED:
             return CancelDecision.NOTHING_TO_UNDO
-        if handed.status is not EffectStatus.DONE and not await self._resolve(provider, handed):
+        if handed.status is not EffectStatus.DONE and not await self._resolve(provider, handed, request):
             return CancelDecision.NOTHING_TO_UNDO
         return await self._ask_to_cancel(provider, request, handed)
 
-    async def _resolve(self, provider: Provider, handed: EffectRow) -> bool:
+    async def _resolve(self, provider: Provider, handed: EffectRow, request: WithdrawParcel) -> bool:
         """Learn whether an interrupted hand-off reached the provider; True when it did.
 
         Raises RetryError as long as it might still arrive there.
@@ -104,6 +104,8 @@ class Providers:
             )
 
         async def inquire(_: EffectRow) -> EffectOutcome | None:
+            if request.goods_left:
+                return EffectOutcome(status=EffectStatus.DONE, answer={"known_by": "its goods left"})
             found = await provider.inquire(_reference(handed))
             return _accepted(found) if found else None
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 
@@ -14,6 +15,9 @@ from workflows.desk import Desk
 from workflows.messages import ConfirmAnswer
 from workflows.order_state import ParcelState
 from workflows.parcels import ParcelSaga
+
+RESERVATION_LASTS = timedelta(days=4)
+"""An order that may wait longer than this (Visa, merchant-initiated: 4 days 18 hours) needs a card it may ask again."""
 
 
 class Confirmation:
@@ -61,7 +65,8 @@ class Confirmation:
     async def _authorize_payment(self) -> None:
         """The first parcel's authorization may challenge the shopper, once; the others follow without one."""
         first, *others = (parcel.payments for parcel in self.parcels)
-        asked = await first.authorize(customer=None, off_session=False, save_for_later=bool(others))
+        save = bool(others) or self._order.terms.ship_within + self._order.terms.hand_off_delay > RESERVATION_LASTS
+        asked = await first.authorize(customer=None, off_session=False, save_for_later=save)
         if asked.status is PaymentStatus.REQUIRES_ACTION:
             await self._wait_for_shopper(asked.next_action)
         self._check_not_canceled()
@@ -73,9 +78,15 @@ class Confirmation:
         """The hold waits a bounded time for the shopper to finish; messages may be lost, so it also looks itself."""
         self._state.note("action_required", "the shopper has one more step to pay")
         self._tell(ConfirmOutcome.ACTION_REQUIRED, action)
-        await self._desk.publish()
         started, window = workflow.now(), self._order.terms.payment_window
-        looks = [started + window * part / 3 for part in (1, 2, 3)]
+        self._state.answer_by = started + window
+        try:
+            await self._desk.publish()
+            await self._look_until_paid([started + window * part / 3 for part in (1, 2, 3)])
+        finally:
+            self._state.answer_by = None
+
+    async def _look_until_paid(self, looks: list[datetime]) -> None:
         while looks:
             if not await self._desk.until(self._moved, looks[0], "the shopper's payment step"):
                 del looks[0]

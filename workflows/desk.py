@@ -35,6 +35,11 @@ class Desk:
         """Somebody asked to cancel the order."""
         return self.state.cancel is not None
 
+    @property
+    def deadline(self) -> datetime | None:
+        """The next deadline, as people are told it."""
+        return self.state.answer_by or self.alarm.next_deadline
+
     def money(self, amount: int) -> str:
         """An amount of the order's currency, for people."""
         return format_amount(amount, self.state.order.currency)
@@ -46,12 +51,12 @@ class Desk:
 
     def show(self) -> None:
         """Bring Temporal's current details up to date."""
-        presentation.show(self.state, self.alarm.next_deadline)
+        presentation.show(self.state, self.deadline)
 
     async def until(self, condition: Callable[[], bool], deadline: datetime, what: str) -> bool:
         """Wait for `condition`, at most until `deadline`; whether it came true. `what` is shown to people."""
         self.state.awaiting = what
-        presentation.show(self.state, min(deadline, self.alarm.next_deadline or deadline))
+        presentation.show(self.state, self.state.answer_by or min(deadline, self.alarm.next_deadline or deadline))
         return await self.alarm.until(condition, deadline, what)
 
     async def publish(self) -> None:
@@ -82,12 +87,17 @@ class Desk:
         choices: tuple[str, ...],
         parcel: int = 0,
         settled: Callable[[], bool] = lambda: False,
+        wake: datetime | None = None,
     ) -> str | None:
-        """Ask a person and wait for the choice; None when `settled` came true by itself. Reminds daily."""
+        """Ask a person and wait for the choice; None when `settled` came true by itself.
+
+        Reminds daily; `wake` is when `settled` may come true by the passing of time.
+        """
         item = self._open(kind, question, choices, parcel)
         await self.publish()
         while not (self._decision(item) or settled()):
-            deadline = workflow.now() + REMIND_EVERY
+            daily = workflow.now() + REMIND_EVERY
+            deadline = min(daily, wake or daily)
             await self.until(lambda: bool(self._decision(item)) or settled(), deadline, f"a decision: {question}")
         choice = self._decision(item)
         if choice is None:

@@ -87,7 +87,7 @@ class OrderMessages:
             return
         if verdict is Verdict.CONFLICT:
             self._desk.note("conflict", f"{said}, which contradicts {parcel.view().status}", event.parcel)
-            if parcel.undone and goods_left(event.status):
+            if (parcel.undone or parcel.undoing) and goods_left(event.status):
                 self._tell_parcel_that_it_left(parcel, event)
             return
         parcel.status, parcel.problem = event.status, event.detail
@@ -103,6 +103,8 @@ class OrderMessages:
 
     def _tell_parcel_that_it_left(self, parcel: ParcelState, event: ParcelEvent) -> None:
         parcel.status = event.status
+        if parcel.undoing:
+            return  # the undo looks at its end
         for saga in self._confirmation.parcels:
             if saga.parcel is parcel:
                 saga.own_up()
@@ -159,7 +161,7 @@ class OrderMessages:
     @workflow.query(description="The order as its saga sees it")
     def order_state(self) -> OrderView:
         """Status, parcels, holds, attention, next deadline."""
-        return self._state.view(self._desk.alarm.next_deadline)
+        return self._state.view(self._desk.deadline)
 
     @workflow.query(description="The order's story so far")
     def timeline(self) -> list[JournalEntry]:
@@ -169,7 +171,7 @@ class OrderMessages:
     @workflow.query(description="Where the order is, why, and what comes next, in plain words")
     def explain(self) -> str:
         """For people on the phone with a shopper."""
-        return presentation.explain(self._state, self._desk.alarm.next_deadline)
+        return presentation.explain(self._state, self._desk.deadline)
 
 
 def _not_empty(asked: object) -> None:

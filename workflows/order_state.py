@@ -42,6 +42,10 @@ class ParcelState:
     problem: str | None = None
 
     @property
+    def paid(self) -> bool:
+        return self.captured > self.refunded
+
+    @property
     def ended(self) -> bool:
         return self.undone or self.status in _ENDED
 
@@ -84,7 +88,10 @@ class Known:
 
 @dataclass
 class OrderState:
-    """The order as its saga sees it; `entries` is its story, `known` how much of it PostgreSQL has."""
+    """The order as its saga sees it; `entries` is its story, `known` how much of it PostgreSQL has.
+
+    `answer_by`: until when somebody outside may act, where the saga itself looks earlier.
+    """
 
     order: Order
     parcels: list[ParcelState] = field(default_factory=list)
@@ -97,6 +104,7 @@ class OrderState:
     entries: list[JournalEntry] = field(default_factory=list)
     known: Known = field(default_factory=Known)
     awaiting: str = "the stock hold and the payment authorization"
+    answer_by: datetime | None = None
 
     def note(self, kind: str, text: str, parcel: int = 0) -> None:
         """Add a line to the order's story."""
@@ -204,7 +212,7 @@ class OrderState:
             parcels=tuple(parcel.view() for parcel in self.parcels),
             attention=tuple(self.open_attention),
             next_deadline=next_deadline,
-            awaiting=self.awaiting,
+            awaiting="nothing" if self.closed_as else self.awaiting,
         )
 
     def result(self) -> OrderResult:

@@ -17,7 +17,7 @@ _UNDECIDED = (PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING)
 NOT_THE_BANK = "no_answer"
 """The bank did not say no: the same reservation is captured again, it is never given up for a new one."""
 
-RENEW_BEFORE = timedelta(hours=1)
+RENEW_BEFORE = timedelta(hours=6)
 """How long before it lapses a reservation is replaced."""
 
 
@@ -33,6 +33,7 @@ class ParcelPayments:
         self._payment = self._payment_for(generation=1)
         self._customer: str | None = None
         self._lapses_at: datetime | None = None
+        self._given_back = 0  # the generation that ended with its money given back
 
     async def authorize(self, *, customer: str | None, off_session: bool, save_for_later: bool) -> AuthorizationResult:
         """Reserve the parcel's amount; raises StepFailedError when the shopper's bank says no."""
@@ -75,20 +76,43 @@ class ParcelPayments:
     @property
     def renew_at(self) -> datetime | None:
         """When the reservation must be replaced, if the money is not taken before; None: it never lapses."""
-        waits = self._lapses_at is not None and not self.parcel.captured
+        waits = self._lapses_at is not None and not self.parcel.paid
         return self._lapses_at - RENEW_BEFORE if waits and self._lapses_at else None
 
     async def secure(self) -> None:
         """Replace a reservation that is about to lapse: nothing ships unpaid.
 
-        Raises StepFailedError when the bank refuses, once: afterwards only the capture asks again.
+        Raises StepFailedError when the bank refuses, or when a person gives the parcel up.
         """
         renew_at = self.renew_at
         if renew_at is None or workflow.now() < renew_at:
             return
         self._lapses_at = None
-        if not await self._authorize_anew():
+        if not await self._renewed():
             raise StepFailedError("declined", LAPSED, "the authorization lapsed and could not be renewed")
+
+    async def _renewed(self) -> bool:
+        """Renew; what keeps us from asking the bank is a person's to repair, never the shopper's loss."""
+        while True:
+            try:
+                if not self._customer_saved:
+                    raise StepFailedError("operator", "no_saved_card", "the shopper's card is not saved for renewal")
+                return await self._renew()
+            except StepFailedError as failure:
+                question = (
+                    f"{self._amount()} for parcel {self._number} is about to lapse and was not renewed ({failure})."
+                )
+                choices = ("retry", "cancel", "wait")
+                choice = await self._desk.park("renewal_failed", question, choices, self._number, self._overtaken)
+                if choice != "retry":
+                    return choice != "cancel"
+
+    def _overtaken(self) -> bool:
+        return self.parcel.scanned or self._desk.cancel_wanted
+
+    @property
+    def _customer_saved(self) -> bool:
+        return (self._customer or self._order.payment.customer) is not None
 
     async def capture_at_confirmation(self) -> None:
         """Take the money before anything ships; raises StepFailedError when the bank refuses."""
@@ -98,14 +122,26 @@ class ParcelPayments:
 
     async def capture(self) -> None:
         """Take the money for goods that left; when the bank refuses for good, a person decides."""
-        result = CaptureResult() if self.parcel.captured else await self._try_capture()
-        if result.code == LAPSED and await self._authorize_anew():
-            result = await self._try_capture()
-        while not (self.parcel.captured or self.parcel.written_off):
+        result = await self._collect(renew=self._nothing_reserved)
+        if result.code == LAPSED:
+            result = await self._collect(renew=True)
+        while not (self.parcel.paid or self.parcel.written_off):
             if await self._ask_about_capture(result) == "write_off":
                 await self._write_off()
-            elif result.code == NOT_THE_BANK or await self._authorize_anew():
-                result = await self._try_capture()
+            else:
+                result = await self._collect(renew=self._nothing_reserved or result.code != NOT_THE_BANK)
+
+    async def _collect(self, *, renew: bool) -> CaptureResult:
+        """Capture, where `renew` says so with new funds."""
+        if self.parcel.paid:
+            return CaptureResult()
+        if renew and not await self._authorize_anew():
+            return CaptureResult(code="not_authorized", message="new funds could not be authorized")
+        return await self._try_capture()
+
+    @property
+    def _nothing_reserved(self) -> bool:
+        return self._given_back == self._payment.generation
 
     async def _try_capture(self) -> CaptureResult:
         try:
@@ -116,19 +152,26 @@ class ParcelPayments:
     async def _take(self) -> CaptureResult:
         result = await quick(Payments.capture, self._payment, f"Capture {self._amount()}")
         if result.captured:
-            self.parcel.captured = result.captured
+            self.parcel.captured += result.captured
             self._desk.note("captured", f"{self._amount()} captured", self._number)
         return result
 
     async def _authorize_anew(self) -> bool:
         """Replace a reservation that lapsed or whose capture was refused; True when new funds are secured."""
         try:
-            await self._release()
-            self._payment = self._payment_for(self._payment.generation + 1, self._customer, off_session=True)
-            result = await quick(Payments.authorize, self._payment, f"Authorize {self._amount()} anew")
+            return await self._renew()
         except StepFailedError as failure:
             self._desk.note("authorization_failed", str(failure), self._number)
             return False
+
+    async def _renew(self) -> bool:
+        """A new generation of the payment; False when the bank refuses.
+
+        Raises StepFailedError when the bank could not be asked.
+        """
+        await self._release()
+        self._payment = self._payment_for(self._payment.generation + 1, self._customer, off_session=True)
+        result = await quick(Payments.authorize, self._payment, f"Authorize {self._amount()} anew")
         self._mind(result)
         return result.status is PaymentStatus.AUTHORIZED
 
@@ -142,10 +185,8 @@ class ParcelPayments:
         """A person decides whether goods that left are charged after all, or given away knowingly."""
         if await self._desk.park(kind, question, ("charge", "write_off"), self._number) == "write_off":
             await self._write_off()
-            return
-        if not self.parcel.captured and self.parcel.voided:
-            await self._authorize_anew()
-        await self.capture()
+        else:
+            await self.capture()
 
     async def _write_off(self) -> None:
         await self.give_back()
@@ -167,13 +208,15 @@ class ParcelPayments:
         await self._desk.insist("give the money back", self._release, self._number, self._released_by_hand)
 
     async def _release(self) -> None:
-        self._gave_back(await quick(Payments.release, self._payment, f"Give back {self._amount()}"))
+        if not self._nothing_reserved:
+            self._gave_back(await quick(Payments.release, self._payment, f"Give back {self._amount()}"))
 
     async def _released_by_hand(self) -> None:
         summary = f"Enter {self._amount()} given back by hand"
         self._gave_back(await in_task(ByHand.released_by_hand, self._payment, summary))
 
     def _gave_back(self, given: ReleaseResult) -> None:
+        self._given_back = self._payment.generation
         self.parcel.voided += given.voided
         self.parcel.refunded += given.refunded
         if given.voided or given.refunded:

@@ -57,8 +57,8 @@ class ParcelSaga:
                 await self._desk.insist("buy a label", self._try_book_carrier, self._number)
         while not (self.parcel.scanned or self.parcel.undone):
             problem = await self._first_scan()
-            if problem is not None:
-                await self.undone(problem)
+            if problem is not None and not await self.undone(problem):
+                await self._ask_about_contradiction()
         if not self.parcel.undone:
             await self._shipped()
 
@@ -85,6 +85,12 @@ class ParcelSaga:
         if self.parcel.goods_left:
             self.own_up()
         return True
+
+    async def _ask_about_contradiction(self) -> None:
+        """Reported as canceled, yet not confirmed as stopped: a person clears it up."""
+        if self.parcel.status is ParcelStatus.CANCELED:
+            question = f"Parcel {self._number} is reported as canceled, but was not confirmed as stopped. Ask again?"
+            await self._desk.park("not_stopped", question, ("retry",), self._number, self._goods_left)
 
     def own_up(self) -> None:
         """The goods left although everything was undone: enter it into the books, and have it settled."""
@@ -195,7 +201,8 @@ class ParcelSaga:
             try:
                 decision = await self._ask_to_stop()
             except StepFailedError as failure:
-                decision = None if self.parcel.goods_left else await self._ask_where_it_is(failure)
+                if failure.kind != "given_up" or not self.parcel.goods_left:
+                    decision = await self._ask_where_it_is(failure)
         if decision is CancelDecision.REFUSED or self.parcel.goods_left:
             raise GoodsGoneError
 
@@ -204,8 +211,10 @@ class ParcelSaga:
         provider = self.parcel.plan.provider
         question = f"{provider} could not be made to stop parcel {self._number} ({failure}). Is it stopped?"
         choices = ("retry", "it_is_stopped", "it_ships")
-        left = self._goods_left
-        choice = await self._desk.park("not_stopped", question, choices, self._number, left)
+        left = self.parcel.goods_left
+        choice = await self._desk.park(
+            "not_stopped", question, choices, self._number, lambda: self.parcel.goods_left != left
+        )
         if choice == "it_is_stopped":
             summary = f"Enter that parcel {self._number} is stopped"
             await self._desk.settle("enter it", ByHand.stopped_by_hand, self._withdrawal(), summary, self._number)
@@ -289,7 +298,11 @@ class ParcelSaga:
         renew_at = self.payments.renew_at or self._order.ship_by
         if await self._desk.until(self._news, min(renew_at, self._order.ship_by), "the carrier's first scan"):
             return None if self.parcel.scanned else self._trouble()
-        return await (self._secured() if workflow.now() < self._order.ship_by else self._late())
+        return await (self._secured() if self._renewal_due() else self._late())
+
+    def _renewal_due(self) -> bool:
+        renew_at = self.payments.renew_at
+        return renew_at is not None and workflow.now() >= renew_at
 
     async def _secured(self) -> StepFailedError | None:
         try:
@@ -312,11 +325,21 @@ class ParcelSaga:
     async def _late(self) -> StepFailedError | None:
         """Ship-by passed without a scan: a person decides, unless the scan or a cancellation comes first."""
         question = f"Parcel {self._number} missed its ship-by without a carrier scan. Keep waiting, or cancel it?"
-        choice = await self._desk.park("ship_by_missed", question, ("keep_waiting", "cancel"), self._number, self._news)
+        choices = ("keep_waiting", "cancel")
+        choice = await self._desk.park(
+            "ship_by_missed",
+            question,
+            choices,
+            self._number,
+            settled=lambda: self._news() or self._renewal_due(),
+            wake=self.payments.renew_at,
+        )
         if choice == "cancel":
             return StepFailedError("operator", "ship_by_missed", "canceled because it missed its ship-by")
         if choice == "keep_waiting":
-            await self._desk.until(self._news, workflow.now() + REMIND_EVERY, "the carrier's first scan")
+            again = workflow.now() + REMIND_EVERY
+            renew_at = self.payments.renew_at or again
+            await self._desk.until(self._news, min(again, renew_at), "the carrier's first scan")
         return None
 
     async def _shipped(self) -> None:

@@ -95,10 +95,15 @@ def details(state: OrderState, deadline: datetime | None) -> str:
 def explain(state: OrderState, deadline: datetime | None) -> str:
     """Plain words: where the order is, why, what comes next and by when."""
     said = f"Order {state.order.order_id} {_stands(state.status)}{_because(state)}."
-    questions = "".join(f" A person must decide: {item.question}" for item in state.open_attention)
     if state.closed_as is not None:
         return f"{said} Nothing more will happen."
-    return f"{said}{questions} It is waiting for {state.awaiting}{_by(deadline)}."
+    questions = [
+        f"A person must decide {item.item_id} ({', '.join(item.choices)}): {item.question}"
+        for item in state.open_attention
+    ]
+    held = [f"It is on hold: {kind} ({hold.reason})." for kind, hold in state.holds.items()]
+    waiting = [] if questions else [f"It is waiting for {state.awaiting}{_by(deadline)}."]
+    return " ".join([said, *questions, *held, *waiting])
 
 
 def _stands(status: OrderStatus) -> str:
