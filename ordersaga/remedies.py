@@ -30,6 +30,7 @@ _REMEDIES: Final = {
     "time_delta_parsing": "give a whole number of hours",
     "timezone_aware": "add the offset from UTC, as in 2026-01-31T12:00:00Z",
 }
+_NO_OBJECT: Final = ("missing", "model_type", "model_attributes_type", "dict_type")
 
 
 def essential(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
@@ -47,6 +48,8 @@ def remedy(error: ErrorDetails) -> str:
     if error["type"] == "value_error":
         _, _, advice = error["msg"].partition("; ")
         return advice or "correct the value"
+    if error["loc"] == ("body",) and error["type"] in _NO_OBJECT:
+        return "send a JSON object, with `Content-Type: application/json`"
     context: dict[str, Any] = dict(error.get("ctx") or {})
     return _REMEDIES.get(error["type"], "correct the value").format_map(_Lenient(context))
 

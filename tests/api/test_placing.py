@@ -1,6 +1,7 @@
 """Placing orders: what is refused before anything is stored, idempotency, outcomes, and Temporal being away."""
 
 import asyncio
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -307,3 +308,16 @@ async def test_a_body_without_a_length_is_limited_too(api: Api) -> None:
 
     answer = await api.send("POST", "/v1/orders", content=chunks())
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize("content_type", [None, "application/x-www-form-urlencoded", "text/plain"])
+async def test_a_forgotten_content_type_is_told(api: Api, orders: StubOrders, content_type: str | None) -> None:
+    """An order sent without `application/json` is refused with that as the remedy, and nothing starts."""
+    headers = {"Content-Type": content_type} if content_type else {}
+    answer = await api.send(
+        "POST", "/v1/orders", content=json.dumps(order_body(order_id="o1")).encode(), headers=headers
+    )
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert (error["field"], "with `Content-Type: application/json`" in error["remedy"]) == ("(body)", True)
+    assert (await api.get("/v1/orders/o1")).status_code == 404
