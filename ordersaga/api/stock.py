@@ -55,9 +55,9 @@ async def load_catalog(request: Request, services: ServicesDep, key: Operator) -
         raise Problem(403, "seller_forbidden", f"this key is {key.seller}'s; a catalog takes a key of no seller")
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "text/csv":
         raise Problem(415, "not_csv", "send the file with Content-Type: text/csv")
-    catalog = await _read_catalog(services, await request.body())
+    content = await request.body()
     try:
-        loaded = await services.catalog.load(catalog)
+        loaded = await services.catalog.load(await _read_catalog(services, content))
     except OperatorError as error:
         raise Problem(422, error.code, f"{_reason(error)}; nothing was loaded") from error
     return CatalogLoaded(

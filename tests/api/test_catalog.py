@@ -55,6 +55,7 @@ async def test_every_bad_row_is_named_and_nothing_is_applied(api: Api) -> None:
         ("product,nobody,,,,SOCK-1,x,80,,,,,,,", "invalid_csv", "line 2, column seller: neither the file nor"),
         ("stock,,,nowhere,,MUG,,,5,r-9,,,,,", "invalid_csv", "line 2, column location: neither the file nor"),
         ("product,bolt,,,,MUG,x,80,,,,,,,", "sku_taken", "MUG"),
+        ("stock,,,nj-1,,MUG,,,11,r\0,,,,,", "data_refused", "cannot store"),
         ("stock,,,nj-1,,MUG,,,11,r1,,,,,", "invalid_csv", "line 2, column receipt_id: r1 was already used for 10 MUG"),
     ],
 )
