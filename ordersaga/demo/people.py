@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from ordersaga.api.shapes import Ticket
 from ordersaga.demo.case import World
@@ -28,17 +28,18 @@ async def _work_off(world: World, ticket: Ticket) -> None:
     with contextlib.suppress(ApiError):
         if ticket.status is ParcelStatus.ACCEPTED:
             await world.operator.move_ticket(ticket.reference, "packed")
-        elif label := await _label_of(world, ticket):
+        elif shipment := await _shipment_of(world, ticket):
+            if shipment["status"] == "pre_transit":  # first the carrier's scan: its failure is tried again next round
+                await world.easypost.tell("advance", match=shipment["reference"], to="in_transit")
             await world.operator.move_ticket(ticket.reference, "collected")
-            await world.easypost.tell("advance", match=label, to="in_transit")
 
 
-async def _label_of(world: World, ticket: Ticket) -> str | None:
-    """The reference of the parcel's label, if it has one that is not given back."""
+async def _shipment_of(world: World, ticket: Ticket) -> dict[str, Any] | None:
+    """The parcel's shipment at EasyPost, if it has a label that is not given back."""
     parcel = ticket.reference.rpartition("-")[0]
     shipments = (await world.easypost.records(parcel, "shipments")).get("shipments", [])
     bought = [each for each in shipments if each["postage_label"] and not each["refund_status"]]
-    return bought[-1]["reference"] if bought else None
+    return bought[-1] if bought else None
 
 
 class OperatorDesk:
