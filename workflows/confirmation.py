@@ -126,9 +126,8 @@ class Confirmation:
         )
 
     def _check_not_canceled(self) -> None:
-        cancel = self._state.cancel
-        if cancel is not None:
-            raise StepFailedError("customer", "canceled", f"canceled by {cancel.by}: {cancel.reason}")
+        if self._desk.cancel_wanted:
+            raise self._desk.canceled()
 
     def _moved(self) -> bool:
         return self._news or self._desk.cancel_wanted

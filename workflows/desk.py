@@ -35,6 +35,11 @@ class Desk:
         """Somebody asked to cancel the order."""
         return self.state.cancel is not None
 
+    def canceled(self) -> StepFailedError:
+        """Why a step does not go on: somebody canceled."""
+        cancel = self.state.cancel
+        return StepFailedError("customer", "canceled", f"canceled by {cancel.by}: {cancel.reason}" if cancel else "")
+
     @property
     def deadline(self) -> datetime | None:
         """The next deadline, as people are told it."""
