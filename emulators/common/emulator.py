@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from abc import ABC, abstractmethod
 from typing import Any
 
 from starlette.applications import Starlette
@@ -25,7 +26,7 @@ _HANG_SECONDS = 60.0
 _log = logging.getLogger(__name__)
 
 
-class Emulator:
+class Emulator(ABC):
     """Base of every emulated company; a vendor overrides the hooks below."""
 
     def __init__(self, config: EmulatorConfig) -> None:
@@ -40,9 +41,9 @@ class Emulator:
         self._control: ASGIApp | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
+    @abstractmethod
     def routes(self) -> list[BaseRoute]:
         """The vendor's protocol, as `async def` endpoints."""
-        raise NotImplementedError
 
     def control_routes(self) -> list[BaseRoute]:
         """Vendor controls; full paths below `/_control/`."""
