@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-from abc import ABC, abstractmethod
 from typing import Any
 
 from starlette.applications import Starlette
@@ -26,7 +25,7 @@ _HANG_SECONDS = 60.0
 _log = logging.getLogger(__name__)
 
 
-class Emulator(ABC):
+class Emulator:
     """Base of every emulated company; a vendor overrides the hooks below."""
 
     def __init__(self, config: EmulatorConfig) -> None:
@@ -41,9 +40,9 @@ class Emulator(ABC):
         self._control: ASGIApp | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
-    @abstractmethod
     def routes(self) -> list[BaseRoute]:
-        """The vendor's protocol, as `async def` endpoints."""
+        """The vendor's protocol, as `async def` endpoints; a vendor may bring a whole `vendor_app` instead."""
+        return []
 
     def control_routes(self) -> list[BaseRoute]:
         """Vendor controls; full paths below `/_control/`."""
