@@ -45,7 +45,8 @@ def demo(
 ) -> None:
     """Start a stack, place every order of a file, wait for the ends and check the books against what happened.
 
-    Exit code 1 on any difference, any unexpected outcome, or any order without a final status.
+    Exit code 1 on any difference, any order without a final status, or any unexpected outcome; of the latter only a
+    told line where parts were killed or restarted, since a scenario may then meet a real time limit.
     """
     plan = Plan(
         data=data or Path(),

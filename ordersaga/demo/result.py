@@ -40,12 +40,17 @@ class End:
 
 @dataclass(frozen=True)
 class Result:
-    """The whole demo."""
+    """The whole demo.
+
+    `disturbed`: parts were killed or restarted on the way. A scenario may then meet a real time limit (the payment
+    window) it would not have met; it is told, and only the books and the final statuses decide.
+    """
 
     ends: Sequence[End]
     differences: Sequence[Difference]
     seconds: float
     failures: Sequence[str] = ()
+    disturbed: bool = False
 
     @property
     def unexpected(self) -> list[str]:
@@ -60,7 +65,8 @@ class Result:
     @property
     def good(self) -> bool:
         """Whether the demo may exit with 0."""
-        return not (self.unexpected or self.differences or self.open_orders)
+        surprised = self.failures if self.disturbed else self.unexpected
+        return not (surprised or self.differences or self.open_orders)
 
     def by_kind(self) -> dict[str, list[End]]:
         """Ends under their kinds, in the order kinds first appear."""

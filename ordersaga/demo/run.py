@@ -87,7 +87,8 @@ async def show(plan: Plan, ground: Ground, console: Console) -> Result:
             play = Play(world, orders, Chaos(ground, plan.kills, plan.restart, progress.tell), progress)
             await play.run(plan.seed)
         evidence = await _evidence(ground, world, catalog, orders)
-    return Result(play.ends(), audit(evidence), time.monotonic() - ground.began, play.failures)
+    taken, disturbed = time.monotonic() - ground.began, bool(plan.kills or plan.restart)
+    return Result(play.ends(), audit(evidence), taken, play.failures, disturbed)
 
 
 @asynccontextmanager

@@ -51,3 +51,14 @@ def test_an_unexpected_end_reason_or_answer_spoils_it() -> None:
 def test_a_strike_that_failed_spoils_it() -> None:
     """A part that was to be killed and was not proves nothing."""
     assert not replace(GOOD, failures=("a strike did not go as planned",)).good
+
+
+def test_disturbed_demo_is_judged_by_its_books_and_its_ends() -> None:
+    """Parts were killed: a scenario that met a time limit is told; an open order or a failed strike still fails."""
+    surprised = End("live_1", "cancel_on_hold", "canceled", expected="canceled", actual="rejected")
+    unfinished = End("live_2", "ship", "shipped", expected="completed", actual="shipped")
+    told = Result([surprised], [], 1.0, disturbed=True)
+    assert (told.good, told.summary()[1]) == (True, "outcomes: 1 unexpected")
+    assert not Result([surprised], [], 1.0).good
+    assert not Result([unfinished], [], 1.0, disturbed=True).good
+    assert not Result([surprised], [], 1.0, ["no part was killed"], disturbed=True).good
