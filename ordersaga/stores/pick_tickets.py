@@ -61,7 +61,7 @@ class SellerWarehouse:
     @property
     def capabilities(self) -> ProviderCapabilities:
         """We book the carrier; the seller can put a parcel back until the carrier collected it."""
-        return ProviderCapabilities(name=PROVIDER, books_carrier=False, point_of_no_return=ParcelStatus.IN_TRANSIT)
+        return ProviderCapabilities(name=PROVIDER, books_carrier=False, point_of_no_return=ParcelStatus.LEFT_WAREHOUSE)
 
     async def submit(self, hand_off: HandOff) -> ProviderOrder:
         """Write a pick ticket; repeating the same reference returns the one that stands."""
@@ -109,8 +109,11 @@ class SellerWarehouse:
         return await self._move(reference, ParcelStatus.PACKED, _OPEN, seller)
 
     async def mark_collected(self, reference: str, *, seller: str | None = None) -> ProviderOrder:
-        """The carrier took it. Raises OperatorError `pick_ticket_unknown` or `pick_ticket_refused` (canceled)."""
-        return await self._move(reference, ParcelStatus.IN_TRANSIT, (*_OPEN, ParcelStatus.IN_TRANSIT), seller)
+        """The carrier took it. Its first scan, and so the capture, is heard of from the carrier alone.
+
+        Raises OperatorError `pick_ticket_unknown` or `pick_ticket_refused` (canceled).
+        """
+        return await self._move(reference, ParcelStatus.LEFT_WAREHOUSE, (*_OPEN, ParcelStatus.LEFT_WAREHOUSE), seller)
 
     async def _move(
         self, reference: str, to: ParcelStatus, allowed: Sequence[ParcelStatus], seller: str | None

@@ -220,13 +220,13 @@ async def test_pick_tickets_are_worked_off_and_reported(api: Api) -> None:
     assert (ticket["reference"], ticket["status"], ticket["lines"][0]["sku"]) == ("a1-1-1", "accepted", "MUG")
     for _ in range(2):
         assert (await api.post("/v1/pick-tickets/a1-1-1/packed")).json()["status"] == "packed"
-    assert (await api.post("/v1/pick-tickets/a1-1-1/collected")).json()["status"] == "in_transit"
+    assert (await api.post("/v1/pick-tickets/a1-1-1/collected")).json()["status"] == "left_warehouse"
     assert (await api.get("/v1/pick-tickets")).json()["tickets"] == []
     late = await api.post("/v1/pick-tickets/a1-1-1/packed")
     assert (late.status_code, late.json()["code"]) == (409, "pick_ticket_refused")
     assert (await api.post("/v1/pick-tickets/ghost/packed")).status_code == 404
     messages = await api.services.inbox.claim(10)
-    assert [message.body["events"][0]["status"] for message in messages] == ["packed", "in_transit"]
+    assert [message.body["events"][0]["status"] for message in messages] == ["packed", "left_warehouse"]
 
 
 async def test_readiness_says_which_part_is_away(api: Api, orders: StubOrders) -> None:

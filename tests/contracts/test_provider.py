@@ -31,10 +31,10 @@ def warehouse(request: pytest.FixtureRequest) -> Warehouse:
     if request.param == "seller_warehouse":
         store = SellerWarehouse(request.getfixturevalue("pool"))
         return Warehouse(store, store.mark_collected)
-    fake = FakeProvider("seller_warehouse", point_of_no_return=ParcelStatus.IN_TRANSIT)
+    fake = FakeProvider("seller_warehouse", point_of_no_return=ParcelStatus.LEFT_WAREHOUSE)
 
     async def collect(reference: str) -> None:
-        fake.advance(reference, ParcelStatus.IN_TRANSIT)
+        fake.advance(reference, ParcelStatus.LEFT_WAREHOUSE)
 
     return Warehouse(fake, collect)
 
@@ -58,7 +58,7 @@ def test_capabilities_name_the_point_of_no_return(warehouse: Warehouse) -> None:
     capabilities = warehouse.provider.capabilities
 
     assert (capabilities.name, capabilities.books_carrier) == ("seller_warehouse", False)
-    assert capabilities.point_of_no_return is ParcelStatus.IN_TRANSIT
+    assert capabilities.point_of_no_return is ParcelStatus.LEFT_WAREHOUSE
 
 
 async def test_submitting_again_gives_the_same_order(warehouse: Warehouse) -> None:
@@ -98,7 +98,7 @@ async def test_cancel_after_collection_is_refused(warehouse: Warehouse) -> None:
     assert await warehouse.provider.cancel(REFERENCE) is CancelDecision.REFUSED
     found = await warehouse.provider.inquire(REFERENCE)
     assert found is not None
-    assert found.status is ParcelStatus.IN_TRANSIT
+    assert found.status is ParcelStatus.LEFT_WAREHOUSE
 
 
 async def test_changes_are_told_oldest_first(warehouse: Warehouse) -> None:
@@ -110,6 +110,6 @@ async def test_changes_are_told_oldest_first(warehouse: Warehouse) -> None:
     changed = await warehouse.provider.changes_since(PLACED_AT)
     assert [(parcel.reference, parcel.status) for parcel in changed] == [
         ("o1-2-1", ParcelStatus.ACCEPTED),
-        ("o1-1-1", ParcelStatus.IN_TRANSIT),
+        ("o1-1-1", ParcelStatus.LEFT_WAREHOUSE),
     ]
     assert list(await warehouse.provider.changes_since(datetime.now(UTC) + timedelta(minutes=1))) == []

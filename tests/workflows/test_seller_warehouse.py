@@ -116,3 +116,15 @@ async def test_parcel_that_cannot_be_stopped_gets_its_label_after_all(own: World
     result = await own.deliver(handle)
     assert (result.status, result.captured) == (OrderStatus.COMPLETED, 1000)
     await own.balanced(placed)
+
+
+async def test_collection_is_no_scan(own: World) -> None:
+    """The seller's word that the carrier took the parcel captures nothing: the carrier's own scan does."""
+    placed, handle = await own.accepted()
+    await own.until(handle, lambda view: view.parcels[0].tracking_number is not None)
+    await own.report(handle, ParcelStatus.LEFT_WAREHOUSE)
+    view = await own.until(handle, lambda seen: seen.parcels[0].status is ParcelStatus.LEFT_WAREHOUSE)
+    assert (view.status, own.payments.called("capture")) == (OrderStatus.FULFILLING, [])
+    result = await own.deliver(handle)
+    assert (result.status, result.captured) == (OrderStatus.COMPLETED, 1000)
+    await own.balanced(placed)

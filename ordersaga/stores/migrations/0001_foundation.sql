@@ -312,7 +312,7 @@ CREATE TABLE pick_tickets (
     lines        jsonb NOT NULL,
     ship_to      jsonb NOT NULL,
     ship_by      timestamptz NOT NULL,
-    status       text NOT NULL DEFAULT 'accepted' CHECK (status IN ('accepted', 'packed', 'in_transit', 'canceled')),
+    status       text NOT NULL DEFAULT 'accepted' CHECK (status IN ('accepted', 'packed', 'left_warehouse', 'canceled')),
     created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     changed_at   timestamptz NOT NULL DEFAULT clock_timestamp()
 );
