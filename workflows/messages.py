@@ -5,6 +5,15 @@
 | `confirm` | update | none | `ConfirmAnswer`, once the outcome is known |
 | `cancel` | update | `CancelRequest` | `CancelAnswer` |
 | `request_cancel` | signal | `CancelRequest`, optional | none |
+| `preview_cancel` | query | `CancelRequest`, optional | `CancelAnswer`, as if it had been asked now |
+| `change_address` | update | `AddressChange` | `ChangeAnswer` |
+| `expedite` | update | `Expedite` | `ChangeAnswer` |
+| `split_parcel` | update | `SplitParcel` | `ChangeAnswer` |
+| `move_parcel` | update | `MoveParcel` | `ChangeAnswer` |
+| `change_carrier` | update | `ChangeCarrier` | `ChangeAnswer` |
+| `refund` | update | `GoodwillRefund` | `ChangeAnswer` |
+| `change_payment` | update | `ChangePayment` | `ChangeAnswer` |
+| `answer_delay` | update | `DelayConsent` | `ChangeAnswer` |
 | `parcel_event` | signal | `ParcelEvent` | none |
 | `payment_event` | signal | `PaymentEvent` | none |
 | `place_hold`, `release_hold` | update | `HoldRequest` | `OrderView` |
@@ -14,10 +23,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints
 
+from ordersaga.domain.identifiers import Code
 from ordersaga.domain.journal import AttentionItem
-from ordersaga.domain.orders import ParcelPlan
+from ordersaga.domain.orders import Address, LineQuantity, ParcelPlan, Payment
 from ordersaga.domain.payments import NextAction
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus, ParcelStatus
 from ordersaga.domain.values import Message
@@ -29,6 +39,7 @@ BOOKS_QUEUE = "books"
 CONFIRM_UPDATE_ID = "confirm"
 
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
+ParcelNumber = Annotated[int, Field(ge=0, le=100)]
 
 
 def provider_queue(provider: str) -> str:
@@ -49,26 +60,141 @@ class ConfirmAnswer(Message):
 
 
 class CancelRequest(Message):
-    """Who wants the order canceled and why."""
+    """Who wants the order canceled and why; `lines`: only these units of it, empty for the whole order.
+
+    `request_id`: the same request sent again (a signal that is repeated) counts once.
+    """
 
     by: Word = "unknown"
     reason: Word = "not given"
+    lines: tuple[LineQuantity, ...] = ()
+    request_id: Word | None = None
+
+
+CancelOutcome = Literal["canceled", "partly_canceled", "pending", "intercepting", "too_late"]
+
+
+class CanceledPart(Message):
+    """What a cancellation comes to for one parcel. Amounts are what the shopper gets back for it."""
+
+    parcel: int
+    outcome: CancelOutcome
+    lines: tuple[LineQuantity, ...]
+    voided: int = 0
+    refunded: int = 0
 
 
 class CancelAnswer(Message):
     """The truth about a cancellation. Amounts are minor units of the order's currency.
 
-    `canceled`: everything is undone. `pending`: being undone, look again by `answer_by`.
-    `too_late`: nothing could be stopped; `partly_canceled`: what could be stopped was.
+    | outcome | meaning |
+    |---|---|
+    | `canceled` | everything asked for is undone |
+    | `pending` | being undone: the provider or the payment company has not answered; look again by `answer_by` |
+    | `intercepting` | it left; the carrier was asked to turn it around; refunded when it is back |
+    | `too_late` | it left and nothing could be stopped; a return is offered |
+    | `partly_canceled` | decided, and not the same for every parcel: `parts` says which |
+
+    `voided` and `refunded`: what the shopper gets back by this, done or, while `pending` or `intercepting`, to come.
+    `next_step`: what happens now, in words.
     """
 
     order_id: str
-    outcome: Literal["canceled", "partly_canceled", "pending", "too_late"]
+    outcome: CancelOutcome
     status: OrderStatus
     currency: str
     voided: int = 0
     refunded: int = 0
     message: str
+    next_step: str = ""
+    answer_by: AwareDatetime | None = None
+    parts: tuple[CanceledPart, ...] = ()
+    return_offered: bool = False
+
+
+class Asked(Message):
+    """Who asks for a change, and why. `request_id`: the same change asked again counts once."""
+
+    by: Word
+    reason: Word = "not given"
+    request_id: Word | None = None
+
+
+class AddressChange(Asked):
+    """Ship to another address: freely until a label exists, afterwards only where the provider takes it."""
+
+    ship_to: Address
+
+
+class Expedite(Asked):
+    """Ship by the faster service, at the seller's cost; `parcel` 0: every parcel that has not left."""
+
+    parcel: ParcelNumber = 0
+
+
+class SplitParcel(Asked):
+    """Let these units of a parcel leave in a parcel of their own."""
+
+    parcel: ParcelNumber
+    lines: Annotated[tuple[LineQuantity, ...], Field(min_length=1)]
+
+
+class MoveParcel(Asked):
+    """Ship a parcel from another location, with its provider; units must be available there.
+
+    `provider` is the location's, as the catalog names it.
+    """
+
+    parcel: ParcelNumber
+    location: Code
+    provider: Code
+
+
+class ChangeCarrier(Asked):
+    """Let another carrier take a parcel whose label we buy; `carrier` as the aggregator names it, in lower case."""
+
+    parcel: ParcelNumber
+    carrier: Code
+
+
+class GoodwillRefund(Asked):
+    """Give part of the money back though the goods are kept. `amount` in minor units; `parcel` 0: the first that can.
+
+    Above the seller's limit it waits for a second person.
+    """
+
+    amount: Annotated[int, Field(ge=1, le=10**12)]
+    parcel: ParcelNumber = 0
+
+
+class ChangePayment(Asked):
+    """Reserve the amounts anew with another payment method: the shopper's card could not be asked again."""
+
+    payment: Payment
+
+
+class DelayConsent(Asked):
+    """The shopper's answer to a delay notice."""
+
+    consent: bool
+
+
+ChangeOutcome = Literal["done", "pending", "refused", "awaiting_approval"]
+
+
+class ChangeAnswer(Message):
+    """What became of a change.
+
+    `pending`: taken, look again by `answer_by`. `refused`: `message` says why, and what can be done instead.
+    `change_id` finds it in the order's story; `parcel` is the parcel that came of it, where there is one.
+    """
+
+    order_id: str
+    change_id: str
+    outcome: ChangeOutcome
+    status: OrderStatus
+    message: str
+    parcel: int = 0
     answer_by: AwareDatetime | None = None
 
 
@@ -81,7 +207,10 @@ class HoldRequest(Message):
 
 
 class Resolution(Message):
-    """An operator's answer to an attention item; `choice` is one of the item's choices."""
+    """An operator's answer to an attention item; `choice` is one of the item's choices.
+
+    One that moves more money than one person may is kept as a proposal until a second person makes the same choice.
+    """
 
     item_id: str
     choice: str

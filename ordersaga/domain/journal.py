@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
 
-from ordersaga.domain.orders import Order, ParcelPlan
+from ordersaga.domain.orders import Address, Order, ParcelPlan
 from ordersaga.domain.statuses import OrderStatus
 from ordersaga.domain.values import Message
 
@@ -20,7 +20,12 @@ class JournalEntry(Message):
 
 
 class AttentionItem(Message):
-    """A parked question for a human, with the choices that are safe."""
+    """A parked question for a human, with the choices that are safe.
+
+    `money`: minor units of `currency` at stake. `guarded`: choices that move that money, which take a second person
+    where it is more than one person may move; `proposed` by `proposed_by` is such a choice waiting for the second.
+    `reminders`: how many days nobody answered.
+    """
 
     item_id: str
     order_id: str
@@ -31,10 +36,21 @@ class AttentionItem(Message):
     opened_at: AwareDatetime
     resolved: str | None = None
     resolved_by: str | None = None
+    resolved_reason: str | None = None
+    resolved_at: AwareDatetime | None = None
+    money: int = 0
+    currency: str = ""
+    guarded: tuple[str, ...] = ()
+    proposed: str | None = None
+    proposed_by: str | None = None
+    reminders: int = 0
 
 
 class JournalUpdate(Message):
-    """What changed since the last write: status, reason, new entries, attention items. Written in one transaction."""
+    """What changed since the last write: status, reason, new entries, attention items. Written in one transaction.
+
+    `ship_to`: where the order goes now, when that was changed after it was placed.
+    """
 
     order_id: str
     status: OrderStatus
@@ -42,6 +58,7 @@ class JournalUpdate(Message):
     reason: str | None = None
     entries: tuple[JournalEntry, ...] = ()
     attention: tuple[AttentionItem, ...] = ()
+    ship_to: Address | None = None
 
 
 class OrderRecord(Message):

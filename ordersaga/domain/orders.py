@@ -1,5 +1,6 @@
 """What the shopper bought, and how it was cut into parcels."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Self
@@ -40,6 +41,13 @@ class OrderLine(Value):
         return self.quantity * self.unit_price
 
 
+class LineQuantity(Value):
+    """Units of one SKU: part of an order's line, or all of it."""
+
+    sku: Sku
+    quantity: Quantity
+
+
 class Payment(Value):
     """How the shopper pays: Stripe's payment method id, and the customer it is saved for, if any."""
 
@@ -54,6 +62,21 @@ class CapturePolicy(StrEnum):
     AT_CONFIRMATION = "at_confirmation"
 
 
+class LostPolicy(StrEnum):
+    """What happens with a parcel that never arrives: a person decides, or one of the two remedies by itself."""
+
+    ASK = "ask"
+    REFUND = "refund"
+    RESHIP = "reship"
+
+
+class DelayRule(StrEnum):
+    """Which law speaks when ship-by is missed. `ftc`: 16 CFR 435, for addresses in the US."""
+
+    FTC = "ftc"
+    NONE = "none"
+
+
 class SellerTerms(Value):
     """What the seller agreed to, resolved when the order is accepted and fixed for its life."""
 
@@ -62,6 +85,24 @@ class SellerTerms(Value):
     deliver_within: timedelta = timedelta(days=6)
     payment_window: timedelta = timedelta(minutes=15)
     hand_off_delay: timedelta = Field(default=timedelta(0), description="the channel's grace period before hand-off")
+    early_capture: bool = Field(
+        default=False, description="a reservation about to lapse may be taken once the provider has the parcel"
+    )
+    extended_authorization: bool = Field(
+        default=False, description="the payment account may ask banks to hold funds for up to 30 days"
+    )
+    second_person_above: MinorUnits = Field(
+        default=50_000, description="a person's choice that moves more than this needs a second person"
+    )
+    lost_parcel: LostPolicy = LostPolicy.ASK
+    lost_after: timedelta = Field(
+        default=timedelta(days=7), description="how long after its delivery was due a parcel counts as lost"
+    )
+    delay_rule: DelayRule = DelayRule.FTC
+    delay_extension: Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=30))] = Field(
+        default=timedelta(days=10), description="how much later than promised a delay notice promises to ship"
+    )
+    return_window: timedelta = Field(default=timedelta(days=30), description="after delivery, for asking to return")
 
 
 class Order(Value):
@@ -111,6 +152,30 @@ class ParcelPlan(Value):
     def reference(self, order_id: str, generation: int = 1) -> str:
         """What provider and carrier know this parcel by."""
         return str(ParcelReference(order_id, self.parcel, generation))
+
+    def without(self, removed: Sequence[LineQuantity]) -> "ParcelPlan":
+        """This parcel when these units are taken out of it; its amount shrinks by their value's share.
+
+        Raises ValueError when it does not contain them.
+        """
+        gone = {units.sku: units.quantity for units in removed}
+        kept = tuple(_reduced(line, gone.pop(line.sku, 0)) for line in self.lines)
+        if gone or any(line is None for line in kept):
+            raise ValueError(f"parcel {self.parcel} does not contain these units")
+        lines = tuple(line for line in kept if line is not None and line.quantity)
+        before, after = sum(line.value for line in self.lines), sum(line.value for line in lines)
+        amount = apportion(self.amount, [after, before - after])[0] if lines else 0
+        return self.model_copy(update={"lines": lines, "amount": amount})
+
+    def units(self) -> tuple[LineQuantity, ...]:
+        """What is in it."""
+        return tuple(LineQuantity(sku=line.sku, quantity=line.quantity) for line in self.lines)
+
+
+def _reduced(line: OrderLine, by: int) -> OrderLine | None:
+    """The line with fewer units, perhaps none; None when it has not that many."""
+    left = line.quantity - by
+    return line.model_copy(update={"quantity": left}) if left >= 0 else None
 
 
 def price_parcels(order: Order, shares: list[tuple[OrderLine, ...]]) -> list[int]:

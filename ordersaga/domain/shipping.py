@@ -4,9 +4,16 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime
 
-from ordersaga.domain.orders import Address, OrderLine
+from ordersaga.domain.orders import Address, LineQuantity, OrderLine
 from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.domain.values import Message
+
+
+class ShippingService(StrEnum):
+    """How fast a parcel travels; each provider and carrier has its own name for it."""
+
+    STANDARD = "standard"
+    EXPEDITED = "expedited"
 
 
 class HandOff(Message):
@@ -19,12 +26,14 @@ class HandOff(Message):
     lines: tuple[OrderLine, ...]
     ship_to: Address
     ship_by: AwareDatetime
+    service: ShippingService = ShippingService.STANDARD
 
 
 class ProviderOrder(Message):
     """A parcel as its provider sees it. `carrier` and `tracking_number` once the provider booked a carrier.
 
-    `partially_canceled`: the provider cut the parcel into shipments, and some of them, not all, are canceled.
+    `partially_canceled`: the provider cut the parcel into shipments, and some of them, not all, are canceled;
+    `canceled_lines` are the units in those, where the provider says.
     `changed_at`: when it last changed, by the provider's clock, if the provider tells.
     """
 
@@ -35,6 +44,7 @@ class ProviderOrder(Message):
     tracking_number: str | None = None
     detail: str | None = None
     partially_canceled: bool = False
+    canceled_lines: tuple[LineQuantity, ...] = ()
     changed_at: AwareDatetime | None = None
 
 
@@ -45,6 +55,22 @@ class CancelDecision(StrEnum):
     REFUSED = "refused"
     PENDING = "pending"
     NOTHING_TO_UNDO = "nothing_to_undo"
+
+
+class AddressDecision(StrEnum):
+    """A provider's answer to another address for a parcel it already has."""
+
+    UPDATED = "updated"
+    REFUSED = "refused"
+    NOT_OFFERED = "not_offered"
+
+
+class InterceptDecision(StrEnum):
+    """A carrier's answer to turning a parcel around that is on its way."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    NOT_OFFERED = "not_offered"
 
 
 class ProviderCapabilities(Message):
@@ -60,16 +86,26 @@ class ProviderCapabilities(Message):
 
 
 class LabelRequest(Message):
-    """A label to buy. `weight_grams` of the whole parcel; `reference` finds it again."""
+    """A label to buy. `weight_grams` of the whole parcel; `reference` finds it again.
+
+    `carrier`: only this one's rates, in lower case; None: the cheapest of any. `returning`: a label for the shopper to
+    send the parcel back with, from `ship_from` (the shopper) to `ship_to` (the warehouse).
+    """
 
     reference: str
     ship_from: Address
     ship_to: Address
     weight_grams: int
+    service: ShippingService = ShippingService.STANDARD
+    carrier: str | None = None
+    returning: bool = False
 
 
 class LabelState(Message):
-    """A label as its carrier sees it. `cost` in minor units of USD."""
+    """A label as its carrier sees it. `cost` in minor units of USD.
+
+    `can_intercept`: its carrier can be asked to turn the parcel around on its way.
+    """
 
     label_id: str
     reference: str
@@ -77,12 +113,15 @@ class LabelState(Message):
     tracking_number: str
     cost: int
     voided: bool = False
+    can_intercept: bool = False
+    url: str | None = None
 
 
 class ParcelEvent(Message):
     """One thing a provider or carrier told us about a parcel, translated. `source_id` is unique at `source`.
 
-    `partial`: some but not all shipments of the parcel are canceled, so less leaves than was sold; `detail` says it.
+    `partial`: some but not all shipments of the parcel are canceled, so less leaves than was sold; `detail` says it,
+    and `canceled_lines` which units, where the provider tells.
     """
 
     source: str
@@ -95,6 +134,7 @@ class ParcelEvent(Message):
     tracking_number: str | None = None
     detail: str | None = None
     partial: bool = False
+    canceled_lines: tuple[LineQuantity, ...] = ()
 
 
 class PaymentEvent(Message):
