@@ -63,7 +63,7 @@ class Carriers:
             return _bought(await self._carrier.book(label))
 
         intent = _intent("book_label", request.order.order_id, plan.parcel, request.generation)
-        await require_replaceable(self._ledger, intent)
+        await require_replaceable(self._ledger, intent, undo="void_label")
         row = await self._effects.perform(intent, call, self._finding(reference), repeatable=False)
         return LabelResult(
             bought=row.status is EffectStatus.DONE,

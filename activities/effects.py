@@ -117,10 +117,13 @@ class Effects:
         return row.model_copy(update=outcome.model_dump(exclude={"transactions"}))
 
 
-async def require_replaceable(ledger: EffectLedger, intent: EffectIntent) -> None:
-    """A new generation may only follow one that is known not to have happened; raises OperatorError otherwise."""
+async def require_replaceable(ledger: EffectLedger, intent: EffectIntent, *, undo: str) -> None:
+    """A new generation may only follow one known not to have happened, or undone by `undo`; OperatorError otherwise."""
     latest = await ledger.find(intent.order_id, intent.step, intent.parcel) if intent.generation > 1 else None
-    if latest and latest.generation < intent.generation and latest.status is not EffectStatus.REFUSED:
+    if latest is None or latest.generation >= intent.generation or latest.status is EffectStatus.REFUSED:
+        return
+    undone = await ledger.find(intent.order_id, undo, intent.parcel, latest.generation)
+    if undone is None or undone.status is not EffectStatus.DONE:
         raise OperatorError("generation_open", f"{latest.key} is {latest.status}: it may not be replaced")
 
 

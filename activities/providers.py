@@ -10,6 +10,7 @@ from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, Eff
 from ordersaga.domain.errors import OperatorError, RetryError
 from ordersaga.domain.identifiers import ParcelReference, parse_parcel_reference
 from ordersaga.domain.shipping import CancelDecision, HandOff, ProviderOrder
+from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.domain.values import Message
 from ordersaga.ports import EffectLedger, Provider
 
@@ -24,10 +25,11 @@ class HandOffParcel(Message):
 
 
 class HandOffResult(Message):
-    """Accepted with the provider's id, or refused with `code`."""
+    """Accepted with the provider's id, or refused with `code`. `point_of_no_return`: from there it cancels nothing."""
 
     accepted: bool
     books_carrier: bool
+    point_of_no_return: ParcelStatus | None = None
     provider_id: str | None = None
     code: str | None = None
     message: str | None = None
@@ -70,11 +72,12 @@ class Providers:
             return _accepted(found) if found else None
 
         intent = _hand_off_intent(request)
-        await require_replaceable(self._ledger, intent)
+        await require_replaceable(self._ledger, intent, undo="withdraw")
         row = await self._effects.perform(intent, call, inquire)
         return HandOffResult(
             accepted=row.status is EffectStatus.DONE,
             books_carrier=provider.capabilities.books_carrier,
+            point_of_no_return=provider.capabilities.point_of_no_return,
             provider_id=row.external_id,
             code=row.code,
             message=row.message,
