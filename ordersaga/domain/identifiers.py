@@ -37,3 +37,44 @@ def parse_parcel_reference(text: str) -> ParcelReference | None:
     if not order_id or not parcel.isdecimal() or not generation.isdecimal():
         return None
     return ParcelReference(order_id, int(parcel), int(generation))
+
+
+class ReturnReference(NamedTuple):
+    """What the carrier knows the way back by; never readable as a parcel's reference, whose second part is a number."""
+
+    order_id: str
+    number: int
+    parcel: int
+
+    def __str__(self) -> str:
+        return f"{self.order_id}-r{self.number}-{self.parcel}"
+
+
+def parse_return_reference(text: str) -> ReturnReference | None:
+    """Read a reference of a way back; None for any other."""
+    name, _, parcel = text.rpartition("-")
+    owner = parse_return_id(name)
+    return ReturnReference(*owner, int(parcel)) if owner and parcel.isdecimal() else None
+
+
+def return_id(order_id: str, number: int) -> str:
+    """What people know an order's return by: `{order}-r{number}`."""
+    return f"{order_id}-r{number}"
+
+
+def parse_return_id(text: str) -> tuple[str, int] | None:
+    """Order and number of a return; None for a text that names none."""
+    order_id, _, number = text.partition("-r")
+    known = order_id and "-" not in order_id and number.isdecimal()
+    return (order_id, int(number)) if known else None
+
+
+def return_workflow_id(order_id: str, number: int) -> str:
+    """Workflow id of a return."""
+    return f"return-{order_id}-{number}"
+
+
+def workflow_of(item_id: str, order_id: str) -> str:
+    """Workflow id of who asked a question: a return (`{order}-r{n}-a{k}`), or the order itself."""
+    owner = parse_return_id(item_id.rpartition("-a")[0])
+    return return_workflow_id(*owner) if owner and owner[0] == order_id else workflow_id(order_id)
