@@ -108,10 +108,7 @@ class PostgresJournal:
         """
         async with transaction(self._pool) as work:
             await work.execute(_STATUS, update.order_id, update.status.value, update.outcome, storable(update.reason))
-            await _write_entries(work, update.order_id, update.entries)
-            for item in update.attention:
-                await work.execute(_ATTENTION, *_attention_row(item))
-            await work.execute(_ANNOUNCE, update.order_id)
+            await write_story(work, update.order_id, update.entries, update.attention)
 
     async def get(self, order_id: str) -> OrderRecord | None:
         """The order as it stands, or None."""
@@ -171,6 +168,16 @@ class PostgresJournal:
         """How many orders stand in each status."""
         async with connection(self._pool) as reader:
             return {OrderStatus(row["status"]): row["orders"] for row in await reader.fetch(_COUNTS)}
+
+
+async def write_story(
+    work: Connection, order_id: str, entries: Sequence[JournalEntry], attention: Sequence[AttentionItem]
+) -> None:
+    """Write entries and questions of an order inside a database transaction, and announce that it changed."""
+    await _write_entries(work, order_id, entries)
+    for item in attention:
+        await work.execute(_ATTENTION, *_attention_row(item))
+    await work.execute(_ANNOUNCE, order_id)
 
 
 async def _write_entries(work: Connection, order_id: str, entries: Sequence[JournalEntry]) -> None:
