@@ -117,6 +117,20 @@ class Effects:
         return row.model_copy(update=outcome.model_dump(exclude={"transactions"}))
 
 
+async def as_it_stands(ledger: EffectLedger, intent: EffectIntent, again: Again = never) -> EffectIntent:
+    """The intention whose amount may have changed since it was first asked: what stands keeps its own.
+
+    Only a refusal that is asked anew takes the new amount, under the next key.
+    """
+    row = await ledger.find(intent.order_id, intent.step, intent.parcel, intent.generation)
+    if row is None:
+        return intent
+    rekeyed = int(row.key.removeprefix(intent.key).removeprefix(".") or 0)
+    if again(row):
+        return intent.model_copy(update={"rekeyed": rekeyed + 1})
+    return intent.model_copy(update={"rekeyed": rekeyed, "amount": row.amount})
+
+
 async def require_replaceable(ledger: EffectLedger, intent: EffectIntent, *, undo: str) -> None:
     """A new generation may only follow one known not to have happened, or undone by `undo`; OperatorError otherwise."""
     latest = await ledger.find(intent.order_id, intent.step, intent.parcel) if intent.generation > 1 else None

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from temporalio import activity
 
-from activities.effects import Effects, always, by_operator
+from activities.effects import Effects, always, as_it_stands, by_operator
 from activities.failures import translated
 from ordersaga.domain.books import MoneyTransaction, Posting, authorization_ended, authorized, captured, refunded
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, EffectStatus
@@ -19,7 +19,11 @@ from ordersaga.ports import EffectLedger, PaymentGateway
 
 
 class ParcelPayment(Message):
-    """A parcel's payment: all that asking for it needs, and all its undo needs. `amount` in minor units."""
+    """A parcel's payment: all that asking for it needs, and all its undo needs. Amounts in minor units.
+
+    `take`: how much of the reserved `amount` a capture takes, the rest is released; None: all of it.
+    `refunded`: how much of this generation's capture partial refunds gave back already.
+    """
 
     order_id: str
     parcel: int
@@ -30,6 +34,14 @@ class ParcelPayment(Message):
     off_session: bool = False
     save_for_later: bool = False
     generation: int = 1
+    take: int | None = None
+    refunded: int = 0
+    extended: bool = False
+
+    @property
+    def wanted(self) -> int:
+        """What a capture takes."""
+        return self.amount if self.take is None else self.take
 
 
 class AuthorizationResult(Message):
@@ -85,12 +97,17 @@ class Payments:
     @activity.defn
     @translated
     async def capture(self, payment: ParcelPayment) -> CaptureResult:
-        """Take the parcel's amount, once. A lapsed authorization leaves the books with its refusal."""
+        """Take the parcel's amount, or `take` of it, once. A lapsed authorization leaves the books with its refusal.
+
+        Raises OperatorError `over_capture` when `take` is more than was reserved, or nothing.
+        """
+        _require_reserved(payment)
         payment_id = str((await self._authorize(payment)).external_id)
+        intent = await as_it_stands(self._ledger, _intent("capture", payment, payment.wanted), by_operator)
 
         async def call(key: str) -> EffectOutcome:
             try:
-                return _captured(payment, key, await self._gateway.capture(payment_id, payment.amount, key=key))
+                return _captured(payment, key, await self._gateway.capture(payment_id, intent.amount or 0, key=key))
             except CustomerError as error:
                 return await self._refused_capture(payment, key, payment_id, error)
 
@@ -98,15 +115,15 @@ class Payments:
             state = await self._gateway.inquire(payment_id)
             return _captured(payment, row.key, state) if state.captured else None
 
-        row = await self._effects.perform(_intent("capture", payment), call, inquire, by_operator)
+        row = await self._effects.perform(intent, call, inquire, by_operator)
         if row.status is EffectStatus.REFUSED:
             return CaptureResult(code=row.code, message=row.message)
-        return CaptureResult(captured=payment.amount)
+        return CaptureResult(captured=taken(row))
 
     @activity.defn
     @translated
     async def release(self, payment: ParcelPayment) -> ReleaseResult:
-        """Undo of `authorize` and `capture`: void what is reserved, refund what was taken, nothing if neither.
+        """Undo of `authorize` and `capture`: void what is reserved, refund what is left of what was taken.
 
         Exactly this generation: when the call is repeated late, a newer one may already have been captured.
         """
@@ -127,14 +144,14 @@ class Payments:
             if capture.code == LAPSED:
                 return ReleaseResult()
             if capture.status is EffectStatus.DONE:
-                return ReleaseResult(refunded=await self._refund(payment, str(row.external_id)))
+                return ReleaseResult(refunded=await self._refund(payment, str(row.external_id), taken(capture)))
         voided = await self._void(payment, row)
         if voided.status is EffectStatus.DONE:
             if capture is not None and capture.status is not EffectStatus.REFUSED:
                 await self._capture_impossible(payment)
             return ReleaseResult(voided=payment.amount if await self._was_reserved(payment, row) else 0)
-        await self._capture_adopted(payment, str(row.external_id))
-        return ReleaseResult(refunded=await self._refund(payment, str(row.external_id)))
+        adopted = await self._capture_adopted(payment, str(row.external_id))
+        return ReleaseResult(refunded=await self._refund(payment, str(row.external_id), taken(adopted)))
 
     async def _authorize(self, payment: ParcelPayment) -> EffectRow:
         async def call(key: str) -> EffectOutcome:
@@ -190,21 +207,29 @@ class Payments:
 
         return await self._effects.perform(_intent("void", payment), call, inquire, by_operator)
 
-    async def _refund(self, payment: ParcelPayment, payment_id: str) -> int:
+    async def _refund(self, payment: ParcelPayment, payment_id: str, captured: int) -> int:
+        """What partial refunds left of a capture; nothing is asked where they left nothing."""
+        intent = _intent("refund", payment, captured - payment.refunded)
+        intent = await as_it_stands(self._ledger, intent, always)
+        amount = intent.amount or 0
+        if amount <= 0:
+            return 0
+
         async def call(key: str) -> EffectOutcome:
-            return _refunded(payment, key, await self._gateway.refund(payment_id, payment.amount, key=key))
+            return _refunded(payment, key, await self._gateway.refund(payment_id, amount, key=key))
 
         async def inquire(row: EffectRow) -> EffectOutcome | None:
             found = await self._gateway.find_refund(payment_id, row.key)
             return _refunded(payment, row.key, found) if found else None
 
-        row = await self._effects.perform(_intent("refund", payment), call, inquire, always)
+        row = await self._effects.perform(intent, call, inquire, always)
         if row.status is EffectStatus.REFUSED:
             raise OperatorError(row.code or "refund_refused", row.message or "the payment company refused the refund")
-        return payment.amount
+        return amount
 
-    async def _capture_adopted(self, payment: ParcelPayment, payment_id: str) -> None:
+    async def _capture_adopted(self, payment: ParcelPayment, payment_id: str) -> EffectRow:
         """Enter a capture whose answer never reached us: its refund needs it in the books first."""
+        intent = await as_it_stands(self._ledger, _intent("capture", payment, payment.wanted), always)
 
         async def adopt(key: str) -> EffectOutcome:
             return _captured(payment, key, await self._gateway.inquire(payment_id))
@@ -212,10 +237,11 @@ class Payments:
         async def readopt(row: EffectRow) -> EffectOutcome | None:
             return await adopt(row.key)
 
-        await self._effects.perform(_intent("capture", payment), adopt, readopt, always)
+        return await self._effects.perform(intent, adopt, readopt, always)
 
     async def _capture_impossible(self, payment: ParcelPayment) -> None:
         """Settle a capture nobody answered: what is voided was never taken."""
+        intent = await as_it_stands(self._ledger, _intent("capture", payment, payment.wanted))
 
         async def refuse(_: str) -> EffectOutcome:
             return EffectOutcome(status=EffectStatus.REFUSED, code="voided", message="the reservation was given back")
@@ -223,19 +249,30 @@ class Payments:
         async def inquire(_: EffectRow) -> EffectOutcome | None:
             return None
 
-        await self._effects.perform(_intent("capture", payment), refuse, inquire)
+        await self._effects.perform(intent, refuse, inquire)
 
 
 LAPSED = "authorization_lapsed"
 
 
-def _intent(step: str, payment: ParcelPayment) -> EffectIntent:
+def taken(capture: EffectRow) -> int:
+    """What a capture that is done really took, in minor units."""
+    return int(capture.answer["captured"])
+
+
+def _require_reserved(payment: ParcelPayment) -> None:
+    if not 0 < payment.wanted <= payment.amount:
+        message = f"take {payment.wanted} of {payment.amount} minor units reserved: ask for 1 to {payment.amount}"
+        raise OperatorError("over_capture", message)
+
+
+def _intent(step: str, payment: ParcelPayment, amount: int | None = None) -> EffectIntent:
     return EffectIntent(
         order_id=payment.order_id,
         step=step,
         parcel=payment.parcel,
         generation=payment.generation,
-        amount=payment.amount,
+        amount=payment.amount if amount is None else amount,
         currency=payment.currency,
     )
 
@@ -251,6 +288,7 @@ def _request(payment: ParcelPayment, key: str) -> PaymentRequest:
         customer=payment.customer,
         off_session=payment.off_session,
         save_for_later=payment.save_for_later,
+        extended=payment.extended,
         description=f"Order {payment.order_id}, parcel {payment.parcel}",
     )
 

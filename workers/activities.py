@@ -12,6 +12,7 @@ from activities.inventory import Inventory
 from activities.journal import Journal
 from activities.payments import Payments
 from activities.providers import Providers
+from activities.refunds import Refunds
 from ordersaga.ports import Carrier, EffectLedger, OrderJournal, PaymentGateway, Provider, StockStore
 
 Activity = Callable[..., Any]
@@ -47,10 +48,18 @@ def build(ports: Ports) -> ActivitySet:
     journal = Journal(ports.journal, ports.ledger)
     effects = Effects(ports.ledger, ports.visible_after)
     payments = Payments(ports.payments, effects, ports.ledger)
+    refunds = Refunds(ports.payments, effects, ports.ledger)
     providers = Providers(ports.providers, effects, ports.ledger)
     carriers = Carriers(ports.carrier, ports.stock, effects, ports.ledger)
     by_hand = ByHand(effects, ports.ledger)
-    money: list[Activity] = [payments.authorize, payments.refresh_authorization, payments.capture, payments.release]
+    money: list[Activity] = [
+        payments.authorize,
+        payments.refresh_authorization,
+        payments.capture,
+        payments.release,
+        refunds.refund_part,
+        refunds.look_at_refund,
+    ]
     ours: list[Activity] = [
         inventory.hold_stock,
         inventory.release_stock,
@@ -67,6 +76,6 @@ def build(ports: Ports) -> ActivitySet:
         orders=[*ours, *money],
         books=ours,
         payments=money,
-        providers=[providers.hand_off, providers.withdraw],
-        carriers=[carriers.book_label, carriers.void_label],
+        providers=[providers.hand_off, providers.withdraw, providers.update_address, providers.look],
+        carriers=[carriers.book_label, carriers.void_label, carriers.look, carriers.intercept],
     )

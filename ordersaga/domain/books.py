@@ -9,6 +9,7 @@ Money accounts of an order (signed minor units, debit positive, every transactio
 | `receivable` | value of goods the shopper keeps minus what was paid for them; zero when the books balance |
 | `sales` | value of goods that left |
 | `write_off` | a loss an operator accepted, with a reason |
+| `allowance` | price given up as goodwill for goods the shopper keeps |
 """
 
 from enum import StrEnum
@@ -26,6 +27,7 @@ class Account(StrEnum):
     RECEIVABLE = "receivable"
     SALES = "sales"
     WRITE_OFF = "write_off"
+    ALLOWANCE = "allowance"
 
 
 class Posting(Value):
@@ -55,6 +57,7 @@ class Balance(Value):
     receivable: int
     written_off: int
     units_held: int
+    allowed: int = 0
     unsettled_effects: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
@@ -115,3 +118,18 @@ def write_off_reversed(amount: int) -> tuple[Posting, ...]:
 def written_off(amount: int) -> tuple[Posting, ...]:
     """An operator accepted that `amount` will not be paid."""
     return _pair(Account.WRITE_OFF, Account.RECEIVABLE, amount)
+
+
+def allowance(amount: int) -> tuple[Posting, ...]:
+    """`amount` of the price is given up as goodwill: the shopper owes that much less for goods kept."""
+    return _pair(Account.ALLOWANCE, Account.RECEIVABLE, amount)
+
+
+def allowance_reversed(amount: int) -> tuple[Posting, ...]:
+    """The goodwill never reached the shopper, or its goods are not kept: the price is owed again."""
+    return _pair(Account.RECEIVABLE, Account.ALLOWANCE, amount)
+
+
+def reversed_postings(postings: tuple[Posting, ...]) -> tuple[Posting, ...]:
+    """The entry that takes another one back, account by account."""
+    return tuple(posting.model_copy(update={"amount": -posting.amount}) for posting in postings)

@@ -68,6 +68,7 @@ class OrderBooks:
             receivable=sums[Account.RECEIVABLE],
             written_off=sums[Account.WRITE_OFF],
             units_held=self.units_held,
+            allowed=sums[Account.ALLOWANCE],
             unsettled_effects=tuple(sorted(open_calls)),
             problems=tuple(problem for parcel in self.parcels for problem in parcel.problems()),
         )

@@ -37,6 +37,7 @@ class PaymentRequest(Message):
 
     `off_session`: the shopper is not there to answer a challenge.
     `save_for_later`: this parcel's payment method will be charged again for the order's other parcels.
+    `extended`: ask the bank to hold the funds longer than usual; where it does not, the usual hold is the answer.
     """
 
     order_id: str
@@ -48,6 +49,7 @@ class PaymentRequest(Message):
     customer: str | None = None
     off_session: bool = False
     save_for_later: bool = False
+    extended: bool = False
     description: str = ""
 
 
