@@ -29,6 +29,7 @@ from temporalio.common import (
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
+from ordersaga.client_changes import UPDATES, update_id
 from ordersaga.client_errors import OrderClosedError, SagaUnreachableError, translated
 from ordersaga.domain.identifiers import workflow_id
 from ordersaga.domain.journal import AttentionItem, JournalEntry
@@ -37,8 +38,10 @@ from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
 from workflows.messages import (
     CONFIRM_UPDATE_ID,
     ORDER_QUEUE,
+    Asked,
     CancelAnswer,
     CancelRequest,
+    ChangeAnswer,
     ConfirmAnswer,
     HoldRequest,
     OrderResult,
@@ -163,9 +166,31 @@ class OrderClient:
 
     async def cancel(self, order_id: str, request: CancelRequest, wait: timedelta | None = None) -> CancelAnswer:
         """Ask for cancellation and hear the truth about it. `wait` bounds the answer (default: 5 s)."""
+        name = update_id("cancel", request.request_id)
 
         def ask(order: Handle, limit: timedelta) -> Awaitable[CancelAnswer]:
-            return order.execute_update("cancel", request, result_type=CancelAnswer, rpc_timeout=limit)
+            return order.execute_update("cancel", request, id=name, result_type=CancelAnswer, rpc_timeout=limit)
+
+        return await self._ask(order_id, ask, wait)
+
+    async def preview_cancel(self, order_id: str, request: CancelRequest) -> CancelAnswer:
+        """What `cancel` would answer now; nothing is done."""
+
+        def ask(order: Handle, limit: timedelta) -> Awaitable[CancelAnswer]:
+            return order.query("preview_cancel", request, result_type=CancelAnswer, rpc_timeout=limit)
+
+        return await self._ask(order_id, ask)
+
+    async def change(self, order_id: str, asked: Asked, wait: timedelta | None = None) -> ChangeAnswer:
+        """Ask for a change (`Expedite`, `AddressChange`, ...) and hear what became of it; `wait` as for `cancel`.
+
+        Asked again with the same `request_id`, it is the same change and has the same answer.
+        """
+        update = UPDATES[type(asked)]
+        name = update_id(update, asked.request_id)
+
+        def ask(order: Handle, limit: timedelta) -> Awaitable[ChangeAnswer]:
+            return order.execute_update(update, asked, id=name, result_type=ChangeAnswer, rpc_timeout=limit)
 
         return await self._ask(order_id, ask, wait)
 

@@ -24,7 +24,16 @@ from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
 from ordersaga.settings import Settings
 from tests.support.emulators import free_port
-from workflows.messages import CancelAnswer, CancelRequest, ConfirmAnswer, HoldRequest, OrderView, Resolution
+from workflows.messages import (
+    Asked,
+    CancelAnswer,
+    CancelRequest,
+    ChangeAnswer,
+    ConfirmAnswer,
+    HoldRequest,
+    OrderView,
+    Resolution,
+)
 
 CREDENTIALS: dict[str, Any] = {
     "stripe_api_key": "sk_test_for_tests",
@@ -59,13 +68,19 @@ class StubOrders(OrderClient):
     """Stands in for running orders: remembers what was asked; the attributes say how it answers."""
 
     def __init__(self) -> None:
-        """`error` is raised by everything, `refuse` by order id, `fail` by what is asked."""
+        """`error` is raised by everything, `refuse` by order id, `fail` by what is asked.
+
+        `requests` are the messages themselves; `changed` and `resolved` alter the answers to changes and resolutions.
+        """
         self.asked: list[tuple[str, str]] = []
         self.answer: Callable[[Order], ConfirmAnswer | None] = confirmed
         self.error: Exception | None = None
         self.refuse: dict[str, Exception] = {}
         self.fail: dict[str, Exception] = {}
         self.events: list[ParcelEvent | PaymentEvent] = []
+        self.requests: list[Asked | CancelRequest | Resolution] = []
+        self.changed: dict[str, Any] = {}
+        self.resolved: dict[str, Any] = {}
 
     async def ready(self) -> bool:
         """Always, unless an error is set."""
@@ -85,10 +100,23 @@ class StubOrders(OrderClient):
 
     async def cancel(self, order_id: str, request: CancelRequest, wait: timedelta | None = None) -> CancelAnswer:
         """Canceled."""
-        self._noted("cancel", order_id)
+        self._noted("cancel", order_id, request)
         return CancelAnswer(
             order_id=order_id, outcome="canceled", status=OrderStatus.CANCELED, currency="USD", message=request.reason
         )
+
+    async def preview_cancel(self, order_id: str, request: CancelRequest) -> CancelAnswer:
+        """It would be too late."""
+        self._noted("preview_cancel", order_id, request)
+        return CancelAnswer(
+            order_id=order_id, outcome="too_late", status=OrderStatus.SHIPPED, currency="USD", message=request.reason
+        )
+
+    async def change(self, order_id: str, asked: Asked, wait: timedelta | None = None) -> ChangeAnswer:
+        """Done, unless `changed` says otherwise."""
+        self._noted("change", order_id, asked)
+        said = {"change_id": "c1", "outcome": "done", "status": OrderStatus.CONFIRMED, "message": "it is done"}
+        return ChangeAnswer(order_id=order_id, **{**said, **self.changed})
 
     async def request_cancel(self, order_id: str, request: CancelRequest) -> None:
         """Taken."""
@@ -106,8 +134,8 @@ class StubOrders(OrderClient):
 
     async def resolve_attention(self, order_id: str, resolution: Resolution) -> AttentionItem:
         """Resolved."""
-        self._noted("resolve_attention", order_id)
-        return attention(order_id, resolution.item_id, resolved=resolution.choice)
+        self._noted("resolve_attention", order_id, resolution)
+        return attention(order_id, resolution.item_id, resolved=resolution.choice).model_copy(update=self.resolved)
 
     async def state(self, order_id: str) -> OrderView:
         """Never asked for in these tests."""
@@ -128,8 +156,10 @@ class StubOrders(OrderClient):
         self._noted("payment_event", order_id)
         self.events.append(event)
 
-    def _noted(self, what: str, order_id: str) -> None:
+    def _noted(self, what: str, order_id: str, request: Asked | CancelRequest | Resolution | None = None) -> None:
         self.asked.append((what, order_id))
+        if request is not None:
+            self.requests.append(request)
         if error := self.error or self.refuse.get(order_id) or self.fail.get(what):
             raise error
 
