@@ -13,13 +13,16 @@ from typing import Protocol
 from ordersaga.domain.books import Balance, MoneyTransaction
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow
 from ordersaga.domain.journal import AttentionItem, JournalUpdate, OrderRecord, TimelineEntry
-from ordersaga.domain.orders import Order, ParcelPlan
+from ordersaga.domain.orders import Address, LineQuantity, Order, ParcelPlan
 from ordersaga.domain.payments import PaymentRequest, PaymentState, RefundState
 from ordersaga.domain.shipping import (
+    AddressDecision,
     CancelDecision,
     HandOff,
+    InterceptDecision,
     LabelRequest,
     LabelState,
+    ParcelEvent,
     ProviderCapabilities,
     ProviderOrder,
 )
@@ -82,6 +85,14 @@ class Provider(Protocol):
         """
         ...
 
+    async def update_address(self, reference: str, ship_to: Address) -> AddressDecision:
+        """Ship a parcel it has accepted to another address: all of it or, when REFUSED, none of it.
+
+        Repeating it is harmless: an address that stands already is UPDATED. An address it cannot ship to is a
+        CustomerError `address_refused`. As for `cancel`, a reference it does not show is a RetryError.
+        """
+        ...
+
     async def changes_since(self, since: datetime) -> Sequence[ProviderOrder]:
         """Orders changed since then: the poller's view of what webhooks missed."""
         ...
@@ -105,6 +116,17 @@ class Carrier(Protocol):
         """Give an unused label back; voids settle slowly, PENDING means the carrier took the request."""
         ...
 
+    async def look(self, reference: str) -> ParcelEvent | None:
+        """What tracking says now about the parcel under our reference; None while it says nothing."""
+        ...
+
+    async def intercept(self, reference: str) -> InterceptDecision:
+        """Ask to turn around a parcel on its way. Taken, `inquire` shows the label as `intercepted`.
+
+        REFUSED: not in a state for that (not scanned yet, delivered, no such label). NOT_OFFERED: never.
+        """
+        ...
+
 
 class StockStore(Protocol):
     """What we promised: PostgreSQL is the authority. Every method is idempotent per order and parcel."""
@@ -122,6 +144,31 @@ class StockStore(Protocol):
 
     async def ship(self, order_id: str, plan: ParcelPlan, transaction: MoneyTransaction) -> None:
         """The parcel's units left: hold ends as shipped, the sale is written, in one transaction."""
+        ...
+
+    async def replan(self, order_id: str, parcels: Sequence[ParcelPlan]) -> bool:
+        """Hold exactly what these plans say for their parcels, all or nothing. False: too little, nothing changed.
+
+        Other parcels of the order are untouched; a plan without lines gives its parcel's units back. The plans stand
+        in the order's record from then on. OperatorError `already_shipped`: a parcel that left was planned otherwise.
+        """
+        ...
+
+    async def take_back(
+        self,
+        order_id: str,
+        parcel: int,
+        reference: str,
+        lines: Sequence[LineQuantity],
+        location: str,
+        *,
+        sellable: bool,
+    ) -> int:
+        """Goods of a parcel came back, once per `reference`; returns the units. Sellable ones are available again.
+
+        OperatorError `not_shipped`: more came back than left; `take_back_conflict`: other goods stand under the
+        reference; `unknown_location`.
+        """
         ...
 
     async def ship_from(self, location: str, order: Order, plan: ParcelPlan, reference: str) -> LabelRequest:

@@ -25,7 +25,8 @@ WHERE stock.sku = ANY($1::text[]) AND stock.on_hand > stock.held
 ORDER BY stock.location, stock.sku FOR NO KEY UPDATE OF stock
 """
 _LOCK_STOCK = """
-SELECT 1 FROM stock WHERE (location, sku) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+SELECT location, sku, on_hand - held AS available FROM stock
+WHERE (location, sku) IN (SELECT * FROM unnest($1::text[], $2::text[]))
 ORDER BY location, sku FOR NO KEY UPDATE
 """
 _CHANGE_STOCK = """
@@ -161,10 +162,11 @@ async def end_holds(
     return ended
 
 
-async def lock_stock(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
-    """Lock the stock rows of hold rows, in sorted order."""
+async def lock_stock(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> dict[tuple[str, str], int]:
+    """Lock the stock rows of hold rows, in sorted order; returns what is available by location and SKU."""
     pairs = {(row[4], row[3]) for row in rows}
-    await connection.fetch(_LOCK_STOCK, *columns(sorted(pairs), 2))
+    locked = await connection.fetch(_LOCK_STOCK, *columns(sorted(pairs), 2))
+    return {(row["location"], row["sku"]): row["available"] for row in locked}
 
 
 async def change_stock(connection: Connection, rows: Iterable[tuple[Any, ...]], movement: Movement) -> None:

@@ -1,10 +1,10 @@
 """Stock: what we promised. Every method runs in one transaction and may be repeated without harm."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ordersaga.domain.books import MoneyTransaction
 from ordersaga.domain.errors import OperatorError
-from ordersaga.domain.orders import Address, Order, OrderLine, ParcelPlan
+from ordersaga.domain.orders import Address, LineQuantity, Order, OrderLine, ParcelPlan
 from ordersaga.domain.shipping import LabelRequest
 from ordersaga.stores.books import post_transactions
 from ordersaga.stores.holds import (
@@ -22,6 +22,8 @@ from ordersaga.stores.holds import (
 from ordersaga.stores.order_rows import dump_parcels, insert_orders, load_parcels
 from ordersaga.stores.pools import Connection, Pool, connection, lock_orders
 from ordersaga.stores.pools import transaction as begin
+from ordersaga.stores.replanning import replan
+from ordersaga.stores.taking_back import Arrival, take_back
 
 _MARK_STARTED = "UPDATE orders SET started_at = now() WHERE order_id = $1 AND started_at IS NULL"
 # An expired hold that nobody swept yet still has its units, so it is confirmed as it stands.
@@ -105,6 +107,33 @@ class PostgresStock:
         await lock_stock(work, rows)
         await change_stock(work, rows, SHIPPED_UNHELD)
         await write_movements(work, rows, SHIPPED_UNHELD)
+
+    async def replan(self, order_id: str, parcels: Sequence[ParcelPlan]) -> bool:
+        """Hold exactly what these plans say for their parcels, all or nothing. False: too little, nothing changed.
+
+        Raises OperatorError `unknown_order`, and `already_shipped` when a parcel that left is planned otherwise.
+        """
+        async with begin(self._pool) as work:
+            await lock_orders(work, [order_id])
+            return await replan(work, order_id, parcels)
+
+    async def take_back(
+        self,
+        order_id: str,
+        parcel: int,
+        reference: str,
+        lines: Sequence[LineQuantity],
+        location: str,
+        *,
+        sellable: bool,
+    ) -> int:
+        """Goods of a parcel came back, once per `reference`; returns the units. Sellable ones are available again.
+
+        Raises OperatorError `not_shipped`, `take_back_conflict` or `unknown_location`.
+        """
+        async with begin(self._pool) as work:
+            await lock_orders(work, [order_id])
+            return await take_back(work, Arrival(order_id, parcel, reference, lines, location, sellable))
 
     async def ship_from(self, location: str, order: Order, plan: ParcelPlan, reference: str) -> LabelRequest:
         """The label a parcel of this location needs: its address, and the weight of its products in grams.

@@ -1,5 +1,6 @@
 """What the fake stores share: the tables, as dictionaries."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -42,6 +43,15 @@ class Hold:
 
 
 @dataclass
+class TakenBack:
+    """Units by SKU that came back to a location; sellable or written off."""
+
+    location: str
+    sellable: bool
+    units: Counter[str]
+
+
+@dataclass
 class Memory:
     """All tables; `now` may be replaced to move time."""
 
@@ -51,6 +61,7 @@ class Memory:
     receipts: set[str] = field(default_factory=set)
     shelves: dict[tuple[str, str], Shelf] = field(default_factory=dict)
     holds: dict[str, list[Hold]] = field(default_factory=dict)
+    back: dict[tuple[str, int, str], TakenBack] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
     orders: dict[str, OrderRecord] = field(default_factory=dict)
     effects: dict[str, EffectRow] = field(default_factory=dict)

@@ -1,13 +1,16 @@
 """The StockStore port in memory."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 from ordersaga.domain.books import MoneyTransaction
 from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.journal import OrderRecord
-from ordersaga.domain.orders import Order, ParcelPlan
+from ordersaga.domain.orders import LineQuantity, Order, ParcelPlan
 from ordersaga.domain.routing import StockOffer, route
 from ordersaga.domain.shipping import LabelRequest
 from ordersaga.domain.statuses import OrderStatus
-from tests.fakes.memory import Hold, Memory
+from tests.fakes.memory import Hold, Memory, TakenBack
 from tests.fakes.script import Scripted
 
 
@@ -29,7 +32,10 @@ class FakeStock(Scripted):
             if order.order_id in self.memory.ended:
                 raise OperatorError("hold_released", f"The hold of order {order.order_id} was already given back")
             parcels = route(order, self._offers(order))
-            return None if parcels is None else self._take(order.order_id, tuple(parcels))
+            if parcels is None:
+                return None
+            self._take(order.order_id, parcels)
+            return self._write_parcels(order.order_id, tuple(parcels))
 
     async def release(self, order_id: str, parcel: int) -> int:
         """Give a parcel's held units back; returns how many."""
@@ -44,6 +50,41 @@ class FakeStock(Scripted):
             if not shipped and not self._left_before(order_id, plan.parcel):
                 self._ship_unheld(order_id, plan)
             self.memory.post([transaction])
+
+    async def replan(self, order_id: str, parcels: Sequence[ParcelPlan]) -> bool:
+        """Hold exactly what these plans say for their parcels; False: too little."""
+        with self._call("replan", order_id, tuple(parcels)):
+            wanted = self._movable(order_id, parcels)
+            if not self._fits(order_id, wanted):
+                return False
+            for plan in wanted:
+                self._end(order_id, plan.parcel, "released", on_hand=0)
+            self._take(order_id, wanted)
+            plans = {plan.parcel: plan for plan in (*self.memory.orders[order_id].parcels, *wanted)}
+            self._write_parcels(order_id, tuple(plans[number] for number in sorted(plans)))
+            self.memory.ended.add(order_id)
+            return True
+
+    async def take_back(
+        self,
+        order_id: str,
+        parcel: int,
+        reference: str,
+        lines: Sequence[LineQuantity],
+        location: str,
+        *,
+        sellable: bool,
+    ) -> int:
+        """Goods of a parcel came back, once per reference."""
+        with self._call("take_back", order_id, parcel, reference):
+            back = TakenBack(location, sellable, Counter())
+            for line in lines:
+                back.units[line.sku] += line.quantity
+            if self.memory.back.get((order_id, parcel, reference), back) != back:
+                raise OperatorError("take_back_conflict", f"Other goods came back under {reference}")
+            if lines and (order_id, parcel, reference) not in self.memory.back:
+                self._book_back(order_id, parcel, reference, back)
+            return back.units.total()
 
     async def ship_from(self, location: str, order: Order, plan: ParcelPlan, reference: str) -> LabelRequest:
         """The label a parcel of this location needs."""
@@ -87,14 +128,52 @@ class FakeStock(Scripted):
         product, shelf = self.memory.products.get(sku), self.memory.shelves.get((location, sku))
         return shelf.on_hand - shelf.held if shelf and product and product.seller == seller else 0
 
-    def _take(self, order_id: str, parcels: tuple[ParcelPlan, ...]) -> tuple[ParcelPlan, ...]:
+    def _take(self, order_id: str, parcels: Sequence[ParcelPlan]) -> None:
         taken = self.memory.holds.setdefault(order_id, [])
         for plan in parcels:
             for line in plan.lines:
                 self.memory.shelf(plan.location, line.sku).change(0, line.quantity)
                 taken.append(Hold(plan.parcel, line.sku, plan.location, line.quantity, "confirmed"))
+
+    def _write_parcels(self, order_id: str, parcels: tuple[ParcelPlan, ...]) -> tuple[ParcelPlan, ...]:
         self.memory.orders[order_id] = self.memory.orders[order_id].model_copy(update={"parcels": parcels})
         return parcels
+
+    def _movable(self, order_id: str, parcels: Sequence[ParcelPlan]) -> list[ParcelPlan]:
+        """The plans without those of parcels that left exactly so."""
+        if order_id not in self.memory.orders:
+            raise OperatorError("unknown_order", f"Order {order_id} is not known")
+        standing = {plan.parcel: plan for plan in self.memory.orders[order_id].parcels}
+        for plan in parcels:
+            if self._left_before(order_id, plan.parcel) and plan != standing.get(plan.parcel):
+                raise OperatorError("already_shipped", f"Parcel {plan.parcel} of order {order_id} already left")
+        return [plan for plan in parcels if not self._left_before(order_id, plan.parcel)]
+
+    def _fits(self, order_id: str, wanted: Sequence[ParcelPlan]) -> bool:
+        """Whether the shelves have what the plans need beyond what is held for these parcels."""
+        needed = Counter[tuple[str, str]]()
+        for plan in wanted:
+            for line in plan.lines:
+                needed[plan.location, line.sku] += line.quantity
+            for hold in self.memory.live_holds(order_id, plan.parcel):
+                needed[hold.location, hold.sku] -= hold.quantity
+        shelves = {place: shelf.on_hand - shelf.held for place, shelf in self.memory.shelves.items()}
+        return all(units <= shelves.get(place, 0) for place, units in needed.items() if units > 0)
+
+    def _book_back(self, order_id: str, parcel: int, reference: str, back: TakenBack) -> None:
+        """Refuses more than left; then the shelf gets what can be sold."""
+        gone = Counter[str]()
+        for hold in self.memory.holds.get(order_id, []):
+            gone[hold.sku] += hold.quantity * (hold.status == "shipped" and hold.parcel == parcel)
+        for (owner, number, _), before in self.memory.back.items():
+            gone.subtract(before.units if (owner, number) == (order_id, parcel) else {})
+        if any(quantity > gone[sku] for sku, quantity in back.units.items()):
+            raise OperatorError("not_shipped", f"More came back than left: {dict(back.units)} of {dict(gone)}")
+        if back.location not in self.memory.locations:
+            raise OperatorError("unknown_location", f"Location {back.location} is not in the catalog")
+        self.memory.back[order_id, parcel, reference] = back
+        for sku, quantity in back.units.items():
+            self.memory.shelf(back.location, sku).change(quantity * back.sellable, 0)
 
     def _end(self, order_id: str, parcel: int, status: str, *, on_hand: int) -> int:
         ended = self.memory.live_holds(order_id, parcel)
