@@ -13,6 +13,7 @@ import asyncpg
 from ordersaga.domain.errors import CustomerError
 from ordersaga.domain.journal import AttentionItem, JournalEntry, JournalUpdate, OrderRecord, TimelineEntry
 from ordersaga.domain.statuses import OrderStatus
+from ordersaga.stores.notifications import announce
 from ordersaga.stores.order_rows import load_record
 from ordersaga.stores.pools import Connection, Pool, columns, connection, transaction
 from ordersaga.stores.storable import storable
@@ -28,7 +29,7 @@ INSERT INTO journal (order_id, entry_id, at, kind, text, parcel)
 SELECT $1, row.entry_id, row.at, row.kind, row.text, row.parcel
 FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::int[]) WITH ORDINALITY
      AS row(entry_id, at, kind, text, parcel, place)
-ORDER BY place ON CONFLICT DO NOTHING
+ORDER BY place ON CONFLICT DO NOTHING RETURNING entry_id
 """
 # An answer once given stays: a late repeat of the question must not open it again.
 _ATTENTION = """
@@ -183,7 +184,8 @@ async def write_story(
 async def _write_entries(work: Connection, order_id: str, entries: Sequence[JournalEntry]) -> None:
     if entries:
         rows = [(entry.entry_id, entry.at, entry.kind, storable(entry.text), entry.parcel) for entry in entries]
-        await work.execute(_ENTRIES, order_id, *columns(rows, 5))
+        new = {row["entry_id"] for row in await work.fetch(_ENTRIES, order_id, *columns(rows, 5))}
+        await announce(work, order_id, [entry for entry in entries if entry.entry_id in new])
 
 
 def _entry(item: AttentionItem, kind: str, text: str) -> JournalEntry:
