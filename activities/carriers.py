@@ -9,7 +9,15 @@ from activities.failures import translated
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, EffectStatus
 from ordersaga.domain.identifiers import ParcelReference
 from ordersaga.domain.orders import Order, ParcelPlan
-from ordersaga.domain.shipping import CancelDecision, LabelState
+from ordersaga.domain.shipping import (
+    CancelDecision,
+    InterceptDecision,
+    LabelRequest,
+    LabelState,
+    ParcelEvent,
+    ParcelReport,
+    ShippingService,
+)
 from ordersaga.domain.values import Message
 from ordersaga.ports import Carrier, EffectLedger, StockStore
 
@@ -18,19 +26,25 @@ LEASE = timedelta(seconds=18)
 
 
 class BookLabel(Message):
-    """The parcel to buy a label for."""
+    """The parcel to buy a label for, and how fast. `carrier`: only this one, in lower case; None: the cheapest."""
 
     order: Order
     plan: ParcelPlan
     generation: int = 1
+    service: ShippingService = ShippingService.STANDARD
+    carrier: str | None = None
 
 
 class LabelResult(Message):
-    """Bought, with carrier and tracking number, or refused with `code`."""
+    """Bought, with carrier and tracking number, or refused with `code`.
+
+    `can_intercept`: the carrier can be asked to turn the parcel around on its way.
+    """
 
     bought: bool
     carrier: str | None = None
     tracking_number: str | None = None
+    can_intercept: bool = False
     code: str | None = None
     message: str | None = None
 
@@ -40,6 +54,21 @@ class VoidLabel(Message):
 
     order_id: str
     parcel: int
+
+
+class LookAtLabel(Message):
+    """Which label's parcel the carrier is asked about, by the label's reference."""
+
+    order_id: str
+    reference: str
+
+
+class InterceptParcel(Message):
+    """Which parcel to turn around. `generation` counts the requests, so that a refused one can be made again."""
+
+    order_id: str
+    parcel: int
+    generation: int = 1
 
 
 class Carriers:
@@ -60,7 +89,7 @@ class Carriers:
 
         async def call(_: str) -> EffectOutcome:
             label = await self._stock.ship_from(plan.location, request.order, plan, reference)
-            return _bought(await self._carrier.book(label))
+            return _bought(await self._carrier.book(_as_asked(label, request)))
 
         intent = _intent("book_label", request.order.order_id, plan.parcel, request.generation)
         await require_replaceable(self._ledger, intent, undo="void_label")
@@ -69,6 +98,7 @@ class Carriers:
             bought=row.status is EffectStatus.DONE,
             carrier=row.answer.get("carrier"),
             tracking_number=row.answer.get("tracking_number"),
+            can_intercept=row.answer.get("can_intercept", False),
             code=row.code,
             message=row.message,
         )
@@ -83,6 +113,37 @@ class Carriers:
         if booked.status is not EffectStatus.DONE and not await self._resolve(booked):
             return CancelDecision.NOTHING_TO_UNDO
         return await self._void(booked)
+
+    @activity.defn(name="look_at_label")
+    @translated
+    async def look(self, request: LookAtLabel) -> ParcelReport | None:
+        """What the carrier says about the label's parcel now; None while it says nothing."""
+        told = await self._carrier.look(request.reference)
+        return _report(told) if told else None
+
+    @activity.defn(name="intercept_parcel")
+    @translated
+    async def intercept(self, request: InterceptParcel) -> InterceptDecision:
+        """Ask the carrier to turn the parcel around. REFUSED and NOT_OFFERED are answers, kept for this generation.
+
+        NOT_OFFERED too where the label is not ours: whoever booked the carrier would have to ask it.
+        """
+        booked = await self._ledger.find(request.order_id, "book_label", request.parcel)
+        if booked is None or booked.status is not EffectStatus.DONE:
+            return InterceptDecision.NOT_OFFERED
+        return await self._intercept(_reference(booked), request)
+
+    async def _intercept(self, reference: str, request: InterceptParcel) -> InterceptDecision:
+        async def call(_: str) -> EffectOutcome:
+            return _turned(await self._carrier.intercept(reference))
+
+        async def inquire(_: EffectRow) -> EffectOutcome | None:
+            label = await self._carrier.inquire(reference)
+            return _turned(InterceptDecision.ACCEPTED) if label is not None and label.intercepted else None
+
+        intent = _intent("intercept", request.order_id, request.parcel, request.generation)
+        row = await self._effects.perform(intent, call, inquire, by_operator, repeatable=False)
+        return InterceptDecision(row.answer.get("decision", InterceptDecision.REFUSED))
 
     async def _void(self, booked: EffectRow) -> CancelDecision:
         reference = _reference(booked)
@@ -125,6 +186,26 @@ class Carriers:
             return _bought(label) if label is not None else None
 
         return inquire
+
+
+def _as_asked(label: LabelRequest, request: BookLabel) -> LabelRequest:
+    """The location's label, by the service and carrier that were asked for."""
+    return label.model_copy(update={"service": request.service, "carrier": request.carrier})
+
+
+def _report(told: ParcelEvent) -> ParcelReport:
+    return ParcelReport(
+        status=told.status, carrier=told.carrier, tracking_number=told.tracking_number, detail=told.detail
+    )
+
+
+def _turned(decision: InterceptDecision) -> EffectOutcome:
+    accepted = decision is InterceptDecision.ACCEPTED
+    return EffectOutcome(
+        status=EffectStatus.DONE if accepted else EffectStatus.REFUSED,
+        answer={"decision": decision.value},
+        code=None if accepted else f"intercept_{decision}",
+    )
 
 
 def _reference(booked: EffectRow) -> str:

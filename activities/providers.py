@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 from temporalio import activity
 
-from activities.effects import Effects, always, require_replaceable
+from activities.effects import Effects, always, by_operator, require_replaceable
 from activities.failures import translated
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, EffectStatus
 from ordersaga.domain.errors import OperatorError, RetryError
 from ordersaga.domain.identifiers import ParcelReference, parse_parcel_reference
-from ordersaga.domain.shipping import CancelDecision, HandOff, ProviderOrder
+from ordersaga.domain.orders import Address
+from ordersaga.domain.shipping import AddressDecision, CancelDecision, HandOff, ParcelReport, ProviderOrder
 from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.domain.values import Message
 from ordersaga.ports import EffectLedger, Provider
@@ -42,6 +43,24 @@ class WithdrawParcel(Message):
     order_id: str
     parcel: int
     goods_left: bool = False
+
+
+class UpdateAddress(Message):
+    """Another address for a parcel handed over under `reference`. `generation` counts the changes of its address."""
+
+    provider: str
+    order_id: str
+    parcel: int
+    generation: int
+    reference: str
+    ship_to: Address
+
+
+class LookAtParcel(Message):
+    """Which parcel a provider is asked about."""
+
+    provider: str
+    reference: str
 
 
 class Providers:
@@ -95,6 +114,31 @@ class Providers:
             return CancelDecision.NOTHING_TO_UNDO
         return await self._ask_to_cancel(provider, request, handed)
 
+    @activity.defn
+    @translated
+    async def update_address(self, request: UpdateAddress) -> AddressDecision:
+        """Ship a parcel to another address. REFUSED and NOT_OFFERED are answers, kept for this generation."""
+        provider = self._provider(request.provider)
+
+        async def call(_: str) -> EffectOutcome:
+            return _readdressed(await provider.update_address(request.reference, request.ship_to))
+
+        async def ask_again(_: EffectRow) -> EffectOutcome | None:
+            return None  # the same address twice is one change, and the answer is the inquiry
+
+        intent = EffectIntent(
+            order_id=request.order_id, step="update_address", parcel=request.parcel, generation=request.generation
+        )
+        row = await self._effects.perform(intent, call, ask_again, by_operator)
+        return AddressDecision(row.answer.get("decision", AddressDecision.REFUSED))
+
+    @activity.defn(name="look_at_parcel")
+    @translated
+    async def look(self, request: LookAtParcel) -> ParcelReport | None:
+        """How the parcel stands at its provider now; None: it has no such order."""
+        found = await self._provider(request.provider).inquire(request.reference)
+        return _report(found) if found else None
+
     async def _resolve(self, provider: Provider, handed: EffectRow, request: WithdrawParcel) -> bool:
         """Learn whether an interrupted hand-off reached the provider; True when it did.
 
@@ -147,6 +191,26 @@ def _hand_off_intent(request: HandOffParcel) -> EffectIntent:
 
 def _accepted(order: ProviderOrder) -> EffectOutcome:
     return EffectOutcome(status=EffectStatus.DONE, external_id=order.provider_id, answer=order.model_dump(mode="json"))
+
+
+def _report(found: ProviderOrder) -> ParcelReport:
+    return ParcelReport(
+        status=found.status,
+        carrier=found.carrier,
+        tracking_number=found.tracking_number,
+        detail=found.detail,
+        partial=found.partially_canceled,
+        canceled_lines=found.canceled_lines,
+    )
+
+
+def _readdressed(decision: AddressDecision) -> EffectOutcome:
+    updated = decision is AddressDecision.UPDATED
+    return EffectOutcome(
+        status=EffectStatus.DONE if updated else EffectStatus.REFUSED,
+        answer={"decision": decision.value},
+        code=None if updated else f"address_{decision}",
+    )
 
 
 def _decided(decision: CancelDecision) -> EffectOutcome:

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from ordersaga.client import OrderClient
 from ordersaga.domain.ledgers import Ledgers
 from ordersaga.domain.messages_in import Incoming
-from ordersaga.domain.shipping import ParcelEvent
+from ordersaga.domain.shipping import ParcelEvent, ShippingService
 from ordersaga.gateways import easypost_webhooks, shipbob_webhooks, stripe_webhooks
 from ordersaga.gateways.easypost import EasyPost
 from ordersaga.gateways.shipbob import ShipBob
@@ -166,6 +166,10 @@ def _shipbob(settings: Settings) -> ShipBob:
         base_url=settings.shipbob_base_url,
         channel_id=settings.shipbob_channel_id,
         timeout=settings.gateway_timeout,
+        shipping_methods={
+            ShippingService.STANDARD: settings.shipbob_standard_method,
+            ShippingService.EXPEDITED: settings.shipbob_expedited_method,
+        },
     )
 
 

@@ -6,6 +6,7 @@ change belongs to the id. Afterwards it does not, or every scan on the way would
 """
 
 from datetime import datetime
+from hashlib import sha256
 
 from ordersaga.domain.identifiers import parse_parcel_reference
 from ordersaga.domain.lattices import goods_left
@@ -26,8 +27,7 @@ def from_provider(
         return None
     event = ParcelEvent(
         source=provider,
-        source_id=source_id
-        or _poll_id(order.reference, order.status, order.changed_at, partial=order.partially_canceled),
+        source_id=source_id or _poll_id(order.reference, order.status, order.changed_at, partial=_partial_id(order)),
         parcel=reference.parcel,
         generation=reference.generation,
         status=order.status,
@@ -36,6 +36,7 @@ def from_provider(
         tracking_number=order.tracking_number,
         detail=order.detail,
         partial=order.partially_canceled,
+        canceled_lines=order.canceled_lines,
     )
     return from_event(reference.order_id, event)
 
@@ -49,9 +50,17 @@ def from_carrier(reference_text: str, event: ParcelEvent) -> Incoming | None:
     return from_event(reference.order_id, event.model_copy(update={"source_id": source_id}))
 
 
-def _poll_id(reference: str, status: ParcelStatus, changed_at: datetime | None, *, partial: bool = False) -> str:
-    said = f"poll:{reference}:{status}" + (":partial" if partial else "")
+def _poll_id(reference: str, status: ParcelStatus, changed_at: datetime | None, *, partial: str = "") -> str:
+    said = f"poll:{reference}:{status}{partial}"
     return said if changed_at is None or goods_left(status) else f"{said}:{changed_at.isoformat()}"
+
+
+def _partial_id(order: ProviderOrder) -> str:
+    """Each further shipment canceled is news, also after goods have left: the units belong to the id."""
+    if not order.partially_canceled:
+        return ""
+    units = "+".join(f"{line.quantity}x{line.sku}" for line in order.canceled_lines)
+    return ":partial" + (f":{sha256(units.encode()).hexdigest()[:12]}" if units else "")
 
 
 def from_event(order_id: str, event: ParcelEvent) -> Incoming:

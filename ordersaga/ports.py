@@ -15,6 +15,8 @@ from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow
 from ordersaga.domain.journal import AttentionItem, JournalUpdate, OrderRecord, TimelineEntry
 from ordersaga.domain.orders import Address, LineQuantity, Order, ParcelPlan
 from ordersaga.domain.payments import PaymentRequest, PaymentState, RefundState
+from ordersaga.domain.return_rules import ParcelFacts
+from ordersaga.domain.returns import ExchangeAnswer, Opened, Refusal, ReturnAsk, ReturnRecord, ReturnUpdate
 from ordersaga.domain.shipping import (
     AddressDecision,
     CancelDecision,
@@ -218,4 +220,41 @@ class OrderJournal(Protocol):
 
     async def open_attention(self) -> Sequence[AttentionItem]:
         """Every unresolved question, oldest first."""
+        ...
+
+
+class ReturnStore(Protocol):
+    """What shoppers send back. Each method that writes does so in one transaction, and may be repeated."""
+
+    async def open(self, order_id: str, ask: ReturnAsk, now: datetime) -> Opened | Refusal:
+        """Accept a return by the rules of `return_rules` and show its order as `returning`; or say why not.
+
+        The same request under the same key or number gives the same return. CustomerError `order_not_found`.
+        """
+        ...
+
+    async def record(self, update: ReturnUpdate) -> None:
+        """Write the return, its entries and questions, and the status its order has by all of its returns."""
+        ...
+
+    async def get(self, order_id: str, number: int) -> ReturnRecord | None: ...
+
+    async def of_order(self, order_id: str) -> Sequence[ReturnRecord]:
+        """The order's returns by number."""
+        ...
+
+    async def parcel(self, order_id: str, parcel: int) -> ParcelFacts | None:
+        """What our books say of a parcel now; None: the order has no such parcel."""
+        ...
+
+
+class Exchanges(Protocol):
+    """New orders in exchange for goods that came back."""
+
+    async def place(self, order: Order, return_id: str) -> ExchangeAnswer:
+        """Accept the order as a checkout's is (hold and order in one commit), linked to its return; once per id."""
+        ...
+
+    async def look(self, order_id: str) -> ExchangeAnswer:
+        """What became of it since."""
         ...

@@ -45,6 +45,12 @@ class Settings(BaseSettings):
     shipbob_channel_id: int = Field(default=0, ge=0, description="the channel with write scope that owns our orders")
     shipbob_base_url: str = Field(default="https://api.shipbob.com", description="without the version path")
     shipbob_webhook_secret: SecretStr = SecretStr("")
+    shipbob_standard_method: str = Field(
+        default="Standard", min_length=1, description="the ship option for standard service, as the account names it"
+    )
+    shipbob_expedited_method: str = Field(
+        default="Expedited", min_length=1, description="the ship option for expedited service, as the account names it"
+    )
 
     easypost_api_key: SecretStr = SecretStr("")
     easypost_base_url: str = Field(default="https://api.easypost.com", description="without the version path")

@@ -14,6 +14,7 @@ from ordersaga.domain.journal import AttentionItem, OrderRecord, TimelineEntry
 from ordersaga.domain.money import Currency, MinorUnits
 from ordersaga.domain.orders import Address, OrderLine, ParcelPlan, Payment, Quantity
 from ordersaga.domain.payments import NextAction
+from ordersaga.domain.shipping import ShippingService
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus, ParcelStatus
 from ordersaga.domain.values import Message, Value
 from workflows.messages import HoldRequest, OrderView, Word
@@ -174,13 +175,6 @@ class Explanation(Message):
     live: bool
 
 
-class CancelBody(Request):
-    """Why an order is to be canceled. `by` defaults to the name of the API key."""
-
-    by: Word | None = None
-    reason: Word = "not given"
-
-
 class HoldBody(Request):
     """A hold to place: hand-off waits until it is released."""
 
@@ -254,6 +248,7 @@ class Ticket(Message):
     lines: tuple[OrderLine, ...]
     ship_to: Address
     ship_by: AwareDatetime
+    service: ShippingService
     status: ParcelStatus
     created_at: AwareDatetime
 

@@ -73,6 +73,20 @@ class InterceptDecision(StrEnum):
     NOT_OFFERED = "not_offered"
 
 
+class ParcelReport(Message):
+    """What a provider or carrier answers about a parcel when asked: as it stands now, nothing is moved by it.
+
+    `partial` and `canceled_lines` as in `ParcelEvent`.
+    """
+
+    status: ParcelStatus
+    carrier: str | None = None
+    tracking_number: str | None = None
+    detail: str | None = None
+    partial: bool = False
+    canceled_lines: tuple[LineQuantity, ...] = ()
+
+
 class ProviderCapabilities(Message):
     """What differs between providers, as data.
 
@@ -104,7 +118,8 @@ class LabelRequest(Message):
 class LabelState(Message):
     """A label as its carrier sees it. `cost` in minor units of USD.
 
-    `can_intercept`: its carrier can be asked to turn the parcel around on its way.
+    `can_intercept`: its carrier can be asked to turn the parcel around on its way; `intercepted`: it took that.
+    `url`: of the label to print.
     """
 
     label_id: str
@@ -114,6 +129,7 @@ class LabelState(Message):
     cost: int
     voided: bool = False
     can_intercept: bool = False
+    intercepted: bool = False
     url: str | None = None
 
 
@@ -122,6 +138,8 @@ class ParcelEvent(Message):
 
     `partial`: some but not all shipments of the parcel are canceled, so less leaves than was sold; `detail` says it,
     and `canceled_lines` which units, where the provider tells.
+    `notice`: this is about the parcel's label (`void_rejected`, `void_settled`) and moves no parcel; its status is
+    PLANNED, which no carrier may report, so that a lattice that is asked anyway records it and applies nothing.
     """
 
     source: str
@@ -135,6 +153,7 @@ class ParcelEvent(Message):
     detail: str | None = None
     partial: bool = False
     canceled_lines: tuple[LineQuantity, ...] = ()
+    notice: str | None = None
 
 
 class PaymentEvent(Message):

@@ -16,19 +16,22 @@ from easypost.errors.api.api_error import ApiError
 from easypost.errors.api.not_found_error import NotFoundError
 from requests.adapters import HTTPAdapter
 
-from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
+from ordersaga.domain.errors import RetryError
 from ordersaga.domain.identifiers import parse_parcel_reference
 from ordersaga.domain.messages_in import Incoming
 from ordersaga.domain.orders import Address
-from ordersaga.domain.shipping import CancelDecision, LabelRequest, LabelState, ParcelEvent
-from ordersaga.gateways.easypost_errors import about_address, code_of, translate, translated
+from ordersaga.domain.shipping import CancelDecision, InterceptDecision, LabelRequest, LabelState, ParcelEvent
+from ordersaga.gateways.easypost_errors import code_of, translate, translated
+from ordersaga.gateways.easypost_rates import cheapest
 from ordersaga.gateways.easypost_states import (
+    REFUND_LOOKUP,
     SOURCE,
     is_bought,
     is_scanned,
     label_state,
     parcel_event,
     refund_decision,
+    void_event,
 )
 from ordersaga.gateways.http_errors import already_asked
 from ordersaga.gateways.personal_data import hiding
@@ -79,6 +82,21 @@ class EasyPost:
         """
         return await _in_thread(self._void, reference)
 
+    async def look(self, reference: str) -> ParcelEvent | None:
+        """What the label's tracker says now."""
+        return await _in_thread(self._latest, reference)
+
+    async def intercept(self, reference: str) -> InterceptDecision:
+        """EasyPost's API has no call for it, though carriers sell it: NOT_OFFERED, and no label says `can_intercept`.
+
+        Turning a parcel around is bought from the carrier itself (UPS Delivery Intercept, USPS Package Intercept).
+        """
+        return InterceptDecision.NOT_OFFERED
+
+    async def void_news(self, reference: str) -> ParcelEvent | None:
+        """What became of a refund the carrier took: EasyPost sends an event for a successful one only."""
+        return await _in_thread(self._void_news, reference)
+
     async def changes(self, references: Sequence[str]) -> tuple[ParcelEvent, ...]:
         """What the trackers of these labels say now: the poller's view of what webhooks missed."""
         found = [await _in_thread(self._latest, reference) for reference in references]
@@ -91,21 +109,23 @@ class EasyPost:
         """
         if incoming.lookup is None:
             return incoming
-        shipment = await _in_thread(self._find, incoming.lookup)
+        shipment = await _in_thread(self._find, incoming.lookup.removeprefix(REFUND_LOOKUP))
         reference = str((shipment or {}).get("reference") or "")
-        owner, event = parse_parcel_reference(reference), self._event(shipment, incoming.source_id)
+        read = void_event if incoming.lookup.startswith(REFUND_LOOKUP) else self._event
+        owner, event = parse_parcel_reference(reference), read(shipment or {}, incoming.source_id)
         if owner is None or event is None:
             return Incoming(source=SOURCE, source_id=incoming.source_id)
         return Incoming(source=SOURCE, source_id=incoming.source_id, order_id=owner.order_id, events=(event,))
 
     @staticmethod
-    def _event(shipment: Json | None, source_id: str | None = None) -> ParcelEvent | None:
-        if shipment is None:
-            return None
+    def _event(shipment: Json, source_id: str | None = None) -> ParcelEvent | None:
         return parcel_event(child(shipment, "tracker"), str(shipment.get("reference") or ""), source_id)
 
     def _latest(self, reference: str) -> ParcelEvent | None:
-        return self._event(self._find(reference))
+        return self._event(self._find(reference) or {})
+
+    def _void_news(self, reference: str) -> ParcelEvent | None:
+        return void_event(self._find(reference) or {})
 
     def _find(self, reference: str) -> Json | None:
         """By our reference, or by EasyPost's own id."""
@@ -122,31 +142,26 @@ class EasyPost:
         shipment = self._find(request.reference) or self._create(request)
         if is_bought(shipment):
             return label_state(shipment)
-        rate = self._cheapest(shipment)
+        rate = cheapest(shipment, request, self._carriers)
         try:
             return label_state(_json(self._client.shipment.buy(shipment["id"], rate={"id": rate["id"]})))
         except ApiError as error:
             return self._bought_meanwhile(request.reference, error)
 
     def _create(self, request: LabelRequest) -> Json:
+        """EasyPost turns the addresses of a return around by itself: it is told those of the way there."""
+        warehouse, shopper = request.ship_from, request.ship_to
+        if request.returning:
+            warehouse, shopper = shopper, warehouse
         ounces = (Decimal(request.weight_grams) / _GRAMS_PER_OUNCE).quantize(Decimal("0.1"))
         created = self._client.shipment.create(
             reference=request.reference,
-            from_address=_address(request.ship_from),
-            to_address=_address(request.ship_to),
+            from_address=_address(warehouse),
+            to_address=_address(shopper),
+            is_return=request.returning,
             parcel={"weight": max(float(ounces), 0.1)},
         )
         return _json(created)
-
-    def _cheapest(self, shipment: Json) -> Json:
-        rates = [rate for rate in shipment.get("rates") or [] if self._may_use(rate)]
-        if not rates:
-            raise _no_rates(shipment)
-        return min(rates, key=lambda rate: (Decimal(str(rate["rate"])), str(rate["id"])))
-
-    def _may_use(self, rate: Json) -> bool:
-        permitted = not self._carriers or str(rate.get("carrier")).lower() in self._carriers
-        return permitted and rate.get("currency", "USD") == "USD"
 
     def _bought_meanwhile(self, reference: str, error: ApiError) -> LabelState:
         """Another attempt of ours bought it between our look and our purchase: that label is the answer."""
@@ -193,16 +208,6 @@ def _json(found: Any) -> Json:
     """The SDK's object as plain JSON."""
     plain: Json = found.to_dict()
     return plain
-
-
-def _no_rates(shipment: Json) -> CustomerError | OperatorError:
-    """No permitted carrier offers a price; their messages say why."""
-    messages = shipment.get("messages") or []
-    told = "; ".join(str(message.get("message")) for message in messages)
-    if about_address(told):
-        carriers = dict.fromkeys(str(message.get("carrier") or "unknown carrier") for message in messages)
-        return CustomerError("label_refused", f"the address is refused by {', '.join(carriers)}")
-    return OperatorError("no_rates", told or "no permitted carrier offers a rate")
 
 
 def _address(address: Address) -> Json:

@@ -14,6 +14,8 @@ from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.gateways.webhook_parts import child, moment, text
 
 SOURCE = "easypost"
+REFUND_LOOKUP = "refund:"
+"""Before a shipment's id: what became of its refund is asked about, not where its parcel is."""
 _ANY = ""
 _STATUS: dict[tuple[str, str], ParcelStatus] = {
     ("pre_transit", _ANY): ParcelStatus.LABELED,
@@ -50,6 +52,7 @@ def label_state(shipment: Mapping[str, Any]) -> LabelState:
         tracking_number=str(shipment.get("tracking_code") or ""),
         cost=int((Decimal(str(rate.get("rate") or "0")) * 100).to_integral_value()),
         voided=shipment.get("refund_status") in {"submitted", "refunded"},
+        url=text(child(shipment, "postage_label").get("label_url")),
     )
 
 
@@ -84,6 +87,28 @@ def parcel_event(tracker: Mapping[str, Any], reference: str, source_id: str | No
         carrier=text(tracker.get("carrier")),
         tracking_number=text(tracker.get("tracking_code")),
         detail=text(tracker.get("status_detail")),
+    )
+
+
+def void_event(shipment: Mapping[str, Any], source_id: str | None = None) -> ParcelEvent | None:
+    """What became of a label's refund, as a notice; None while it is undecided, or not ours.
+
+    `void_rejected`: the label is paid for and stands. `void_settled`: it costs nothing any more.
+    """
+    owner, decision = parse_parcel_reference(str(shipment.get("reference") or "")), refund_decision(shipment)
+    if owner is None or decision in {None, CancelDecision.PENDING}:
+        return None
+    rejected = decision is CancelDecision.REFUSED
+    label = f"label {shipment.get('tracking_code')} of {child(shipment, 'selected_rate').get('carrier')}"
+    return ParcelEvent(
+        source=SOURCE,
+        source_id=source_id or f"{shipment.get('id')}:refund:{shipment.get('refund_status')}",
+        parcel=owner.parcel,
+        generation=owner.generation,
+        status=ParcelStatus.PLANNED,
+        occurred_at=moment(shipment.get("updated_at"), datetime.now(UTC)),
+        detail=f"the refund of {label} was rejected: it is paid for" if rejected else f"{label} costs nothing",
+        notice="void_rejected" if rejected else "void_settled",
     )
 
 

@@ -12,11 +12,12 @@ from easypost.util import validate_webhook
 from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.identifiers import parse_parcel_reference
 from ordersaga.domain.messages_in import Incoming
-from ordersaga.gateways.easypost_states import SOURCE, parcel_event, status_of
+from ordersaga.gateways.easypost_states import REFUND_LOOKUP, SOURCE, parcel_event, status_of
 from ordersaga.gateways.webhook_parts import child, header, ignored, parse_object, text, verifying
 
 _SIGNATURE = "X-Hmac-Signature"
 _KINDS = frozenset({"tracker.created", "tracker.updated"})
+_REFUNDS = "refund."
 
 
 def verify_and_read(headers: Mapping[str, str], body: bytes, secret: str) -> Incoming:
@@ -29,6 +30,8 @@ def verify_and_read(headers: Mapping[str, str], body: bytes, secret: str) -> Inc
         _verify(header(headers, _SIGNATURE.lower()), body, secret)
     event = parse_object(body)
     source_id, tracker = text(event.get("id")), child(event, "result")
+    if source_id is not None and str(event.get("description")).startswith(_REFUNDS):
+        return _asking(source_id, tracker, REFUND_LOOKUP) or ignored(SOURCE, source_id, body)
     if source_id is None or event.get("description") not in _KINDS or status_of(tracker) is None:
         return ignored(SOURCE, source_id, body)
     return _read(source_id, tracker) or ignored(SOURCE, source_id, body)
@@ -49,5 +52,14 @@ def _read(source_id: str, tracker: Mapping[str, Any]) -> Incoming | None:
     owner, told = parse_parcel_reference(reference), parcel_event(tracker, reference, source_id)
     if owner is not None and told is not None:
         return Incoming(source=SOURCE, source_id=source_id, order_id=owner.order_id, events=(told,))
-    lookup = text(tracker.get("shipment_id")) or ""
-    return Incoming(source=SOURCE, source_id=source_id, lookup=lookup) if lookup.startswith("shp_") else None
+    return _asking(source_id, tracker)
+
+
+def _asking(source_id: str, told: Mapping[str, Any], about: str = "") -> Incoming | None:
+    """The message that has EasyPost asked about its shipment; None when it names none."""
+    shipment = text(told.get("shipment_id")) or ""
+    return Incoming(source=SOURCE, source_id=source_id, lookup=about + shipment) if _is_shipment(shipment) else None
+
+
+def _is_shipment(identity: str) -> bool:
+    return identity.startswith("shp_")

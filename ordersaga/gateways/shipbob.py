@@ -9,19 +9,34 @@ from typing import Any
 
 import httpx
 
-from ordersaga.domain.errors import RetryError
+from ordersaga.domain.errors import OperatorError, RetryError
 from ordersaga.domain.identifiers import parse_parcel_reference
 from ordersaga.domain.orders import Address
-from ordersaga.domain.shipping import CancelDecision, HandOff, ProviderCapabilities, ProviderOrder
+from ordersaga.domain.shipping import (
+    AddressDecision,
+    CancelDecision,
+    HandOff,
+    ProviderCapabilities,
+    ProviderOrder,
+    ShippingService,
+)
 from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.gateways.http_errors import already_asked, transport_error
 from ordersaga.gateways.personal_data import hiding
+from ordersaga.gateways.shipbob_addresses import goes_to, is_updated, may_change, put_back_body, update_body
 from ordersaga.gateways.shipbob_errors import json_of, names_reference, refusal
-from ordersaga.gateways.shipbob_states import provider_order
+from ordersaga.gateways.shipbob_states import living_shipments, provider_order
 
 _ORDERS = "/2026-01/order"
+_SHIPMENTS = "/2026-01/shipment"
 _PAGE = 250
 _CAPABILITIES = ProviderCapabilities(name="shipbob", books_carrier=True, point_of_no_return=ParcelStatus.PICKED)
+
+METHODS: Mapping[ShippingService, str] = {
+    ShippingService.STANDARD: "Standard",
+    ShippingService.EXPEDITED: "Expedited",
+}
+"""Ship options as ShipBob names them in a new account."""
 
 
 class ShipBob:
@@ -32,7 +47,8 @@ class ShipBob:
         base_url: `https://api.shipbob.com`, or an emulator's URL.
         channel_id: the channel with write scope that owns our orders.
         timeout: of one call.
-        shipping_method: the ship option, as it is named in the ShipBob account.
+        shipping_methods: the ship options as they are named in the ShipBob account; one that is not named here is
+            called as `METHODS` says.
         locations: ShipBob's fulfillment center id by our location code; ShipBob chooses for the others.
         page_size: orders per page when polling; ShipBob allows 250.
     """
@@ -44,13 +60,14 @@ class ShipBob:
         base_url: str,
         channel_id: int,
         timeout: timedelta,
-        shipping_method: str = "Standard",
+        shipping_methods: Mapping[ShippingService, str] | None = None,
         locations: Mapping[str, int] | None = None,
         page_size: int = _PAGE,
     ) -> None:
         headers = {"authorization": f"Bearer {token}", "shipbob_channel_id": str(channel_id)}
         self._http = httpx.AsyncClient(base_url=base_url, headers=headers, timeout=timeout.total_seconds())
-        self._shipping_method, self._locations, self._page_size = shipping_method, dict(locations or {}), page_size
+        self._methods = {**METHODS, **(shipping_methods or {})}
+        self._locations, self._page_size = dict(locations or {}), page_size
 
     @property
     def capabilities(self) -> ProviderCapabilities:
@@ -83,7 +100,7 @@ class ShipBob:
             "reference_id": hand_off.reference,
             "order_number": hand_off.order_id,
             "type": "DTC",
-            "shipping_method": self._shipping_method,
+            "shipping_method": self._methods[hand_off.service],
             "recipient": _recipient(hand_off.ship_to),
             "products": [
                 {"reference_id": line.sku, "name": line.sku, "quantity": line.quantity} for line in hand_off.lines
@@ -108,9 +125,7 @@ class ShipBob:
 
         A split order canceled only in part is REFUSED: goods still leave; `inquire` says so (`partially_canceled`).
         """
-        order = await self._find(reference)
-        if order is None:
-            raise _not_visible(reference)
+        order = await self._require(reference)
         if provider_order(order).status is ParcelStatus.CANCELED:
             return CancelDecision.CANCELED
         answer = await self._send("POST", f"{_ORDERS}/{order['id']}:cancel")
@@ -136,6 +151,55 @@ class ShipBob:
             raise _not_visible(reference)
         gone = standing.status is ParcelStatus.CANCELED
         return CancelDecision.CANCELED if gone else CancelDecision.REFUSED
+
+    async def update_address(self, reference: str, ship_to: Address) -> AddressDecision:
+        """Another address for every shipment of the order, until one is picked.
+
+        One that refuses decides for all: those changed before it are put back, so that no parcel goes two ways.
+        Raises OperatorError `address_split` when one of them was picked meanwhile.
+        """
+        with hiding(ship_to):
+            return await self._update_address(reference, ship_to)
+
+    async def _update_address(self, reference: str, ship_to: Address) -> AddressDecision:
+        living = living_shipments(await self._require(reference))
+        elsewhere = [shipment for shipment in living if not goes_to(shipment, ship_to)]
+        if not elsewhere:
+            return AddressDecision.UPDATED if living else AddressDecision.REFUSED
+        refusing = await self._first_refusal(elsewhere, ship_to)
+        if refusing is None:
+            return AddressDecision.UPDATED
+        await self._put_back(reference, ship_to, refusing)
+        return AddressDecision.REFUSED
+
+    async def _first_refusal(self, shipments: Sequence[dict[str, Any]], ship_to: Address) -> dict[str, Any] | None:
+        """Change one after the other; answers the shipment that may not be changed. None is sent when one is known."""
+        known = next((shipment for shipment in shipments if not may_change(shipment)), None)
+        if known is not None:
+            return known
+        for shipment in shipments:
+            if not await self._readdress(shipment, update_body(ship_to)):
+                return shipment
+        return None
+
+    async def _put_back(self, reference: str, ship_to: Address, refusing: dict[str, Any]) -> None:
+        with already_asked():
+            living = living_shipments(await self._require(reference))
+        for shipment in (each for each in living if each["id"] != refusing["id"] and goes_to(each, ship_to)):
+            if not await self._readdress(shipment, put_back_body(refusing)):
+                advice = "ask ShipBob to bring its shipments to one address"
+                raise OperatorError("address_split", f"the shipments of {reference} go to two addresses: {advice}")
+
+    async def _readdress(self, shipment: dict[str, Any], body: dict[str, Any]) -> bool:
+        """False when ShipBob refuses because of where the shipment stands."""
+        answer = await self._send("PUT", f"{_SHIPMENTS}/{shipment['id']}:updateAddress", json=body)
+        return is_updated(answer)
+
+    async def _require(self, reference: str) -> dict[str, Any]:
+        order = await self._find(reference)
+        if order is None:
+            raise _not_visible(reference)
+        return order
 
     async def changes_since(self, since: datetime) -> Sequence[ProviderOrder]:
         """Our orders updated since then, oldest first; other systems' orders in the same account are left out."""

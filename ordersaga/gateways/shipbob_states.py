@@ -3,10 +3,13 @@
 An order is one parcel of ours; ShipBob may cut it into several shipments, whose statuses are then taken together.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import ValidationError
+
+from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.shipping import ProviderOrder
 from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.gateways.webhook_parts import child, moment, text
@@ -84,19 +87,68 @@ def _tracking_of(shipments: Iterable[Mapping[str, Any]]) -> tuple[str | None, st
 
 def provider_order(order: Mapping[str, Any]) -> ProviderOrder:
     """An order with its shipments: as far as the shipment that is least far, canceled ones left out."""
-    shipments = [shipment for shipment in order.get("shipments") or [] if isinstance(shipment, dict)]
-    alive = [shipment for shipment in shipments if status_of(shipment) is not ParcelStatus.CANCELED]
+    shipments, alive = _shipments(order), living_shipments(order)
+    partial = 0 < len(alive) < len(shipments)
     carrier, tracking_number = _tracking_of(alive)
     return ProviderOrder(
         provider_id=str(order["id"]),
         reference=str(order.get("reference_id") or ""),
-        status=_together(alive or shipments or [order]),
+        status=_together(alive or shipments or [dict(order)]),
         carrier=carrier,
         tracking_number=tracking_number,
         detail=_told(shipments, alive) if shipments else detail_of(order),
-        partially_canceled=0 < len(alive) < len(shipments),
+        partially_canceled=partial,
+        canceled_lines=_canceled_lines(order) if partial else (),
         changed_at=_changed_at(shipments),
     )
+
+
+def living_shipments(order: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The order's shipments without those that are canceled."""
+    return [shipment for shipment in _shipments(order) if status_of(shipment) is not ParcelStatus.CANCELED]
+
+
+def _shipments(order: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [shipment for shipment in order.get("shipments") or [] if isinstance(shipment, dict)]
+
+
+def _canceled_lines(order: Mapping[str, Any]) -> tuple[LineQuantity, ...]:
+    """The units in canceled shipments, by SKU; none when they cannot be told in the order's own units.
+
+    A shipment counts inventory, and a product may be a bundle of it: more units than were ordered tell nothing.
+    """
+    canceled = [shipment for shipment in _shipments(order) if status_of(shipment) is ParcelStatus.CANCELED]
+    ordered = _units(_products(order), lambda product: _count(product.get("quantity")))
+    gone = _units([each for shipment in canceled for each in _products(shipment)], _committed)
+    if any(units > ordered.get(sku, 0) for sku, units in gone.items()):
+        return ()
+    try:
+        return tuple(LineQuantity(sku=sku, quantity=gone[sku]) for sku in sorted(gone))
+    except ValidationError:
+        return ()
+
+
+def _products(holder: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [product for product in holder.get("products") or [] if isinstance(product, dict)]
+
+
+def _units(products: Sequence[dict[str, Any]], count: Callable[[dict[str, Any]], int]) -> dict[str, int]:
+    """Units by our SKU, which is the product's `reference_id`."""
+    units: dict[str, int] = {}
+    for product in products:
+        sku = text(product.get("reference_id")) or text(product.get("sku")) or ""
+        units[sku] = units.get(sku, 0) + count(product)
+    return units
+
+
+def _committed(product: dict[str, Any]) -> int:
+    """Of a shipped product, over its lots."""
+    items = [item for item in product.get("inventory_items") or [] if isinstance(item, dict)]
+    return sum(_count(item.get("quantity")) for item in items)
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
 
 
 def _changed_at(shipments: Iterable[Mapping[str, Any]]) -> datetime | None:

@@ -9,15 +9,22 @@ import asyncpg
 
 from ordersaga.domain.errors import OperatorError, RetryError
 from ordersaga.domain.orders import Address, OrderLine
-from ordersaga.domain.shipping import CancelDecision, HandOff, ProviderCapabilities, ProviderOrder
+from ordersaga.domain.shipping import (
+    AddressDecision,
+    CancelDecision,
+    HandOff,
+    ProviderCapabilities,
+    ProviderOrder,
+    ShippingService,
+)
 from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.stores.pools import Pool, connection, transaction
 
 PROVIDER = "seller_warehouse"
 
 _SUBMIT = """
-INSERT INTO pick_tickets (reference, order_id, seller, location, lines, ship_to, ship_by)
-VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (reference) DO NOTHING
+INSERT INTO pick_tickets (reference, order_id, seller, location, lines, ship_to, ship_by, service)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (reference) DO NOTHING
 """
 _GET = "SELECT reference, status, changed_at FROM pick_tickets WHERE reference = $1"
 _MOVE = """
@@ -26,12 +33,13 @@ UPDATE pick_tickets SET status = $2,
 WHERE reference = $1 AND status = ANY($3::text[]) AND ($4::text IS NULL OR seller = $4)
 RETURNING reference, status, changed_at
 """
+_READDRESS = "UPDATE pick_tickets SET ship_to = $2 WHERE reference = $1"
 _STANDING = "SELECT status FROM pick_tickets WHERE reference = $1 AND ($2::text IS NULL OR seller = $2)"
 _CHANGES = """
 SELECT reference, status, changed_at FROM pick_tickets WHERE changed_at >= $1 ORDER BY changed_at, reference
 """
 _LIST = """
-SELECT reference, order_id, seller, location, lines, ship_to, ship_by, status, created_at FROM pick_tickets
+SELECT reference, order_id, seller, location, lines, ship_to, ship_by, service, status, created_at FROM pick_tickets
 WHERE ($1::text IS NULL OR seller = $1) AND status = ANY($2::text[]) ORDER BY ship_by, reference LIMIT $3
 """
 _OPEN = (ParcelStatus.ACCEPTED, ParcelStatus.PACKED)
@@ -48,6 +56,7 @@ class PickTicket:
     lines: tuple[OrderLine, ...]
     ship_to: Address
     ship_by: datetime
+    service: ShippingService
     status: ParcelStatus
     created_at: datetime
 
@@ -86,10 +95,27 @@ class SellerWarehouse:
         async with transaction(self._pool) as work:
             status = await work.fetchval("SELECT status FROM pick_tickets WHERE reference = $1 FOR UPDATE", reference)
             if status is None:
-                raise RetryError("pick_ticket_not_visible", f"There is no pick ticket {reference}", unknown=True)
+                raise _not_visible(reference)
             if status in _OPEN:
                 await work.execute(_MOVE, reference, ParcelStatus.CANCELED.value, list(_OPEN), None)
             return CancelDecision.CANCELED if status in before_collection else CancelDecision.REFUSED
+
+    async def update_address(self, reference: str, ship_to: Address) -> AddressDecision:
+        """Write another address on the ticket until it is packed; what stands on it already is UPDATED.
+
+        Raises RetryError `pick_ticket_not_visible` when there is none.
+        """
+        async with transaction(self._pool) as work:
+            row = await work.fetchrow(
+                "SELECT status, ship_to FROM pick_tickets WHERE reference = $1 FOR UPDATE", reference
+            )
+            if row is None:
+                raise _not_visible(reference)
+            stands = row["status"] != ParcelStatus.CANCELED and Address.model_validate(row["ship_to"]) == ship_to
+            if not stands and row["status"] != ParcelStatus.ACCEPTED:
+                return AddressDecision.REFUSED
+            await work.execute(_READDRESS, reference, ship_to.model_dump(mode="json"))
+            return AddressDecision.UPDATED
 
     async def changes_since(self, since: datetime) -> Sequence[ProviderOrder]:
         """Tickets written or changed since then, oldest change first."""
@@ -125,6 +151,10 @@ class SellerWarehouse:
             return _provider_order(row)
 
 
+def _not_visible(reference: str) -> RetryError:
+    return RetryError("pick_ticket_not_visible", f"There is no pick ticket {reference}", unknown=True)
+
+
 def _refusal(reference: str, standing: str | None, to: ParcelStatus) -> OperatorError:
     if standing is None:
         return OperatorError("pick_ticket_unknown", f"There is no pick ticket {reference}")
@@ -134,7 +164,7 @@ def _refusal(reference: str, standing: str | None, to: ParcelStatus) -> Operator
 def _ticket_row(hand_off: HandOff) -> tuple[Any, ...]:
     lines = [line.model_dump(mode="json") for line in hand_off.lines]
     head = (hand_off.reference, hand_off.order_id, hand_off.seller, hand_off.location)
-    return (*head, lines, hand_off.ship_to.model_dump(mode="json"), hand_off.ship_by)
+    return (*head, lines, hand_off.ship_to.model_dump(mode="json"), hand_off.ship_by, hand_off.service.value)
 
 
 def _provider_order(row: asyncpg.Record) -> ProviderOrder:
@@ -152,6 +182,7 @@ def _ticket(row: asyncpg.Record) -> PickTicket:
             **dict(row),
             "lines": tuple(OrderLine.model_validate(line) for line in row["lines"]),
             "ship_to": Address.model_validate(row["ship_to"]),
+            "service": ShippingService(row["service"]),
             "status": ParcelStatus(row["status"]),
         }
     )

@@ -2,15 +2,20 @@
 
 from collections import deque
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import count
 
 from ordersaga.domain.errors import RetryError
+from ordersaga.domain.identifiers import parse_parcel_reference
+from ordersaga.domain.orders import Address
 from ordersaga.domain.shipping import (
+    AddressDecision,
     CancelDecision,
     HandOff,
+    InterceptDecision,
     LabelRequest,
     LabelState,
+    ParcelEvent,
     ProviderCapabilities,
     ProviderOrder,
 )
@@ -20,10 +25,14 @@ from tests.fakes.script import Scripted
 
 _WAY = list(ParcelStatus)[: list(ParcelStatus).index(ParcelStatus.DELIVERED) + 1]
 _STOPPED = (ParcelStatus.CANCELED, ParcelStatus.EXCEPTION)
+_ON_ITS_WAY = (ParcelStatus.IN_TRANSIT,)
 
 
 class FakeProvider(Scripted):
-    """A 3PL whose parcels move when the test says so; refuses to cancel from its point of no return."""
+    """A 3PL whose parcels move when the test says so; refuses to cancel from its point of no return.
+
+    It takes another address until `address_until`; None: it does not offer that.
+    """
 
     def __init__(
         self,
@@ -31,6 +40,7 @@ class FakeProvider(Scripted):
         *,
         books_carrier: bool = False,
         point_of_no_return: ParcelStatus = ParcelStatus.PICKED,
+        address_until: ParcelStatus | None = ParcelStatus.PICKED,
         memory: Memory | None = None,
     ) -> None:
         super().__init__()
@@ -39,6 +49,7 @@ class FakeProvider(Scripted):
         self.hand_offs: dict[str, HandOff] = {}
         self._changed: dict[str, datetime] = {}
         self._cancel_answers: deque[CancelDecision] = deque()
+        self._address_until = address_until
         self._capabilities = ProviderCapabilities(
             name=name, books_carrier=books_carrier, point_of_no_return=point_of_no_return
         )
@@ -48,8 +59,8 @@ class FakeProvider(Scripted):
         """What differs between providers."""
         return self._capabilities
 
-    def advance(self, reference: str, status: ParcelStatus, **changes: str | bool) -> ProviderOrder:
-        """The parcel moved on; `changes` may name a carrier, tracking_number, detail or partially_canceled."""
+    def advance(self, reference: str, status: ParcelStatus, **changes: object) -> ProviderOrder:
+        """The parcel moved on; `changes` may name any other field of it (carrier, detail, canceled_lines)."""
         self._changed[reference] = at = self.memory.now()
         told = {"status": status, "changed_at": at, **changes}
         self.orders[reference] = self.orders[reference].model_copy(update=told)
@@ -91,6 +102,20 @@ class FakeProvider(Scripted):
             self.advance(reference, ParcelStatus.CANCELED)
             return CancelDecision.CANCELED
 
+    async def update_address(self, reference: str, ship_to: Address) -> AddressDecision:
+        """Ship to another address, as the hand-off then says; the standing address again is no change."""
+        with self._call("update_address", reference, ship_to):
+            if reference not in self.orders:
+                raise RetryError("not_visible", f"no order {reference} is shown", unknown=True)
+            if self._address_until is None:
+                return AddressDecision.NOT_OFFERED
+            handed, status = self.hand_offs[reference], self.orders[reference].status
+            takes = status in _WAY and _WAY.index(status) < _WAY.index(self._address_until)
+            if status is ParcelStatus.CANCELED or (handed.ship_to != ship_to and not takes):
+                return AddressDecision.REFUSED
+            self.hand_offs[reference] = handed.model_copy(update={"ship_to": ship_to})
+            return AddressDecision.UPDATED
+
     async def changes_since(self, since: datetime) -> Sequence[ProviderOrder]:
         """Orders changed since then, oldest change first."""
         with self._call("changes_since", since):
@@ -104,12 +129,15 @@ class FakeProvider(Scripted):
 
 
 class FakeCarrier(Scripted):
-    """Sells labels, one per reference."""
+    """Sells labels, one per reference; `can_intercept`: turns a parcel around that is on its way."""
 
-    def __init__(self, name: str = "fedex", *, cost: int = 799) -> None:
+    def __init__(self, name: str = "fedex", *, cost: int = 799, can_intercept: bool = False) -> None:
         super().__init__()
-        self.name, self.cost = name, cost
+        self.name, self.cost, self.can_intercept = name, cost, can_intercept
         self.labels: dict[str, LabelState] = {}
+        self.requests: dict[str, LabelRequest] = {}
+        self.tracked: dict[str, ParcelEvent] = {}
+        self._intercept_answers: deque[InterceptDecision] = deque()
         self._void_answers: deque[CancelDecision] = deque()
         self._numbers = count(1)
 
@@ -117,17 +145,40 @@ class FakeCarrier(Scripted):
         """The next void is answered so, and changes nothing."""
         self._void_answers.append(decision)
 
+    def answer_intercept_next(self, decision: InterceptDecision) -> None:
+        """The next request to turn a parcel around is answered so, and changes nothing."""
+        self._intercept_answers.append(decision)
+
+    def track(self, reference: str, status: ParcelStatus, detail: str | None = None) -> ParcelEvent:
+        """Tracking says this about a label's parcel from now on."""
+        owner, label = parse_parcel_reference(reference), self.labels[reference]
+        assert owner is not None, f"{reference} is no parcel reference"
+        self.tracked[reference] = ParcelEvent(
+            source=self.name,
+            source_id=f"{reference}:{status}",
+            parcel=owner.parcel,
+            generation=owner.generation,
+            status=status,
+            occurred_at=datetime.now(UTC),
+            carrier=label.carrier,
+            tracking_number=label.tracking_number,
+            detail=detail,
+        )
+        return self.tracked[reference]
+
     async def book(self, request: LabelRequest) -> LabelState:
         """Sell a label; the same reference gives the same label."""
         with self._call("book", request.reference):
             if request.reference not in self.labels:
                 number = next(self._numbers)
+                self.requests[request.reference] = request
                 self.labels[request.reference] = LabelState(
                     label_id=f"lbl_{number}",
                     reference=request.reference,
-                    carrier=self.name,
+                    carrier=request.carrier or self.name,
                     tracking_number=f"1Z{number:06}",
                     cost=self.cost,
+                    can_intercept=self.can_intercept,
                 )
             return self.labels[request.reference]
 
@@ -145,3 +196,24 @@ class FakeCarrier(Scripted):
                 return self._void_answers.popleft()
             self.labels[reference] = self.labels[reference].model_copy(update={"voided": True})
             return CancelDecision.CANCELED
+
+    async def look(self, reference: str) -> ParcelEvent | None:
+        """What tracking was told to say; a label nobody tracked is one just printed."""
+        with self._call("look", reference):
+            label = self.labels.get(reference)
+            if label is None or label.voided:
+                return None
+            return self.tracked.get(reference) or self.track(reference, ParcelStatus.LABELED)
+
+    async def intercept(self, reference: str) -> InterceptDecision:
+        """Turn a parcel around that is on its way; again is the same request."""
+        with self._call("intercept", reference):
+            if not self.can_intercept:
+                return InterceptDecision.NOT_OFFERED
+            if self._intercept_answers:
+                return self._intercept_answers.popleft()
+            told = self.tracked.get(reference)
+            if told is None or told.status not in _ON_ITS_WAY:
+                return InterceptDecision.REFUSED
+            self.labels[reference] = self.labels[reference].model_copy(update={"intercepted": True})
+            return InterceptDecision.ACCEPTED
