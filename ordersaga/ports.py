@@ -12,7 +12,7 @@ from typing import Protocol
 
 from ordersaga.domain.books import Balance, MoneyTransaction
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow
-from ordersaga.domain.journal import AttentionItem, JournalUpdate, OrderRecord, TimelineEntry
+from ordersaga.domain.journal import AttentionAge, AttentionItem, JournalUpdate, OrderRecord, TimelineEntry
 from ordersaga.domain.orders import Address, LineQuantity, Order, ParcelPlan
 from ordersaga.domain.payments import PaymentRequest, PaymentState, RefundState
 from ordersaga.domain.return_rules import ParcelFacts
@@ -218,8 +218,23 @@ class OrderJournal(Protocol):
         """The whole story in order: journal, effects, messages received."""
         ...
 
-    async def open_attention(self) -> Sequence[AttentionItem]:
-        """Every unresolved question, oldest first."""
+    async def open_attention(
+        self,
+        *,
+        seller: str | None = None,
+        order_id: str | None = None,
+        kind: str | None = None,
+        opened_before: datetime | None = None,
+        provider: str | None = None,
+    ) -> Sequence[AttentionItem]:
+        """Every unresolved question, oldest first; only those of a seller, order, kind, age or provider when named.
+
+        `provider`: who ships the parcel the question is about.
+        """
+        ...
+
+    async def attention_ages(self) -> Sequence[AttentionAge]:
+        """Open questions counted by kind, seller and currency; a question about no money has currency ''."""
         ...
 
 

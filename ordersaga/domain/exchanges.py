@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from ordersaga.domain.journal import JournalEntry
 from ordersaga.domain.orders import LineQuantity, Order, OrderLine
-from ordersaga.domain.returns import Refusal, ReturnCase, WishedLine
+from ordersaga.domain.returns import ExchangeAnswer, Refusal, ReturnCase, WishedLine
+from ordersaga.domain.statuses import FINAL_STATUSES, ConfirmOutcome, OrderStatus
 
 EXCHANGE_CHANNEL: Final = "exchange"
 """Where an exchange's order comes from: nobody is there to answer a bank's challenge."""
@@ -48,3 +50,19 @@ def _tax(first: Order, goods: int) -> int:
     """At the first order's rate, rounded down; minor units."""
     value = sum(line.value for line in first.lines)
     return first.tax * goods // value if value else 0
+
+
+def exchange_answer(
+    order_id: str, status: OrderStatus, outcome: ConfirmOutcome | None, reason: str | None
+) -> ExchangeAnswer:
+    """What became of an exchange's order, by how it stands. A step the shopper must take is no decision yet."""
+    over = status in FINAL_STATUSES
+    decided = over or outcome not in (None, ConfirmOutcome.ACTION_REQUIRED)
+    placed = outcome is ConfirmOutcome.CONFIRMED and status not in (OrderStatus.REJECTED, OrderStatus.CANCELED)
+    why = None if placed else reason or (outcome.value if outcome else None)
+    return ExchangeAnswer(order_id=order_id, decided=decided, placed=placed, reason=why)
+
+
+def link_entry(return_id: str, at: datetime) -> JournalEntry:
+    """The new order's line about where it comes from."""
+    return JournalEntry(entry_id="exchange-1", at=at, kind="exchange_for", text=f"in exchange for return {return_id}")

@@ -17,13 +17,16 @@ from datetime import datetime
 
 from pydantic import AwareDatetime
 
+from ordersaga.domain.journal import JournalEntry
 from ordersaga.domain.money import apportion
 from ordersaga.domain.orders import LineQuantity, Order, ParcelPlan
 from ordersaga.domain.returns import (
     LARGEST_NUMBER,
     RETURNABLE,
     Inspection,
+    Opened,
     Refusal,
+    ReturnAsk,
     ReturnCase,
     ReturnRecord,
     ReturnRequest,
@@ -83,6 +86,29 @@ def accept(facts: OrderFacts, request: ReturnRequest, now: datetime, number: int
         return parcel
     refusal = _too_late(facts.order, parcel, now) or _unpaid(parcel) or _no_exchange(facts.order, request)
     return refusal or _case(facts, parcel, request, now, number or facts.next_number)
+
+
+def answered(facts: OrderFacts, standing: ReturnRecord | None, ask: ReturnAsk, now: datetime) -> Opened | Refusal:
+    """The answer to a request, given the return that stands under its key or number, if one does."""
+    if standing is None:
+        case = accept(facts, ask.request, now, ask.number)
+        return case if isinstance(case, Refusal) else Opened(ReturnRecord(case=case))
+    if standing.case.request == ask.request:
+        return Opened(standing, repeated=True)
+    reason = f"{standing.case.return_id} was asked for with other words under the same key or number"
+    return Refusal("return_mismatch", reason, "use a new Idempotency-Key and number for another return")
+
+
+def opening_entry(case: ReturnCase) -> JournalEntry:
+    """The first line of a return's story; its workflow writes the others."""
+    said = f"{case.request.by} asks to return {words(case.request.lines)}: {case.request.reason}, {case.request.wish}"
+    return JournalEntry(
+        entry_id=f"return-{case.number}-0",
+        at=case.accepted_at,
+        kind="return_requested",
+        text=f"{case.return_id}: {said}",
+        parcel=case.plan.parcel,
+    )
 
 
 def _case(facts: OrderFacts, parcel: ParcelFacts, request: ReturnRequest, now: datetime, number: int) -> ReturnCase:
@@ -254,6 +280,11 @@ def counted(units: Iterable[LineQuantity]) -> Counter[str]:
 
 def _lines(counted: Counter[str]) -> tuple[LineQuantity, ...]:
     return tuple(LineQuantity(sku=sku, quantity=count) for sku, count in sorted(counted.items()) if count)
+
+
+def words(units: Iterable[LineQuantity]) -> str:
+    """Units for people: `2 MUG, 1 TEE`; `nothing` for none."""
+    return _words(counted(units)) or "nothing"
 
 
 def _words(counted: Counter[str]) -> str:

@@ -232,8 +232,7 @@ class ReturnAsk:
     number: int | None = None
 
 
-@dataclass(frozen=True)
-class ExchangeAnswer:
+class ExchangeAnswer(Message):
     """What became of an exchange's order: placed, decided on or not, or refused with a reason."""
 
     order_id: str

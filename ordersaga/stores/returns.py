@@ -1,0 +1,166 @@
+"""Returns in PostgreSQL: each beside its order's status, story and questions, in one transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import asyncpg
+
+from ordersaga.domain.errors import CustomerError, OperatorError
+from ordersaga.domain.return_rules import OrderFacts, ParcelFacts, answered, opening_entry, order_status
+from ordersaga.domain.returns import (
+    RETURNABLE,
+    Opened,
+    Refusal,
+    ReturnAsk,
+    ReturnCase,
+    ReturnRecord,
+    ReturnUpdate,
+)
+from ordersaga.stores.journal import write_story
+from ordersaga.stores.order_rows import load_record
+from ordersaga.stores.pools import Connection, Pool, connection, lock_orders, transaction
+from ordersaga.stores.storable import storable
+
+_INSERT = """
+INSERT INTO returns (order_id, number, parcel, request_key, "case", status) VALUES ($1, $2, $3, $4, $5, $6)
+"""
+_UPDATE = """
+UPDATE returns SET status = $3, reason = $4, inspection = $5, carrier = $6, tracking_number = $7, label_url = $8,
+    instructions = $9, refunded = $10, exchange_order_id = $11, started_at = coalesce(started_at, now()),
+    updated_at = clock_timestamp()
+WHERE order_id = $1 AND number = $2 RETURNING true
+"""
+_OF_ORDER = "SELECT * FROM returns WHERE order_id = $1 ORDER BY number"
+_GET = "SELECT * FROM returns WHERE order_id = $1 AND number = $2"
+_ORDER = "SELECT * FROM orders WHERE order_id = $1"
+_STATUS = "UPDATE orders SET status = $2, reason = NULL, updated_at = now() WHERE order_id = $1 AND status <> $2"
+_DELIVERED = "SELECT parcel, min(at) AS at FROM journal WHERE order_id = $1 AND kind = 'delivered' GROUP BY parcel"
+_CAPTURED = """
+SELECT parcel, sum(amount)::bigint AS amount FROM money_postings JOIN money_transactions USING (transaction_id)
+WHERE order_id = $1 AND account = 'cash' GROUP BY parcel
+"""
+_PAYMENTS = """
+SELECT parcel, max(generation) AS generation FROM effects
+WHERE order_id = $1 AND step = 'capture' AND status = 'done' GROUP BY parcel
+"""
+_UNSTARTED = """
+SELECT "case" FROM returns WHERE started_at IS NULL AND requested_at <= now() - $1::interval
+ORDER BY requested_at LIMIT $2
+"""
+_MARK_STARTED = "UPDATE returns SET started_at = now() WHERE order_id = $1 AND number = $2 AND started_at IS NULL"
+
+
+class PostgresReturns:
+    """The ReturnStore port on PostgreSQL, and the queue of returns whose workflow is not started yet."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def open(self, order_id: str, ask: ReturnAsk, now: datetime) -> Opened | Refusal:
+        """Accept a return, or say why not. One at a time for each order, so that no unit comes back twice."""
+        async with transaction(self._pool) as work:
+            await lock_orders(work, [order_id])
+            rows = await work.fetch(_OF_ORDER, order_id)
+            facts = await _facts(work, order_id, rows)
+            answer = answered(facts, _standing(rows, ask), ask, now)
+            if isinstance(answer, Opened) and not answer.repeated:
+                await _insert(work, answer.record, ask.key)
+                await work.execute(_STATUS, order_id, "returning")
+                await write_story(work, order_id, [opening_entry(answer.record.case)], ())
+            return answer
+
+    async def record(self, update: ReturnUpdate) -> None:
+        """Write what changed of a return. OperatorError `return_missing` for one that was never accepted."""
+        order_id = update.record.case.order_id
+        async with transaction(self._pool) as work:
+            await lock_orders(work, [order_id])
+            if not await work.fetchval(_UPDATE, *_changes(update.record)):
+                raise OperatorError("return_missing", f"Return {update.record.case.return_id} was never accepted")
+            facts = await _facts(work, order_id, await work.fetch(_OF_ORDER, order_id))
+            if facts.status in RETURNABLE:
+                await work.execute(_STATUS, order_id, order_status(facts).value)
+            await write_story(work, order_id, update.entries, update.attention)
+
+    async def get(self, order_id: str, number: int) -> ReturnRecord | None:
+        """A return as it stands, or None."""
+        async with connection(self._pool) as reader:
+            row = await reader.fetchrow(_GET, order_id, number)
+            return _load(row) if row else None
+
+    async def of_order(self, order_id: str) -> Sequence[ReturnRecord]:
+        """The order's returns by number."""
+        async with connection(self._pool) as reader:
+            return [_load(row) for row in await reader.fetch(_OF_ORDER, order_id)]
+
+    async def parcel(self, order_id: str, parcel: int) -> ParcelFacts | None:
+        """What our books say of a parcel now."""
+        async with connection(self._pool) as reader:
+            return (await _facts(reader, order_id, ())).parcel(parcel)
+
+    async def unstarted(self, *, older_than: timedelta, limit: int) -> list[ReturnCase]:
+        """Accepted returns whose workflow is not started, oldest first."""
+        async with connection(self._pool) as reader:
+            rows = await reader.fetch(_UNSTARTED, older_than, limit)
+            return [ReturnCase.model_validate(row["case"]) for row in rows]
+
+    async def mark_started(self, case: ReturnCase) -> None:
+        """This return's workflow runs."""
+        async with connection(self._pool) as work:
+            await work.execute(_MARK_STARTED, case.order_id, case.number)
+
+
+async def _facts(reader: Connection, order_id: str, returns: Sequence[asyncpg.Record]) -> OrderFacts:
+    row = await reader.fetchrow(_ORDER, order_id)
+    if row is None:
+        raise CustomerError("order_not_found", f"there is no order {order_id}")
+    record = load_record(row)
+    delivered = {found["parcel"]: found["at"] for found in await reader.fetch(_DELIVERED, order_id)}
+    captured = {found["parcel"]: found["amount"] for found in await reader.fetch(_CAPTURED, order_id)}
+    payments = {found["parcel"]: found["generation"] for found in await reader.fetch(_PAYMENTS, order_id)}
+    parcels = [
+        ParcelFacts(
+            plan=plan,
+            delivered_at=delivered.get(plan.parcel),
+            captured=captured.get(plan.parcel, 0),
+            payment=payments.get(plan.parcel, 1),
+        )
+        for plan in record.parcels
+    ]
+    return OrderFacts(record.order, record.status, parcels, [_load(found) for found in returns])
+
+
+def _standing(rows: Sequence[asyncpg.Record], ask: ReturnAsk) -> ReturnRecord | None:
+    """The return that the request's key or number names."""
+    for row in rows:
+        if (ask.key is not None and row["request_key"] == ask.key) or row["number"] == ask.number:
+            return _load(row)
+    return None
+
+
+async def _insert(work: Connection, record: ReturnRecord, key: str | None) -> None:
+    case = record.case
+    stored = storable(case.model_dump(mode="json"))
+    await work.execute(_INSERT, case.order_id, case.number, case.plan.parcel, key, stored, record.status.value)
+
+
+def _changes(record: ReturnRecord) -> tuple[Any, ...]:
+    found = record.inspection
+    return (
+        record.case.order_id,
+        record.case.number,
+        record.status.value,
+        storable(record.reason),
+        storable(found.model_dump(mode="json")) if found else None,
+        record.carrier,
+        record.tracking_number,
+        record.label_url,
+        storable(record.instructions),
+        record.refunded,
+        record.exchange_order_id,
+    )
+
+
+def _load(row: asyncpg.Record) -> ReturnRecord:
+    known = {name: row[name] for name in ReturnRecord.model_fields if name not in ("started", "case")}
+    return ReturnRecord(case=ReturnCase.model_validate(row["case"]), started=row["started_at"] is not None, **known)
