@@ -46,6 +46,17 @@ class AttentionItem(Message):
     reminders: int = 0
 
 
+class AttentionAge(Message):
+    """Open questions of a kind at a seller: how many, since when, and the minor units of `currency` at stake."""
+
+    kind: str
+    seller: str
+    currency: str
+    open: int
+    oldest_opened_at: AwareDatetime
+    money: int
+
+
 class JournalUpdate(Message):
     """What changed since the last write: status, reason, new entries, attention items. Written in one transaction.
 

@@ -11,8 +11,16 @@ from typing import Any
 import asyncpg
 
 from ordersaga.domain.errors import CustomerError
-from ordersaga.domain.journal import AttentionItem, JournalEntry, JournalUpdate, OrderRecord, TimelineEntry
+from ordersaga.domain.journal import (
+    AttentionAge,
+    AttentionItem,
+    JournalEntry,
+    JournalUpdate,
+    OrderRecord,
+    TimelineEntry,
+)
 from ordersaga.domain.statuses import OrderStatus
+from ordersaga.stores.attention import AttentionFilter, answer, ask, read_ages, read_open, write_question
 from ordersaga.stores.notifications import announce
 from ordersaga.stores.order_rows import load_record
 from ordersaga.stores.pools import Connection, Pool, columns, connection, transaction
@@ -21,7 +29,8 @@ from ordersaga.stores.storable import storable
 # A reason explains one status: it goes when the status goes. An outcome stays.
 _STATUS = """
 UPDATE orders SET status = $2, outcome = coalesce($3, outcome),
-    reason = CASE WHEN status = $2 THEN coalesce($4, reason) ELSE $4 END, updated_at = now()
+    reason = CASE WHEN status = $2 THEN coalesce($4, reason) ELSE $4 END, ship_to = coalesce($5::jsonb, ship_to),
+    updated_at = now()
 WHERE order_id = $1
 """
 _ENTRIES = """
@@ -30,25 +39,6 @@ SELECT $1, row.entry_id, row.at, row.kind, row.text, row.parcel
 FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::int[]) WITH ORDINALITY
      AS row(entry_id, at, kind, text, parcel, place)
 ORDER BY place ON CONFLICT DO NOTHING RETURNING entry_id
-"""
-# An answer once given stays: a late repeat of the question must not open it again.
-_ATTENTION = """
-INSERT INTO attention AS standing (order_id, item_id, parcel, kind, question, choices, opened_at, resolved, resolved_by)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-ON CONFLICT (order_id, item_id) DO UPDATE SET question = excluded.question, choices = excluded.choices,
-    resolved = coalesce(standing.resolved, excluded.resolved),
-    resolved_by = coalesce(standing.resolved_by, excluded.resolved_by)
-"""
-# One question of a kind about a parcel, whoever asked it: the saga while it ran, or a relay after it ended.
-_QUESTION = """
-INSERT INTO attention (order_id, item_id, parcel, kind, question, choices, opened_at, resolved, resolved_by)
-SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
-WHERE NOT EXISTS (SELECT 1 FROM attention WHERE order_id = $1 AND kind = $4 AND parcel = $3)
-ON CONFLICT DO NOTHING RETURNING item_id
-"""
-_ANSWER = """
-UPDATE attention SET resolved = $3, resolved_by = $4 WHERE order_id = $1 AND item_id = $2 AND resolved IS NULL
-RETURNING item_id
 """
 _TIMELINE = """
 SELECT at, source, kind, text, parcel, data FROM (
@@ -70,7 +60,7 @@ SELECT at, source, kind, text, parcel, data FROM (
     FROM webhook_inbox WHERE order_id = $1) AS story
 ORDER BY at, place, seq
 """
-_ORDER_COLUMNS = "request, terms, parcels, status, outcome, reason, accepted_at, updated_at, started_at"
+_ORDER_COLUMNS = "request, terms, ship_to, parcels, status, outcome, reason, accepted_at, updated_at, started_at"
 _GET = f"SELECT {_ORDER_COLUMNS} FROM orders WHERE order_id = $1"  # noqa: S608 - only column names are put in
 # Conditions that are not asked for fold away when PostgreSQL plans the statement with its values.
 _LIST = f"""
@@ -79,11 +69,6 @@ WHERE ($1::text IS NULL OR seller = $1) AND ($2::text IS NULL OR status = $2) AN
   AND ($4::timestamptz IS NULL OR (accepted_at, order_id) < ($4, $5::text))
 ORDER BY accepted_at DESC, order_id DESC LIMIT $6
 """  # noqa: S608 - only column names are put in
-_OPEN = """
-SELECT attention.* FROM attention LEFT JOIN orders USING (order_id)
-WHERE resolved IS NULL AND ($1::text IS NULL OR seller = $1) AND ($2::text IS NULL OR order_id = $2)
-ORDER BY opened_at, attention.order_id, item_id
-"""
 _ANNOUNCE = "SELECT pg_notify('order_changed', $1)"
 _COUNTS = "SELECT status, count(*) AS orders FROM orders GROUP BY status"
 
@@ -105,10 +90,11 @@ class PostgresJournal:
     async def record(self, update: JournalUpdate) -> None:
         """Write status, entries and attention in one transaction, and NOTIFY `order_changed` with the order id.
 
-        Entries already written are skipped. A status of None-reason clears the reason of the status before it.
+        Entries already written are skipped. A status of None-reason clears the reason of the status before it. A new
+        address stands beside the request, which stays as it was.
         """
         async with transaction(self._pool) as work:
-            await work.execute(_STATUS, update.order_id, update.status.value, update.outcome, storable(update.reason))
+            await work.execute(_STATUS, *_standing(update))
             await write_story(work, update.order_id, update.entries, update.attention)
 
     async def get(self, order_id: str) -> OrderRecord | None:
@@ -123,16 +109,28 @@ class PostgresJournal:
             return [TimelineEntry.model_validate(dict(row)) for row in await reader.fetch(_TIMELINE, order_id)]
 
     async def open_attention(
-        self, *, seller: str | None = None, order_id: str | None = None
+        self,
+        *,
+        seller: str | None = None,
+        order_id: str | None = None,
+        kind: str | None = None,
+        opened_before: datetime | None = None,
+        provider: str | None = None,
     ) -> Sequence[AttentionItem]:
-        """Every unresolved question, oldest first; of one seller or order when named."""
+        """Every unresolved question, oldest first; only those of a seller, order, kind, age or provider when named."""
+        wanted = AttentionFilter(seller, order_id, kind, opened_before, provider)
         async with connection(self._pool) as reader:
-            return [AttentionItem.model_validate(dict(row)) for row in await reader.fetch(_OPEN, seller, order_id)]
+            return await read_open(reader, wanted)
+
+    async def attention_ages(self) -> Sequence[AttentionAge]:
+        """Open questions counted by kind, seller and currency, with the oldest of each and the money at stake."""
+        async with connection(self._pool) as reader:
+            return await read_ages(reader)
 
     async def open_question(self, item: AttentionItem) -> bool:
         """Ask about an order whose saga has ended; False when this kind was asked about its parcel before."""
         async with transaction(self._pool) as work:
-            if await work.fetchval(_QUESTION, *_attention_row(item)) is None:
+            if not await ask(work, item):
                 return False
             await _write_entries(work, item.order_id, [_entry(item, "attention", item.question)])
             await work.execute(_ANNOUNCE, item.order_id)
@@ -141,12 +139,13 @@ class PostgresJournal:
     async def answer_question(self, item: AttentionItem, choice: str, *, by: str, reason: str) -> AttentionItem | None:
         """Take a person's answer for an order whose saga has ended; None when somebody answered before."""
         async with transaction(self._pool) as work:
-            if await work.fetchval(_ANSWER, item.order_id, item.item_id, storable(choice), storable(by)) is None:
+            answered = await answer(work, item, choice, by, reason)
+            if answered is None:
                 return None
             said = f"{by} chose {choice} for {item.kind}: {reason}"
             await _write_entries(work, item.order_id, [_entry(item, "decision", said)])
             await work.execute(_ANNOUNCE, item.order_id)
-            return item.model_copy(update={"resolved": choice, "resolved_by": by})
+            return answered
 
     async def list_orders(
         self,
@@ -177,7 +176,7 @@ async def write_story(
     """Write entries and questions of an order inside a database transaction, and announce that it changed."""
     await _write_entries(work, order_id, entries)
     for item in attention:
-        await work.execute(_ATTENTION, *_attention_row(item))
+        await write_question(work, item)
     await work.execute(_ANNOUNCE, order_id)
 
 
@@ -188,24 +187,16 @@ async def _write_entries(work: Connection, order_id: str, entries: Sequence[Jour
         await announce(work, order_id, [entry for entry in entries if entry.entry_id in new])
 
 
+def _standing(update: JournalUpdate) -> tuple[Any, ...]:
+    ship_to = storable(update.ship_to.model_dump(mode="json")) if update.ship_to else None
+    return update.order_id, update.status.value, update.outcome, storable(update.reason), ship_to
+
+
 def _entry(item: AttentionItem, kind: str, text: str) -> JournalEntry:
     """A line about a question; a question is opened once and answered once."""
     return JournalEntry(
         entry_id=f"{item.item_id}-{kind}", at=datetime.now(UTC), kind=kind, text=text, parcel=item.parcel
     )
-
-
-def _attention_row(item: AttentionItem) -> tuple[Any, ...]:
-    asked = (
-        item.order_id,
-        item.item_id,
-        item.parcel,
-        item.kind,
-        storable(item.question),
-        list(item.choices),
-        item.opened_at,
-    )
-    return (*asked, item.resolved, item.resolved_by)
 
 
 def _write_cursor(row: asyncpg.Record) -> str:

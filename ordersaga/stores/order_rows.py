@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 
 from ordersaga.domain.journal import OrderRecord
-from ordersaga.domain.orders import Order, ParcelPlan
+from ordersaga.domain.orders import Address, Order, ParcelPlan
 from ordersaga.stores.pools import Connection, columns
 from ordersaga.stores.storable import storable
 
@@ -32,7 +32,7 @@ def dump_order(order: Order) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def load_order(row: asyncpg.Record) -> Order:
-    """The order of a row with `request` and `terms`."""
+    """The order of a row with `request` and `terms`, as it was asked for."""
     return Order.model_validate({**row["request"], "terms": row["terms"]})
 
 
@@ -47,9 +47,11 @@ def load_parcels(stored: list[dict[str, Any]]) -> tuple[ParcelPlan, ...]:
 
 
 def load_record(row: asyncpg.Record) -> OrderRecord:
-    """A whole row of `orders`."""
+    """A whole row of `orders`; its order goes to the address that stands now."""
+    order = load_order(row)
+    ship_to = Address.model_validate(row["ship_to"]) if row["ship_to"] else order.ship_to
     return OrderRecord(
-        order=load_order(row),
+        order=order.model_copy(update={"ship_to": ship_to}),
         status=row["status"],
         outcome=row["outcome"],
         reason=row["reason"],

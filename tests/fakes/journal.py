@@ -1,8 +1,10 @@
 """The OrderJournal port in memory."""
 
+from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 
-from ordersaga.domain.journal import AttentionItem, JournalUpdate, OrderRecord, TimelineEntry
+from ordersaga.domain.journal import AttentionAge, AttentionItem, JournalUpdate, OrderRecord, TimelineEntry
 from tests.fakes.memory import Memory
 from tests.fakes.script import Scripted
 
@@ -42,11 +44,57 @@ class FakeJournal(Scripted):
             story += [message for owner, message in self.memory.messages if owner == order_id]
             return sorted(story, key=lambda entry: entry.at)
 
-    async def open_attention(self) -> Sequence[AttentionItem]:
-        """Every unresolved question, oldest first."""
+    async def open_attention(
+        self,
+        *,
+        seller: str | None = None,
+        order_id: str | None = None,
+        kind: str | None = None,
+        opened_before: datetime | None = None,
+        provider: str | None = None,
+    ) -> Sequence[AttentionItem]:
+        """Every unresolved question that was asked for, oldest first."""
         with self._call("open_attention"):
-            unresolved = [item for item in self.memory.attention.values() if item.resolved is None]
-            return sorted(unresolved, key=lambda item: (item.opened_at, item.order_id, item.item_id))
+            found = [
+                item
+                for item in self._unresolved()
+                if seller in (None, self._seller(item))
+                and order_id in (None, item.order_id)
+                and kind in (None, item.kind)
+                and (opened_before is None or item.opened_at < opened_before)
+                and provider in (None, self._provider(item))
+            ]
+            return sorted(found, key=lambda item: (item.opened_at, item.order_id, item.item_id))
+
+    async def attention_ages(self) -> Sequence[AttentionAge]:
+        """Open questions counted by kind, seller and currency."""
+        with self._call("attention_ages"):
+            groups: defaultdict[tuple[str, str, str], list[AttentionItem]] = defaultdict(list)
+            for item in self._unresolved():
+                groups[item.kind, self._seller(item), item.currency].append(item)
+            return [
+                AttentionAge(
+                    kind=kind,
+                    seller=seller,
+                    currency=currency,
+                    open=len(items),
+                    oldest_opened_at=min(item.opened_at for item in items),
+                    money=sum(item.money for item in items),
+                )
+                for (kind, seller, currency), items in sorted(groups.items())
+            ]
+
+    def _unresolved(self) -> list[AttentionItem]:
+        return [item for item in self.memory.attention.values() if item.resolved is None]
+
+    def _seller(self, item: AttentionItem) -> str:
+        record = self.memory.orders.get(item.order_id)
+        return record.order.seller if record else ""
+
+    def _provider(self, item: AttentionItem) -> str | None:
+        record = self.memory.orders.get(item.order_id)
+        plans = record.parcels if record else ()
+        return next((plan.provider for plan in plans if plan.parcel == item.parcel), None)
 
     def _write_status(self, update: JournalUpdate) -> None:
         standing = self.memory.orders.get(update.order_id)
@@ -58,18 +106,15 @@ class FakeJournal(Scripted):
             "outcome": update.outcome or standing.outcome,
             "reason": update.reason or kept,
             "updated_at": self.memory.now(),
+            "order": standing.order.model_copy(update={"ship_to": update.ship_to or standing.order.ship_to}),
         }
         self.memory.orders[update.order_id] = standing.model_copy(update=changes)
 
     def _write_attention(self, item: AttentionItem) -> None:
         standing = self.memory.attention.get((item.order_id, item.item_id), item)
-        resolution = {
-            "resolved": standing.resolved or item.resolved,
-            "resolved_by": standing.resolved_by or item.resolved_by,
-            "question": item.question,
-            "choices": item.choices,
-        }
-        self.memory.attention[item.order_id, item.item_id] = standing.model_copy(update=resolution)
+        asked = {"parcel": standing.parcel, "kind": standing.kind, "opened_at": standing.opened_at}
+        if standing.resolved is None:
+            self.memory.attention[item.order_id, item.item_id] = item.model_copy(update=asked)
 
     def _effects(self, order_id: str) -> list[TimelineEntry]:
         return [
