@@ -3,9 +3,9 @@
 from temporalio import activity
 
 from activities.carriers import VoidLabel
-from activities.effects import Again, Effects, always, never
+from activities.effects import Again, Effects, always, as_it_stands, never
 from activities.failures import translated
-from activities.payments import LAPSED, ParcelPayment, ReleaseResult
+from activities.payments import LAPSED, ParcelPayment, ReleaseResult, taken
 from activities.providers import WithdrawParcel
 from ordersaga.domain.books import MoneyTransaction, Posting, authorization_ended, refunded
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, EffectStatus
@@ -54,23 +54,31 @@ class ByHand:
     async def _end(self, payment: ParcelPayment, asked: EffectRow, capture: EffectRow | None) -> ReleaseResult:
         await self._settle_open(capture)
         if capture is not None and capture.status is EffectStatus.DONE:
-            await self._given_back(payment, asked, "refund", refunded(payment.amount))
-            return ReleaseResult(refunded=payment.amount)
+            return ReleaseResult(refunded=await self._rest_refunded(payment, asked, taken(capture)))
         lapsed = capture is not None and capture.code == LAPSED
         reserved = not lapsed and await self._was_reserved(payment, asked)
-        await self._given_back(payment, asked, "void", authorization_ended(payment.amount) if reserved else ())
+        intent = await self._intent("void", asked, payment.amount)
+        await self._given_back(payment, intent, authorization_ended(payment.amount) if reserved else ())
         return ReleaseResult(voided=payment.amount if reserved else 0)
 
-    async def _given_back(
-        self, payment: ParcelPayment, asked: EffectRow, step: str, postings: tuple[Posting, ...]
-    ) -> None:
+    async def _rest_refunded(self, payment: ParcelPayment, asked: EffectRow, captured: int) -> int:
+        """What partial refunds left of a capture; it is 0 where they left nothing."""
+        intent = await self._intent("refund", asked, captured - payment.refunded)
+        amount = max(intent.amount or 0, 0)
+        if amount:
+            await self._given_back(payment, intent, refunded(amount))
+        return amount
+
+    async def _intent(self, step: str, asked: EffectRow, amount: int) -> EffectIntent:
+        """The void or refund of the payment that was asked for; one that stands keeps its own amount."""
+        intent = _intent_of(asked.model_copy(update={"step": step, "key": "", "amount": amount}))
+        return await as_it_stands(self._ledger, intent, always)
+
+    async def _given_back(self, payment: ParcelPayment, intent: EffectIntent, postings: tuple[Posting, ...]) -> None:
         """The void or refund is on record as done, once, so that no later step does it again."""
-        done = await self._find(step, payment)
-        if done is not None and done.status is EffectStatus.DONE:
-            return
-        transaction = _by_hand(payment, step, postings)
+        transaction = _by_hand(payment, intent.step, postings)
         outcome = _UNDONE.model_copy(update={"transactions": (transaction,) if postings else ()})
-        await self._record(done or asked.model_copy(update={"step": step, "key": ""}), outcome, always)
+        await self._enter(intent, outcome, always)
 
     async def _undone(self, order_id: str, do: str, undo: str, parcel: int) -> None:
         done = await self._ledger.find(order_id, do, parcel)
@@ -93,8 +101,9 @@ class ByHand:
         return answered or await self._find("authenticate", payment) is not None
 
     async def _record(self, row: EffectRow, outcome: EffectOutcome, again: Again = never) -> None:
-        intent = _intent_of(row)
+        await self._enter(_intent_of(row), outcome, again)
 
+    async def _enter(self, intent: EffectIntent, outcome: EffectOutcome, again: Again) -> None:
         async def call(_: str) -> EffectOutcome:
             return outcome
 

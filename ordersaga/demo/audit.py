@@ -150,11 +150,16 @@ def books_closed(evidence: Evidence) -> Iterator[Difference]:
 
 
 def stock_agrees(evidence: Evidence) -> Iterator[Difference]:
-    """I2: on hand is what was received less what the companies say left; nothing is held once orders are final."""
-    left = units_that_left(evidence)
+    """I2: on hand is what was received less what the companies say left, and what came back fit to be sold again.
+
+    Nothing is held once orders are final.
+    """
+    gone = units_that_left(evidence)
+    for back in evidence.ours.restocked:
+        gone[back.location, back.sku] -= back.quantity
     shelves = {(shelf.location, shelf.sku): shelf for shelf in evidence.ours.shelves}
-    for place in sorted(shelves.keys() | evidence.received.keys() | left.keys()):
-        shelf, expected = shelves.get(place), evidence.received.get(place, 0) - left[place]
+    for place in sorted(shelves.keys() | evidence.received.keys() | gone.keys()):
+        shelf, expected = shelves.get(place), evidence.received.get(place, 0) - gone[place]
         on_hand, held = (shelf.on_hand, shelf.held) if shelf else (0, 0)
         subject = "/".join(place)
         if on_hand != expected:
@@ -210,11 +215,11 @@ def labels_agree(evidence: Evidence) -> Iterator[Difference]:
 
 
 def goods_are_paid(evidence: Evidence) -> Iterator[Difference]:
-    """I5: what the shopper keeps is paid, unless an operator wrote it off; what they do not keep is not."""
+    """I5: what the shopper keeps is paid, less what was written off or given as goodwill; what they do not is not."""
     for place, plan in sorted(evidence.plans.items()):
         if place[0] not in evidence.final:
             continue
-        forgiven = evidence.accounts[(*place, Account.WRITE_OFF)]
+        forgiven = sum(evidence.accounts[(*place, account)] for account in (Account.WRITE_OFF, Account.ALLOWANCE))
         due = plan.amount - forgiven if evidence.kept(place) else 0
         paid = sum(payment.net for payment in evidence.payments.get(place, []))
         if paid != due:

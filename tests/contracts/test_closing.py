@@ -6,6 +6,8 @@ import pytest_asyncio
 from ordersaga.domain.books import (
     MoneyTransaction,
     Posting,
+    allowance,
+    allowance_reversed,
     authorization_ended,
     authorized,
     captured,
@@ -250,6 +252,44 @@ async def test_goods_that_came_to_nothing_are_not_owed(books: Books) -> None:
     await books.post("refund", 2, *refunded(VALUE))
 
     assert await books.differences() == []
+
+
+async def test_an_allowance_lowers_what_the_shopper_owes(books: Books) -> None:
+    """I1: goodwill given back for goods kept is no debt; without its money, or for goods that came back, it is."""
+    await books.sold(1, 2)
+    await books.post("goodwill", 1, *refunded(300), *allowance(300))
+    balance = await books.world.effects.balance("o1")
+    assert (balance.captured_net, balance.allowed, balance.receivable) == (1700, 300, 0)
+    assert balance.differences() == []
+
+    await books.post("promised", 2, *allowance(200))
+    assert await books.differences() == ["parcel 2: receivable is -200 minor units, not 0"]
+    await books.post("not_given", 2, *allowance_reversed(200))
+    assert await books.differences() == []
+
+
+async def test_a_parcel_given_away_as_goodwill_is_paid(books: Books) -> None:
+    """I5: taken and given back whole, the goods kept."""
+    await books.undone(2)
+    await books.sold(1)
+    await books.post("goodwill", 1, *refunded(VALUE), *allowance(VALUE))
+
+    assert await books.differences() == []
+
+
+async def test_a_partial_capture_reserves_and_takes_no_more_than_its_goods(books: Books) -> None:
+    """I1: 600 of 1000 taken for goods worth 600; the rest of the reservation is gone with it."""
+    await books.undone(2)
+    await books.authorize(1)
+    await books.effect("hand_off", 1)
+    await books.world.stock.ship(
+        "o1", books.parcels[1], sale("o1", books.parcels[1]).model_copy(update={"postings": goods_shipped(600)})
+    )
+    await books.capture(1, 600)
+
+    balance = await books.world.effects.balance("o1")
+    assert (balance.authorized, balance.captured_net, balance.goods_kept) == (0, 600, 600)
+    assert balance.differences() == []
 
 
 async def test_money_taken_is_for_goods_or_goes_back(books: Books) -> None:

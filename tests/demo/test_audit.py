@@ -32,6 +32,14 @@ def test_a_world_in_which_all_agrees_has_no_differences() -> None:
     assert audit(world()) == []
 
 
+def test_goodwill_in_both_books_is_no_difference() -> None:
+    """Part of the price went back as a gift: Stripe, our cash and the allowance say the same."""
+    given = _swap_payment("shipped", "succeeded", AMOUNT, (("shipped/refund_part/1/1", 200),))(world())
+    gift = (money("shipped", Account.CASH, AMOUNT - 200), money("shipped", Account.ALLOWANCE, 200))
+
+    assert audit(with_ours(given, money=(*gift, *given.ours.money[1:]))) == []
+
+
 def _status(order_id: str, status: OrderStatus) -> Plant:
     def plant(clean: Evidence) -> Evidence:
         return with_ours(
@@ -82,6 +90,13 @@ PLANTED: dict[str, tuple[Plant, list[str]]] = {
             "shipped: I1 cash of parcel 1: ours 1500, theirs 1300",
             "shipped: I5 payment for parcel 1: ours 1500, theirs 1300",
         ],
+    ),
+    "goodwill our books lack the gift of": (
+        lambda clean: with_ours(
+            _swap_payment("shipped", "succeeded", AMOUNT, (("shipped/refund_part/1/1", 200),))(clean),
+            money=(money("shipped", Account.CASH, AMOUNT - 200), *clean.ours.money[1:]),
+        ),
+        ["shipped: I5 payment for parcel 1: ours 1500, theirs 1300"],
     ),
     "an authorization left open": (
         _swap_payment("undone", "requires_capture"),

@@ -18,6 +18,8 @@ ENTRIES = [
     books.goods_shipped,
     books.goods_unshipped,
     books.written_off,
+    books.allowance,
+    books.allowance_reversed,
 ]
 
 
@@ -81,3 +83,15 @@ def test_doing_and_undoing_leaves_nothing(amount: int) -> None:
 
     assert sums(*life) == {Account.CASH: amount, Account.SALES: -amount}
     assert sums(*life, books.goods_unshipped(amount), books.refunded(amount)) == {}
+
+
+@given(st.integers(1, 10**9), st.integers(1, 10**9))
+def test_goodwill_costs_us_and_not_the_shopper(price: int, gift: int) -> None:
+    """Part of the price given back for goods kept: nobody owes anything, and the gift is on record."""
+    life = (books.authorized(price), books.captured(price, price), books.goods_shipped(price))
+    given_back = books.refunded(gift) + books.allowance(gift)
+
+    assert Account.RECEIVABLE not in sums(*life, given_back)
+    assert sums(*life, given_back)[Account.ALLOWANCE] == gift
+    assert sums(*life, given_back, books.reversed_postings(given_back)) == sums(*life)
+    assert sums(books.allowance(gift), books.allowance_reversed(gift)) == {}
