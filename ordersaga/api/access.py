@@ -6,7 +6,8 @@
 | support | read everything, cancel, place and release holds |
 | operator | all of it |
 
-A key that belongs to one seller sees and touches that seller's orders only.
+A key that belongs to one seller sees and touches that seller's orders only. Only an operator's key may act for
+somebody else (`by`), and is still one person where two must agree.
 """
 
 from collections.abc import Awaitable, Callable
@@ -16,9 +17,10 @@ from typing import Annotated, Final
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from ordersaga.api.problems import Problem, not_found
+from ordersaga.api.problems import FieldError, Problem, invalid, not_found
 from ordersaga.api.request_log import bind_order
 from ordersaga.bootstrap import ApiKey, Services
+from ordersaga.domain.approvals import identity
 from ordersaga.domain.journal import OrderRecord
 
 _REALM: Final = {"WWW-Authenticate": 'Bearer realm="ordersaga"'}
@@ -64,6 +66,14 @@ Placer = Annotated[ApiKey, Depends(allow(Role.CHECKOUT, Role.OPERATOR))]
 Reader = Annotated[ApiKey, Depends(allow(Role.CHECKOUT, Role.SUPPORT, Role.OPERATOR))]
 Agent = Annotated[ApiKey, Depends(allow(Role.SUPPORT, Role.OPERATOR))]
 Operator = Annotated[ApiKey, Depends(allow(Role.OPERATOR))]
+
+
+def acting(key: ApiKey, by: str | None) -> str:
+    """Who acts, as messages say it. Problem 422 when a key that is no operator's names somebody else."""
+    if by and by.strip() != key.name.strip() and key.role != Role.OPERATOR:
+        advice = "leave it out, or use an operator's key"
+        raise invalid([FieldError(field="by", message=f"a {key.role} key acts for nobody else", remedy=advice)])
+    return identity(key.name, by)
 
 
 def seller_scope(key: ApiKey, asked: str | None) -> str | None:

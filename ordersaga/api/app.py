@@ -6,13 +6,24 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from ordersaga.api import attention, health, inbox, order_actions, orders, pick_tickets, problems, stock, webhooks
+from ordersaga.api import (
+    attention,
+    health,
+    inbox,
+    order_actions,
+    order_changes,
+    orders,
+    pick_tickets,
+    problems,
+    stock,
+    webhooks,
+)
 from ordersaga.api.limits import BodyLimit
 from ordersaga.api.placing import Placing
 from ordersaga.api.request_log import RequestLog
 from ordersaga.bootstrap import Services
 
-ROUTERS = (orders, order_actions, attention, inbox, stock, pick_tickets, webhooks, health)
+ROUTERS = (orders, order_actions, order_changes, attention, inbox, stock, pick_tickets, webhooks, health)
 
 
 def create_app(open_services: Callable[[], AbstractAsyncContextManager[Services]]) -> FastAPI:

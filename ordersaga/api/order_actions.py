@@ -1,43 +1,74 @@
-"""Routes: what support does to an order: cancel it, hold it, release it."""
+"""Routes: what support does to an order: cancel it, see what that would come to, hold it, release it."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Response
 
-from ordersaga.api.access import Agent, ServicesDep, find_order
+from ordersaga.api.access import Agent, ServicesDep, acting, find_order
+from ordersaga.api.cancel_answers import ended, not_started
+from ordersaga.api.change_shapes import CancelBody
+from ordersaga.api.idempotency import RepeatKey, request_id
 from ordersaga.api.prefer import Wait, applied
-from ordersaga.api.shapes import CancelBody, HoldBody
+from ordersaga.api.shapes import HoldBody
+from ordersaga.api.started import ask_started, check_lines
 from ordersaga.bootstrap import ApiKey, Services
 from ordersaga.client_errors import OrderClosedError, OrderNotFoundError, SagaUnreachableError
 from ordersaga.domain.identifiers import OrderId
 from ordersaga.domain.journal import OrderRecord
-from ordersaga.domain.statuses import FINAL_STATUSES, OrderStatus
+from ordersaga.domain.orders import LineQuantity
+from ordersaga.domain.statuses import FINAL_STATUSES
 from workflows.messages import CancelAnswer, CancelRequest, HoldRequest, OrderView, Word
 
 router = APIRouter(prefix="/v1/orders/{order_id}", tags=["order actions"])
 
-_UNDONE: Final = frozenset({OrderStatus.CANCELED, OrderStatus.REJECTED})
 _LOOK_AGAIN: Final = timedelta(minutes=1)
 
 
 @router.post("/cancel", responses={202: {"model": CancelAnswer, "description": "Asked; not answered in time."}})
 async def cancel(
-    order_id: OrderId, services: ServicesDep, key: Agent, wait: Wait, response: Response, body: CancelBody | None = None
+    order_id: OrderId,
+    services: ServicesDep,
+    key: Agent,
+    wait: Wait,
+    repeat: RepeatKey,
+    response: Response,
+    body: CancelBody | None = None,
 ) -> CancelAnswer:
-    """Ask for cancellation. Answers what could be undone; 202 when the saga took the request but did not answer yet."""
-    record = await find_order(services, key, order_id)
+    """Cancel the order, or `lines` of it. Answers what could be undone; 202 when the saga did not answer in time."""
+    record, body = await find_order(services, key, order_id), body or CancelBody()
+    check_lines(record, body.lines)
+    request = _request(key, body, await request_id(services, key, repeat, order_id, body, "cancel"))
     response.headers.update(applied(wait))
     if record.status in FINAL_STATUSES:
-        return ended(record)
-    body = body or CancelBody()
-    request = CancelRequest(by=body.by or key.name, reason=body.reason)
+        return await ended(services, record)
     try:
-        return await _cancel(services, record, request, wait)
+        return await ask_started(services, record, lambda: services.orders.cancel(order_id, request, wait))
     except OrderClosedError:
-        return ended(await find_order(services, key, order_id))
+        return await ended(services, await find_order(services, key, order_id))
     except SagaUnreachableError:
         return await _cancel_later(services, key, record, request, response)
+
+
+@router.post("/cancel-preview")
+async def preview(order_id: OrderId, services: ServicesDep, key: Agent, body: CancelBody | None = None) -> CancelAnswer:
+    """What `cancel` with the same body would answer now; nothing is done."""
+    record, body = await find_order(services, key, order_id), body or CancelBody()
+    check_lines(record, body.lines)
+    request = _request(key, body, None)
+    if record.status in FINAL_STATUSES:
+        return await ended(services, record)
+    try:
+        return await services.orders.preview_cancel(order_id, request)
+    except OrderNotFoundError:
+        if record.started:
+            raise
+        return not_started(record, request.lines)
+
+
+def _request(key: ApiKey, body: CancelBody, known: str | None) -> CancelRequest:
+    lines = tuple(LineQuantity(sku=line.sku, quantity=line.quantity) for line in body.lines)
+    return CancelRequest(by=acting(key, body.by), reason=body.reason, lines=lines, request_id=known)
 
 
 async def _cancel_later(
@@ -50,34 +81,9 @@ async def _cancel_later(
     try:
         await services.orders.request_cancel(record.order.order_id, request)
     except OrderClosedError:
-        return ended(await find_order(services, key, record.order.order_id))
+        return await ended(services, await find_order(services, key, record.order.order_id))
     response.status_code = 202
     return _asked(record)
-
-
-async def _cancel(
-    services: Services, record: OrderRecord, request: CancelRequest, wait: timedelta | None
-) -> CancelAnswer:
-    """Cancel; an order whose saga was not started yet is started first, so that one path undoes everything."""
-    order_id = record.order.order_id
-    try:
-        return await services.orders.cancel(order_id, request, wait)
-    except OrderNotFoundError:
-        await services.orders.start(record.order)
-        return await services.orders.cancel(order_id, request, wait)
-
-
-def ended(record: OrderRecord) -> CancelAnswer:
-    """The answer for an order that has ended: nothing is left to cancel."""
-    undone = record.status in _UNDONE
-    message = "it is undone already" if undone else f"it has ended: {record.status}"
-    return CancelAnswer(
-        order_id=record.order.order_id,
-        outcome="canceled" if undone else "too_late",
-        status=record.status,
-        currency=record.order.currency,
-        message=message,
-    )
 
 
 def _asked(record: OrderRecord) -> CancelAnswer:
@@ -108,8 +114,8 @@ async def release_hold(
 ) -> OrderView:
     """Release a hold."""
     await find_order(services, key, order_id)
-    return await services.orders.release_hold(order_id, HoldRequest(kind=kind, by=key.name, reason=reason))
+    return await services.orders.release_hold(order_id, HoldRequest(kind=kind, by=acting(key, None), reason=reason))
 
 
 def _hold(body: HoldBody, key: ApiKey) -> HoldRequest:
-    return HoldRequest(kind=body.kind, by=body.by or key.name, reason=body.reason)
+    return HoldRequest(kind=body.kind, by=acting(key, body.by), reason=body.reason)

@@ -3,13 +3,13 @@
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
 from ordersaga.api.access import Placer, Reader, ServicesDep, find_order, seller_scope
+from ordersaga.api.idempotency import RepeatKey
 from ordersaga.api.placing import Placing
 from ordersaga.api.prefer import Wait
-from ordersaga.api.problems import FieldError, invalid
 from ordersaga.api.shapes import Explanation, NewOrder, OrderDocument, OrderPage, OrderSummary, PlacedOrder, Timeline
 from ordersaga.bootstrap import Services
 from ordersaga.domain.errors import OrdersagaError
@@ -35,18 +35,11 @@ async def place_order(
     request: Request,
     key: Placer,
     wait: Wait,
-    idempotency_key: Annotated[str | None, Header(description="Makes repeating the request harmless.")] = None,
+    repeat: RepeatKey,
 ) -> JSONResponse:
     """Place an order. 201 with its outcome (`Prefer: wait=N`), 202 while that is not known; 402, 409, 422 refuse it."""
     placing: Placing = request.app.state.placing
-    return await placing.place(body, key, _checked_key(idempotency_key), wait)
-
-
-def _checked_key(key: str | None) -> str | None:
-    if key is None or (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
-        return key
-    advice = "use 1 to 255 printable ASCII characters, such as a UUID"
-    raise invalid([FieldError(field="Idempotency-Key", message="not usable as a key", remedy=advice)])
+    return await placing.place(body, key, repeat, wait)
 
 
 @router.get("")

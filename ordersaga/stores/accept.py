@@ -137,6 +137,15 @@ class PostgresIntake:
         async with transaction(self._pool) as work:
             return await _Batch(work, requests).run()
 
+    async def claim_key(self, claim: IdempotencyKey, order_id: str) -> bool:
+        """Tie a key to a request about an accepted order; False when it stands for another request already."""
+        async with transaction(self._pool) as work:
+            row = [claim.api_key_id], [claim.key], [claim.request_hash], [order_id]
+            if await work.fetch(_CLAIM_KEYS, *row):
+                return True
+            standing = await work.fetchrow(_READ_KEYS, [claim.api_key_id], [claim.key])
+            return standing is not None and standing["request_hash"] == claim.request_hash
+
     async def save_answer(self, api_key_id: str, key: str, *, status: int, body: Any) -> None:
         """Keep the final HTTP answer under the idempotency key; the first one saved stays."""
         async with connection(self._pool) as work:

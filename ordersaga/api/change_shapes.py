@@ -1,0 +1,85 @@
+"""The bodies of changes to an order. `by`: the person an operator's key acts for; every other key is itself."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ordersaga.api.shapes import Request, Whole
+from ordersaga.domain.identifiers import Code
+from ordersaga.domain.orders import Address, LineQuantity, Payment, Quantity
+from workflows.messages import ParcelNumber, Word
+
+OneParcel = Annotated[int, Field(ge=1, le=100, strict=True)]
+
+
+class Units(LineQuantity):
+    """Units of one SKU. The quantity is taken as it is: neither `"2"` nor `2.0`."""
+
+    quantity: Annotated[Quantity, Whole]
+
+
+class CancelBody(Request):
+    """Why an order is to be canceled; `lines`: only these units of it, left out for the whole order."""
+
+    by: Word | None = None
+    reason: Word = "not given"
+    lines: Annotated[tuple[Units, ...], Field(max_length=100)] = ()
+
+
+class ChangeBody(Request):
+    """What every change says."""
+
+    by: Word | None = None
+    reason: Word = "not given"
+
+
+class AddressBody(ChangeBody):
+    """Ship to another address."""
+
+    ship_to: Address
+
+
+class ExpediteBody(ChangeBody):
+    """Ship by the faster service; `parcel` 0: every parcel that has not left."""
+
+    parcel: Annotated[ParcelNumber, Whole] = 0
+
+
+class SplitBody(ChangeBody):
+    """Let these units of a parcel leave in a parcel of their own."""
+
+    parcel: OneParcel
+    lines: Annotated[tuple[Units, ...], Field(min_length=1, max_length=100)]
+
+
+class MoveBody(ChangeBody):
+    """Ship a parcel from another location of the catalog."""
+
+    parcel: OneParcel
+    location: Code
+
+
+class CarrierBody(ChangeBody):
+    """Let another carrier take a parcel; `carrier` in lower case."""
+
+    parcel: OneParcel
+    carrier: Code
+
+
+class RefundBody(ChangeBody):
+    """Give part of the money back though the goods are kept: `amount` in minor units of the order's currency."""
+
+    amount: Annotated[int, Field(ge=1, le=10**12, strict=True)]
+    parcel: Annotated[ParcelNumber, Whole] = 0
+
+
+class PaymentBody(ChangeBody):
+    """Reserve the amounts anew with another payment method."""
+
+    payment: Payment
+
+
+class DelayBody(ChangeBody):
+    """The shopper's answer to a delay notice: keep waiting (`consent` true), or cancel what is late."""
+
+    consent: Annotated[bool, Field(strict=True)]

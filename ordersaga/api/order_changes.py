@@ -1,0 +1,137 @@
+"""Routes: changes to a running order. Each is done, taken (202), or refused with a reason and what to do instead (409).
+
+| answer | status |
+|---|---|
+| `done` | 200 |
+| `pending`, `awaiting_approval` | 202 |
+| refused, or the order has ended | 409 |
+"""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Response
+
+from ordersaga.api import change_shapes as bodies
+from ordersaga.api.access import Agent, ServicesDep, acting, find_order
+from ordersaga.api.idempotency import RepeatKey, request_id
+from ordersaga.api.prefer import Wait, applied
+from ordersaga.api.problems import FieldError, Problem, invalid
+from ordersaga.api.started import ask_started, check_lines, has_ended, refuse_if_ended
+from ordersaga.client_errors import OrderClosedError, OrderRefusedError, SagaUnreachableError
+from ordersaga.domain.identifiers import OrderId
+from ordersaga.domain.orders import LineQuantity
+from workflows import messages
+from workflows.messages import Asked, ChangeAnswer
+
+_TAKEN: Final[dict[int | str, dict[str, Any]]] = {
+    202: {"model": ChangeAnswer, "description": "Taken, or waiting for a second person."}
+}
+_MAYBE: Final = (
+    "the order did not answer in time, so the change may still be made; repeat the request with the same "
+    "Idempotency-Key to hear what became of it"
+)
+
+router = APIRouter(prefix="/v1/orders/{order_id}", tags=["order changes"], responses=_TAKEN)
+
+
+class Change:
+    """One request for a change: who asks, for which order, how long they wait."""
+
+    def __init__(
+        self, order_id: OrderId, services: ServicesDep, key: Agent, wait: Wait, response: Response, repeat: RepeatKey
+    ) -> None:
+        self.services = services
+        self._order_id, self._key, self._wait, self._repeat = order_id, key, wait, repeat
+        self._response = response
+
+    async def ask(self, body: bodies.ChangeBody, kind: type[Asked], **more: object) -> ChangeAnswer:
+        """Ask the order's saga; `more` are fields that are not the body's own."""
+        record = await find_order(self.services, self._key, self._order_id)
+        refuse_if_ended(record)
+        if isinstance(body, bodies.SplitBody):
+            check_lines(record, body.lines)
+        known = await request_id(self.services, self._key, self._repeat, self._order_id, body, kind.__name__)
+        said = {name: getattr(body, name) for name in type(body).model_fields}
+        asked = kind(**{**said, **more, "by": acting(self._key, body.by), "request_id": known})
+        try:
+            answer = await ask_started(
+                self.services, record, lambda: self.services.orders.change(self._order_id, asked, self._wait)
+            )
+        except OrderClosedError as error:
+            raise has_ended(await find_order(self.services, self._key, self._order_id)) from error
+        except OrderRefusedError as error:
+            raise _refused(self._order_id, error.message) from error
+        except SagaUnreachableError as error:
+            raise Problem(503, error.code, _MAYBE, headers={"Retry-After": "1"}) from error
+        return self._told(answer)
+
+    def _told(self, answer: ChangeAnswer) -> ChangeAnswer:
+        if answer.outcome == "refused":
+            raise _refused(self._order_id, answer.message, change_id=answer.change_id, order_status=answer.status)
+        self._response.headers.update(applied(self._wait))
+        self._response.status_code = 200 if answer.outcome == "done" else 202
+        return answer
+
+
+ChangeDep = Annotated[Change, Depends()]
+
+
+def _refused(order_id: str, message: str, **more: str) -> Problem:
+    """409: `reason`, and in `detail` also what can be done instead."""
+    reason = message.partition("; ")[0]
+    members: dict[str, Any] = {"order_id": order_id, "reason": reason, **more}
+    return Problem(409, "change_refused", message, **members)
+
+
+@router.post("/address")
+async def address(body: bodies.AddressBody, change: ChangeDep) -> ChangeAnswer:
+    """Ship to another address: freely until a label exists, afterwards only where the provider takes it."""
+    return await change.ask(body, messages.AddressChange)
+
+
+@router.post("/expedite")
+async def expedite(body: bodies.ExpediteBody, change: ChangeDep) -> ChangeAnswer:
+    """Ship by the faster service, at the seller's cost."""
+    return await change.ask(body, messages.Expedite)
+
+
+@router.post("/split")
+async def split(body: bodies.SplitBody, change: ChangeDep) -> ChangeAnswer:
+    """Let units of a parcel leave in a parcel of their own."""
+    lines = tuple(LineQuantity(sku=line.sku, quantity=line.quantity) for line in body.lines)
+    return await change.ask(body, messages.SplitParcel, lines=lines)
+
+
+@router.post("/move")
+async def move(body: bodies.MoveBody, change: ChangeDep) -> ChangeAnswer:
+    """Ship a parcel from another location, with its provider."""
+    places = {place.location: place.provider for place in await change.services.catalog.locations()}
+    if body.location not in places:
+        advice = f"use one of {', '.join(places)}" if places else "load the catalog first"
+        message = f"no location is called {body.location}"
+        raise invalid([FieldError(field="location", message=message, remedy=advice)])
+    return await change.ask(body, messages.MoveParcel, provider=places[body.location])
+
+
+@router.post("/carrier")
+async def carrier(body: bodies.CarrierBody, change: ChangeDep) -> ChangeAnswer:
+    """Let another carrier take a parcel whose label we buy."""
+    return await change.ask(body, messages.ChangeCarrier)
+
+
+@router.post("/refunds")
+async def refunds(body: bodies.RefundBody, change: ChangeDep) -> ChangeAnswer:
+    """Give money back though the goods are kept; above the seller's limit a second person must agree."""
+    return await change.ask(body, messages.GoodwillRefund)
+
+
+@router.post("/payment")
+async def payment(body: bodies.PaymentBody, change: ChangeDep) -> ChangeAnswer:
+    """Reserve the amounts anew with another payment method."""
+    return await change.ask(body, messages.ChangePayment)
+
+
+@router.post("/delay")
+async def delay(body: bodies.DelayBody, change: ChangeDep) -> ChangeAnswer:
+    """Take the shopper's answer to a delay notice."""
+    return await change.ask(body, messages.DelayConsent)
