@@ -1,11 +1,20 @@
-"""Stock: hold beside release, ship. All in our own PostgreSQL, so all are quick and run inside the workflow task."""
+"""Stock: hold beside release and replan, ship beside take back.
+
+All in our own PostgreSQL, so all are quick and run inside the workflow task.
+"""
 
 from temporalio import activity
 
 from activities.failures import translated
-from ordersaga.domain.books import MoneyTransaction, goods_shipped, goods_unshipped, write_off_reversed
+from ordersaga.domain.books import (
+    MoneyTransaction,
+    allowance_reversed,
+    goods_shipped,
+    goods_unshipped,
+    write_off_reversed,
+)
 from ordersaga.domain.identifiers import effect_key
-from ordersaga.domain.orders import Order, ParcelPlan
+from ordersaga.domain.orders import LineQuantity, Order, ParcelPlan
 from ordersaga.domain.values import Message
 from ordersaga.ports import EffectLedger, StockStore
 
@@ -26,13 +35,32 @@ class ParcelUnits(Message):
 class ShipUnits(Message):
     """A parcel's goods leaving (or coming to nothing), worth `plan.amount` minor units of `currency`.
 
-    `written_off`: how much of that an operator had already given up.
+    `written_off`: how much of that an operator had already given up. `allowed`: how much was given back as goodwill.
     """
 
     order_id: str
     plan: ParcelPlan
     currency: str
     written_off: int = 0
+    allowed: int = 0
+
+
+class Replan(Message):
+    """How parcels are cut now; those of the order that are not named stay as they are."""
+
+    order_id: str
+    parcels: tuple[ParcelPlan, ...]
+
+
+class TakeBack(Message):
+    """Goods of a parcel that came back to a location under a reference, to be sold again or not."""
+
+    order_id: str
+    parcel: int
+    reference: str
+    lines: tuple[LineQuantity, ...]
+    location: str
+    sellable: bool
 
 
 class Inventory:
@@ -56,9 +84,23 @@ class Inventory:
 
     @activity.defn
     @translated
+    async def replan(self, change: Replan) -> bool:
+        """Hold what the parcels' new plans say, all or nothing; False: too little is left, nothing changed."""
+        return await self._stock.replan(change.order_id, change.parcels)
+
+    @activity.defn
+    @translated
     async def ship_stock(self, shipped: ShipUnits) -> None:
         """The carrier has the goods: units leave stock, the sale enters the books."""
         await self._stock.ship(shipped.order_id, shipped.plan, _sale(shipped))
+
+    @activity.defn
+    @translated
+    async def take_back(self, back: TakeBack) -> int:
+        """Goods came back: units enter stock again, or are written off; returns the units."""
+        return await self._stock.take_back(
+            back.order_id, back.parcel, back.reference, back.lines, back.location, sellable=back.sellable
+        )
 
     @activity.defn
     @translated
@@ -85,5 +127,7 @@ def _reversal(lost: ShipUnits) -> MoneyTransaction:
         parcel=lost.plan.parcel,
         currency=lost.currency,
         memo="goods lost on the way",
-        postings=goods_unshipped(lost.plan.amount) + write_off_reversed(lost.written_off),
+        postings=goods_unshipped(lost.plan.amount)
+        + write_off_reversed(lost.written_off)
+        + allowance_reversed(lost.allowed),
     )

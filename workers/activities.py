@@ -63,7 +63,9 @@ def build(ports: Ports) -> ActivitySet:
     ours: list[Activity] = [
         inventory.hold_stock,
         inventory.release_stock,
+        inventory.replan,
         inventory.ship_stock,
+        inventory.take_back,
         inventory.lose_goods,
         journal.record,
         journal.close,

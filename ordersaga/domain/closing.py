@@ -34,12 +34,13 @@ class Standing:
 
 @dataclass(frozen=True)
 class OrderBooks:
-    """What the ledgers hold of one order. `shipped`: the parcels whose units left."""
+    """What the ledgers hold of one order. `shipped`: the parcels whose units left; `free`: those that cost nothing."""
 
     entries: Sequence[Entry]
     effects: Sequence[Standing]
     shipped: frozenset[int]
     units_held: int
+    free: frozenset[int] = frozenset()
 
     @cached_property
     def parcels(self) -> list["ParcelBooks"]:
@@ -53,6 +54,7 @@ class OrderBooks:
             [entry for entry in self.entries if entry.parcel == number],
             [effect for effect in self.effects if effect.parcel == number and effect.status is EffectStatus.DONE],
             number in self.shipped,
+            number in self.free,
         )
 
     def balance(self) -> Balance:
@@ -76,12 +78,13 @@ class OrderBooks:
 
 @dataclass(frozen=True)
 class ParcelBooks:
-    """What the ledgers hold of one parcel; `effects` are those done."""
+    """What the ledgers hold of one parcel; `effects` are those done. `free`: planned at 0, so nothing is owed."""
 
     number: int
     entries: Sequence[Entry]
     effects: Sequence[Standing]
     shipped: bool
+    free: bool = False
 
     def problems(self) -> Iterator[str]:
         """Why the order may not close because of this parcel, each naming it."""
@@ -105,7 +108,7 @@ class ParcelBooks:
         """Nothing was ever taken or given up for goods the shopper keeps; goods that came to nothing are not owed."""
         paid = any(entry.account is Account.CASH or entry.account is Account.WRITE_OFF for entry in self.entries)
         sold = any(entry.account is Account.SALES for entry in self.entries)
-        return not paid and (self._sum(Account.SALES) != 0 or not sold)
+        return not paid and (self._sum(Account.SALES) != 0 or not (sold or self.free))
 
     def _reservations(self) -> Iterator[str]:
         """I1: no generation takes more than it reserved."""

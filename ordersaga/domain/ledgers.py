@@ -52,6 +52,17 @@ class ShippedUnits:
 
 
 @dataclass(frozen=True)
+class RestockedUnits:
+    """Units of a SKU that came back with a parcel to a location and are on its shelf again."""
+
+    order_id: str
+    parcel: int
+    location: str
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True)
 class Shelf:
     """Stock of a SKU at a location."""
 
@@ -78,5 +89,6 @@ class Ledgers:
     money: tuple[AccountBalance, ...] = ()
     effects: tuple[EffectEntry, ...] = ()
     shipped: tuple[ShippedUnits, ...] = ()
+    restocked: tuple[RestockedUnits, ...] = ()
     shelves: tuple[Shelf, ...] = ()
     questions: tuple[OpenQuestion, ...] = ()

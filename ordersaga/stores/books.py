@@ -33,6 +33,10 @@ WHERE order_id = $1
 """
 _EFFECTS = "SELECT key, step, parcel, generation, status FROM effects WHERE order_id = $1"
 _SHIPPED = "SELECT DISTINCT parcel FROM unit_movements WHERE order_id = $1 AND account_to = 'shipped'"
+_FREE = """
+SELECT (plan->>'parcel')::int AS parcel FROM orders CROSS JOIN jsonb_array_elements(parcels) AS plan
+WHERE order_id = $1 AND (plan->>'amount')::bigint = 0
+"""
 _UNITS = "SELECT coalesce(sum(quantity), 0) FROM holds WHERE order_id = $1 AND status IN ('held', 'confirmed')"
 _TOTALS = """
 SELECT currency, account, sum(amount)::bigint AS amount
@@ -41,8 +45,8 @@ FROM money_postings JOIN money_transactions USING (transaction_id) GROUP BY curr
 _UNIT_AUDIT = """
 WITH moved AS (
     SELECT location, sku,
-           sum(CASE WHEN account_from = 'supplier' THEN quantity WHEN account_to = 'shipped' THEN -quantity ELSE 0 END)
-               AS on_hand,
+           sum(CASE WHEN account_to IN ('available', 'held') THEN quantity ELSE 0 END)
+               - sum(CASE WHEN account_from IN ('available', 'held') THEN quantity ELSE 0 END) AS on_hand,
            sum(CASE WHEN account_to = 'held' THEN quantity WHEN account_from = 'held' THEN -quantity ELSE 0 END) AS held
     FROM unit_movements GROUP BY location, sku),
 promised AS (
@@ -114,6 +118,7 @@ async def read_balance(reader: Connection, order_id: str) -> Balance:
         effects=[_standing(**row) for row in await reader.fetch(_EFFECTS, order_id)],
         shipped=frozenset(row["parcel"] for row in await reader.fetch(_SHIPPED, order_id)),
         units_held=await reader.fetchval(_UNITS, order_id),
+        free=frozenset(row["parcel"] for row in await reader.fetch(_FREE, order_id)),
     )
     return books.balance()
 

@@ -9,6 +9,7 @@ from ordersaga.domain.ledgers import (
     Ledgers,
     OpenQuestion,
     OrderLedger,
+    RestockedUnits,
     Shelf,
     ShippedUnits,
 )
@@ -25,6 +26,10 @@ _EFFECTS: Final = "SELECT key, order_id, step, parcel, status, external_id FROM 
 _SHIPPED: Final = """
 SELECT order_id, parcel, location, sku, sum(quantity)::bigint AS quantity FROM unit_movements
 WHERE account_to = 'shipped' GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+"""
+_RESTOCKED: Final = """
+SELECT order_id, parcel, location, sku, sum(quantity)::bigint AS quantity FROM unit_movements
+WHERE kind = 'restocked' GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
 """
 _SHELVES: Final = "SELECT location, sku, on_hand, held FROM stock ORDER BY 1, 2"
 _QUESTIONS: Final = "SELECT item_id, order_id, kind FROM attention WHERE resolved IS NULL ORDER BY 1, 2"
@@ -44,6 +49,7 @@ class PostgresLedgers:
                 money=await _money(reader),
                 effects=tuple(EffectEntry(**dict(row)) for row in await reader.fetch(_EFFECTS)),
                 shipped=tuple(ShippedUnits(**dict(row)) for row in await reader.fetch(_SHIPPED)),
+                restocked=tuple(RestockedUnits(**dict(row)) for row in await reader.fetch(_RESTOCKED)),
                 shelves=tuple(Shelf(**dict(row)) for row in await reader.fetch(_SHELVES)),
                 questions=tuple(OpenQuestion(**dict(row)) for row in await reader.fetch(_QUESTIONS)),
             )

@@ -62,6 +62,7 @@ class FakeEffects(Scripted):
         """The order's money and units now."""
         with self._call("balance", order_id):
             holds = self.memory.holds.get(order_id, [])
+            plans = self.memory.orders[order_id].parcels if order_id in self.memory.orders else ()
             books = OrderBooks(
                 entries=self._entries(order_id),
                 effects=[
@@ -71,6 +72,7 @@ class FakeEffects(Scripted):
                 ],
                 shipped=frozenset(hold.parcel for hold in holds if hold.status == "shipped"),
                 units_held=sum(hold.quantity for hold in self.memory.live_holds(order_id)),
+                free=frozenset(plan.parcel for plan in plans if plan.amount == 0),
             )
             return books.balance()
 

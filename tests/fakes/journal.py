@@ -111,7 +111,8 @@ class FakeJournal(Scripted):
         self.memory.orders[update.order_id] = standing.model_copy(update=changes)
 
     def _write_attention(self, item: AttentionItem) -> None:
-        standing = self.memory.attention.get((item.order_id, item.item_id), item)
+        """An answer once given stays; what was asked first keeps its parcel, kind and time."""
+        standing = self.memory.attention.setdefault((item.order_id, item.item_id), item)
         asked = {"parcel": standing.parcel, "kind": standing.kind, "opened_at": standing.opened_at}
         if standing.resolved is None:
             self.memory.attention[item.order_id, item.item_id] = item.model_copy(update=asked)
