@@ -5,10 +5,12 @@ from datetime import timedelta
 
 import pytest
 
+from activities.by_hand import ByHand
 from activities.carriers import Carriers
 from activities.effects import Effects
 from activities.payments import ParcelPayment, Payments
 from activities.providers import HandOffParcel, Providers, WithdrawParcel
+from activities.refunds import Refunds
 from ordersaga.domain.effects import EffectRow
 from ordersaga.domain.shipping import HandOff
 from tests.fakes.effects import FakeEffects
@@ -51,6 +53,8 @@ class Bench:
         self.carrier = FakeCarrier()
         self.effects = Effects(self.ledger, timedelta(minutes=1))
         self.payments = Payments(self.gateway, self.effects, self.ledger)
+        self.refunds = Refunds(self.gateway, self.effects, self.ledger)
+        self.by_hand = ByHand(self.effects, self.ledger)
         self.providers = Providers({"shipbob": self.provider}, self.effects, self.ledger)
         self.carriers = Carriers(self.carrier, FakeStock(self.memory), self.effects, self.ledger)
 

@@ -202,3 +202,118 @@ async def test_abandoned_challenge_is_voided_without_money(bench: Bench) -> None
     assert await bench.payments.release(PAYMENT) == NOTHING
     assert only(bench).status is PaymentStatus.VOIDED
     await bench.balanced()
+
+
+PART = PAYMENT.model_copy(update={"take": 600})
+
+
+async def test_a_capture_of_less_releases_the_rest(bench: Bench) -> None:
+    """600 of 1000 are taken, once, and nothing stays reserved; the undo gives exactly that back."""
+    await bench.payments.authorize(PART)
+    for _ in range(2):
+        assert await bench.payments.capture(PART) == CaptureResult(captured=600)
+    balance = await bench.ledger.balance("o1")
+    assert (balance.authorized, balance.captured_net, only(bench).captured) == (0, 600, 600)
+    assert bench.row("capture").amount == 600
+    assert await bench.payments.release(PART) == ReleaseResult(refunded=600)
+    assert (only(bench).refunded, len(bench.gateway.called("capture"))) == (600, 1)
+    await bench.balanced()
+
+
+@pytest.mark.parametrize("take", [0, -1, 1001])
+async def test_more_than_was_reserved_is_never_asked_for(bench: Bench, take: int) -> None:
+    """Refused before the company is called, naming both amounts."""
+    with pytest.raises(ApplicationError, match=rf"over_capture: take {take} of 1000") as caught:
+        await bench.payments.capture(PAYMENT.model_copy(update={"take": take}))
+    assert caught.value.type == "operator"
+    assert bench.gateway.calls == []
+
+
+async def test_a_capture_found_at_the_company_counts_with_what_was_taken(bench: Bench) -> None:
+    """The answer was lost and another amount is asked for now: what was taken stands, and nothing more is taken."""
+    await bench.payments.authorize(PART)
+    bench.gateway.fail_next("capture", LOST, after_doing=True)
+    with pytest.raises(ApplicationError):
+        await bench.payments.capture(PART)
+    for again in (PAYMENT, PART.model_copy(update={"take": 500})):
+        assert await bench.payments.capture(again) == CaptureResult(captured=600)
+    assert (only(bench).captured, len(bench.gateway.called("capture"))) == (600, 1)
+    assert (await bench.ledger.balance("o1")).captured_net == 600
+
+
+async def test_a_capture_refused_to_us_is_asked_anew_for_what_is_wanted_then(bench: Bench) -> None:
+    """Nothing was taken under the first key: the second asks for the new amount."""
+    await bench.payments.authorize(PART)
+    bench.gateway.fail_next("capture", OperatorError("bad_credentials", "revoked"))
+    with pytest.raises(ApplicationError, match="bad_credentials"):
+        await bench.payments.capture(PART)
+    assert await bench.payments.capture(PART.model_copy(update={"take": 500})) == CaptureResult(captured=500)
+    assert [call[1:] for call in bench.gateway.called("capture")] == [
+        (600, "o1/capture/1/1"),
+        (500, "o1/capture/1/1.1"),
+    ]
+
+
+async def test_release_that_crosses_a_partial_capture_refunds_what_was_taken(bench: Bench) -> None:
+    """Known or not how much was asked for: the company says what was taken, and that goes back."""
+    await bench.payments.authorize(PART)
+    bench.gateway.fail_next("capture", LOST, after_doing=True)
+    with pytest.raises(ApplicationError):
+        await bench.payments.capture(PART)
+    assert await bench.payments.release(PAYMENT) == ReleaseResult(refunded=600)
+    assert (only(bench).refunded, bench.steps()["capture/1/1"]) == (600, "done")
+    await bench.balanced()
+
+
+async def test_release_settles_a_partial_capture_that_never_happened(bench: Bench) -> None:
+    """Voided whole; the capture is no longer unknown."""
+    await bench.payments.authorize(PART)
+    bench.gateway.fail_next("capture", LOST)
+    with pytest.raises(ApplicationError):
+        await bench.payments.capture(PART)
+    assert await bench.payments.release(PAYMENT) == ReleaseResult(voided=1000)
+    assert (bench.row("capture").code, only(bench).captured) == ("voided", 0)
+    await bench.balanced()
+
+
+async def test_a_refund_refused_first_asks_for_what_is_left_then(bench: Bench) -> None:
+    """Between two attempts part of it went back another way: the second asks for the rest only."""
+    await bench.payments.authorize(PAYMENT)
+    await bench.payments.capture(PAYMENT)
+    bench.gateway.fail_next("refund", CustomerError("balance_insufficient", "top up"))
+    with pytest.raises(ApplicationError, match="balance_insufficient"):
+        await bench.payments.release(PAYMENT)
+    rest = PAYMENT.model_copy(update={"refunded": 300})
+    assert await bench.payments.release(rest) == ReleaseResult(refunded=700)
+    assert await bench.payments.release(rest) == ReleaseResult(refunded=700)
+    assert [call[1] for call in bench.gateway.called("refund")] == [1000, 700]
+
+
+async def test_nothing_left_is_nothing_refunded(bench: Bench) -> None:
+    """Partial refunds gave everything back already: the company is not asked."""
+    await bench.payments.authorize(PART)
+    await bench.payments.capture(PART)
+    assert await bench.payments.release(PART.model_copy(update={"refunded": 600})) == NOTHING
+    assert bench.gateway.called("refund") == []
+
+
+async def test_by_hand_gives_back_what_was_left(bench: Bench) -> None:
+    """A person refunded at the company: our books enter what was taken less what went back before, once."""
+    await bench.payments.authorize(PART)
+    await bench.payments.capture(PART)
+    rest = PART.model_copy(update={"refunded": 200})
+    for _ in range(2):
+        assert await bench.by_hand.released_by_hand(rest) == ReleaseResult(refunded=400)
+    assert (bench.row("refund").amount, (await bench.ledger.balance("o1")).captured_net) == (400, 200)
+    assert await bench.payments.release(rest) == ReleaseResult(refunded=400)
+    assert bench.gateway.called("refund") == []
+
+
+async def test_a_longer_hold_is_asked_for_only_when_wanted(bench: Bench) -> None:
+    """The request says so, and the deadline is the bank's own, longer or not."""
+    longer = await bench.payments.authorize(PAYMENT.model_copy(update={"extended": True}))
+    usual = await bench.payments.authorize(PAYMENT.model_copy(update={"parcel": 2}))
+    assert [request.extended for request in bench.gateway.requests] == [True, False]
+    assert longer.capture_before is not None
+    assert usual.capture_before is not None
+    assert longer.capture_before - usual.capture_before > timedelta(days=20)

@@ -9,6 +9,7 @@ from ordersaga.domain.payments import NextAction, PaymentRequest, PaymentState, 
 from tests.fakes.memory import Memory
 from tests.fakes.script import Scripted
 
+ORDINARY_DAYS = 7
 _OPEN = (PaymentStatus.AUTHORIZED, PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING)
 
 
@@ -23,6 +24,9 @@ class FakePayments(Scripted):
         self.requests: list[PaymentRequest] = []
         self.refunds: dict[str, RefundState] = {}
         self._by_key: dict[str, str] = {}
+        self._slow_refunds = 0
+        self._hidden_refunds = 0
+        self._hold_days = 30
         self._answers: deque[tuple[PaymentStatus, str | None]] = deque()
         self._numbers = count(1)
 
@@ -42,6 +46,26 @@ class FakePayments(Scripted):
         """The shopper passed the challenge: the payment is authorized."""
         amount = self.payments[payment_id].amount
         return self._set(payment_id, status=PaymentStatus.AUTHORIZED, capturable=amount, next_action=None)
+
+    def slow_refund_next(self) -> None:
+        """The next refund stays pending; `settle_refund` ends the wait."""
+        self._slow_refunds += 1
+
+    def hide_refund_next(self) -> None:
+        """The next look for a refund finds nothing yet."""
+        self._hidden_refunds += 1
+
+    def settle_refund(self, key: str, *, succeed: bool) -> None:
+        """The bank's word on a refund; a failed one leaves the money with us."""
+        refund = self.refunds[key]
+        self.refunds[key] = refund.model_copy(update={"status": "succeeded" if succeed else "failed"})
+        if not succeed:
+            back = self.payments[refund.payment_id].refunded - refund.amount
+            self._set(refund.payment_id, refunded=back)
+
+    def refuse_long_holds(self) -> None:
+        """Banks hold funds for the ordinary time only."""
+        self._hold_days = ORDINARY_DAYS
 
     def lapse(self, payment_id: str) -> PaymentState:
         """The authorization ended by itself."""
@@ -92,16 +116,25 @@ class FakePayments(Scripted):
                 if amount > state.captured - state.refunded:
                     raise CustomerError("refund_refused", f"Payment {payment_id} has less than {amount} left")
                 self._set(payment_id, refunded=state.refunded + amount)
-                refund_id = f"re_{next(self._numbers)}"
-                self.refunds[key] = RefundState(
-                    refund_id=refund_id, payment_id=payment_id, status="succeeded", amount=amount
-                )
+                self.refunds[key] = self._refund(payment_id, amount)
             return self.refunds[key]
 
     async def find_refund(self, payment_id: str, reference: str) -> RefundState | None:
         """Find a refund by the key it was asked with."""
         with self._call("find_refund", payment_id, reference):
-            return self.refunds.get(reference)
+            hidden = self._hidden_refunds > 0
+            self._hidden_refunds -= hidden
+            return None if hidden else self.refunds.get(reference)
+
+    def _refund(self, payment_id: str, amount: int) -> RefundState:
+        slow = self._slow_refunds > 0
+        self._slow_refunds -= slow
+        return RefundState(
+            refund_id=f"re_{next(self._numbers)}",
+            payment_id=payment_id,
+            status="pending" if slow else "succeeded",
+            amount=amount,
+        )
 
     def _create(self, request: PaymentRequest) -> PaymentState:
         status, code = self._answers.popleft() if self._answers else (PaymentStatus.AUTHORIZED, None)
@@ -114,7 +147,7 @@ class FakePayments(Scripted):
             capturable=request.amount if status is PaymentStatus.AUTHORIZED else 0,
             currency=request.currency,
             customer=request.customer or (f"cus_{request.order_id}" if request.save_for_later else None),
-            capture_before=self.memory.now() + timedelta(days=7),
+            capture_before=self.memory.now() + timedelta(days=self._hold_days if request.extended else ORDINARY_DAYS),
             next_action=challenge if status is PaymentStatus.REQUIRES_ACTION else None,
             code=code,
         )
