@@ -140,6 +140,7 @@ class ParcelEvent(Message):
     and `canceled_lines` which units, where the provider tells.
     `notice`: this is about the parcel's label (`void_rejected`, `void_settled`) and moves no parcel; its status is
     PLANNED, which no carrier may report, so that a lattice that is asked anyway records it and applies nothing.
+    `returning`: the number of the return whose way back this is about; 0: the way to the shopper.
     """
 
     source: str
@@ -154,6 +155,7 @@ class ParcelEvent(Message):
     partial: bool = False
     canceled_lines: tuple[LineQuantity, ...] = ()
     notice: str | None = None
+    returning: int = 0
 
 
 class PaymentEvent(Message):
