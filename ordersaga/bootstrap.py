@@ -19,8 +19,10 @@ from ordersaga.domain.shipping import ParcelEvent, ShippingService
 from ordersaga.gateways import easypost_webhooks, shipbob_webhooks, stripe_webhooks
 from ordersaga.gateways.easypost import EasyPost
 from ordersaga.gateways.shipbob import ShipBob
+from ordersaga.gateways.smtp import SmtpNotifier, SmtpServer
 from ordersaga.gateways.stripe import StripePayments
-from ordersaga.ports import Carrier, PaymentGateway, Provider
+from ordersaga.gateways.webhooks_out import WebhookSender
+from ordersaga.ports import Carrier, Notifier, PaymentGateway, Provider
 from ordersaga.settings import Settings, require_credentials
 from ordersaga.stores.accept import (
     Acceptance,
@@ -38,10 +40,12 @@ from ordersaga.stores.inbox import InboxMessage, WebhookInbox
 from ordersaga.stores.journal import PostgresJournal
 from ordersaga.stores.ledgers import PostgresLedgers
 from ordersaga.stores.migrate import migrate
+from ordersaga.stores.notifications import Claimed, Delivery, DeliveryStatus, Outbox
 from ordersaga.stores.pick_tickets import PickTicket, SellerWarehouse
 from ordersaga.stores.poll_cursors import PollCursors
 from ordersaga.stores.pools import Pool, close_pool, create_pool
 from ordersaga.stores.stock import PostgresStock
+from ordersaga.stores.webhook_endpoints import Endpoint, WebhookEndpoints
 
 POOL_SIZE: Final = 20
 
@@ -55,6 +59,10 @@ class WatchedCarrier(Carrier, Protocol):
         """What it says now about the labels with these references."""
         ...
 
+    async def void_news(self, reference: str) -> ParcelEvent | None:
+        """What became of a void it took, as a notice; None while it is undecided."""
+        ...
+
     async def resolve(self, incoming: Incoming) -> Incoming:
         """Complete a message that names only the carrier's own object."""
         ...
@@ -65,7 +73,7 @@ class Services:
     """Everything the API, the workers and the relay are built from.
 
     `providers` by the code of their locations; `webhooks` by source: verifies and reads one message, or raises
-    OperatorError `bad_signature`.
+    OperatorError `bad_signature`. `notifier`: None without an SMTP server.
     """
 
     settings: Settings
@@ -83,6 +91,10 @@ class Services:
     providers: Mapping[str, Provider]
     carrier: WatchedCarrier
     webhooks: Mapping[str, WebhookReader]
+    endpoints: WebhookEndpoints
+    outbox: Outbox
+    webhook_sender: WebhookSender
+    notifier: Notifier | None
     orders: OrderClient
 
 
@@ -108,7 +120,8 @@ async def open_services(
         pool = await create_pool(settings.database_url.get_secret_value(), application_name=name, max_size=POOL_SIZE)
         stack.push_async_callback(close_pool, pool)
         payments, shipbob, carrier = _payments(settings), _shipbob(settings), _carrier(settings)
-        for company in (payments, shipbob, carrier):
+        sender = WebhookSender(allow_loopback=settings.notify_loopback)
+        for company in (payments, shipbob, carrier, sender):
             stack.push_async_callback(company.aclose)
         warehouse = SellerWarehouse(pool)
         yield Services(
@@ -127,6 +140,10 @@ async def open_services(
             providers={"shipbob": shipbob, "seller_warehouse": warehouse},
             carrier=carrier,
             webhooks=_webhooks(settings),
+            endpoints=WebhookEndpoints(pool),
+            outbox=Outbox(pool),
+            webhook_sender=sender,
+            notifier=_notifier(settings),
             orders=orders or await _orders(settings),
         )
 
@@ -181,6 +198,21 @@ def _carrier(settings: Settings) -> EasyPost:
     )
 
 
+def _notifier(settings: Settings) -> Notifier | None:
+    if not settings.smtp_host:
+        return None
+    server = SmtpServer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        starttls=settings.smtp_starttls,
+        username=settings.smtp_username,
+        password=settings.smtp_password.get_secret_value(),
+        sender=settings.smtp_from,
+        ca_file=settings.smtp_ca_file or None,
+    )
+    return SmtpNotifier(server)
+
+
 async def _orders(settings: Settings) -> OrderClient:
     return await OrderClient.connect(settings.temporal_address, settings.temporal_namespace, lazy=True)
 
@@ -208,6 +240,10 @@ __all__ = [
     "Acceptance",
     "Accepted",
     "ApiKey",
+    "Claimed",
+    "Delivery",
+    "DeliveryStatus",
+    "Endpoint",
     "IdempotencyKey",
     "InboxMessage",
     "KeyMismatch",

@@ -273,3 +273,14 @@ class Exchanges(Protocol):
     async def look(self, order_id: str) -> ExchangeAnswer:
         """What became of it since."""
         ...
+
+
+class Notifier(Protocol):
+    """Who hands e-mail out."""
+
+    async def send(self, message: Email) -> None:
+        """Send an e-mail. Sending the same again is recognizable by its Message-ID, and harmless.
+
+        Refused for good: OperatorError; the message does not quote the address.
+        """
+        ...

@@ -9,7 +9,7 @@ stack makes up its own (`ordersaga.embedded.credentials`).
 from datetime import timedelta
 from typing import Any, Final, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX: Final = "ORDERSAGA_"
@@ -68,6 +68,17 @@ class Settings(BaseSettings):
     hold_ttl: timedelta = Field(default=timedelta(minutes=30), description="life of a stock hold no saga confirmed")
     payment_window: timedelta = Field(default=timedelta(minutes=15), description="time a shopper has for 3-D Secure")
 
+    smtp_host: str = Field(default="", description="hands e-mail out; without it, e-mail endpoints are refused")
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_starttls: bool = Field(default=True, description="off only for a server on a network of its own")
+    smtp_username: str = Field(default="", description="empty: no login")
+    smtp_password: SecretStr = SecretStr("")
+    smtp_from: str = Field(default="", validate_default=True, description="the sender's address; needs to be set")
+    smtp_ca_file: str = Field(default="", description="certificates to trust instead of the system's")
+    notify_loopback: bool = Field(
+        default=False, description="whether webhooks may go to this machine: for demos and tests only"
+    )
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
 
@@ -78,6 +89,13 @@ class Settings(BaseSettings):
             most = f"{LONGEST_CALL.total_seconds():g} seconds"
             raise ValueError(f"must be above 0 and at most {most}: leases and attempt time-outs count on it")
         return timeout
+
+    @field_validator("smtp_from")
+    @classmethod
+    def _has_sender(cls, sender: str, info: ValidationInfo) -> str:
+        if info.data.get("smtp_host") and "@" not in sender:
+            raise ValueError("must be an e-mail address when ORDERSAGA_SMTP_HOST is set: whom e-mail comes from")
+        return sender
 
 
 CREDENTIALS: Final = (
