@@ -98,3 +98,10 @@ def goods_left(status: P) -> bool:
 def scanned(status: P) -> bool:
     """True once the carrier has scanned the parcel: shipped, in the sense of every ship-by promise."""
     return status in {P.IN_TRANSIT, P.DELIVERED, P.RETURNED_TO_SENDER, P.LOST}
+
+
+def reached(status: P, milestone: P) -> bool:
+    """Whether a parcel is at a milestone of its way or beyond; one that left the way for good is beyond all of them."""
+    if status in _RANK and milestone in _RANK:
+        return _RANK[status] >= _RANK[milestone]
+    return status in {P.RETURNED_TO_SENDER, P.LOST}
