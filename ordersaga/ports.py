@@ -13,6 +13,7 @@ from typing import Protocol
 from ordersaga.domain.books import Balance, MoneyTransaction
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow
 from ordersaga.domain.journal import AttentionAge, AttentionItem, JournalUpdate, OrderRecord, TimelineEntry
+from ordersaga.domain.notifications import Email
 from ordersaga.domain.orders import Address, LineQuantity, Order, ParcelPlan
 from ordersaga.domain.payments import PaymentRequest, PaymentState, RefundState
 from ordersaga.domain.return_rules import ParcelFacts
