@@ -4,7 +4,7 @@
 |---|---|---|
 | starter | starts the sagas of accepted orders that nobody started | every second |
 | deliverer | hands inbox messages to their order's saga | by NOTIFY `inbox`, and every second |
-| pollers | ask providers and carriers what webhooks missed; release expired holds | every `poll_interval` |
+| pollers | ask what webhooks missed, and what became of voided labels; release expired holds | every `poll_interval` |
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from ordersaga.bootstrap import Pool, Services
 from workers.relay_deliverer import Deliverer
 from workers.relay_pollers import CarrierPoller, ProviderPoller, expire_holds
 from workers.relay_starter import Starter
+from workers.relay_voids import VoidPoller
 
 POLL_SECONDS: Final = 1.0
 MAX_BACKOFF_SECONDS: Final = 30.0
@@ -37,6 +38,7 @@ async def run_relay(services: Services, stop: asyncio.Event) -> None:
         tasks.create_task(keep("deliverer", deliverer.step, stop, bell))
         tasks.create_task(keep("expire_holds", lambda: expire_holds(services), stop, pause=interval))
         tasks.create_task(keep("poll_carrier", CarrierPoller(services).step, stop, pause=interval))
+        tasks.create_task(keep("poll_voids", VoidPoller(services).step, stop, pause=interval))
         for name in services.providers:
             poller = ProviderPoller(services, name)
             tasks.create_task(keep(f"poll_{name}", poller.step, stop, pause=interval))

@@ -17,6 +17,7 @@ from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
 from workers.relay_echoes import is_echo
 from workers.relay_late_news import park
 from workers.relay_lookups import resolved
+from workers.relay_notices import write_notice
 
 BATCH: Final = 50
 AT_ONCE: Final = 16
@@ -106,7 +107,8 @@ class Deliverer:
         events = [event for event in incoming.events if not await self._known(incoming.order_id, event)]
         if not events:
             return "an echo of our own call"
-        why = await self._hand_over(incoming.order_id, events)
+        news = [event for event in events if not await write_notice(self._services, incoming.order_id, event)]
+        why = await self._hand_over(incoming.order_id, news)
         if why is None:
             await self._services.inbox.mark_delivered(message.id, order_id=incoming.order_id)
         return why

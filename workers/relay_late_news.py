@@ -5,6 +5,7 @@
 | `shipped_after_cancel` | goods of a parcel left that never shipped for the order: it was canceled or rejected |
 | `returned_after_close`, `lost_after_close` | a parcel the order closed on as delivered came back, or is lost |
 | `refund_failed` | the shopper's money bounced: we have it, they do not |
+| `void_rejected` | the refund of a voided label was rejected: it is paid for, and nothing ships with it |
 | `captured_after_cancel` | money was taken for an order that was undone |
 
 Whatever the order heard before it ended is no news. The journal tells what it heard.
@@ -53,6 +54,8 @@ def question_about(record: OrderRecord, event: ParcelEvent | PaymentEvent, heard
     """The question in an event, given how the order ended and what it had heard about the parcel."""
     if isinstance(event, PaymentEvent):
         return _about_money(record, event)
+    if event.notice is not None:
+        return Question(event.notice, f"Parcel {event.parcel}: {event.source} says {event.detail or event.notice}.")
     said = f"{event.source} says {event.status}" + (f" ({event.detail})" if event.detail else "")
     if goods_left(event.status) and _SHIPPED not in heard:
         return Question("shipped_after_cancel", f"Parcel {event.parcel} was canceled, but left: {said}.")

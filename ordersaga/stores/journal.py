@@ -127,6 +127,12 @@ class PostgresJournal:
         async with connection(self._pool) as reader:
             return await read_ages(reader)
 
+    async def note(self, order_id: str, entry: JournalEntry) -> None:
+        """Add a line to an order's story; one already written is skipped. Its status and questions stay."""
+        async with transaction(self._pool) as work:
+            await _write_entries(work, order_id, [entry])
+            await work.execute(_ANNOUNCE, order_id)
+
     async def open_question(self, item: AttentionItem) -> bool:
         """Ask about an order whose saga has ended; False when this kind was asked about its parcel before."""
         async with transaction(self._pool) as work:

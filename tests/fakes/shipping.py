@@ -137,6 +137,7 @@ class FakeCarrier(Scripted):
         self.labels: dict[str, LabelState] = {}
         self.requests: dict[str, LabelRequest] = {}
         self.tracked: dict[str, ParcelEvent] = {}
+        self.void_notices: dict[str, ParcelEvent] = {}
         self._intercept_answers: deque[InterceptDecision] = deque()
         self._void_answers: deque[CancelDecision] = deque()
         self._numbers = count(1)
@@ -217,3 +218,8 @@ class FakeCarrier(Scripted):
                 return InterceptDecision.REFUSED
             self.labels[reference] = self.labels[reference].model_copy(update={"intercepted": True})
             return InterceptDecision.ACCEPTED
+
+    async def void_news(self, reference: str) -> ParcelEvent | None:
+        """What the test said became of a void."""
+        with self._call("void_news", reference):
+            return self.void_notices.get(reference)

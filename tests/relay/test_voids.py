@@ -1,0 +1,147 @@
+"""Refunds of voided labels: one that is rejected later enters the order's story, and somebody hears of it."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest_asyncio
+
+from ordersaga.bootstrap import Services
+from ordersaga.client_errors import OrderClosedError
+from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectStatus
+from ordersaga.domain.journal import JournalUpdate
+from ordersaga.domain.lattices import Verdict, judge
+from ordersaga.domain.shipping import ParcelEvent
+from ordersaga.domain.statuses import OrderStatus, ParcelStatus
+from tests.fakes.samples import order
+from tests.fakes.shipping import FakeCarrier
+from tests.support.api import StubOrders
+from workers.relay_deliverer import Deliverer
+from workers.relay_voids import VoidPoller
+
+REFERENCE = "a1-1-1"
+
+
+class AskedCarrier(FakeCarrier):
+    """A carrier as the relay sees it; only voids are asked about here."""
+
+    async def changes(self, references: object) -> list[ParcelEvent]:
+        """Nothing."""
+        raise AssertionError(references)
+
+    async def resolve(self, incoming: object) -> object:
+        """Nothing."""
+        raise AssertionError(incoming)
+
+    def decide(self, notice: str, reference: str = REFERENCE) -> None:
+        """The refund of a label is decided."""
+        self.void_notices[reference] = ParcelEvent(
+            source="easypost",
+            source_id="own",
+            parcel=1,
+            generation=int(reference[-1]),
+            status=ParcelStatus.PLANNED,
+            occurred_at=datetime.now(UTC),
+            detail="the refund of label 1Z1 of UPS was rejected",
+            notice=notice,
+        )
+
+
+@pytest_asyncio.fixture
+async def carrier() -> AskedCarrier:
+    """The carrier."""
+    return AskedCarrier()
+
+
+@pytest_asyncio.fixture
+async def voided(services: Services, carrier: AskedCarrier) -> AsyncIterator[Services]:
+    """A canceled parcel whose label's void the carrier took, in an order that still runs."""
+    await services.intake.accept(order("a1"), hold_ttl=timedelta(minutes=5))
+    await services.intake.mark_started("a1")
+    await services.journal.record(JournalUpdate(order_id="a1", status=OrderStatus.FULFILLING))
+    await void(services)
+    yield replace(services, carrier=carrier)  # type: ignore[arg-type]  # what is not asked here is not typed here
+
+
+async def void(services: Services, generation: int = 1, decision: str = "pending") -> None:
+    """The ledger says that a void was answered so."""
+    intent = EffectIntent(order_id="a1", step="void_label", parcel=1, generation=generation)
+    await services.effects.begin(intent)
+    outcome = EffectOutcome(status=EffectStatus.DONE, answer={"decision": decision})
+    await services.effects.settle(intent.key, outcome)
+
+
+async def story(services: Services) -> list[tuple[str, str]]:
+    """What the order's journal says."""
+    timeline = await services.journal.timeline("a1")
+    return [(entry.kind, entry.text) for entry in timeline if entry.source == "journal"]
+
+
+async def test_only_undecided_voids_are_asked_about(voided: Services, carrier: AskedCarrier) -> None:
+    """Each round, until the carrier has said what became of them; nothing is stored before."""
+    await void(voided, generation=2, decision="canceled")
+    poller = VoidPoller(voided)
+    await poller.step()
+    await poller.step()
+    assert carrier.called("void_news") == [(REFERENCE,), (REFERENCE,)]
+    assert await voided.inbox.claim(9) == []
+
+
+async def test_a_rejected_void_is_told_to_a_running_order_and_written_down(
+    voided: Services, carrier: AskedCarrier, orders: StubOrders
+) -> None:
+    """Once: in the journal under its kind, and to the saga, whose lattice calls it a conflict wherever it stands."""
+    carrier.decide("void_rejected")
+    for _ in range(2):
+        await VoidPoller(voided).step()
+        await Deliverer(voided).step()
+    assert await story(voided) == [("void_rejected", "easypost: the refund of label 1Z1 of UPS was rejected")]
+    (event,) = orders.events
+    assert isinstance(event, ParcelEvent)
+    assert (event.notice, event.source_id) == ("void_rejected", "poll:a1-1-1:void_rejected")
+    assert {judge(current, event.status, event.source) for current in ParcelStatus} == {Verdict.CONFLICT}
+    assert carrier.called("void_news") == [(REFERENCE,)]
+    assert await voided.journal.open_attention() == []
+
+
+async def test_a_rejected_void_of_an_order_that_ended_is_a_question(
+    voided: Services, carrier: AskedCarrier, orders: StubOrders
+) -> None:
+    """Nobody else would hear of it."""
+    await voided.journal.record(JournalUpdate(order_id="a1", status=OrderStatus.CANCELED))
+    orders.refuse = {"a1": OrderClosedError("a1")}
+    carrier.decide("void_rejected")
+    await VoidPoller(voided).step()
+    await Deliverer(voided).step()
+    (item,) = await voided.journal.open_attention()
+    assert (item.kind, item.parcel, item.choices) == ("void_rejected", 1, ("acknowledge",))
+    assert item.question == "Parcel 1: easypost says the refund of label 1Z1 of UPS was rejected."
+    assert [kind for kind, _ in await story(voided)] == ["void_rejected", "attention"]
+    assert await voided.inbox.count_by_status() == {"delivered": 1}
+
+
+async def test_a_refund_that_came_through_is_written_down_only(
+    voided: Services, carrier: AskedCarrier, orders: StubOrders
+) -> None:
+    """Nobody need act: the saga hears nothing, nobody is asked, and the carrier is asked no more."""
+    carrier.decide("void_settled")
+    await VoidPoller(voided).step()
+    await Deliverer(voided).step()
+    await VoidPoller(voided).step()
+    assert [kind for kind, _ in await story(voided)] == ["void_settled"]
+    assert (orders.events, await voided.journal.open_attention()) == ([], [])
+    assert carrier.called("void_news") == [(REFERENCE,)]
+    assert await voided.inbox.count_by_status() == {"delivered": 1}
+
+
+async def test_voids_take_turns(voided: Services, carrier: AskedCarrier) -> None:
+    """More than fit into a round: the next round goes on behind them, and begins again after the last."""
+    for generation in range(2, 53):
+        await void(voided, generation)
+    poller = VoidPoller(voided)
+    for _ in range(3):
+        await poller.step()
+    asked = [reference for (reference,) in carrier.called("void_news")]
+    assert len(asked) == 50 + 2 + 50
+    assert len(set(asked)) == 52
+    assert asked[52:] == asked[:50]

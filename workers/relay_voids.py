@@ -1,0 +1,44 @@
+"""Voided labels whose refund is undecided: the carrier is asked what became of it, until it says.
+
+EasyPost tells by itself of refunds that succeed, and of none that is rejected.
+"""
+
+from typing import Final
+
+import structlog
+
+from ordersaga.bootstrap import Services
+from ordersaga.domain.effects import EffectRow
+from ordersaga.domain.identifiers import ParcelReference
+from ordersaga.domain.messages_in import Incoming
+
+VOIDS_PER_ROUND: Final = 50
+log = structlog.get_logger(__name__)
+
+
+class VoidPoller:
+    """Asks about a few each round, taking turns; an answer goes through the inbox like any message."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._after = ""
+
+    async def step(self) -> bool:
+        """Ask about the next ones."""
+        rows = await self._services.effects.open_voids(after=self._after, limit=VOIDS_PER_ROUND)
+        for row in rows:
+            await self._look(row)
+        self._after = rows[-1].key if len(rows) == VOIDS_PER_ROUND else ""
+        return False
+
+    async def _look(self, row: EffectRow) -> None:
+        reference = str(ParcelReference(row.order_id, row.parcel, row.generation))
+        event = await self._services.carrier.void_news(reference)
+        if event is None:
+            return
+        source_id = f"poll:{reference}:{event.notice}"
+        told = event.model_copy(update={"source_id": source_id})
+        message = Incoming(source=event.source, source_id=source_id, order_id=row.order_id, events=(told,))
+        body = message.model_dump(mode="json")
+        if await self._services.inbox.store(event.source, source_id, row.order_id, body):
+            log.info("poll_found", reference=reference, notice=event.notice)
