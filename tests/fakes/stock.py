@@ -162,13 +162,14 @@ class FakeStock(Scripted):
 
     def _book_back(self, order_id: str, parcel: int, reference: str, back: TakenBack) -> None:
         """Refuses more than left; then the shelf gets what can be sold."""
-        gone = Counter[str]()
-        for hold in self.memory.holds.get(order_id, []):
-            gone[hold.sku] += hold.quantity * (hold.status == "shipped" and hold.parcel == parcel)
-        for (owner, number, _), before in self.memory.back.items():
-            gone.subtract(before.units if (owner, number) == (order_id, parcel) else {})
-        if any(quantity > gone[sku] for sku, quantity in back.units.items()):
-            raise OperatorError("not_shipped", f"More came back than left: {dict(back.units)} of {dict(gone)}")
+        for sku, quantity in sorted(back.units.items()):
+            gone, before = self._left_and_back(order_id, parcel, sku)
+            if quantity > gone - before:
+                raise OperatorError(
+                    "not_shipped",
+                    f"{quantity} of {sku} came back for parcel {parcel} of order {order_id}, but {gone} left with it "
+                    f"and {before} came back before; correct the quantities or the parcel",
+                )
         if back.location not in self.memory.locations:
             raise OperatorError("unknown_location", f"Location {back.location} is not in the catalog")
         self.memory.back[order_id, parcel, reference] = back
@@ -191,6 +192,14 @@ class FakeStock(Scripted):
             self.memory.shelf(plan.location, line.sku).change(-line.quantity, 0)
             gone = Hold(plan.parcel, line.sku, plan.location, line.quantity, "shipped")
             self.memory.holds.setdefault(order_id, []).append(gone)
+
+    def _left_and_back(self, order_id: str, parcel: int, sku: str) -> tuple[int, int]:
+        """Units of a SKU that left with a parcel, and that came back."""
+        holds = self.memory.holds.get(order_id, [])
+        left = [hold for hold in holds if (hold.parcel, hold.sku, hold.status) == (parcel, sku, "shipped")]
+        known = self.memory.back.items()
+        back = [taken.units[sku] for (owner, number, _), taken in known if (owner, number) == (order_id, parcel)]
+        return sum(hold.quantity for hold in left), sum(back)
 
     def _weight(self, sku: str) -> int:
         if sku not in self.memory.products:
