@@ -31,13 +31,13 @@ def test_nothing_that_prints_settings_shows_a_secret() -> None:
 
 
 def test_no_credential_has_a_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A deployment that forgets one has none, not a well-known one. Every secret is a credential or the database."""
+    """A deployment that forgets one has none, not a well-known one. Every secret is one, the database or SMTP's."""
     for name in os.environ:
         if name.startswith("ORDERSAGA_"):
             monkeypatch.delenv(name)
     settings = Settings(_env_file=None)
     secret = [name for name, field in Settings.model_fields.items() if "Secret" in str(field.annotation)]
-    assert set(secret) == {"database_url", *CREDENTIALS} - {"shipbob_channel_id"}
+    assert set(secret) == {"database_url", "smtp_password", *CREDENTIALS} - {"shipbob_channel_id"}
     values = [getattr(settings, name) for name in CREDENTIALS]
     assert [value if isinstance(value, int) else value.get_secret_value() for value in values] == [
         "",
@@ -90,3 +90,10 @@ async def test_a_process_without_credentials_names_them_all_and_ends(module: str
     assert process.returncode == 1
     assert ", ".join(environment_name(name) for name in CREDENTIALS) in line
     assert "set them in the environment or in .env" in line
+
+
+def test_an_smtp_server_needs_a_sender() -> None:
+    """E-mail without a sender would be refused one by one; so the process says it at once."""
+    with pytest.raises(SettingsError, match="ORDERSAGA_SMTP_FROM: must be an e-mail address"):
+        read_settings(_env_file=None, smtp_host="mail.example")
+    assert read_settings(_env_file=None, smtp_host="mail.example", smtp_from="shop@example.com").smtp_starttls is True
