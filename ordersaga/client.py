@@ -31,7 +31,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from ordersaga.client_changes import UPDATES, update_id
 from ordersaga.client_errors import OrderClosedError, SagaUnreachableError, translated
-from ordersaga.domain.identifiers import workflow_id
+from ordersaga.domain.identifiers import workflow_id, workflow_of
 from ordersaga.domain.journal import AttentionItem, JournalEntry
 from ordersaga.domain.orders import Order
 from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
@@ -217,12 +217,12 @@ class OrderClient:
         return await self._ask(order_id, ask)
 
     async def resolve_attention(self, order_id: str, resolution: Resolution) -> AttentionItem:
-        """Answer an attention item with one of its choices."""
+        """Answer an attention item with one of its choices; a question of a return goes to the return."""
 
         def ask(order: Handle, limit: timedelta) -> Awaitable[AttentionItem]:
             return order.execute_update("resolve_attention", resolution, result_type=AttentionItem, rpc_timeout=limit)
 
-        return await self._ask(order_id, ask)
+        return await self._ask(order_id, ask, asker=workflow_of(resolution.item_id, order_id))
 
     async def parcel_event(self, order_id: str, event: ParcelEvent) -> None:
         """Deliver what a provider or carrier said."""
@@ -251,10 +251,15 @@ class OrderClient:
         return await self._ask(order_id, lambda order, limit: order.query(OrderFulfillment.explain, rpc_timeout=limit))
 
     async def _ask(
-        self, order_id: str, ask: Callable[[Handle, timedelta], Awaitable[T]], wait: timedelta | None = None
+        self,
+        order_id: str,
+        ask: Callable[[Handle, timedelta], Awaitable[T]],
+        wait: timedelta | None = None,
+        asker: str | None = None,
     ) -> T:
         limit = wait or self._call_timeout
-        order: Handle = self.temporal.get_workflow_handle_for(OrderFulfillment.run, workflow_id(order_id))
+        running = asker or workflow_id(order_id)
+        order: Handle = self.temporal.get_workflow_handle_for(OrderFulfillment.run, running)
         async with translated(order_id), asyncio.timeout(limit.total_seconds() + 1):
             return await ask(order, limit)
 

@@ -14,8 +14,8 @@ from typing import Any, Literal, Self, TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from ordersaga.api.attention_shapes import AttentionList
 from ordersaga.api.shapes import (
-    AttentionList,
     CatalogLoaded,
     Explanation,
     MessageList,

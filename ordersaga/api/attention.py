@@ -1,13 +1,24 @@
 """Routes: questions that wait for a person."""
 
-from fastapi import APIRouter
+from typing import Annotated
 
-from ordersaga.api.access import Agent, Operator, ServicesDep
-from ordersaga.api.problems import FieldError, Problem, invalid
+from fastapi import APIRouter, Query, Response
+
+from ordersaga.api.access import Agent, Operator, ServicesDep, acting
+from ordersaga.api.attention_shapes import (
+    AttentionList,
+    Hours,
+    Kind,
+    OpenItem,
+    ResolveBody,
+    ResolvedMany,
+    ResolveManyBody,
+)
+from ordersaga.api.problems import FieldError, invalid
 from ordersaga.api.request_log import bind_order
-from ordersaga.api.shapes import AttentionList, ResolveBody
+from ordersaga.api.resolving import answer, not_open, open_items, resolve_many
 from ordersaga.bootstrap import ApiKey, Services
-from ordersaga.client_errors import OrderClosedError, OrderNotFoundError
+from ordersaga.domain.identifiers import Code
 from ordersaga.domain.journal import AttentionItem
 from workflows.messages import Resolution
 
@@ -15,30 +26,43 @@ router = APIRouter(prefix="/v1/attention", tags=["attention"])
 
 
 @router.get("")
-async def list_attention(services: ServicesDep, key: Agent) -> AttentionList:
-    """Open questions, oldest first."""
-    return AttentionList(items=tuple(await services.journal.open_attention(seller=key.seller)))
+async def list_attention(
+    services: ServicesDep,
+    key: Agent,
+    kind: Annotated[Kind | None, Query()] = None,
+    seller: Annotated[Code | None, Query()] = None,
+    provider: Annotated[Code | None, Query()] = None,
+    older_than_hours: Annotated[Hours | None, Query()] = None,
+) -> AttentionList:
+    """Open questions, oldest first, with their age."""
+    items = await open_items(
+        services, key, kind=kind, seller=seller, provider=provider, older_than_hours=older_than_hours
+    )
+    return AttentionList(items=tuple(map(OpenItem.of, items)))
 
 
-@router.post("/{item_id:path}/resolve")
-async def resolve(item_id: str, body: ResolveBody, services: ServicesDep, key: Operator) -> AttentionItem:
+@router.post("/resolve-many")
+async def resolve_all(body: ResolveManyBody, services: ServicesDep, key: Operator) -> ResolvedMany:
+    """Give one answer to every matching question, a thousand at most; without `dry_run: false` only say what it does.
+
+    Never stops at a failure: each is named beside its question, which stays open.
+    """
+    return await resolve_many(services, key, body, acting(key, body.by))
+
+
+@router.post(
+    "/{item_id:path}/resolve",
+    responses={202: {"model": AttentionItem, "description": "Proposed; a second person must make the same choice."}},
+)
+async def resolve(
+    item_id: str, body: ResolveBody, services: ServicesDep, key: Operator, response: Response
+) -> AttentionItem:
     """Answer a question with one of its choices; one about an order that has ended is answered in the journal."""
     item = await _find(services, key, item_id, body.order_id)
     bind_order(item.order_id)
-    if body.choice not in item.choices:
-        advice = f"use one of {', '.join(item.choices)}"
-        raise invalid([FieldError(field="choice", message=f"{body.choice} is no choice here", remedy=advice)])
-    resolution = Resolution(item_id=item_id, choice=body.choice, by=body.by or key.name, reason=body.reason)
-    try:
-        return await services.orders.resolve_attention(item.order_id, resolution)
-    except (OrderClosedError, OrderNotFoundError):
-        return await _answer_in_journal(services, item, resolution)
-
-
-async def _answer_in_journal(services: Services, item: AttentionItem, said: Resolution) -> AttentionItem:
-    answered = await services.journal.answer_question(item, said.choice, by=said.by, reason=said.reason)
-    if answered is None:
-        raise _not_found(item.item_id)
+    said = Resolution(item_id=item_id, choice=body.choice, by=acting(key, body.by), reason=body.reason)
+    answered = await answer(services, item, said)
+    response.status_code = 200 if answered.resolved else 202
     return answered
 
 
@@ -46,12 +70,8 @@ async def _find(services: Services, key: ApiKey, item_id: str, order_id: str | N
     items = await services.journal.open_attention(seller=key.seller, order_id=order_id)
     found = [item for item in items if item.item_id == item_id]
     if not found:
-        raise _not_found(item_id)
+        raise not_open(item_id)
     if len(found) > 1:
         message = f"{len(found)} orders have a question of this id"
         raise invalid([FieldError(field="order_id", message=message, remedy="say which order you mean")])
     return found[0]
-
-
-def _not_found(item_id: str) -> Problem:
-    return Problem(404, "attention_not_found", f"no open question has the id {item_id}; list them: /v1/attention")

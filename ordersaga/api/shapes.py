@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from ordersaga.domain.catalog import StockLevel
 from ordersaga.domain.identifiers import Code, OrderId
-from ordersaga.domain.journal import AttentionItem, OrderRecord, TimelineEntry
+from ordersaga.domain.journal import OrderRecord, TimelineEntry
 from ordersaga.domain.money import Currency, MinorUnits
 from ordersaga.domain.orders import Address, OrderLine, ParcelPlan, Payment, Quantity
 from ordersaga.domain.payments import NextAction
@@ -181,21 +181,6 @@ class HoldBody(Request):
     kind: Annotated[str, Field(pattern=HoldRequest.model_fields["kind"].metadata[0].pattern)]
     by: Word | None = None
     reason: Word = "not given"
-
-
-class ResolveBody(Request):
-    """The answer to an attention item: one of its choices, and why. `order_id` when item ids repeat."""
-
-    choice: Word
-    reason: Word
-    by: Word | None = None
-    order_id: OrderId | None = None
-
-
-class AttentionList(Message):
-    """Open questions, oldest first."""
-
-    items: tuple[AttentionItem, ...]
 
 
 class MessageRow(Message):

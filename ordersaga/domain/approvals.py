@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from ordersaga.domain.journal import AttentionItem
+
 _BETWEEN: Final = ":"
 _LONGEST: Final = 140
 """Of each part, so that both stay within the 300 characters of a `by`."""
@@ -23,6 +25,13 @@ def same_person(a: str, b: str) -> bool:
     Case and spaces around a key's name make no second person.
     """
     return _key(a) == _key(b)
+
+
+def waits_for_second_person(item: AttentionItem, choice: str, by: str, above: int) -> bool:
+    """Whether this choice of this person stays a proposal: it moves more than `above`, and no other person made it."""
+    if choice not in item.guarded or item.money <= above:
+        return False
+    return item.proposed != choice or same_person(item.proposed_by or "", by)
 
 
 def _key(who: str) -> str:

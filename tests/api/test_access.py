@@ -30,6 +30,7 @@ MATRIX: dict[tuple[str, str], set[str] | str] = {
     ("DELETE", "/v1/orders/{order_id}/holds"): AGENT,
     ("GET", "/v1/attention"): AGENT,
     ("POST", "/v1/attention/{item_id}/resolve"): OPERATOR,
+    ("POST", "/v1/attention/resolve-many"): OPERATOR,
     ("GET", "/v1/inbox"): OPERATOR,
     ("POST", "/v1/inbox/{message_id}/requeue"): OPERATOR,
     ("GET", "/v1/stock"): AGENT,

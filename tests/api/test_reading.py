@@ -190,11 +190,15 @@ async def test_a_question_outlives_its_saga(api: Api, orders: StubOrders, gone: 
     answer = {"choice": "acknowledge", "by": "kim", "reason": "paid by check 17"}
     path = "/v1/attention/a1-late-refund_failed-1/resolve"
     right = await api.post(path, answer)
-    assert (right.status_code, right.json()["resolved"], right.json()["resolved_by"]) == (200, "acknowledge", "kim")
+    assert (right.status_code, right.json()["resolved"], right.json()["resolved_by"]) == (
+        200,
+        "acknowledge",
+        "test operator:kim",
+    )
     assert (await api.get("/v1/attention")).json()["items"] == []
     assert (await api.post(path, answer)).status_code == 404
     (line,) = [line for line in await api.services.journal.timeline("a1") if line.kind == "decision"]
-    assert line.text == "kim chose acknowledge for unknown_capture: paid by check 17"
+    assert line.text == "test operator:kim chose acknowledge for unknown_capture: paid by check 17"
     assert abs(line.at - datetime.now(UTC)) < timedelta(minutes=1)
 
 

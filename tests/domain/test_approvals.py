@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordersaga.domain.approvals import identity, same_person
+from ordersaga.domain.approvals import identity, same_person, waits_for_second_person
+from tests.support.api import attention
 
 names = st.text(min_size=1, max_size=200).filter(lambda text: text.strip() != "")
 
@@ -50,3 +51,23 @@ def test_no_name_makes_a_key_two_people(key: str, one: str, other: str) -> None:
     assert same_person(identity(key, one), identity(key, other))
     assert same_person(identity(key), identity(key, one))
     assert len(identity(key, one)) <= 300
+
+
+@pytest.mark.parametrize(
+    ("choice", "money", "proposed", "by", "waits"),
+    [
+        ("adopt", 501, None, "desk", True),
+        ("adopt", 500, None, "desk", False),
+        ("retry", 501, None, "desk", False),
+        ("adopt", 501, ("adopt", "desk:ann"), "desk:bob", True),
+        ("adopt", 501, ("adopt", "desk"), "office", False),
+        ("adopt", 501, ("retry", "desk"), "office", True),
+    ],
+)
+def test_what_moves_much_waits_for_another_person(
+    choice: str, money: int, proposed: tuple[str, str] | None, by: str, waits: bool
+) -> None:
+    """Above the limit, for a guarded choice, until somebody else makes the same choice."""
+    said = {"proposed": proposed[0], "proposed_by": proposed[1]} if proposed else {}
+    item = attention("o1", "o1-a1").model_copy(update={"guarded": ("adopt",), "money": money, **said})
+    assert waits_for_second_person(item, choice, by, 500) is waits

@@ -1,0 +1,129 @@
+"""The bodies of the attention routes. Amounts are integer minor units, ages whole seconds."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AwareDatetime, Field, model_validator
+
+from ordersaga.api.shapes import Request
+from ordersaga.domain.identifiers import Code, OrderId
+from ordersaga.domain.journal import AttentionItem
+from ordersaga.domain.values import Message
+from workflows.messages import Word
+
+MOST: Final = 1000
+"""Questions that one call may answer."""
+
+Kind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Hours = Annotated[int, Field(ge=1, le=100_000)]
+
+
+class ResolveBody(Request):
+    """The answer to an attention item: one of its choices, and why. `order_id` when item ids repeat.
+
+    `by`: the person an operator's key acts for.
+    """
+
+    choice: Word
+    reason: Word
+    by: Word | None = None
+    order_id: OrderId | None = None
+
+
+class OpenItem(AttentionItem):
+    """An open question, and how long nobody answered it."""
+
+    age_seconds: int
+
+    @classmethod
+    def of(cls, item: AttentionItem) -> Self:
+        """The item as of now."""
+        return cls(**item.model_dump(), age_seconds=int(age(item).total_seconds()))
+
+
+def age(item: AttentionItem) -> timedelta:
+    """Since when it is open."""
+    return max(datetime.now(UTC) - item.opened_at, timedelta(0))
+
+
+class AttentionList(Message):
+    """Open questions, oldest first."""
+
+    items: tuple[OpenItem, ...]
+
+
+class ItemFilter(Request):
+    """Which open questions; every member that is given must hold. At least one must be given."""
+
+    kind: Kind | None = None
+    seller: Code | None = None
+    provider: Code | None = None
+    older_than_hours: Annotated[Hours, Field(strict=True)] | None = None
+    order_ids: Annotated[tuple[OrderId, ...], Field(min_length=1, max_length=MOST)] | None = None
+    item_ids: Annotated[tuple[Word, ...], Field(min_length=1, max_length=MOST)] | None = None
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if all(getattr(self, name) is None for name in type(self).model_fields):
+            raise ValueError("the filter is empty; name at least one of " + ", ".join(type(self).model_fields))
+        return self
+
+
+class ResolveManyBody(Request):
+    """One answer to many questions. Nothing is done unless `dry_run` is false."""
+
+    filter: ItemFilter
+    choice: Word
+    reason: Word
+    by: Word | None = None
+    dry_run: Annotated[bool, Field(strict=True)] = True
+
+
+Result = Literal["resolved", "proposed", "not_offered", "failed"]
+
+
+class ResolvedItem(Message):
+    """What was done about one question, or in a dry run would be.
+
+    | result | meaning |
+    |---|---|
+    | `resolved` | the choice is made |
+    | `proposed` | it moves much money: it waits for a second person, see `proposed_by` |
+    | `not_offered` | it is none of the question's choices; nothing was done |
+    | `failed` | `code` and `detail` say why; the question is still open |
+    """
+
+    item_id: str
+    order_id: str
+    kind: str
+    opened_at: AwareDatetime
+    money: int
+    currency: str
+    result: Result
+    proposed_by: str | None = None
+    code: str | None = None
+    detail: str | None = None
+
+
+class ResolvedTotals(Message):
+    """Counts of the items by result. `money`: by currency, at stake in those that are resolved or proposed.
+
+    `left`: questions that match as well and were left alone, because one call answers a thousand at most.
+    """
+
+    count: int
+    resolved: int
+    waiting_for_second_person: int
+    not_offered: int
+    failed: int
+    left: int
+    money: dict[str, int]
+
+
+class ResolvedMany(Message):
+    """The answer to many questions, oldest first."""
+
+    dry_run: bool
+    choice: str
+    items: tuple[ResolvedItem, ...]
+    totals: ResolvedTotals
