@@ -1,6 +1,6 @@
-"""Stripe as the `stripe` SDK 16.1 meets it: payment intents, charges, refunds, customers and events.
+"""Stripe as the `stripe` SDK 16.1 meets it: payment intents, payment methods, charges, refunds, customers and events.
 
-`forms` reads bodies, `params` checks them, `intents`, `refunds`, `customers` are the rules, `account` keeps the
+`forms` reads bodies, `params` checks them, `intents`, `methods`, `refunds` are the rules, `account` keeps the
 objects and announces events, `idempotency` remembers answers, `api` maps requests to rules, `control` is for tests.
 
 Vendor controls below `/_control/` beside the common ones (JSON bodies):
@@ -10,6 +10,7 @@ Vendor controls below `/_control/` beside the common ones (JSON bodies):
 - POST refunds/mode {"mode": "succeed"|"pending"|"fail", "settle_after": virtual seconds|null} for refunds to come
 - POST refunds/{id}/settle {"result": "succeed"|"fail"}
 - POST search-delay {"seconds": real seconds until a new intent can be found by search}
+- POST extended-authorization {"available": bool}: whether banks hold for 30 days where asked; false at first
 - POST idempotency/forget {"key": text|null}: what Stripe does by itself after 24 hours
 """
 

@@ -72,3 +72,12 @@ class Account:
     def set_search_delay(self, seconds: float) -> None:
         """Change it for intents to come."""
         self.store.set_value("search_delay", seconds)
+
+    @property
+    def may_extend(self) -> bool:
+        """Whether banks hold this account's authorizations for 30 days when asked to."""
+        return bool(self.store.value("extended_authorization"))
+
+    def set_may_extend(self, available: bool) -> None:
+        """Change it for authorizations to come."""
+        self.store.set_value("extended_authorization", available)

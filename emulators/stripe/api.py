@@ -12,6 +12,7 @@ from emulators.stripe.forms import Form, parse
 from emulators.stripe.idempotency import Keys
 from emulators.stripe.intents import Intents
 from emulators.stripe.listing import Listing
+from emulators.stripe.methods import Methods
 from emulators.stripe.objects import Object, new_id
 from emulators.stripe.refunds import Refunds
 
@@ -23,8 +24,9 @@ _log = logging.getLogger(__name__)
 class Api:
     """Answers one call at a time, synchronously: all of its work is one transaction."""
 
-    def __init__(self, account: Account, intents: Intents, refunds: Refunds, keys: Keys) -> None:
+    def __init__(self, account: Account, intents: Intents, methods: Methods, refunds: Refunds, keys: Keys) -> None:
         self._account, self._intents, self._refunds, self._keys = account, intents, refunds, keys
+        self._methods = methods
         self._listing = Listing(account)
         table: list[tuple[str, str, Handler]] = [
             ("POST", "/v1/payment_intents", self._create_intent),
@@ -34,6 +36,9 @@ class Api:
             ("POST", "/v1/payment_intents/{id}/confirm", self._confirm_intent),
             ("POST", "/v1/payment_intents/{id}/capture", self._capture_intent),
             ("POST", "/v1/payment_intents/{id}/cancel", self._cancel_intent),
+            ("POST", "/v1/payment_methods", self._create_method),
+            ("GET", "/v1/payment_methods/{id}", self._get("payment_method")),
+            ("POST", "/v1/payment_methods/{id}/attach", self._attach_method),
             ("POST", "/v1/refunds", self._create_refund),
             ("GET", "/v1/refunds", self._list_refunds),
             ("GET", "/v1/refunds/{id}", self._get("refund")),
@@ -118,6 +123,12 @@ class Api:
 
     def _cancel_intent(self, form: Form, id_: str) -> Object:
         return self._intents.cancel(id_, params.read(params.CancelIntent, form))
+
+    def _create_method(self, form: Form) -> Object:
+        return self._methods.create(params.read(params.CreateMethod, form))
+
+    def _attach_method(self, form: Form, id_: str) -> Object:
+        return self._methods.attach(id_, params.read(params.AttachMethod, form))
 
     def _list_intents(self, form: Form) -> Object:
         asked = params.read(params.ListIntents, form)

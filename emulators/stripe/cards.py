@@ -51,6 +51,11 @@ CARDS = {
 }
 
 
+def card_of(id_: str) -> Card:
+    """The card behind a test token, or behind a payment method made of one (`<token>_<digits>`)."""
+    return CARDS[id_ if id_ in CARDS else id_.rpartition("_")[0]]
+
+
 def decline_fields(decline: str) -> dict[str, str]:
     """`code`, `decline_code` and `message`, from either of the two codes: most declines share `card_declined`."""
     code = decline if decline in _OWN_CODES else "card_declined"
@@ -79,12 +84,12 @@ def card_details(card: Card) -> dict[str, Any]:
 
 
 def payment_method(id_: str, created: int) -> dict[str, Any]:
-    """The payment method object carried by card errors."""
+    """The payment method object, as it is made and as card errors carry it."""
     return {
         "id": id_,
         "object": "payment_method",
         "billing_details": billing_details(),
-        "card": card_details(CARDS[id_]),
+        "card": card_details(card_of(id_)),
         "created": created,
         "customer": None,
         "livemode": False,

@@ -41,6 +41,10 @@ class _SearchDelay(ControlModel):
     seconds: float = Field(ge=0)
 
 
+class _ExtendedAuthorization(ControlModel):
+    available: bool
+
+
 class _Forget(ControlModel):
     key: str | None = None
 
@@ -62,6 +66,7 @@ class StripeControl:
             Route("/_control/refunds/mode", self._refund_mode, methods=["POST"]),
             Route("/_control/refunds/{id}/settle", self._settle, methods=["POST"]),
             Route("/_control/search-delay", self._search_delay, methods=["POST"]),
+            Route("/_control/extended-authorization", self._extended_authorization, methods=["POST"]),
             Route("/_control/idempotency/forget", self._forget, methods=["POST"]),
         ]
 
@@ -132,6 +137,11 @@ class StripeControl:
     async def _search_delay(self, request: Request) -> Response:
         wanted = await read_model(request, _SearchDelay)
         self._account.set_search_delay(wanted.seconds)
+        return JSONResponse(wanted.model_dump())
+
+    async def _extended_authorization(self, request: Request) -> Response:
+        wanted = await read_model(request, _ExtendedAuthorization)
+        self._account.set_may_extend(wanted.available)
         return JSONResponse(wanted.model_dump())
 
     async def _forget(self, request: Request) -> Response:

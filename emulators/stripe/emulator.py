@@ -14,6 +14,7 @@ from emulators.stripe.api import Api
 from emulators.stripe.control import StripeControl
 from emulators.stripe.idempotency import Keys
 from emulators.stripe.intents import LAPSE, Intents
+from emulators.stripe.methods import Methods
 from emulators.stripe.refunds import SETTLE, Refunds
 
 
@@ -23,9 +24,10 @@ class StripeEmulator(Emulator):
     def __init__(self, config: EmulatorConfig) -> None:
         super().__init__(config)
         self._account = Account(config, self.store, self.clock, self.timers, self.webhooks)
-        self._intents, self._refunds = Intents(self._account), Refunds(self._account)
+        self._methods, self._refunds = Methods(self._account), Refunds(self._account)
+        self._intents = Intents(self._account, self._methods)
         self._keys = Keys(self._account)
-        self._api = Api(self._account, self._intents, self._refunds, self._keys)
+        self._api = Api(self._account, self._intents, self._methods, self._refunds, self._keys)
 
     def control_routes(self) -> list[BaseRoute]:
         """See the package docstring."""

@@ -4,11 +4,13 @@ from typing import Any
 
 from emulators.stripe import errors, objects
 from emulators.stripe.account import Account
-from emulators.stripe.cards import CARDS, DAY, Card, decline_fields, payment_method
+from emulators.stripe.cards import DAY, Card, card_of, decline_fields, payment_method
+from emulators.stripe.methods import Methods
 from emulators.stripe.objects import Object
 from emulators.stripe.params import CancelIntent, CaptureIntent, ConfirmIntent, CreateIntent
 
 AUTHORIZATION_DAYS = 7
+EXTENDED_AUTHORIZATION_DAYS = 30
 SHORT_AUTHORIZATION_SECONDS = 60
 LAPSE = "authorization_lapses"
 
@@ -23,8 +25,8 @@ _CHALLENGE_FAILED = {
 class Intents:
     """Create, confirm, challenge, capture, cancel and lapse."""
 
-    def __init__(self, account: Account) -> None:
-        self._account = account
+    def __init__(self, account: Account, methods: Methods) -> None:
+        self._account, self._methods = account, methods
 
     def create(self, params: CreateIntent, refusal: str | None = None) -> Object:
         """POST /v1/payment_intents; `refusal` is a decline asked for by a fault."""
@@ -38,7 +40,7 @@ class Intents:
 
     def _check(self, params: CreateIntent) -> None:
         """Everything Stripe refuses before it begins."""
-        self._check_method(params.payment_method)
+        self._methods.check(params.payment_method, params.customer)
         if params.customer is not None and self._account.store.get("customer", params.customer) is None:
             raise errors.missing("customer", params.customer, param="customer", status=400)
         if params.currency.lower() == "usd" and params.amount < 50:
@@ -49,16 +51,11 @@ class Intents:
         if params.off_session and not params.confirm:
             raise errors.invalid("`off_session` requires `confirm` to be true.", param="off_session")
 
-    @staticmethod
-    def _check_method(id_: str | None) -> None:
-        if id_ is not None and id_ not in CARDS:
-            raise errors.missing("PaymentMethod", id_, param="payment_method", status=400)
-
     def confirm(self, id_: str, params: ConfirmIntent, refusal: str | None = None) -> Object:
         """POST /v1/payment_intents/{id}/confirm."""
-        self._check_method(params.payment_method)
         intent = self._account.load("payment_intent", id_)
         method = params.payment_method or intent["payment_method"]
+        self._methods.check(method, intent["customer"])
         if intent["status"] not in _CONFIRMABLE or method is None:
             raise errors.unexpected_state(intent, "confirmed", ", ".join(_CONFIRMABLE))
         intent["payment_method"] = method
@@ -67,7 +64,8 @@ class Intents:
 
     def _attempt(self, intent: Object, params: CreateIntent | ConfirmIntent, refusal: str | None) -> Object:
         """Try to pay: declined, challenged or authorized."""
-        card = CARDS[intent["payment_method"]]
+        self._methods.tried(intent)
+        card = card_of(intent["payment_method"])
         challenged = card.challenge and not (params.off_session and self._is_remembered(intent))
         decline = refusal or card.decline
         if challenged and (params.off_session or params.error_on_requires_action):
@@ -133,10 +131,11 @@ class Intents:
             return intent
         if intent["setup_future_usage"] == "off_session" and intent["customer"] is not None:
             self._account.store.set_value(self._memory(intent), True)
-        return self._authorize(intent, CARDS[intent["payment_method"]])
+        return self._authorize(intent, card_of(intent["payment_method"]))
 
     def _authorize(self, intent: Object, card: Card) -> Object:
         """The network agreed: hold the money, or take it at once."""
+        self._methods.paid(intent)
         charge = objects.charge(intent, self._account.now())
         intent.update(latest_charge=charge["id"], next_action=None, last_payment_error=None)
         if intent["capture_method"] == "manual":
@@ -147,16 +146,25 @@ class Intents:
 
     def _hold(self, intent: Object, charge: Object, card: Card) -> None:
         """An authorization waits for its capture until `capture_before`."""
-        clock = self._account.clock
-        seconds = (
-            clock.real_delay(SHORT_AUTHORIZATION_SECONDS) if card.short_authorization else AUTHORIZATION_DAYS * DAY
+        extended = self._is_extended(intent)
+        deadline = self._account.clock.now() + self._hold_seconds(card, extended)
+        charge["payment_method_details"]["card"].update(
+            capture_before=int(deadline), extended_authorization={"status": "enabled" if extended else "disabled"}
         )
-        deadline = clock.now() + seconds
-        charge["payment_method_details"]["card"]["capture_before"] = int(deadline)
         intent.update(status="requires_capture", amount_capturable=intent["amount"])
         self._account.timers.at(deadline, LAPSE, {"id": intent["id"]}, key=intent["id"])
         self._save(intent, charge)
         self._account.announce("payment_intent.amount_capturable_updated", intent)
+
+    def _is_extended(self, intent: Object) -> bool:
+        """Asked for, and allowed to this account (https://docs.stripe.com/payments/extended-authorization)."""
+        asked = intent["payment_method_options"]["card"].get("request_extended_authorization")
+        return asked == "if_available" and self._account.may_extend
+
+    def _hold_seconds(self, card: Card, extended: bool) -> float:
+        if card.short_authorization:
+            return self._account.clock.real_delay(SHORT_AUTHORIZATION_SECONDS)
+        return (EXTENDED_AUTHORIZATION_DAYS if extended else AUTHORIZATION_DAYS) * DAY
 
     def _take(self, intent: Object, charge: Object, amount: int) -> None:
         """Money moves. What was authorized beyond it is released and counts as refunded on the charge."""
@@ -189,7 +197,7 @@ class Intents:
 
     def _try_capture(self, intent: Object, charge: Object, refusal: str | None) -> None:
         """The network's word on a capture; raises unless it agrees."""
-        behavior = CARDS[intent["payment_method"]].capture
+        behavior = card_of(intent["payment_method"]).capture
         if refusal is not None or behavior == "fail":
             fields = decline_fields(refusal or "generic_decline")
             raise errors.card_error({**fields, "charge": charge["id"], "payment_intent": intent})

@@ -3,7 +3,7 @@
 import secrets
 from typing import Any
 
-from emulators.stripe.cards import CARDS, billing_details, card_details
+from emulators.stripe.cards import billing_details, card_details, card_of
 from emulators.stripe.params import CreateCustomer, CreateIntent, CreateRefund
 
 Object = dict[str, Any]
@@ -36,7 +36,7 @@ def payment_intent(params: CreateIntent, created: int) -> Object:
         "currency": params.currency.lower(),
         "livemode": False,
         "payment_method": params.payment_method,
-        "payment_method_options": {"card": params.payment_method_options.get("card", {})},
+        "payment_method_options": {"card": params.payment_method_options.card.model_dump(exclude_none=True)},
         "payment_method_types": params.payment_method_types,
         "shipping": params.shipping,
         "status": "requires_confirmation" if params.payment_method else "requires_payment_method",
@@ -67,7 +67,7 @@ def charge(intent: Object, created: int) -> Object:
         "paid": True,
         "payment_intent": intent["id"],
         "payment_method": method,
-        "payment_method_details": {"card": card_details(CARDS[method]), "type": "card"},
+        "payment_method_details": {"card": card_details(card_of(method)), "type": "card"},
         "refunded": False,
         "status": "succeeded",
     }

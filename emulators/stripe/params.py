@@ -22,6 +22,22 @@ class Params(BaseModel):
     expand: list[str] = Field(default_factory=list)
 
 
+class CardOptions(BaseModel):
+    """`payment_method_options[card]`; what this emulator does not act on is kept as it came."""
+
+    model_config = ConfigDict(extra="allow")
+
+    request_extended_authorization: Literal["if_available", "never"] | None = None
+
+
+class MethodOptions(BaseModel):
+    """`payment_method_options`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    card: CardOptions = CardOptions()
+
+
 class CreateIntent(Params):
     """POST /v1/payment_intents."""
 
@@ -32,7 +48,7 @@ class CreateIntent(Params):
     confirmation_method: Literal["automatic", "manual"] = "automatic"
     payment_method: str | None = None
     payment_method_types: list[str] = Field(default_factory=lambda: ["card"])
-    payment_method_options: dict[str, Any] = Field(default_factory=dict)
+    payment_method_options: MethodOptions = MethodOptions()
     automatic_payment_methods: dict[str, Any] | None = None
     customer: str | None = None
     off_session: OffSession = False
@@ -93,6 +109,20 @@ class CreateCustomer(Params):
     metadata: Metadata = Field(default_factory=dict)
     address: dict[str, Any] | None = None
     shipping: dict[str, Any] | None = None
+
+
+class CreateMethod(Params):
+    """POST /v1/payment_methods."""
+
+    type: Literal["card"]
+    card: dict[str, Any]
+    metadata: Metadata = Field(default_factory=dict)
+
+
+class AttachMethod(Params):
+    """POST /v1/payment_methods/{id}/attach."""
+
+    customer: str
 
 
 class Page(Params):

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from emulators.stripe import errors, objects
 from emulators.stripe.account import Account
-from emulators.stripe.cards import CARDS, DAY
+from emulators.stripe.cards import DAY, card_of
 from emulators.stripe.objects import Object
 from emulators.stripe.params import CreateRefund
 
@@ -74,7 +74,7 @@ class Refunds:
         told: dict[str, Any] = self._account.store.value(_MODE) or {}
         mode = told.get("mode", "succeed")
         if mode == "succeed":
-            mode = CARDS[charge["payment_method"]].refund
+            mode = card_of(charge["payment_method"]).refund
         if mode == "succeed":
             refund["status"] = "succeeded"
             return

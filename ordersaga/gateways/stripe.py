@@ -24,6 +24,7 @@ from ordersaga.gateways.stripe_errors import (
     code_of,
     decline_code,
     is_unexpected_state,
+    is_used_up,
     message_of,
     translate,
     translated,
@@ -32,6 +33,7 @@ from ordersaga.gateways.stripe_states import declined, likeliest, payment_state,
 
 _LAPSED = "charge_expired_for_capture"
 _PAGE = 100
+_USED_UP = "the payment method was used once and not saved: pay with a new one"
 
 
 class StripePayments:
@@ -66,6 +68,10 @@ class StripePayments:
                 )
             except stripe.CardError as error:
                 return declined(body_of(error), decline_code(error), message_of(error), request)
+            except stripe.InvalidRequestError as error:
+                if not is_used_up(error):
+                    raise
+                return declined(body_of(error), "payment_method_used", _USED_UP, request)
         return payment_state(intent.to_dict())
 
     async def _create_customer(self, request: PaymentRequest, key: str) -> str:
@@ -97,6 +103,8 @@ class StripePayments:
             params["customer"] = request.customer
         if request.save_for_later:
             params["setup_future_usage"] = "off_session"
+        if request.extended:
+            params["payment_method_options"] = {"card": {"request_extended_authorization": "if_available"}}
         if request.description:
             params["description"] = request.description
         if request.off_session:

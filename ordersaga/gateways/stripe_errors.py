@@ -54,6 +54,11 @@ def is_unexpected_state(error: stripe.StripeError) -> bool:
     return code_of(error) == _UNEXPECTED_STATE
 
 
+def is_used_up(error: stripe.StripeError) -> bool:
+    """The payment method paid once and was not kept for a customer; Stripe says so in words only, without a code."""
+    return "may not be used again" in message_of(error)
+
+
 def body_of(error: stripe.StripeError) -> dict[str, Any]:
     """The `error` object of the answer; empty when there is none.
 

@@ -35,7 +35,7 @@ def payment_state(intent: Mapping[str, Any]) -> PaymentState:
         amount=intent["amount"],
         capturable=intent.get("amount_capturable") or 0,
         captured=intent.get("amount_received") or 0,
-        refunded=charge.get("amount_refunded") or 0,
+        refunded=_refunded(charge),
         currency=intent["currency"].upper(),
         customer=_id(intent.get("customer")),
         capture_before=_capture_before(charge) if status is PaymentStatus.AUTHORIZED else None,
@@ -53,6 +53,12 @@ def _reason(intent: Mapping[str, Any], status: PaymentStatus) -> tuple[str | Non
         return None, None
     failure = _object(intent.get("last_payment_error"))
     return failure.get("decline_code") or failure.get("code") or "requires_payment_method", failure.get("message")
+
+
+def _refunded(charge: Mapping[str, Any]) -> int:
+    """What went back of what was taken: a reservation released, whole or in part, counts as refunded at Stripe too."""
+    released = (charge.get("amount") or 0) - (charge.get("amount_captured") or 0)
+    return max((charge.get("amount_refunded") or 0) - released, 0)
 
 
 def _capture_before(charge: Mapping[str, Any]) -> datetime | None:
