@@ -4,6 +4,7 @@
 |---|---|---|
 | starter | starts the sagas of accepted orders that nobody started | every second |
 | deliverer | hands inbox messages to their order's saga | by NOTIFY `inbox`, and every second |
+| notifier | delivers notifications to endpoints | by NOTIFY `notifications`, and every second |
 | pollers | ask what webhooks missed, and what became of voided labels; release expired holds | every `poll_interval` |
 """
 
@@ -16,6 +17,7 @@ import structlog
 
 from ordersaga.bootstrap import Pool, Services
 from workers.relay_deliverer import Deliverer
+from workers.relay_notifier import Notifier
 from workers.relay_pollers import CarrierPoller, ProviderPoller, expire_holds
 from workers.relay_starter import Starter
 from workers.relay_voids import VoidPoller
@@ -36,12 +38,23 @@ async def run_relay(services: Services, stop: asyncio.Event) -> None:
         tasks.create_task(ring(services.pool, "inbox", bell, stop))
         tasks.create_task(keep("starter", Starter(services).step, stop))
         tasks.create_task(keep("deliverer", deliverer.step, stop, bell))
+        tasks.create_task(notify(services, stop))
+        tasks.create_task(keep("forget_deliveries", services.outbox.prune, stop, pause=interval))
         tasks.create_task(keep("expire_holds", lambda: expire_holds(services), stop, pause=interval))
         tasks.create_task(keep("poll_carrier", CarrierPoller(services).step, stop, pause=interval))
         tasks.create_task(keep("poll_voids", VoidPoller(services).step, stop, pause=interval))
         for name in services.providers:
             poller = ProviderPoller(services, name)
             tasks.create_task(keep(f"poll_{name}", poller.step, stop, pause=interval))
+
+
+async def notify(services: Services, stop: asyncio.Event) -> None:
+    """Deliver notifications until `stop` is set."""
+    bell, notifier = asyncio.Event(), Notifier(services)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(ring(services.pool, "notifications", bell, stop))
+        tasks.create_task(keep("notifier", notifier.step, stop, bell))
+    await notifier.finish()
 
 
 async def keep(
