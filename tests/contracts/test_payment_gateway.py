@@ -2,12 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from ordersaga.domain.errors import OrdersagaError, RetryError
-from ordersaga.domain.payments import PaymentState, PaymentStatus
+from ordersaga.domain.payments import PaymentState, PaymentStatus, RefundState
 from ordersaga.ports import PaymentGateway
 from tests.fakes.payments import FakePayments
 from tests.gateways.conftest import stripe_company, stripe_emulator, stripe_payments
@@ -25,6 +26,9 @@ class Bank:
     decline: Callable[[], Awaitable[dict[str, Any]]]
     lapse: Callable[[str], Awaitable[object]]
     lose_answer: Callable[[str], Awaitable[object]]
+    slow_refunds: Callable[[], Awaitable[object]]
+    settle_refund: Callable[[RefundState, str, bool], Awaitable[object]]
+    allow_long_holds: Callable[[bool], Awaitable[object]]
 
 
 def fake_bank() -> Bank:
@@ -41,7 +45,16 @@ def fake_bank() -> Bank:
     async def lose_answer(method: str) -> None:
         fake.fail_next(method, RetryError("no_answer", "lost", unknown=True), after_doing=True)
 
-    return Bank(fake, decline, lapse, lose_answer)
+    async def slow_refunds() -> None:
+        fake.slow_refund_next()
+
+    async def settle_refund(_: RefundState, key: str, succeed: bool) -> None:
+        fake.settle_refund(key, succeed=succeed)
+
+    async def allow_long_holds(allowed: bool) -> None:
+        fake.allow_long_holds(allowed=allowed)
+
+    return Bank(fake, decline, lapse, lose_answer, slow_refunds, settle_refund, allow_long_holds)
 
 
 def stripe_bank(gateway: PaymentGateway, emulator: EmulatorProcess) -> Bank:
@@ -57,7 +70,17 @@ def stripe_bank(gateway: PaymentGateway, emulator: EmulatorProcess) -> Bank:
     async def lose_answer(method: str) -> None:
         await emulator.post("faults", kind="lose_answer", method="POST", path=paths[method], times=1)
 
-    return Bank(gateway, decline, lapse, lose_answer)
+    async def slow_refunds() -> None:
+        await emulator.post("refunds/mode", mode="pending")
+
+    async def settle_refund(refund: RefundState, _: str, succeed: bool) -> None:
+        await emulator.post("refunds/mode", mode="succeed")
+        await emulator.post(f"refunds/{refund.refund_id}/settle", result="succeed" if succeed else "fail")
+
+    async def allow_long_holds(allowed: bool) -> None:
+        await emulator.post("extended-authorization", available=allowed)
+
+    return Bank(gateway, decline, lapse, lose_answer, slow_refunds, settle_refund, allow_long_holds)
 
 
 @pytest.fixture(params=["fake", "stripe"])
@@ -107,6 +130,70 @@ async def test_capture_once(bank: Bank) -> None:
     state = await bank.gateway.capture(payment_id, 1000, key=f"{order}/capture/1/1")
     assert (state.status, state.captured, state.capturable) == (PaymentStatus.CAPTURED, 1000, 0)
     assert await bank.gateway.capture(payment_id, 1000, key=f"{order}/capture/1/1") == state
+
+
+async def test_the_rest_of_a_partial_capture_is_released_and_not_refunded(bank: Bank) -> None:
+    """1000 of 1234 taken: nothing went back, and refunds may add up to 1000 and no more."""
+    payment_id = (await authorized(bank, order := new_order())).payment_id
+    state = await bank.gateway.capture(payment_id, 1000, key=f"{order}/capture/1/1")
+    assert (state.captured, state.refunded) == (1000, 0)
+    for number, amount in ((1, 400), (2, 600)):
+        await bank.gateway.refund(payment_id, amount, key=f"{order}/refund_part/1/{number}")
+    with pytest.raises(OrdersagaError) as caught:
+        await bank.gateway.refund(payment_id, 1, key=f"{order}/refund_part/1/3")
+    assert not isinstance(caught.value, RetryError)
+    state = await bank.gateway.inquire(payment_id)
+    assert (state.status, state.captured, state.refunded) == (PaymentStatus.CAPTURED, 1000, 1000)
+
+
+async def test_more_than_was_reserved_is_not_captured(bank: Bank) -> None:
+    """Finally refused, and the reservation stands untouched."""
+    payment_id = (await authorized(bank, order := new_order())).payment_id
+    with pytest.raises(OrdersagaError) as caught:
+        await bank.gateway.capture(payment_id, 1235, key=f"{order}/capture/1/1")
+    assert not isinstance(caught.value, RetryError)
+    state = await bank.gateway.inquire(payment_id)
+    assert (state.status, state.capturable, state.captured) == (PaymentStatus.AUTHORIZED, 1234, 0)
+
+
+async def test_a_voided_reservation_gave_nothing_back(bank: Bank) -> None:
+    """What was never taken is never refunded."""
+    payment_id = (await authorized(bank, order := new_order())).payment_id
+    await bank.gateway.void(payment_id, key=f"{order}/void/1/1")
+    state = await bank.gateway.inquire(payment_id)
+    assert (state.captured, state.refunded) == (0, 0)
+
+
+@pytest.mark.parametrize(("succeed", "status", "refunded"), [(True, "succeeded", 500), (False, "failed", 0)])
+async def test_a_slow_refund_succeeds_or_fails_later(bank: Bank, succeed: bool, status: str, refunded: int) -> None:
+    """Pending it counts as given back; failed it does not, and another one may follow under another key."""
+    payment_id = (await authorized(bank, order := new_order())).payment_id
+    await bank.gateway.capture(payment_id, 1234, key=f"{order}/capture/1/1")
+    await bank.slow_refunds()
+    refund = await bank.gateway.refund(payment_id, 500, key=f"{order}/refund_part/1/1")
+    assert (refund.status, (await bank.gateway.inquire(payment_id)).refunded) == ("pending", 500)
+    await bank.settle_refund(refund, f"{order}/refund_part/1/1", succeed)
+    found = await bank.gateway.find_refund(payment_id, f"{order}/refund_part/1/1")
+    assert found == refund.model_copy(update={"status": status})
+    assert (await bank.gateway.inquire(payment_id)).refunded == refunded
+    rest = await bank.gateway.refund(payment_id, 1234 - refunded, key=f"{order}/refund_part/1/2")
+    assert (rest.status, rest.amount) == ("succeeded", 1234 - refunded)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "extended", "longer"), [(True, True, True), (True, False, False), (False, True, False)]
+)
+async def test_a_longer_hold_where_asked_for_and_allowed(
+    bank: Bank, allowed: bool, extended: bool, longer: bool
+) -> None:
+    """The deadline is the bank's own; where it holds no longer than usual, that is the answer and no error."""
+    await bank.allow_long_holds(allowed)
+    order = new_order()
+    state = await bank.gateway.authorize(payment(order, extended=extended), key=f"{order}/authorize/1/1")
+    assert state.status is PaymentStatus.AUTHORIZED
+    assert state.capture_before is not None
+    assert (state.capture_before > datetime.now(UTC) + timedelta(days=29)) is longer
+    assert await bank.gateway.inquire(state.payment_id) == state
 
 
 async def test_a_lapsed_authorization_is_not_captured(bank: Bank) -> None:

@@ -63,9 +63,9 @@ class FakePayments(Scripted):
             back = self.payments[refund.payment_id].refunded - refund.amount
             self._set(refund.payment_id, refunded=back)
 
-    def refuse_long_holds(self) -> None:
-        """Banks hold funds for the ordinary time only."""
-        self._hold_days = ORDINARY_DAYS
+    def allow_long_holds(self, *, allowed: bool) -> None:
+        """Whether banks hold funds longer than usual when asked to."""
+        self._hold_days = 30 if allowed else ORDINARY_DAYS
 
     def lapse(self, payment_id: str) -> PaymentState:
         """The authorization ended by itself."""

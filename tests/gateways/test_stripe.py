@@ -394,3 +394,57 @@ async def test_a_failing_look_after_a_refusal_stays_unknown(
     await stripe_emulator.post("faults", kind="status", status=429, method="GET", path=payment_id, times=1)
     with unknown_outcome("stripe_rate_limited"):
         await stripe_payments.void(payment_id, key=f"{order}/void/1/1")
+
+
+async def own_method(emulator: EmulatorProcess) -> str:
+    """A payment method as a shopper's browser makes one: it pays once."""
+    answer = await emulator.request(
+        "POST",
+        "/v1/payment_methods",
+        headers={"authorization": "Bearer sk_test_gateways"},
+        data={"type": "card", "card[token]": "tok_visa"},
+    )
+    return str(answer.json()["id"])
+
+
+async def test_a_payment_method_that_was_not_saved_is_declined_the_second_time(
+    stripe_payments: StripePayments, stripe_emulator: EmulatorProcess
+) -> None:
+    """The shopper's matter, not an operator's: an answer with a code and a remedy, and nothing is reserved."""
+    method = await own_method(stripe_emulator)
+    first = await authorized(stripe_payments, new_order(), payment_method=method)
+    assert first.status is PaymentStatus.AUTHORIZED
+    order = new_order()
+    again = payment(order, payment_method=method, off_session=True)
+    second = await stripe_payments.authorize(again, key=f"{order}/authorize/1/1")
+    assert (second.status, second.code) == (PaymentStatus.DECLINED, "payment_method_used")
+    assert "pay with a new one" in str(second.message)
+    assert await records(stripe_emulator, order, "payment_intent") == []
+
+
+async def test_a_saved_payment_method_pays_for_the_other_parcels(
+    stripe_payments: StripePayments, stripe_emulator: EmulatorProcess
+) -> None:
+    """Saved with the first parcel, it pays off session for the customer that came of it."""
+    order, method = new_order(), await own_method(stripe_emulator)
+    first = await authorized(stripe_payments, order, payment_method=method, save_for_later=True)
+    assert first.customer is not None
+    others = payment(order, parcel=2, payment_method=method, customer=first.customer, off_session=True)
+    second = await stripe_payments.authorize(others, key=f"{order}/authorize/2/1")
+    assert (second.status, second.customer) == (PaymentStatus.AUTHORIZED, first.customer)
+
+
+async def test_capture_before_is_the_banks_own_deadline(
+    stripe_payments: StripePayments, stripe_emulator: EmulatorProcess
+) -> None:
+    """After every authorization, new, repeated, found or looked at; gone once nothing is reserved."""
+    order = new_order()
+    state = await authorized(stripe_payments, order)
+    [charge] = await records(stripe_emulator, order, "charge")
+    stated = datetime.fromtimestamp(charge["payment_method_details"]["card"]["capture_before"], UTC)
+    again = await authorized(stripe_payments, order)
+    found = await stripe_payments.find(f"{order}/authorize/1/1")
+    looked = await stripe_payments.inquire(state.payment_id)
+    assert found is not None
+    assert [each.capture_before for each in (state, again, found, looked)] == [stated] * 4
+    assert (await stripe_payments.void(state.payment_id, key=f"{order}/void/1/1")).capture_before is None

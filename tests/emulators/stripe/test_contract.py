@@ -49,6 +49,8 @@ async def live(client: stripe.StripeClient, emulator: EmulatorProcess) -> list[s
     await client.v1.payment_intents.cancel_async((await pay(client)).id)
     await pay(client, "pm_card_authenticationRequired", return_url="https://shop.example/thanks")
     await pay(client, "pm_card_authenticationRequired")
+    card: Any = {"type": "card", "card": {"token": "tok_visa"}}
+    await pay(client, (await client.v1.payment_methods.create_async(card)).id)
     attempts = [
         pay(client, "pm_card_chargeDeclined"),
         pay(client, amount="ten"),
@@ -68,7 +70,7 @@ async def _error(attempt: Any) -> stripe.StripeError:
 async def test_objects_fit_the_specification(client: stripe.StripeClient, emulator: EmulatorProcess) -> None:
     """Every intent, charge, refund, customer and event is of its schema."""
     await live(client, emulator)
-    for kind in ("payment_intent", "charge", "refund", "customer", "event"):
+    for kind in ("payment_intent", "payment_method", "charge", "refund", "customer", "event"):
         things = await known(emulator, kind)
         assert things != []
         assert [problem for thing in things for problem in problems(kind, thing)] == []
