@@ -36,6 +36,7 @@ from ordersaga.stores.accept import (
 from ordersaga.stores.api_keys import ApiKey, ApiKeys
 from ordersaga.stores.catalog import PostgresCatalog
 from ordersaga.stores.effects import PostgresEffects
+from ordersaga.stores.exchanges import PostgresExchanges
 from ordersaga.stores.inbox import InboxMessage, WebhookInbox
 from ordersaga.stores.journal import PostgresJournal
 from ordersaga.stores.ledgers import PostgresLedgers
@@ -44,6 +45,7 @@ from ordersaga.stores.notifications import Claimed, Delivery, DeliveryStatus, Ou
 from ordersaga.stores.pick_tickets import PickTicket, SellerWarehouse
 from ordersaga.stores.poll_cursors import PollCursors
 from ordersaga.stores.pools import Pool, close_pool, create_pool
+from ordersaga.stores.returns import PostgresReturns
 from ordersaga.stores.stock import PostgresStock
 from ordersaga.stores.webhook_endpoints import Endpoint, WebhookEndpoints
 
@@ -87,6 +89,8 @@ class Services:
     catalog: PostgresCatalog
     api_keys: ApiKeys
     seller_warehouse: SellerWarehouse
+    returns: PostgresReturns
+    exchanges: PostgresExchanges
     payments: PaymentGateway
     providers: Mapping[str, Provider]
     carrier: WatchedCarrier
@@ -123,11 +127,11 @@ async def open_services(
         sender = WebhookSender(allow_loopback=settings.notify_loopback)
         for company in (payments, shipbob, carrier, sender):
             stack.push_async_callback(company.aclose)
-        warehouse = SellerWarehouse(pool)
+        warehouse, intake = SellerWarehouse(pool), PostgresIntake(pool)
         yield Services(
             settings=settings,
             pool=pool,
-            intake=PostgresIntake(pool),
+            intake=intake,
             journal=PostgresJournal(pool),
             inbox=WebhookInbox(pool),
             poll_cursors=PollCursors(pool),
@@ -136,6 +140,8 @@ async def open_services(
             catalog=PostgresCatalog(pool),
             api_keys=ApiKeys(pool),
             seller_warehouse=warehouse,
+            returns=PostgresReturns(pool),
+            exchanges=PostgresExchanges(pool, intake, settings.hold_ttl),
             payments=payments,
             providers={"shipbob": shipbob, "seller_warehouse": warehouse},
             carrier=carrier,

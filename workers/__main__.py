@@ -90,6 +90,8 @@ def _workers(client: Client, services: Services, roles: Sequence[str]) -> list[W
             payments=services.payments,
             providers=services.providers,
             carrier=services.carrier,
+            returns=services.returns,
+            exchanges=services.exchanges,
             visible_after=services.settings.visible_after,
         )
     )

@@ -13,7 +13,18 @@ from activities.journal import Journal
 from activities.payments import Payments
 from activities.providers import Providers
 from activities.refunds import Refunds
-from ordersaga.ports import Carrier, EffectLedger, OrderJournal, PaymentGateway, Provider, StockStore
+from activities.return_labels import ReturnLabels
+from activities.returns import Returns
+from ordersaga.ports import (
+    Carrier,
+    EffectLedger,
+    Exchanges,
+    OrderJournal,
+    PaymentGateway,
+    Provider,
+    ReturnStore,
+    StockStore,
+)
 
 Activity = Callable[..., Any]
 
@@ -28,6 +39,8 @@ class Ports:
     payments: PaymentGateway
     providers: Mapping[str, Provider]
     carrier: Carrier
+    returns: ReturnStore
+    exchanges: Exchanges
     visible_after: timedelta = timedelta(minutes=1)
 
 
@@ -52,6 +65,8 @@ def build(ports: Ports) -> ActivitySet:
     providers = Providers(ports.providers, effects, ports.ledger)
     carriers = Carriers(ports.carrier, ports.stock, effects, ports.ledger)
     by_hand = ByHand(effects, ports.ledger)
+    returns = Returns(ports.returns, ports.exchanges, effects, ports.ledger)
+    labels = ReturnLabels(ports.carrier, ports.stock, effects, ports.ledger)
     money: list[Activity] = [
         payments.authorize,
         payments.refresh_authorization,
@@ -73,11 +88,26 @@ def build(ports: Ports) -> ActivitySet:
         by_hand.stopped_by_hand,
         by_hand.label_settled_by_hand,
         by_hand.released_by_hand,
+        returns.record_return,
+        returns.close_return,
+        returns.quote_refund,
+        returns.refund_settled_by_hand,
+        returns.place_exchange,
+        returns.look_at_exchange,
+        labels.seller_instructions,
     ]
     return ActivitySet(
         orders=[*ours, *money],
         books=ours,
         payments=money,
         providers=[providers.hand_off, providers.withdraw, providers.update_address, providers.look],
-        carriers=[carriers.book_label, carriers.void_label, carriers.look, carriers.intercept],
+        carriers=[
+            carriers.book_label,
+            carriers.void_label,
+            carriers.look,
+            carriers.intercept,
+            labels.book_return_label,
+            labels.void_return_label,
+            labels.return_label_settled_by_hand,
+        ],
     )

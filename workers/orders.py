@@ -11,6 +11,7 @@ from workers.logging_context import LoggingContext
 from workers.sandbox import workflow_runner
 from workflows.messages import BOOKS_QUEUE, CARRIER_QUEUE, ORDER_QUEUE, PAYMENT_QUEUE, provider_queue
 from workflows.order_fulfillment import OrderFulfillment
+from workflows.order_return import OrderReturn
 
 GRACE = timedelta(seconds=8)
 """How long running activities may finish when a worker is asked to stop."""
@@ -21,7 +22,7 @@ def order_worker(client: Client, activities: ActivitySet) -> Worker:
     return Worker(
         client,
         task_queue=ORDER_QUEUE,
-        workflows=[OrderFulfillment],
+        workflows=[OrderFulfillment, OrderReturn],
         activities=activities.orders,
         workflow_runner=workflow_runner(),
         no_remote_activities=True,

@@ -76,6 +76,8 @@ async def shop(database_url: str, environment: WorkflowEnvironment) -> AsyncIter
             payments=payments,
             providers={"shipbob": provider},
             carrier=FakeCarrier(),
+            returns=services.returns,
+            exchanges=services.exchanges,
             visible_after=timedelta(0),
         )
         activities = build(ports)

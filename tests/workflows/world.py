@@ -24,6 +24,7 @@ from tests.fakes.effects import FakeEffects
 from tests.fakes.journal import FakeJournal
 from tests.fakes.memory import Memory
 from tests.fakes.payments import FakePayments
+from tests.fakes.returns import FakeExchanges, FakeReturns
 from tests.fakes.samples import catalog, order
 from tests.fakes.script import Scripted
 from tests.fakes.shipping import FakeCarrier, FakeProvider
@@ -89,6 +90,8 @@ class World:
         self.stock = FakeStock(self.memory)
         self.effects = FakeEffects(self.memory)
         self.journal = FakeJournal(self.memory)
+        self.returns = FakeReturns(self.memory)
+        self.exchanges = FakeExchanges(self.stock)
         self.log: list[str] = []
         self._share_log()
         self.handles: list[Handle] = []
@@ -126,6 +129,8 @@ class World:
             payments=self.payments,
             providers={"shipbob": self.provider, "seller_warehouse": self.warehouse},
             carrier=self.carrier,
+            returns=self.returns,
+            exchanges=self.exchanges,
             visible_after=timedelta(0),
         )
         activities = build(ports)
