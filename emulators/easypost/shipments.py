@@ -25,17 +25,20 @@ class Shipments:
         self._books, self._tracking = books, tracking
 
     def create(self, asked: Record) -> Record:
-        """A new shipment with its rates."""
+        """A new shipment with its rates; a return goes the other way ("Returns" page: "we switch" the addresses)."""
         for field in ("to_address", "from_address"):
             if not isinstance(asked.get(field), dict):
                 raise errors.required(field)
         _refuse_undeliverable(asked["to_address"])
+        to_address, from_address = asked["to_address"], asked["from_address"]
+        if asked.get("is_return"):
+            to_address, from_address = from_address, to_address
         shipment: Record = {
             **self._books.new("shp", "Shipment"),
             **dict.fromkeys(NOT_YET),
             "reference": asked.get("reference"),
-            "to_address": self._address(asked["to_address"]),
-            "from_address": self._address(asked["from_address"]),
+            "to_address": self._address(to_address),
+            "from_address": self._address(from_address),
             "parcel": self._parcel(asked.get("parcel")),
             "options": {"currency": "USD", **(asked.get("options") or {})},
             "is_return": bool(asked.get("is_return")),

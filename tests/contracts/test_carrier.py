@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import pytest
 
 from ordersaga.domain.errors import RetryError
-from ordersaga.domain.shipping import CancelDecision
+from ordersaga.domain.shipping import CancelDecision, InterceptDecision, ShippingService
+from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.ports import Carrier
 from tests.fakes.shipping import FakeCarrier
 from tests.gateways.conftest import easypost, easypost_company, easypost_emulator
@@ -18,10 +19,11 @@ __all__ = ["easypost", "easypost_company", "easypost_emulator"]
 
 @dataclass(frozen=True)
 class Counter:
-    """A carrier, and the hand that loses its answers."""
+    """A carrier, and the hands that lose its answers and scan its parcels."""
 
     carrier: Carrier
     lose_answer: Callable[[str], Awaitable[object]]
+    scan: Callable[[str], Awaitable[object]]
 
 
 def fake_counter() -> Counter:
@@ -31,7 +33,10 @@ def fake_counter() -> Counter:
     async def lose_answer(method: str) -> None:
         fake.fail_next(method, RetryError("no_answer", "lost", unknown=True), after_doing=True)
 
-    return Counter(fake, lose_answer)
+    async def scan(reference: str) -> None:
+        fake.track(reference, ParcelStatus.IN_TRANSIT)
+
+    return Counter(fake, lose_answer, scan)
 
 
 def easypost_counter(carrier: Carrier, emulator: EmulatorProcess) -> Counter:
@@ -41,7 +46,10 @@ def easypost_counter(carrier: Carrier, emulator: EmulatorProcess) -> Counter:
     async def lose_answer(method: str) -> None:
         await emulator.post("faults", kind="lose_answer", path=paths[method], times=1)
 
-    return Counter(carrier, lose_answer)
+    async def scan(reference: str) -> None:
+        await emulator.post("advance", match=reference, to="in_transit")
+
+    return Counter(carrier, lose_answer, scan)
 
 
 @pytest.fixture(params=["fake", "easypost"])
@@ -93,3 +101,50 @@ async def test_a_lost_answer_is_found_and_not_repeated(counter: Counter) -> None
         await counter.carrier.void(found.reference)
     voided = await counter.carrier.inquire(found.reference)
     assert voided == found.model_copy(update={"voided": True})
+
+
+async def test_a_look_says_where_a_label_is(counter: Counter) -> None:
+    """Printed, then scanned, with who moves it under which number; nothing about a label never bought."""
+    order = new_order()
+    assert await counter.carrier.look(f"{order}-1-1") is None
+    bought = await counter.carrier.book(label(order))
+    before = await counter.carrier.look(bought.reference)
+    await counter.scan(bought.reference)
+    after = await counter.carrier.look(bought.reference)
+    assert before is not None
+    assert after is not None
+    assert (before.status, after.status) == (ParcelStatus.LABELED, ParcelStatus.IN_TRANSIT)
+    for told in (before, after):
+        assert (told.parcel, told.generation) == (1, 1)
+        assert (told.carrier, told.tracking_number) == (bought.carrier, bought.tracking_number)
+
+
+async def test_the_carrier_that_was_asked_for(counter: Counter) -> None:
+    """It is the one that takes the parcel, by either service."""
+    for service in ShippingService:
+        bought = await counter.carrier.book(label(new_order(), carrier="fedex", service=service))
+        assert bought.carrier.lower() == "fedex"
+
+
+async def test_what_cannot_be_turned_around_is_not(counter: Counter) -> None:
+    """A label that says it cannot be intercepted is not, before the first scan or after it."""
+    bought = await counter.carrier.book(label(new_order()))
+    assert bought.can_intercept is False
+    assert await counter.carrier.intercept(bought.reference) is InterceptDecision.NOT_OFFERED
+    await counter.scan(bought.reference)
+    assert await counter.carrier.intercept(bought.reference) is InterceptDecision.NOT_OFFERED
+    assert await counter.carrier.inquire(bought.reference) == bought
+
+
+async def test_turning_a_parcel_around() -> None:
+    """Where it is offered: not before the first scan, then once, however often it is asked."""
+    carrier = FakeCarrier(can_intercept=True)
+    bought = await carrier.book(label(new_order()))
+    assert bought.can_intercept is True
+    assert await carrier.intercept(bought.reference) is InterceptDecision.REFUSED
+    assert await carrier.inquire(bought.reference) == bought
+    carrier.track(bought.reference, ParcelStatus.IN_TRANSIT)
+    assert await carrier.intercept(bought.reference) is InterceptDecision.ACCEPTED
+    assert await carrier.intercept(bought.reference) is InterceptDecision.ACCEPTED
+    assert await carrier.inquire(bought.reference) == bought.model_copy(update={"intercepted": True})
+    assert await carrier.intercept(f"{new_order()}-1-1") is InterceptDecision.REFUSED

@@ -40,6 +40,7 @@ async def test_book_buys_the_cheapest_label(easypost: EasyPost, easypost_emulato
         carrier="USPS",
         tracking_number=shipment["tracking_code"],
         cost=round(float(cheapest["rate"]) * 100),
+        url=shipment["postage_label"]["label_url"],
     )
     assert await easypost.inquire(f"{order_id}-1-1") == bought
 
