@@ -313,3 +313,40 @@ async def test_goods_without_a_sale_are_not_free(books: Books) -> None:
     assert await books.differences() == ["parcel 1: shipped, but neither captured nor written off"]
     await books.post("sale", 1, *goods_shipped(VALUE), *written_off(VALUE))
     assert await books.differences() == []
+
+
+async def test_a_parcel_that_is_already_paid_ships_without_money(books: Books) -> None:
+    """I5: a reshipment is planned at nothing; were it sold after all, it would be owed."""
+    await books.sold(1)
+    await books.undone(2)
+    again = books.parcels[2].model_copy(update={"parcel": 3, "amount": 0})
+    assert await books.world.stock.replan("o1", [again]) is True
+    books.parcels[3] = again
+    assert await books.differences() == ["1 units still held"]
+    await books.effect("hand_off", 3)
+    assert await books.differences() == [
+        "parcel 3: handed to its provider, but neither shipped nor withdrawn",
+        "1 units still held",
+    ]
+
+    await books.ship(3)
+
+    assert await books.differences() == []
+    await books.post("sold_after_all", 3, *goods_shipped(VALUE))
+    assert await books.differences() == ["parcel 3: shipped, but neither captured nor written off"]
+
+
+async def test_a_hand_off_that_was_withdrawn_is_not_live(books: Books) -> None:
+    """I3 and I4: undone and asked for anew under the next generation, a shipped parcel uses one of each."""
+    await books.undone(2)
+    for step in ("hand_off", "withdraw", "book_label", "void_label"):
+        await books.effect(step, 1)
+    for step in ("hand_off", "book_label"):
+        await books.effect(step, 1, generation=2)
+    await books.authorize(1)
+    await books.ship(1)
+    await books.capture(1)
+
+    assert await books.differences() == []
+    await books.effect("hand_off", 1, generation=3)
+    assert await books.differences() == ["parcel 1: 2 live provider orders, at most 1 can be right"]

@@ -1,12 +1,15 @@
 """Contract of the OrderJournal port."""
 
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from ordersaga.domain.effects import EffectIntent
-from ordersaga.domain.journal import AttentionItem, JournalEntry, JournalUpdate
+from ordersaga.domain.journal import AttentionAge, AttentionItem, JournalEntry, JournalUpdate
 from ordersaga.domain.statuses import OrderStatus
 from tests.contracts.worlds import World
-from tests.fakes.samples import EAST, PLACED_AT, catalog, order
+from tests.fakes.samples import EAST, PLACED_AT, SELLER, WEST, address, catalog, order
 
 
 def entry(name: str, *, minutes: int = 0) -> JournalEntry:
@@ -102,3 +105,119 @@ async def test_an_answered_question_is_not_opened_again(world: World) -> None:
     await world.journal.record(update(attention=(question("a"),)))
 
     assert list(await world.journal.open_attention()) == []
+
+
+async def test_a_corrected_address_stands_and_stays(world: World) -> None:
+    """The order goes to the new address from then on; a later update without one does not bring the old one back."""
+    await accepted(world)
+    moved = address(line1="2 Side St", postal_code="10002")
+
+    await world.journal.record(update(ship_to=moved))
+    await world.journal.record(update(OrderStatus.FULFILLING))
+
+    record = await world.journal.get("o1")
+    assert record is not None
+    assert record.order == order("o1", ("MUG", 1), ship_to=moved)
+    assert await world.stock.confirm_hold(order("o1", ("MUG", 1))) == record.parcels
+
+
+async def test_what_is_at_stake_is_kept_and_follows_the_question(world: World) -> None:
+    """Money, the guarded choices, a proposal and the reminders read back as written last."""
+    await accepted(world)
+    stake: dict[str, Any] = {"money": 70_000, "currency": "USD", "guarded": ("skip",)}
+    asked = question("a", **stake)
+    proposed = question("a", **stake, proposed="skip", proposed_by="kim", reminders=2)
+
+    await world.journal.record(update(attention=(asked,)))
+    assert list(await world.journal.open_attention()) == [asked]
+    await world.journal.record(update(attention=(proposed,)))
+    assert list(await world.journal.open_attention()) == [proposed]
+    await world.journal.record(update(attention=(question("a", **stake, reminders=3),)))
+
+    assert list(await world.journal.open_attention()) == [question("a", **stake, reminders=3)]
+
+
+async def test_an_answer_is_kept_with_its_reason(world: World) -> None:
+    """The first answer stays whole, whatever is recorded after it, and the question is not asked again."""
+    await accepted(world)
+    told: dict[str, Any] = {
+        "resolved": "skip",
+        "resolved_by": "kim",
+        "resolved_reason": "it was captured",
+        "resolved_at": PLACED_AT,
+    }
+    await world.journal.record(update(attention=(question("a"),)))
+
+    await world.journal.record(update(attention=(question("a", **told),)))
+    await world.journal.record(update(attention=(question("a", resolved="retry", resolved_by="lee"),)))
+    await world.journal.record(update(attention=(question("a", reminders=1),)))
+
+    assert list(await world.journal.open_attention()) == []
+    assert list(await world.journal.attention_ages()) == []
+
+
+async def several(world: World) -> None:
+    """Questions about o1 (two parcels of two providers, and the whole order), o2 of another seller, and no order."""
+    await world.load(catalog((EAST, "MUG", 5), (WEST, "LAMP", 5)))
+    parcels = await world.stock.confirm_hold(order("o1", ("MUG", 2)))
+    assert parcels is not None
+    other = parcels[0].model_copy(update={"parcel": 2, "provider": "newegg", "lines": ()})
+    assert await world.stock.replan("o1", [*parcels, other]) is True
+    assert await world.stock.confirm_hold(order("o2", ("LAMP", 1), seller="bolt")) is not None
+    items = (
+        question("a", money=500, currency="USD"),
+        question("b", minutes=1, parcel=2, money=700, currency="USD"),
+        question("c", minutes=2, parcel=0, kind="ship_by_missed"),
+    )
+    await world.journal.record(update(attention=items))
+    theirs = (question("d", minutes=3, order_id="o2"), question("e", minutes=4, order_id="o2", resolved="skip"))
+    await world.journal.record(update(attention=theirs).model_copy(update={"order_id": "o2"}))
+    lost = question("f", minutes=5, order_id="o3", money=900, currency="EUR")
+    await world.journal.record(update(attention=(lost,)).model_copy(update={"order_id": "o3"}))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({}, "abcdf"),
+        ({"seller": SELLER}, "abc"),
+        ({"seller": "bolt"}, "d"),
+        ({"seller": "nobody"}, ""),
+        ({"order_id": "o3"}, "f"),
+        ({"kind": "ship_by_missed"}, "c"),
+        ({"provider": "shipbob"}, "ad"),
+        ({"provider": "newegg"}, "b"),
+        ({"opened_before": PLACED_AT + timedelta(minutes=2)}, "ab"),
+        ({"provider": "shipbob", "seller": SELLER, "kind": "unknown_effect", "order_id": "o1"}, "a"),
+        ({"provider": "newegg", "seller": "bolt"}, ""),
+    ],
+)
+async def test_questions_are_found_by_what_they_are_about(world: World, wanted: dict[str, Any], found: str) -> None:
+    """Every condition that is named must hold; answered questions are never listed."""
+    await several(world)
+
+    assert "".join([item.item_id for item in await world.journal.open_attention(**wanted)]) == found
+
+
+async def test_open_questions_are_counted_with_their_age_and_stake(world: World) -> None:
+    """By kind, seller and currency; money of two currencies is never added up."""
+    await several(world)
+
+    assert list(await world.journal.attention_ages()) == [
+        age("ship_by_missed", SELLER, "", 1, minutes=2, money=0),
+        age("unknown_effect", "", "EUR", 1, minutes=5, money=900),
+        age("unknown_effect", SELLER, "USD", 2, minutes=0, money=1200),
+        age("unknown_effect", "bolt", "", 1, minutes=3, money=0),
+    ]
+
+
+def age(kind: str, seller: str, currency: str, count: int, *, minutes: int, money: int) -> AttentionAge:
+    """A group of open questions."""
+    return AttentionAge(
+        kind=kind,
+        seller=seller,
+        currency=currency,
+        open=count,
+        oldest_opened_at=PLACED_AT + timedelta(minutes=minutes),
+        money=money,
+    )

@@ -8,7 +8,7 @@ import pytest
 from ordersaga.demo.audit import CHECKS, Difference, Evidence, audit
 from ordersaga.demo.outside import Payment
 from ordersaga.domain.books import Account
-from ordersaga.domain.ledgers import OpenQuestion, Shelf
+from ordersaga.domain.ledgers import OpenQuestion, RestockedUnits, Shelf
 from ordersaga.domain.statuses import OrderStatus
 from tests.demo.worlds import (
     AMOUNT,
@@ -38,6 +38,15 @@ def test_goodwill_in_both_books_is_no_difference() -> None:
     gift = (money("shipped", Account.CASH, AMOUNT - 200), money("shipped", Account.ALLOWANCE, 200))
 
     assert audit(with_ours(given, money=(*gift, *given.ours.money[1:]))) == []
+
+
+def test_goods_that_are_on_a_shelf_again_are_no_difference() -> None:
+    """A parcel came back and its units were restocked, at another place than they had left."""
+    clean = world()
+    back = (RestockedUnits("back", 1, "shop-1", "FERN", 1), RestockedUnits("back", 1, "reno-1", "FERN", 1))
+    shelves = (clean.ours.shelves[0], Shelf("shop-1", "FERN", 7, 0), Shelf("reno-1", "FERN", 1, 0))
+
+    assert audit(with_ours(clean, restocked=back, shelves=shelves)) == []
 
 
 def _status(order_id: str, status: OrderStatus) -> Plant:
@@ -121,6 +130,10 @@ PLANTED: dict[str, tuple[Plant, list[str]]] = {
     "units still held": (
         lambda clean: with_ours(clean, shelves=(Shelf("reno-1", "SOCK", 6, 2), clean.ours.shelves[1])),
         ["reno-1/SOCK: I2 units held: ours 2, theirs 0"],
+    ),
+    "units on a shelf again that nobody returned": (
+        lambda clean: with_ours(clean, restocked=(RestockedUnits("back", 1, "shop-1", "FERN", 1),)),
+        ["shop-1/FERN: I2 units on hand: ours 6, theirs 7"],
     ),
     "a shelf that is not ours": (
         lambda clean: with_ours(clean, shelves=clean.ours.shelves[:1]),

@@ -5,7 +5,16 @@ from datetime import UTC, datetime
 from ordersaga.domain.books import Account
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectStatus
 from ordersaga.domain.journal import AttentionItem, JournalUpdate
-from ordersaga.domain.ledgers import AccountBalance, EffectEntry, OpenQuestion, OrderLedger, Shelf, ShippedUnits
+from ordersaga.domain.ledgers import (
+    AccountBalance,
+    EffectEntry,
+    OpenQuestion,
+    OrderLedger,
+    RestockedUnits,
+    Shelf,
+    ShippedUnits,
+)
+from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.statuses import OrderStatus
 from ordersaga.stores.catalog import PostgresCatalog
 from ordersaga.stores.effects import PostgresEffects
@@ -17,12 +26,15 @@ from tests.fakes.samples import EAST, catalog, order, sale
 
 
 async def test_a_snapshot_has_orders_money_effects_units_shelves_and_questions(pool: Pool) -> None:
-    """One shipped order with an open question, seen whole."""
+    """One shipped order with an open question, of whose two units one is on the shelf again, seen whole."""
     await PostgresCatalog(pool).load(catalog((EAST, "MUG", 5)))
     placed = order("o1", ("MUG", 2))
     parcels = await PostgresStock(pool).confirm_hold(placed)
     assert parcels is not None
     await PostgresStock(pool).ship("o1", parcels[0], sale("o1", parcels[0]))
+    for reference, sellable in (("o1-r1", True), ("o1-r2", False)):
+        back = [LineQuantity(sku="MUG", quantity=1)]
+        await PostgresStock(pool).take_back("o1", 1, reference, back, EAST, sellable=sellable)
     intent = EffectIntent(order_id="o1", step="authorize", parcel=1)
     await PostgresEffects(pool).begin(intent)
     await PostgresEffects(pool).settle(intent.key, EffectOutcome(status=EffectStatus.DONE, external_id="pi_1"))
@@ -37,7 +49,8 @@ async def test_a_snapshot_has_orders_money_effects_units_shelves_and_questions(p
     )
     assert found.effects == (EffectEntry("o1/authorize/1/1", "o1", "authorize", 1, "done", "pi_1"),)
     assert found.shipped == (ShippedUnits("o1", 1, EAST, "MUG", 2),)
-    assert found.shelves == (Shelf(EAST, "MUG", 3, 0),)
+    assert found.restocked == (RestockedUnits("o1", 1, EAST, "MUG", 1),)
+    assert found.shelves == (Shelf(EAST, "MUG", 4, 0),)
     assert found.questions == (OpenQuestion("o1-a1", "o1", "ship_by_missed"),)
 
 
