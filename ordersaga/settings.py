@@ -36,6 +36,9 @@ class Settings(BaseSettings):
 
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8080, ge=1, le=65535)
+    metrics_open: bool = Field(
+        default=False, description="/metrics takes no key though the API is not bound to loopback"
+    )
 
     stripe_api_key: SecretStr = SecretStr("")
     stripe_base_url: str = Field(default="https://api.stripe.com", description="the emulator's URL when embedded")

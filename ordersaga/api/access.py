@@ -24,7 +24,7 @@ from ordersaga.domain.approvals import identity
 from ordersaga.domain.journal import OrderRecord
 
 _REALM: Final = {"WWW-Authenticate": 'Bearer realm="ordersaga"'}
-_bearer: Final = HTTPBearer(auto_error=False, description="An API key, osk_...")
+bearer: Final = HTTPBearer(auto_error=False, description="An API key, osk_...")
 
 
 class Role(StrEnum):
@@ -47,7 +47,7 @@ def allow(*roles: Role) -> Callable[..., Awaitable[ApiKey]]:
     """A dependency that answers 401 without a known key, 403 with one of another role, else gives the key."""
 
     async def check(
-        services: ServicesDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+        services: ServicesDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
     ) -> ApiKey:
         key = await services.api_keys.verify(credentials.credentials) if credentials else None
         if key is None:
@@ -66,6 +66,14 @@ Placer = Annotated[ApiKey, Depends(allow(Role.CHECKOUT, Role.OPERATOR))]
 Reader = Annotated[ApiKey, Depends(allow(Role.CHECKOUT, Role.SUPPORT, Role.OPERATOR))]
 Agent = Annotated[ApiKey, Depends(allow(Role.SUPPORT, Role.OPERATOR))]
 Operator = Annotated[ApiKey, Depends(allow(Role.OPERATOR))]
+
+
+async def whole_operator(services: Services, credentials: HTTPAuthorizationCredentials | None) -> ApiKey:
+    """The operator's key of the whole deployment; 403 for one that belongs to a seller, or has another role."""
+    key = await allow(Role.OPERATOR)(services, credentials)
+    if key.seller:
+        raise Problem(403, "seller_forbidden", f"this key sees what is {key.seller}'s only; it takes one of no seller")
+    return key
 
 
 def acting(key: ApiKey, by: str | None) -> str:

@@ -10,6 +10,7 @@ from ordersaga.api import (
     attention,
     health,
     inbox,
+    metrics,
     order_actions,
     order_changes,
     orders,
@@ -23,7 +24,7 @@ from ordersaga.api.placing import Placing
 from ordersaga.api.request_log import RequestLog
 from ordersaga.bootstrap import Services
 
-ROUTERS = (orders, order_actions, order_changes, attention, inbox, stock, pick_tickets, webhooks, health)
+ROUTERS = (orders, order_actions, order_changes, attention, inbox, stock, pick_tickets, webhooks, health, metrics)
 
 
 def create_app(open_services: Callable[[], AbstractAsyncContextManager[Services]]) -> FastAPI:
@@ -34,6 +35,7 @@ def create_app(open_services: Callable[[], AbstractAsyncContextManager[Services]
         async with open_services() as services:
             app.state.services = services
             app.state.placing = Placing(services)
+            app.state.metrics = metrics.Metrics(services)
             yield
 
     app = FastAPI(

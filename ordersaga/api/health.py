@@ -1,10 +1,10 @@
-"""Routes for machines: alive, ready, metrics. None of them needs a key or tells anything about an order."""
+"""Routes for machines: alive, ready. Neither needs a key or tells anything about an order."""
 
 import asyncio
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Awaitable
 
 from fastapi import APIRouter
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import JSONResponse
 
 from ordersaga.api.access import ServicesDep
 from ordersaga.bootstrap import Services
@@ -44,27 +44,3 @@ async def _answers(check: Awaitable[bool]) -> bool:
 async def _database(services: Services) -> bool:
     await services.inbox.count_by_status()
     return True
-
-
-@router.get("/metrics")
-async def metrics(services: ServicesDep) -> PlainTextResponse:
-    """Gauges in Prometheus' text format."""
-    orders, inbox = await services.journal.count_by_status(), await services.inbox.count_by_status()
-    attention = await services.journal.open_attention()
-    text = "\n".join(
-        [
-            *_gauge("ordersaga_orders", "Orders by status.", "status", {str(name): n for name, n in orders.items()}),
-            *_gauge("ordersaga_inbox_messages", "Messages of outside companies by status.", "status", inbox),
-            "# HELP ordersaga_attention_open Questions that wait for a person.",
-            "# TYPE ordersaga_attention_open gauge",
-            f"ordersaga_attention_open {len(attention)}",
-        ]
-    )
-    return PlainTextResponse(text + "\n", media_type="text/plain; version=0.0.4")
-
-
-def _gauge(name: str, help_text: str, label: str, values: Mapping[str, int]) -> Iterator[str]:
-    yield f"# HELP {name} {help_text}"
-    yield f"# TYPE {name} gauge"
-    for value, count in sorted(values.items()):
-        yield f'{name}{{{label}="{value}"}} {count}'

@@ -241,11 +241,3 @@ async def test_readiness_says_which_part_is_away(api: Api, orders: StubOrders) -
     assert away.status_code == 503
     assert away.json()["checks"] == {"postgresql": "ok", "temporal": "unavailable"}
     assert (await api.get("/healthz")).json() == {"status": "ok"}
-
-
-async def test_metrics_count_orders(api: Api) -> None:
-    """Gauges in Prometheus' text format."""
-    await place(api, "a1", "a2")
-    text = (await api.get("/metrics")).text
-    assert 'ordersaga_orders{status="pending"} 2' in text.splitlines()
-    assert "ordersaga_attention_open 0" in text.splitlines()

@@ -1,0 +1,131 @@
+"""`GET /metrics`: gauges in Prometheus' text format, read from PostgreSQL when they are asked for.
+
+| gauge | labels |
+|---|---|
+| `ordersaga_orders` | `status` |
+| `ordersaga_inbox_messages` | `status` |
+| `ordersaga_attention_open` | `kind` |
+| `ordersaga_attention_oldest_age_seconds` | `kind` |
+| `ordersaga_attention_money_minor_units` | `kind`, `currency` |
+
+Nothing in it names an order, a person or a seller.
+"""
+
+import asyncio
+import ipaddress
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+from fastapi.security import HTTPAuthorizationCredentials
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from ordersaga.api.access import ServicesDep, bearer, whole_operator
+from ordersaga.bootstrap import Services
+from ordersaga.domain.journal import AttentionAge
+from ordersaga.domain.statuses import OrderStatus
+from ordersaga.settings import Settings
+
+FRESH: Final = 5.0
+"""Seconds for which one reading is answered to everybody who asks."""
+MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+router = APIRouter(tags=["health"])
+
+
+class Readings(Collector):
+    """One look at the database, as gauges."""
+
+    def __init__(
+        self, orders: Mapping[OrderStatus, int], inbox: Mapping[str, int], ages: Sequence[AttentionAge], now: datetime
+    ) -> None:
+        self._orders, self._inbox, self._ages, self._now = orders, inbox, ages, now
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """The gauges; a kind of question that nobody asks has none."""
+        yield _by_status("ordersaga_orders", "Orders by status.", self._orders.items())
+        yield _by_status("ordersaga_inbox_messages", "Messages of outside companies by status.", self._inbox.items())
+        yield from self._attention()
+
+    def _attention(self) -> Iterable[GaugeMetricFamily]:
+        count, money, oldest = Counter[tuple[str, ...]](), Counter[tuple[str, ...]](), dict[tuple[str, ...], float]()
+        for row in self._ages:
+            kind, seconds = (row.kind,), max(0.0, (self._now - row.oldest_opened_at).total_seconds())
+            count[kind] += row.open
+            oldest[kind] = max(seconds, oldest.get(kind, 0.0))
+            if row.currency:
+                money[row.kind, row.currency] += row.money
+        yield _gauge("ordersaga_attention_open", "Questions that wait for a person.", ("kind",), count)
+        help_text = "How long the oldest question of a kind has been waiting."
+        yield _gauge("ordersaga_attention_oldest_age_seconds", help_text, ("kind",), oldest)
+        help_text = "Money at stake in open questions."
+        yield _gauge("ordersaga_attention_money_minor_units", help_text, ("kind", "currency"), money)
+
+
+def _by_status(name: str, help_text: str, counts: Iterable[tuple[str, int]]) -> GaugeMetricFamily:
+    return _gauge(name, help_text, ("status",), {(str(status),): count for status, count in counts})
+
+
+def _gauge(
+    name: str, help_text: str, labels: Sequence[str], values: Mapping[tuple[str, ...], float]
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, help_text, labels=labels)
+    for label_values, value in sorted(values.items()):
+        family.add_metric(label_values, value)
+    return family
+
+
+class Metrics:
+    """The text of the gauges; scrapes that come together, or within `FRESH`, cost one look at the database."""
+
+    def __init__(self, services: Services, fresh: float = FRESH) -> None:
+        self._services, self._fresh = services, fresh
+        self._turn = asyncio.Lock()
+        self._text, self._read_at = b"", float("-inf")
+
+    async def text(self) -> bytes:
+        """The gauges. Raises RetryError (503) when PostgreSQL does not answer: old numbers are never shown as new."""
+        async with self._turn:
+            if time.monotonic() - self._read_at > self._fresh:
+                self._text = await self._read()
+                self._read_at = time.monotonic()
+            return self._text
+
+    async def _read(self) -> bytes:
+        journal, inbox = self._services.journal, self._services.inbox
+        orders, ages = await journal.count_by_status(), await journal.attention_ages()
+        registry = CollectorRegistry()
+        registry.register(Readings(orders, await inbox.count_by_status(), ages, datetime.now(UTC)))
+        return generate_latest(registry)
+
+
+def is_open(settings: Settings) -> bool:
+    """Whether anybody who reaches the API may read the metrics: it is bound to loopback, or a setting says so."""
+    return settings.metrics_open or _loopback(settings.api_host)
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+async def _may_read(
+    services: ServicesDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+) -> None:
+    if not is_open(services.settings):
+        await whole_operator(services, credentials)
+
+
+@router.get("/metrics", dependencies=[Depends(_may_read)], response_class=Response)
+async def metrics(request: Request) -> Response:
+    """Gauges in Prometheus' text format. Takes an operator's key unless the API is bound to loopback."""
+    readings: Metrics = request.app.state.metrics
+    return Response(await readings.text(), media_type=MEDIA_TYPE)

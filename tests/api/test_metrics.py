@@ -1,0 +1,102 @@
+"""Metrics: what waits, since when and for how much; for machines that may know."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from ordersaga.api import metrics
+from ordersaga.bootstrap import Services
+from ordersaga.domain.journal import AttentionAge, JournalUpdate
+from ordersaga.domain.statuses import OrderStatus
+from tests.support.api import Api, attention, order_body, serving, settings_for
+
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def parsed(text: str) -> Samples:
+    """Every sample of a scrape, by name and labels."""
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def at(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
+    """The key of a sample."""
+    return f"ordersaga_{name}", frozenset(labels.items())
+
+
+async def test_metrics_tell_orders_and_what_waits(api: Api) -> None:
+    """Counts, the oldest of each kind, money by currency; nobody and no order is named."""
+    for order_id in ("a1", "a2", "a3"):
+        assert (await api.post("/v1/orders", order_body(order_id=order_id))).status_code == 202
+    for order_id, hours, money in (("a1", 5, 700), ("a2", 2, 50)):
+        opened = datetime.now(UTC) - timedelta(hours=hours)
+        changes = {"opened_at": opened, "money": money, "currency": "USD"}
+        item = attention(order_id, f"{order_id}-a1").model_copy(update=changes)
+        update = JournalUpdate(order_id=order_id, status=OrderStatus.NEEDS_ATTENTION, attention=(item,))
+        await api.services.journal.record(update)
+    answer = await api.send("GET", "/metrics", role=None)
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    found = parsed(answer.text)
+    assert found[at("orders", status="pending")] == 1
+    assert found[at("orders", status="needs_attention")] == 2
+    assert found[at("attention_open", kind="unknown_capture")] == 2
+    assert 18_000 <= found[at("attention_oldest_age_seconds", kind="unknown_capture")] < 18_100
+    assert found[at("attention_money_minor_units", kind="unknown_capture", currency="USD")] == 750
+    assert not any(word in answer.text for word in ("a1", "acme", "Ada"))
+
+
+async def test_scrapes_that_come_together_are_one_reading(api: Api) -> None:
+    """For a few seconds everybody is told the same; then it is read anew."""
+    patient, hasty = metrics.Metrics(api.services, fresh=60), metrics.Metrics(api.services, fresh=0)
+    assert await patient.text() == await hasty.text()
+    assert (await api.post("/v1/orders", order_body())).status_code == 202
+    assert b"ordersaga_orders{" not in await patient.text()
+    assert parsed((await hasty.text()).decode())[at("orders", status="pending")] == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "statuses"),
+    [
+        ({"api_host": "0.0.0.0"}, [401, 403, 403, 200]),
+        ({"api_host": "0.0.0.0", "metrics_open": True}, [200] * 4),
+        ({"api_host": "::1"}, [200] * 4),
+        ({"api_host": "localhost"}, [200] * 4),
+        ({"api_host": "db.internal"}, [401, 403, 403, 200]),
+    ],
+)
+async def test_who_may_read_them(
+    services: Services, database_url: str, changes: dict[str, Any], statuses: list[int]
+) -> None:
+    """On loopback anybody; elsewhere an operator of the whole deployment, unless a setting opens them."""
+    settings = settings_for(database_url, **changes)
+    async with serving(replace(services, settings=settings)) as api:
+        api.keys["bolt"] = await services.api_keys.issue("operator", "bolt", "bolt")
+        answers = [await api.send("GET", "/metrics", role=role) for role in (None, "support", "bolt", "operator")]
+        assert [answer.status_code for answer in answers] == statuses
+        assert all("ordersaga_" not in answer.text for answer in answers if answer.status_code != 200)
+
+
+def test_sellers_are_added_up_and_a_clock_that_is_behind_counts_nothing() -> None:
+    """One sample for each kind; an age is never negative."""
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    row: Callable[..., AttentionAge] = lambda **more: AttentionAge(kind="lost", open=1, money=5, **more)  # noqa: E731
+    rows = [
+        row(seller="acme", currency="USD", oldest_opened_at=now - timedelta(seconds=9)),
+        row(seller="bolt", currency="USD", oldest_opened_at=now - timedelta(seconds=4)),
+        row(seller="bolt", currency="EUR", oldest_opened_at=now + timedelta(seconds=4)),
+    ]
+    families = {family.name: family for family in metrics.Readings({}, {}, rows, now).collect()}
+    told = {name: [(s.labels, s.value) for s in family.samples] for name, family in families.items()}
+    assert told["ordersaga_attention_open"] == [({"kind": "lost"}, 3)]
+    assert told["ordersaga_attention_oldest_age_seconds"] == [({"kind": "lost"}, 9)]
+    assert told["ordersaga_attention_money_minor_units"] == [
+        ({"kind": "lost", "currency": "EUR"}, 5),
+        ({"kind": "lost", "currency": "USD"}, 10),
+    ]
