@@ -80,7 +80,8 @@ def _translated(error: Exception) -> OrdersagaError:
     """Who must act. The server's own words may quote the address and are left out; its code is not."""
     if isinstance(error, aiosmtplib.SMTPAuthenticationError):
         return _about(error.code, OperatorError("smtp_credentials", "the SMTP server refuses our login"))
-    if isinstance(error, aiosmtplib.SMTPNotSupported):
+    # the library's base class itself says that the server does not offer STARTTLS
+    if isinstance(error, aiosmtplib.SMTPNotSupported) or type(error) is aiosmtplib.SMTPException:
         return OperatorError(
             "smtp_without_tls", "the SMTP server lacks STARTTLS or the login we need; see the settings"
         )
