@@ -9,9 +9,12 @@ from temporalio.exceptions import ApplicationError
 from activities.effects import Effects
 from activities.payments import CaptureResult, Payments, ReleaseResult
 from activities.providers import Providers
+from activities.refunds import PartialRefund, Refunds
+from ordersaga.domain.books import Account
 from ordersaga.domain.errors import OperatorError, RetryError
 from ordersaga.domain.payments import PaymentStatus
 from ordersaga.domain.shipping import CancelDecision
+from ordersaga.stores.books import PostgresBooks
 from ordersaga.stores.catalog import PostgresCatalog
 from ordersaga.stores.effects import PostgresEffects
 from ordersaga.stores.pools import Pool
@@ -84,3 +87,63 @@ async def test_interrupted_hand_off_is_withdrawn_where_it_arrived(ledger: Postgr
     assert await providers.withdraw(WITHDRAW) is CancelDecision.CANCELED
     assert (len(provider.called("submit")), len(provider.called("cancel"))) == (1, 1)
     assert (await ledger.balance("o1")).unsettled_effects == ()
+
+
+async def test_goodwill_of_a_partial_capture_is_entered_once_and_taken_back_once(
+    ledger: PostgresEffects, pool: Pool
+) -> None:
+    """Capture and refund each lose an answer; the refund fails days later; the next one stays."""
+    gateway, part = FakePayments(), PAYMENT.model_copy(update={"take": 600})
+    effects = Effects(ledger, timedelta(0))
+    payments, refunds = Payments(gateway, effects, ledger), Refunds(gateway, effects, ledger)
+    await payments.authorize(part)
+    gateway.fail_next("capture", LOST, after_doing=True)
+    with pytest.raises(ApplicationError):
+        await payments.capture(part)
+    assert await payments.capture(PAYMENT) == CaptureResult(captured=600)
+    first = PartialRefund(
+        order_id="o1",
+        parcel=1,
+        payment_generation=1,
+        step="refund_part",
+        number=1,
+        amount=200,
+        currency="USD",
+        purpose="goodwill",
+    )
+    gateway.slow_refund_next()
+    gateway.fail_next("refund", LOST, after_doing=True)
+    with pytest.raises(ApplicationError):
+        await refunds.refund_part(first)
+    assert (await refunds.refund_part(first)).status == "pending"
+    assert (await ledger.balance("o1")).allowed == 200
+    gateway.settle_refund("o1/refund_part/1/1", succeed=False)
+    for _ in range(2):
+        with pytest.raises(ApplicationError, match="refund_failed"):
+            await refunds.look_at_refund(first)
+    balance = await ledger.balance("o1")
+    assert (balance.captured_net, balance.allowed, balance.unsettled_effects) == (600, 0, ())
+    await refunds.refund_part(first.model_copy(update={"number": 2}))
+    rest = part.model_copy(update={"refunded": 200})
+    assert await payments.release(rest) == ReleaseResult(refunded=400)
+    totals = (await PostgresBooks(pool).totals())["USD"]
+    assert (totals[Account.CASH], totals[Account.ALLOWANCE], totals[Account.AUTHORIZATION]) == (0, 200, 0)
+    [payment] = gateway.payments.values()
+    assert (payment.captured, payment.refunded, len(gateway.called("refund"))) == (600, 600, 3)
+
+
+async def test_a_refund_refused_first_is_asked_for_what_is_left(ledger: PostgresEffects) -> None:
+    """The ledger holds both amounts, each under its own key, and neither contradicts the other."""
+    gateway = FakePayments()
+    payments = Payments(gateway, Effects(ledger), ledger)
+    await payments.authorize(PAYMENT)
+    await payments.capture(PAYMENT)
+    gateway.fail_next("refund", OperatorError("stripe_refused", "balance"))
+    with pytest.raises(ApplicationError, match="stripe_refused"):
+        await payments.release(PAYMENT)
+    for _ in range(2):
+        released = await payments.release(PAYMENT.model_copy(update={"refunded": 300}))
+        assert released == ReleaseResult(refunded=700)
+    latest = await ledger.find("o1", "refund", 1)
+    assert latest is not None
+    assert (latest.key, latest.amount) == ("o1/refund/1/1.1", 700)
