@@ -3,28 +3,38 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from ordersaga.domain.errors import RetryError
-from ordersaga.domain.shipping import CancelDecision
+from ordersaga.domain.orders import LineQuantity
+from ordersaga.domain.shipping import AddressDecision, CancelDecision
 from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.ports import Provider
 from tests.fakes.shipping import FakeProvider
 from tests.gateways.conftest import shipbob, shipbob_company, shipbob_emulator
-from tests.gateways.support import hand_off, new_order
+from tests.gateways.support import address, hand_off, new_order
 from tests.support.emulators import EmulatorProcess
 
 __all__ = ["shipbob", "shipbob_company", "shipbob_emulator"]
 
+BEARER = {"authorization": "Bearer pat_audit"}
+
 
 @dataclass(frozen=True)
 class House:
-    """A provider, and the hands that move its parcels and lose its answers."""
+    """A provider, and the hands that move its parcels, lose its answers, and cancel part of a parcel.
+
+    `streets`: where the shipments of a parcel go. `cut` parcels are canceled in part when the order is canceled; the
+    first shipment holds SKU-A.
+    """
 
     provider: Provider
     pick: Callable[[str], Awaitable[object]]
     lose_answer: Callable[[str], Awaitable[object]]
+    cut: Callable[[str], Awaitable[object]]
+    streets: Callable[[str], Awaitable[list[str]]]
 
 
 def fake_house() -> House:
@@ -37,20 +47,40 @@ def fake_house() -> House:
     async def lose_answer(method: str) -> None:
         fake.fail_next(method, RetryError("no_answer", "lost", unknown=True), after_doing=True)
 
-    return House(fake, pick, lose_answer)
+    async def cut(reference: str) -> None:
+        gone = (LineQuantity(sku="SKU-A", quantity=2),)
+        fake.cancel_part_next(gone)
+
+    async def streets(reference: str) -> list[str]:
+        return [fake.hand_offs[reference].ship_to.line1]
+
+    return House(fake, pick, lose_answer, cut, streets)
 
 
 def shipbob_house(provider: Provider, emulator: EmulatorProcess) -> House:
     """The real adapter over HTTP."""
-    paths = {"submit": "/order$", "cancel": ":cancel$"}
+    paths = {"submit": "/order$", "cancel": ":cancel$", "update_address": ":updateAddress$"}
 
     async def pick(reference: str) -> None:
         await emulator.post("advance", match=reference, to="Picked")
 
     async def lose_answer(method: str) -> None:
-        await emulator.post("faults", kind="lose_answer", method="POST", path=paths[method], times=1)
+        await emulator.post("faults", kind="lose_answer", path=paths[method], times=1)
 
-    return House(provider, pick, lose_answer)
+    async def cut(reference: str) -> None:
+        await emulator.post("scripts", match=reference, cancel="partial")
+
+    async def streets(reference: str) -> list[str]:
+        return [each["recipient"]["address"]["address1"] for each in await shipments(emulator, reference)]
+
+    return House(provider, pick, lose_answer, cut, streets)
+
+
+async def shipments(emulator: EmulatorProcess, reference: str) -> list[dict[str, Any]]:
+    """What ShipBob made of an order."""
+    answer = await emulator.request("GET", f"/2026-01/order?ReferenceIds={reference}", headers=BEARER)
+    found: list[dict[str, Any]] = answer.json()[0]["shipments"]
+    return found
 
 
 @pytest.fixture(params=["fake", "shipbob"])
@@ -127,3 +157,63 @@ async def test_changes_show_what_moved(house: House) -> None:
     await house.pick(submitted.reference)
     changed = await house.provider.changes_since(hand_off("x").ship_by - timedelta(days=3000))
     assert {order.reference: order.status for order in changed}[submitted.reference] is ParcelStatus.PICKED
+
+
+async def test_units_canceled_apart_are_told(house: House) -> None:
+    """Part of a parcel is canceled: the cancellation is refused, for goods leave, and the units are named."""
+    order = new_order()
+    await house.cut(f"{order}-1-1")
+    submitted = await house.provider.submit(hand_off(order))
+    assert (submitted.partially_canceled, submitted.canceled_lines) == (False, ())
+    assert await house.provider.cancel(submitted.reference) is CancelDecision.REFUSED
+    standing = await house.provider.inquire(submitted.reference)
+    assert standing is not None
+    assert (standing.status, standing.partially_canceled) == (ParcelStatus.ACCEPTED, True)
+    assert standing.canceled_lines == (LineQuantity(sku="SKU-A", quantity=2),)
+    changed = await house.provider.changes_since(hand_off("x").ship_by - timedelta(days=3000))
+    assert {each.reference: each.canceled_lines for each in changed}[submitted.reference] == standing.canceled_lines
+
+
+async def test_a_parcel_canceled_whole_names_no_units(house: House) -> None:
+    """All of them are meant."""
+    submitted = await house.provider.submit(hand_off(new_order()))
+    await house.provider.cancel(submitted.reference)
+    standing = await house.provider.inquire(submitted.reference)
+    assert standing is not None
+    assert (standing.status, standing.partially_canceled, standing.canceled_lines) == (ParcelStatus.CANCELED, False, ())
+
+
+async def test_another_address_until_it_is_picked(house: House) -> None:
+    """Taken, and taken again without harm; afterwards refused, but for the address it has."""
+    submitted = await house.provider.submit(hand_off(new_order()))
+    second, third = address(line1="2 Side St"), address(line1="3 Other St")
+    for _ in range(2):
+        assert await house.provider.update_address(submitted.reference, second) is AddressDecision.UPDATED
+    assert await house.streets(submitted.reference) == ["2 Side St"]
+    await house.pick(submitted.reference)
+    assert await house.provider.update_address(submitted.reference, third) is AddressDecision.REFUSED
+    assert await house.provider.update_address(submitted.reference, second) is AddressDecision.UPDATED
+    assert await house.streets(submitted.reference) == ["2 Side St"]
+
+
+async def test_a_lost_answer_to_an_address_is_asked_again(house: House) -> None:
+    """Unknown; the repeat finds the address there and changes nothing more."""
+    submitted = await house.provider.submit(hand_off(new_order()))
+    await house.lose_answer("update_address")
+    with pytest.raises(RetryError) as caught:
+        await house.provider.update_address(submitted.reference, address(line1="2 Side St"))
+    assert caught.value.unknown is True
+    assert await house.streets(submitted.reference) == ["2 Side St"]
+    decision = await house.provider.update_address(submitted.reference, address(line1="2 Side St"))
+    assert decision is AddressDecision.UPDATED
+
+
+async def test_no_address_for_what_is_canceled_or_unknown(house: House) -> None:
+    """REFUSED where nothing ships; a contradiction where nothing was handed over."""
+    submitted = await house.provider.submit(hand_off(new_order()))
+    await house.provider.cancel(submitted.reference)
+    moved = address(line1="2 Side St")
+    assert await house.provider.update_address(submitted.reference, moved) is AddressDecision.REFUSED
+    with pytest.raises(RetryError) as caught:
+        await house.provider.update_address(f"{new_order()}-1-1", moved)
+    assert caught.value.unknown is True

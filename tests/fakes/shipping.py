@@ -7,7 +7,7 @@ from itertools import count
 
 from ordersaga.domain.errors import RetryError
 from ordersaga.domain.identifiers import parse_parcel_reference
-from ordersaga.domain.orders import Address
+from ordersaga.domain.orders import Address, LineQuantity
 from ordersaga.domain.shipping import (
     AddressDecision,
     CancelDecision,
@@ -49,6 +49,7 @@ class FakeProvider(Scripted):
         self.hand_offs: dict[str, HandOff] = {}
         self._changed: dict[str, datetime] = {}
         self._cancel_answers: deque[CancelDecision] = deque()
+        self._partial_cancels: deque[tuple[LineQuantity, ...]] = deque()
         self._address_until = address_until
         self._capabilities = ProviderCapabilities(
             name=name, books_carrier=books_carrier, point_of_no_return=point_of_no_return
@@ -69,6 +70,10 @@ class FakeProvider(Scripted):
     def answer_cancel_next(self, decision: CancelDecision) -> None:
         """The next cancel is answered so, and changes nothing."""
         self._cancel_answers.append(decision)
+
+    def cancel_part_next(self, units: tuple[LineQuantity, ...]) -> None:
+        """The next cancel stops these units only: REFUSED, for the others leave."""
+        self._partial_cancels.append(units)
 
     async def submit(self, hand_off: HandOff) -> ProviderOrder:
         """Take a parcel; the same reference gives the same order."""
@@ -95,6 +100,10 @@ class FakeProvider(Scripted):
         with self._call("cancel", reference):
             if reference not in self.orders:
                 raise RetryError("not_visible", f"no order {reference} is shown", unknown=True)
+            if self._partial_cancels:
+                part = {"partially_canceled": True, "canceled_lines": self._partial_cancels.popleft()}
+                self.advance(reference, self.orders[reference].status, **part)
+                return CancelDecision.REFUSED
             if self._cancel_answers:
                 return self._cancel_answers.popleft()
             if not self._stoppable(self.orders[reference].status):
