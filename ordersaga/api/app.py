@@ -11,6 +11,7 @@ from ordersaga.api import (
     health,
     inbox,
     metrics,
+    openapi,
     order_actions,
     order_changes,
     orders,
@@ -49,6 +50,7 @@ def create_app(open_services: Callable[[], AbstractAsyncContextManager[Services]
     for module in ROUTERS:
         app.include_router(module.router)
     problems.install(app)
+    openapi.install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestLog)
     return app

@@ -21,7 +21,10 @@ async def alive() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz", responses={503: {"description": "A part is not available; says which."}})
+@router.get(
+    "/readyz",
+    responses={503: {"description": "A part is not available; says which.", "content": {"application/json": {}}}},
+)
 async def ready(services: ServicesDep) -> JSONResponse:
     """Whether PostgreSQL and Temporal answer, and which does not."""
     postgresql, temporal = await asyncio.gather(_answers(_database(services)), _answers(services.orders.ready()))

@@ -28,7 +28,11 @@ Filter = Annotated[str | None, Query(max_length=64, pattern=r"^[a-z0-9][a-z0-9_\
     "",
     status_code=201,
     response_model=PlacedOrder,
-    responses={202: {"model": PlacedOrder, "description": "Accepted; the outcome will be at Location."}},
+    responses={
+        202: {"model": PlacedOrder, "description": "Accepted; the outcome will be at Location."},
+        402: {"description": "The payment was declined; `decline_code` says why."},
+        409: {"description": "Too few units are left (`skus`), or the order_id is taken."},
+    },
 )
 async def place_order(
     body: NewOrder,

@@ -17,6 +17,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
@@ -38,6 +39,19 @@ class FieldError(Value):
     field: str
     message: str
     remedy: str
+
+
+class ProblemDetails(BaseModel):
+    """An error, as every route answers it. Some have more members, such as `order_id`, `reason` or `decline_code`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: tuple[FieldError, ...] = ()
 
 
 class Problem(Exception):  # noqa: N818 - the word of RFC 9457

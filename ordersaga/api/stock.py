@@ -47,6 +47,7 @@ def _read_cursor(cursor: str | None) -> tuple[str, str] | None:
 
 @router.post(
     "/catalog",
+    responses={415: {"description": "It is no text/csv."}},
     openapi_extra={"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
 async def load_catalog(request: Request, services: ServicesDep, key: Operator) -> CatalogLoaded:

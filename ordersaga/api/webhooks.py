@@ -13,7 +13,11 @@ router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 log = structlog.get_logger(__name__)
 
 
-@router.post("/{source}", status_code=204)
+@router.post(
+    "/{source}",
+    status_code=204,
+    responses={400: {"description": "It is not signed with our secret."}, 413: {"description": "It is too large."}},
+)
 async def receive(source: str, request: Request, services: ServicesDep) -> Response:
     """Take a signed message. 204 also for one seen before or not for us: the sender shall not repeat it."""
     read = services.webhooks.get(source)
