@@ -113,14 +113,14 @@ def _shipments(order: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _canceled_lines(order: Mapping[str, Any]) -> tuple[LineQuantity, ...]:
-    """The units in canceled shipments, by SKU; none when they cannot be told in the order's own units.
+    """The units in canceled shipments, by SKU; none when they cannot all be told in the order's own units.
 
     A shipment counts inventory, and a product may be a bundle of it: more units than were ordered tell nothing.
     """
     canceled = [shipment for shipment in _shipments(order) if status_of(shipment) is ParcelStatus.CANCELED]
     ordered = _units(_products(order), lambda product: _count(product.get("quantity")))
-    gone = _units([each for shipment in canceled for each in _products(shipment)], _committed)
-    if any(units > ordered.get(sku, 0) for sku, units in gone.items()):
+    gone = _units([each for shipment in canceled for each in _products(shipment) or [{}]], _committed)
+    if any(not 0 < units <= ordered.get(sku, 0) for sku, units in gone.items()):
         return ()
     try:
         return tuple(LineQuantity(sku=sku, quantity=gone[sku]) for sku in sorted(gone))

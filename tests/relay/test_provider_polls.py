@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from ordersaga.bootstrap import Services
 from ordersaga.domain.errors import RetryError
+from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.shipping import HandOff
 from ordersaga.domain.statuses import ParcelStatus
 from tests.fakes.samples import order
@@ -73,6 +74,17 @@ async def test_a_partial_cancellation_is_a_message_of_its_own(polled: Polled) ->
     await polled.said()
     polled.provider.advance(REFERENCE, ParcelStatus.ACCEPTED, partially_canceled=True, detail="1 of 2 canceled")
     assert await polled.said() == [("accepted", False), ("accepted", True)]
+
+
+async def test_each_further_partial_cancellation_is_a_message(polled: Polled) -> None:
+    """Also when goods have left already, where a status alone comes once; the units are told."""
+    await polled.said()
+    for quantity in (1, 1, 2):
+        gone = (LineQuantity(sku="MUG", quantity=quantity),)
+        told = {"partially_canceled": True, "canceled_lines": gone}
+        polled.provider.advance(REFERENCE, ParcelStatus.LEFT_WAREHOUSE, **told)
+        said = await polled.said()
+    assert said == [("accepted", False), ("left_warehouse", True), ("left_warehouse", True)]
 
 
 async def test_a_relay_goes_on_where_the_last_one_stopped(polled: Polled) -> None:

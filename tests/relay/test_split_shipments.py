@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest_asyncio
 
 from ordersaga.bootstrap import Services
+from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.shipping import CancelDecision, ParcelEvent
 from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.gateways import shipbob_webhooks
@@ -16,6 +17,7 @@ from tests.gateways.support import SHIPBOB_SECRET, hand_off, new_order
 from tests.support.api import StubOrders
 from tests.support.emulators import Delivery, EmulatorProcess, eventually
 from workers.relay_deliverer import Deliverer
+from workers.relay_pollers import ProviderPoller
 
 __all__ = ["shipbob", "shipbob_company", "shipbob_emulator"]
 
@@ -80,6 +82,24 @@ async def test_a_partial_cancellation_is_told_as_such(
     event = last(orders)
     assert (event.status, event.partial) == (ParcelStatus.ACCEPTED, True)
     assert event.detail == "1 of 2 shipments canceled"
+    assert event.canceled_lines == (LineQuantity(sku="SKU-A", quantity=2),)
+
+
+async def test_the_poller_tells_a_partial_cancellation_too(
+    shipbob_company: Company, shipbob: ShipBob, before_shipbob: Services, orders: StubOrders
+) -> None:
+    """No webhook came: what ShipBob lists as changed names the same units, once."""
+    order, (emulator, _) = new_order(), shipbob_company
+    await emulator.post("scripts", match=order, cancel="partial")
+    found = await shipbob.submit(hand_off(order))
+    await shipbob.cancel(found.reference)
+    for _ in range(2):
+        await ProviderPoller(before_shipbob, "shipbob").step()
+        await Deliverer(before_shipbob).step()
+    told = [event for event in orders.events if isinstance(event, ParcelEvent) and order in event.source_id]
+    assert [(event.status, event.partial, event.canceled_lines) for event in told] == [
+        (ParcelStatus.ACCEPTED, True, (LineQuantity(sku="SKU-A", quantity=2),))
+    ]
 
 
 async def test_a_look_that_fails_is_repeated_and_never_given_up(
