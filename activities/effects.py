@@ -59,7 +59,7 @@ class Effects:
         OperatorError when an operator must look.
         """
         row = await self._ledger.begin(intent)
-        if (row.code == STORED_FAILURE and row.status is EffectStatus.REFUSED) or again(row):
+        if _replayed(row) or again(row):
             rekeyed = intent.model_copy(update={"rekeyed": intent.rekeyed + 1})
             return await self.perform(rekeyed, call, inquire, again, repeatable=repeatable)
         if by_operator(row):
@@ -126,7 +126,7 @@ async def as_it_stands(ledger: EffectLedger, intent: EffectIntent, again: Again 
     if row is None:
         return intent
     rekeyed = int(row.key.removeprefix(intent.key).removeprefix(".") or 0)
-    if again(row):
+    if _replayed(row) or again(row):
         return intent.model_copy(update={"rekeyed": rekeyed + 1})
     return intent.model_copy(update={"rekeyed": rekeyed, "amount": row.amount})
 
@@ -139,6 +139,11 @@ async def require_replaceable(ledger: EffectLedger, intent: EffectIntent, *, und
     undone = await ledger.find(intent.order_id, undo, intent.parcel, latest.generation)
     if undone is None or undone.status is not EffectStatus.DONE:
         raise OperatorError("generation_open", f"{latest.key} is {latest.status}: it may not be replaced")
+
+
+def _replayed(row: EffectRow) -> bool:
+    """Given up, because the other side repeats a failure under this key."""
+    return row.status is EffectStatus.REFUSED and row.code == STORED_FAILURE
 
 
 def _sent_at(row: EffectRow) -> datetime | None:

@@ -132,7 +132,7 @@ class Refunds:
         ours = await self._gateway.find_refund(payment_id, key)
         if ours is not None:
             return _outcome(refund, key, ours)
-        message = f"amount {refund.amount} of {left} minor units left of the capture: ask for 1 to {left}"
+        message = f"amount {refund.amount} of {left} minor units left of the capture: ask for at most {left}"
         return EffectOutcome(status=EffectStatus.REFUSED, code="over_refund", message=message)
 
     async def _take_back(self, refund: PartialRefund, row: EffectRow, state: RefundState) -> None:
@@ -175,9 +175,7 @@ def _result(state: RefundState) -> RefundResult:
 
 def _failed(refund: PartialRefund) -> OperatorError:
     key = _intent(refund).key
-    return OperatorError(
-        "refund_failed", f"the bank sent refund {key} back: ask again as number {refund.number + 1}, or pay by hand"
-    )
+    return OperatorError("refund_failed", f"the bank sent refund {key} back: ask again as number {refund.number + 1}")
 
 
 def _outcome(refund: PartialRefund, key: str, state: RefundState) -> EffectOutcome:

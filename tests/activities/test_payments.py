@@ -317,3 +317,18 @@ async def test_a_longer_hold_is_asked_for_only_when_wanted(bench: Bench) -> None
     assert longer.capture_before is not None
     assert usual.capture_before is not None
     assert longer.capture_before - usual.capture_before > timedelta(days=20)
+
+
+async def test_a_capture_behind_a_stored_failure_asks_for_what_is_wanted_then(bench: Bench) -> None:
+    """The company repeats its failure under the first key: nothing was taken, and the next key takes the new amount."""
+    bench.payments = Payments(bench.gateway, Effects(bench.ledger, timedelta(0)), bench.ledger)
+    await bench.payments.authorize(PART)
+    for _ in range(2):
+        bench.gateway.fail_next("capture", RetryError(STORED_FAILURE, "500", unknown=True))
+    with pytest.raises(ApplicationError):
+        await bench.payments.capture(PART)
+    bench.gateway.fail_next("capture", OperatorError("bad_credentials", "revoked"))
+    with pytest.raises(ApplicationError, match="bad_credentials"):
+        await bench.payments.capture(PART)
+    assert await bench.payments.capture(PART.model_copy(update={"take": 500})) == CaptureResult(captured=500)
+    assert (only(bench).captured, bench.row("capture").code) == (500, STORED_FAILURE)
