@@ -217,11 +217,12 @@ async def test_stock_is_paged_and_filtered(api: Api) -> None:
 async def test_pick_tickets_are_worked_off_and_reported(api: Api) -> None:
     """Packed, then collected: each is told to the order's saga through the inbox, once; a canceled one is refused."""
     sample = sample_order("a1")
-    parcel = {"order_id": "a1", "seller": "acme", "location": "nj-1", "lines": sample.lines}
+    parcel = {"order_id": "a1", "seller": "acme", "location": "nj-1", "lines": sample.lines, "service": "expedited"}
     hand_off = HandOff(reference="a1-1-1", ship_to=sample.ship_to, ship_by=sample.ship_by, **parcel)
     await api.services.seller_warehouse.submit(hand_off)
     (ticket,) = (await api.get("/v1/pick-tickets", role="support")).json()["tickets"]
     assert (ticket["reference"], ticket["status"], ticket["lines"][0]["sku"]) == ("a1-1-1", "accepted", "MUG")
+    assert (ticket["service"], ticket["ship_to"]["line1"]) == ("expedited", sample.ship_to.line1)
     for _ in range(2):
         assert (await api.post("/v1/pick-tickets/a1-1-1/packed")).json()["status"] == "packed"
     assert (await api.post("/v1/pick-tickets/a1-1-1/collected")).json()["status"] == "left_warehouse"
