@@ -1,65 +1,328 @@
-"""Cancellation is a message, and its answer is the truth: canceled, partly, pending, or too late."""
+"""Cancellation is a message, and its answer is the truth: canceled, pending, intercepting or too late, part by part."""
 
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 from temporalio import workflow
 
+from activities.inventory import Inventory, Replan
 from ordersaga.domain.amounts import format_amount
+from ordersaga.domain.lattices import reached
+from ordersaga.domain.orders import LineQuantity
+from ordersaga.domain.shipping import InterceptDecision, ParcelEvent
+from ordersaga.domain.statuses import OrderStatus
+from workflows.activity_policies import PATIENCE, StepFailedError, in_task
+from workflows.change import Change, ChangeRefusedError
 from workflows.desk import Desk
-from workflows.messages import CancelAnswer, CancelRequest
-from workflows.order_state import OrderState
+from workflows.journeys import Journeys
+from workflows.messages import CancelAnswer, CanceledPart, CancelOutcome, CancelRequest
+from workflows.order_state import OrderState, ParcelState
 
 ANSWER_WITHIN = timedelta(seconds=30)
 """How long the asker is kept waiting for a decision before being told `pending`."""
 
 
-def request(desk: Desk, asked: CancelRequest) -> None:
-    """Take a request, once: the first one counts, whichever way it came."""
-    if desk.state.cancel is None and desk.state.closed_as is None:
-        desk.state.cancel = asked
-        desk.note("cancel_requested", f"{asked.by} asks to cancel: {asked.reason}")
+@dataclass
+class Part:
+    """What one request asks of one parcel. `change`: the removal of some units; None: the whole parcel.
+
+    `voided` and `refunded`: what the parcel had given back already when the request came, in minor units.
+    """
+
+    parcel: ParcelState
+    lines: tuple[LineQuantity, ...]
+    change: Change | None = None
+    voided: int = 0
+    refunded: int = 0
+
+    @property
+    def outcome(self) -> CancelOutcome:
+        """Where it stands now."""
+        if self.change is not None:
+            decided: dict[str, CancelOutcome] = {"done": "canceled", "refused": "too_late"}
+            return decided.get(self.change.outcome, "pending")
+        if self.parcel.undone:
+            return "canceled"
+        if not self.parcel.cancel_decided:
+            return "pending"
+        turned = self.parcel.intercept is InterceptDecision.ACCEPTED and not self.parcel.ended
+        return "intercepting" if turned else "too_late"
+
+    def foreseen(self) -> CancelOutcome:
+        """What asking now would come to, as far as one can know without asking."""
+        parcel = self.parcel
+        if parcel.scanned or parcel.too_late:
+            return "intercepting" if self.change is None and parcel.interception_open else "too_late"
+        if parcel.point_of_no_return is not None and reached(parcel.status, parcel.point_of_no_return):
+            return "too_late"
+        return "pending" if parcel.handed_off else "canceled"
+
+    def answer(self, outcome: CancelOutcome) -> CanceledPart:
+        """The part as the asker is told it: done, or still to come."""
+        voided, refunded = (0, 0) if outcome == "too_late" else self._money(outcome)
+        return CanceledPart(
+            parcel=self.parcel.plan.parcel, outcome=outcome, lines=self.lines, voided=voided, refunded=refunded
+        )
+
+    def _money(self, outcome: CancelOutcome) -> tuple[int, int]:
+        parcel, change = self.parcel, self.change
+        if change is not None:
+            return (change.voided, change.refunded) if change.outcome == "done" else self._share(parcel, change)
+        if outcome == "canceled" and parcel.undone:
+            return parcel.voided - self.voided, parcel.refunded - self.refunded
+        return (0, parcel.captured - parcel.refunded) if parcel.paid else (self._reserved(parcel), 0)
+
+    def _share(self, parcel: ParcelState, change: Change) -> tuple[int, int]:
+        share = parcel.plan.amount - parcel.plan.without(change.removes).amount
+        return (0, share) if parcel.paid else (share if parcel.authorized else 0, 0)
+
+    def _reserved(self, parcel: ParcelState) -> int:
+        return parcel.plan.amount if parcel.authorized else 0
 
 
-async def answer(desk: Desk) -> CancelAnswer:
-    """Wait, for a bounded time, until every parcel has its answer; then say it."""
-    answer_by = workflow.now() + ANSWER_WITHIN
-    decided = await desk.alarm.until(lambda: desk.state.cancel_decided, answer_by, "the answer to a cancellation")
-    if decided:
-        return _truth(desk.state)
-    await desk.publish()
-    return _pending(desk.state)
+@dataclass
+class Negotiation:
+    """One request to cancel. `taken_up`: it is known which parcels it is about."""
+
+    request: CancelRequest
+    parts: list[Part] = field(default_factory=list)
+    taken_up: bool = False
 
 
-def _pending(state: OrderState) -> CancelAnswer:
-    return CancelAnswer(
-        order_id=state.order.order_id,
-        outcome="pending",
-        status=state.status,
-        currency=state.order.currency,
-        message="the order is being undone; a provider or the payment company has not answered yet",
-        answer_by=workflow.now() + timedelta(hours=1),
+class Cancellations:
+    """Every request to cancel an order or part of it, each with one answer."""
+
+    def __init__(self, desk: Desk, journeys: Journeys) -> None:
+        self._desk = desk
+        self._state = desk.state
+        self._journeys = journeys
+        self._whole: Negotiation | None = None
+        self._waiting: list[Negotiation] = []
+
+    def request(self, asked: CancelRequest) -> Negotiation:
+        """Take a request, whichever way it came. The first one for the whole order counts for every later one."""
+        known = self._state.requests.get(asked.request_id or "")
+        if isinstance(known, Negotiation):
+            return known
+        negotiation = self._for_lines(asked) if asked.lines else self._for_all(asked)
+        if asked.request_id:
+            self._state.requests[asked.request_id] = negotiation
+        return negotiation
+
+    def _for_all(self, asked: CancelRequest) -> Negotiation:
+        if self._whole is None:
+            self._whole = Negotiation(asked, taken_up=True)
+            if self._state.closed_as is None:
+                self._whole.parts = [_whole_part(parcel) for parcel in self._state.parcels if not parcel.undone]
+                self._state.cancel = asked
+                self._desk.note("cancel_requested", f"{asked.by} asks to cancel: {asked.reason}")
+        return self._whole
+
+    def _for_lines(self, asked: CancelRequest) -> Negotiation:
+        negotiation = Negotiation(asked)
+        if self._state.closed_as is None:
+            units = ", ".join(f"{line.quantity} {line.sku}" for line in asked.lines)
+            self._desk.note("cancel_requested", f"{asked.by} asks to cancel {units}: {asked.reason}")
+            self._waiting.append(negotiation)
+            if self._state.confirmed:
+                self.take_up()
+        return negotiation
+
+    def take_up(self) -> None:
+        """Requests for some units wait until the order is confirmed: before, there are no parcels to take them from."""
+        for negotiation in self._waiting:
+            negotiation.taken_up = True
+            negotiation.parts = _allot(self._state, negotiation.request.lines)
+            for part in negotiation.parts:
+                self._ask_of_parcel(part, negotiation.request)
+        self._waiting.clear()
+
+    def _ask_of_parcel(self, part: Part, asked: CancelRequest) -> None:
+        parcel = part.parcel
+        if part.change is not None and parcel.movable:
+            part.change.make = partial(take_out, self._desk, self._journeys, part.change, parcel)
+            parcel.changes.append(part.change)
+        elif part.change is not None:
+            part.change.refuse("the parcel has left")
+        elif parcel.stop is None:
+            parcel.stop = StepFailedError("customer", "canceled", f"canceled by {asked.by}: {asked.reason}")
+
+    def preview(self, asked: CancelRequest) -> CancelAnswer:
+        """What `request` would come to now; nothing is done."""
+        if self._state.closed_as is not None:
+            return self._answer(self._without_parcels(), [])
+        parts = (
+            _allot(self._state, asked.lines)
+            if asked.lines
+            else [_whole_part(parcel) for parcel in self._state.parcels if not parcel.undone]
+        )
+        told = [part.answer(part.foreseen()) for part in parts]
+        return self._answer(_overall(told) if told else "canceled", told)
+
+    async def answer(self, negotiation: Negotiation) -> CancelAnswer:
+        """Wait, for a bounded time, until every part has its answer; then say it."""
+        answer_by = workflow.now() + ANSWER_WITHIN
+        await self._desk.alarm.until(lambda: self._decided(negotiation), answer_by, "the answer to a cancellation")
+        if not self._decided(negotiation):
+            await self._desk.publish()
+        return self.stands(negotiation)
+
+    def stands(self, negotiation: Negotiation) -> CancelAnswer:
+        """The truth about a request now."""
+        told = [part.answer(part.outcome) for part in self._parts(negotiation)]
+        if not self._decided(negotiation):
+            return self._answer("pending", told)
+        return self._answer(_overall(told) if told else self._without_parcels(), told)
+
+    def _without_parcels(self) -> CancelOutcome:
+        undone = (self._state.closed_as or self._state.final_status()) in (OrderStatus.CANCELED, OrderStatus.REJECTED)
+        return "canceled" if undone else "too_late"
+
+    def _parts(self, negotiation: Negotiation) -> list[Part]:
+        """A request that came before the parcels were planned is about all of them."""
+        if negotiation.request.lines or negotiation.parts:
+            return negotiation.parts
+        return [_whole_part(parcel, fresh=True) for parcel in self._state.parcels]
+
+    def _decided(self, negotiation: Negotiation) -> bool:
+        if self._state.closed_as is not None:
+            return True
+        parts = self._parts(negotiation)
+        if not negotiation.request.lines and not parts:
+            return self._state.cancel_decided
+        return negotiation.taken_up and all(part.outcome != "pending" for part in parts)
+
+    def _answer(self, outcome: CancelOutcome, parts: list[CanceledPart]) -> CancelAnswer:
+        voided, refunded = sum(part.voided for part in parts), sum(part.refunded for part in parts)
+        late = outcome == "too_late" or any(part.outcome == "too_late" for part in parts)
+        waits = {"pending": PATIENCE, "intercepting": self._state.order.terms.deliver_within}.get(outcome)
+        return CancelAnswer(
+            order_id=self._state.order.order_id,
+            outcome=outcome,
+            status=self._state.status,
+            currency=self._state.order.currency,
+            voided=voided,
+            refunded=refunded,
+            message=_message(outcome, parts, self._money(voided, refunded)),
+            next_step=_NEXT[outcome],
+            answer_by=workflow.now() + waits if waits else None,
+            parts=tuple(parts),
+            return_offered=late,
+        )
+
+    def _money(self, voided: int, refunded: int) -> str:
+        currency = self._state.order.currency
+        return f"{format_amount(voided, currency)} released, {format_amount(refunded, currency)} refunded"
+
+
+async def take_out(desk: Desk, journeys: Journeys, change: Change, parcel: ParcelState) -> None:
+    """The parcel leaves without these units: first the stock, then what they cost is not taken, or goes back."""
+    smaller = parcel.plan.without(change.removes)
+    request = Replan(order_id=desk.state.order.order_id, parcels=(smaller,))
+    if not await in_task(Inventory.replan, request, f"Release units of parcel {parcel.plan.parcel}"):
+        raise ChangeRefusedError("the stock could not be planned anew")
+    by, parcel.plan = parcel.plan.amount - smaller.amount, smaller
+    change.voided, change.refunded = await journeys.saga_of(parcel.plan.parcel).payments.reduce(by)
+    desk.note("units_canceled", f"{change.what}: {desk.money(by)} less", parcel.plan.parcel)
+
+
+def provider_took_out(desk: Desk, journeys: Journeys, parcel: ParcelState, event: ParcelEvent) -> None:
+    """The provider canceled some of a parcel's shipments: what is in them is not sold, and not paid for."""
+    known = Counter[str]()
+    for change in parcel.changes:
+        if change.by_provider:
+            known.update({line.sku: line.quantity for line in change.removes})
+    new = Counter({line.sku: line.quantity for line in event.canceled_lines}) - known
+    taken = _taken(parcel, new)
+    if not taken or parcel.undone or parcel.scanned_at is not None:
+        return
+    what = "the provider canceled " + ", ".join(f"{line.quantity} {line.sku}" for line in taken)
+    change = Change(
+        f"provider-{len(parcel.changes) + 1}", what, _nothing, takes_back=False, by_provider=True, removes=taken
     )
+    change.make = partial(take_out, desk, journeys, change, parcel)
+    parcel.changes.append(change)
 
 
-def _truth(state: OrderState) -> CancelAnswer:
-    undone = [parcel.undone for parcel in state.parcels]
-    voided = sum(parcel.voided for parcel in state.parcels)
-    refunded = sum(parcel.refunded for parcel in state.parcels)
-    return CancelAnswer(
-        order_id=state.order.order_id,
-        outcome="canceled" if all(undone) else "partly_canceled" if any(undone) else "too_late",
-        status=state.status,
-        currency=state.order.currency,
-        voided=voided,
-        refunded=refunded,
-        message=_words(state, voided, refunded, undone),
-    )
+def _whole_part(parcel: ParcelState, *, fresh: bool = False) -> Part:
+    """All of a parcel. `fresh`: the request came before the parcel had moved any money."""
+    voided, refunded = (0, 0) if fresh else (parcel.voided, parcel.refunded)
+    return Part(parcel, parcel.plan.units(), None, voided, refunded)
 
 
-def _words(state: OrderState, voided: int, refunded: int, undone: list[bool]) -> str:
-    currency = state.order.currency
-    money = f"{format_amount(voided, currency)} released, {format_amount(refunded, currency)} refunded"
-    if all(undone):
-        return f"everything is undone: {money}"
-    stopped = f"{sum(undone)} of {len(undone)} parcels stopped"
-    return f"{stopped}: {money}; what has left can be returned after delivery"
+def units_left(state: OrderState) -> Counter[str]:
+    """Units by SKU that a request for some lines may name."""
+    if not state.parcels:
+        return Counter({line.sku: line.quantity for line in state.order.lines})
+    standing = (parcel for parcel in state.parcels if not parcel.undone and parcel.stop is None)
+    left: Counter[str] = Counter()
+    for parcel in standing:
+        left.update({line.sku: line.quantity for line in parcel.planned_without().lines})
+    return left
+
+
+def _allot(state: OrderState, lines: Iterable[LineQuantity]) -> list[Part]:
+    """Which parcels the units come from: those not handed off first, those that have left last."""
+    wanted = Counter({line.sku: line.quantity for line in lines})
+    standing = [parcel for parcel in state.parcels if not parcel.undone and parcel.stop is None]
+    parts = []
+    for parcel in sorted(standing, key=_ease):
+        taken = _taken(parcel, wanted)
+        if taken:
+            parts.append(_part_of(parcel, taken))
+            wanted -= Counter({line.sku: line.quantity for line in taken})
+    return parts
+
+
+def _ease(parcel: ParcelState) -> tuple[bool, bool, int]:
+    return not parcel.movable, parcel.handed_off, -parcel.plan.parcel
+
+
+def _taken(parcel: ParcelState, wanted: Counter[str]) -> tuple[LineQuantity, ...]:
+    there = {line.sku: line.quantity for line in parcel.planned_without().lines}
+    amounts = ((sku, min(quantity, there.get(sku, 0))) for sku, quantity in sorted(wanted.items()))
+    return tuple(LineQuantity(sku=sku, quantity=quantity) for sku, quantity in amounts if quantity)
+
+
+def _part_of(parcel: ParcelState, taken: tuple[LineQuantity, ...]) -> Part:
+    """Units of a parcel; all that is left of it: the parcel itself."""
+    if not parcel.planned_without().without(taken).lines:
+        return _whole_part(parcel)
+    what = "take out " + ", ".join(f"{line.quantity} {line.sku}" for line in taken)
+    return Part(parcel, taken, Change(f"cancel-{len(parcel.changes) + 1}", what, _nothing, removes=taken))
+
+
+async def _nothing() -> None:
+    """A change that is only looked at."""
+
+
+def _overall(parts: list[CanceledPart]) -> CancelOutcome:
+    outcomes = {part.outcome for part in parts}
+    for outcome in ("pending", "intercepting"):
+        if outcome in outcomes:
+            return outcome
+    return outcomes.pop() if len(outcomes) == 1 else "partly_canceled"
+
+
+_NEXT: dict[CancelOutcome, str] = {
+    "canceled": "nothing more is to be done",
+    "pending": "the provider or the payment company is asked; ask again by the time named",
+    "intercepting": "the carrier brings the parcel back; the money goes back when it is received",
+    "too_late": "offer a return after delivery; a parcel the shopper refuses at the door is refunded when it is back",
+    "partly_canceled": "what has left can be returned after delivery",
+}
+
+
+def _message(outcome: CancelOutcome, parts: list[CanceledPart], money: str) -> str:
+    stopped = sum(part.outcome == "canceled" for part in parts)
+    words: dict[CancelOutcome, str] = {
+        "canceled": f"everything asked for is undone: {money}",
+        "pending": f"being undone, not decided yet: {money} if it can be stopped",
+        "intercepting": f"it has left and is being turned around: {money} when it is back",
+        "too_late": "it has left, or can no longer be stopped",
+        "partly_canceled": f"{stopped} of {len(parts)} parts stopped: {money}",
+    }
+    return words[outcome]

@@ -12,6 +12,7 @@ from ordersaga.domain.payments import NextAction, PaymentStatus
 from ordersaga.domain.statuses import ConfirmOutcome
 from workflows.activity_policies import StepFailedError, in_task
 from workflows.desk import Desk
+from workflows.journeys import Journeys
 from workflows.messages import ConfirmAnswer
 from workflows.order_state import ParcelState
 from workflows.parcels import ParcelSaga
@@ -23,13 +24,18 @@ RESERVATION_LASTS = timedelta(days=4)
 class Confirmation:
     """Brings an order to its confirmation, and keeps the answer for whoever waits for it."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.parcels: list[ParcelSaga] = []
+    def __init__(self, desk: Desk, journeys: Journeys) -> None:
+        self._journeys = journeys
         self._desk = desk
         self._state = desk.state
         self._order = desk.state.order
         self._answer: ConfirmAnswer | None = None
         self._news = False
+
+    @property
+    def parcels(self) -> list[ParcelSaga]:
+        """The parcels the order was cut into."""
+        return self._journeys.parcels
 
     async def answer(self) -> ConfirmAnswer:
         """What the checkout is told, as soon as it is known; every step before it has its own deadline."""
@@ -57,8 +63,8 @@ class Confirmation:
         held = await in_task(Inventory.hold_stock, self._order, "Hold stock")
         if not held.parcels:
             raise StepFailedError("customer", "sold_out", "no stock is left for this order")
-        self._state.parcels = [ParcelState(plan) for plan in held.parcels]
-        self.parcels = [ParcelSaga(self._desk, parcel) for parcel in self._state.parcels]
+        for plan in held.parcels:
+            self._journeys.join(ParcelState(plan))
         self._state.note("held", f"stock held in {len(held.parcels)} parcel(s)")
         self._check_not_canceled()
 

@@ -1,6 +1,7 @@
 """Giving a parcel away: to its provider, and where that books no carrier itself, a label; each beside its undo."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import TypeVar
 
 from temporalio import workflow
@@ -8,43 +9,87 @@ from temporalio import workflow
 from activities.by_hand import ByHand
 from activities.carriers import BookLabel, Carriers, VoidLabel
 from activities.providers import HandOffParcel, HandOffResult, Providers, WithdrawParcel
+from ordersaga.domain.orders import Order
 from ordersaga.domain.shipping import CancelDecision, HandOff
 from ordersaga.domain.statuses import ParcelStatus
 from workflows.activity_policies import CARRIER_ATTEMPT, StepFailedError, in_task, on_lane
-from workflows.desk import REMIND_EVERY, Desk
+from workflows.desk import Desk
 from workflows.messages import CARRIER_QUEUE, provider_queue
 from workflows.order_state import ParcelState
 from workflows.saga import GoodsGoneError, Phase, UndoPlan
 
 T = TypeVar("T")
 
+MONEY_WAITS = timedelta(hours=20)
+"""How long the undo of the money waits for a label whose carrier does not take it back."""
+SILENCE = timedelta(hours=4)
+"""How long a provider that answers nothing is asked again before a person hears of it."""
+
 
 class HandOver:
-    """The steps of one parcel at its provider and its carrier."""
+    """The steps of one parcel at its provider and its carrier.
 
-    def __init__(self, desk: Desk, parcel: ParcelState, undo: UndoPlan) -> None:
+    `left_late` hears that the parcel ships although its undo went on without the carrier's answer.
+    """
+
+    def __init__(self, desk: Desk, parcel: ParcelState, undo: UndoPlan, left_late: Callable[[], None]) -> None:
         self.parcel = parcel
+        self.left_late = left_late
         self._desk = desk
-        self._order = desk.state.order
         self._number = parcel.plan.parcel
-        self._lane = provider_queue(parcel.plan.provider)
         self._undo = undo
-        self._needs_label = False
+        self._label_ships = self._label_answered_late = False
+
+    @property
+    def _order(self) -> Order:
+        return self._desk.state.order
+
+    @property
+    def _lane(self) -> str:
+        return provider_queue(self.parcel.plan.provider)
+
+    @property
+    def _needs_label(self) -> bool:
+        return self.parcel.books_carrier is False
 
     async def run(self) -> None:
         """Hand the parcel off, and buy its label if its provider does not; raises StepFailedError."""
-        handed = await self._hand_off()
-        self._needs_label = not handed.books_carrier
+        self.parcel.books_carrier = (await self._hand_off()).books_carrier
         if self._needs_label:
             await self._book_carrier()
+        self.parcel.given_away = True
 
     async def label_after_all(self) -> None:
         """A parcel that could not be stopped does not go without its label."""
         if self._needs_label and self.parcel.tracking_number is None:
             await self._desk.insist("buy a label", self._try_book_carrier, self._number)
 
+    async def taken_back(self) -> bool:
+        """Have the parcel back from its provider, its label voided; False when it can no longer be stopped.
+
+        It is then as if it had never been given away: another hand-off is a new generation.
+        """
+        if not self.parcel.handed_off:
+            return True
+        try:
+            await self._undo.run(Phase.GOODS, Phase.LABEL)
+        except GoodsGoneError:
+            self.parcel.too_late = True
+            return False
+        self._forget_hand_off()
+        return True
+
+    def _forget_hand_off(self) -> None:
+        parcel = self.parcel
+        parcel.taken_back.add(parcel.generation)
+        parcel.generation = parcel.label_generation = max(parcel.generation, parcel.label_generation) + 1
+        parcel.status, parcel.problem = ParcelStatus.PLANNED, None
+        parcel.handed_off = parcel.given_away = False
+        parcel.carrier = parcel.tracking_number = None
+        self._desk.note("taken_back", f"taken back from {parcel.plan.provider}", self._number)
+
     async def _hand_off(self) -> HandOffResult:
-        self._check_not_canceled()
+        self._check_goes_on()
         self._undo.register(Phase.GOODS, self._withdraw)
         name = f"hand parcel {self._number} to {self.parcel.plan.provider}"
         return await self._forward(self._try_hand_off, name, self._renew_hand_off)
@@ -56,9 +101,10 @@ class HandOver:
             self._hand_off_request(),
             queue=self._lane,
             summary=f"Hand parcel {self._number} to {self.parcel.plan.provider}",
-            patience=max(self._order.ship_by - workflow.now(), REMIND_EVERY),
-            give_up=self._stop_wanted,
+            patience=SILENCE,
+            give_up=self._interrupted,
         )
+        self.parcel.point_of_no_return = handed.point_of_no_return
         if not handed.accepted:
             raise StepFailedError("customer", handed.code or "provider_refused", handed.message or "")
         self._accepted()
@@ -69,29 +115,30 @@ class HandOver:
 
         `renew` starts a new generation of the step: only after an answer that proves the old one did not happen.
 
-        Raises StepFailedError when the shopper's side refused, somebody cancels, or a person gives the parcel up.
+        Raises StepFailedError when the shopper's side refused, somebody cancels or changes the parcel, or a person
+        gives it up.
         """
         while True:
-            self._check_not_canceled()
+            self._check_goes_on()
             self._desk.state.awaiting = f"an attempt to {name}"
             try:
                 return await step()
             except StepFailedError as failure:
                 if failure.kind == "customer":
                     raise
-                self._check_not_canceled()
+                self._check_goes_on()
                 await self._ask_about_failure(name, failure)
                 if failure.kind == "refused":
                     renew()
 
     async def _ask_about_failure(self, name: str, failure: StepFailedError) -> None:
-        question = f"Could not {name} ({failure}). Try again, or cancel the parcel?"
-        choice = await self._desk.park(
-            "step_failed", question, ("retry", "cancel"), self._number, lambda: self._desk.cancel_wanted
-        )
+        """Try again after a repair, give the parcel up, or change it: move it to another location, for one."""
+        question = f"Could not {name} ({failure}). Try again, move the parcel to another location, or cancel it?"
+        kind = "provider_silent" if failure.kind == "unresolved" else "step_failed"
+        choice = await self._desk.park(kind, question, ("retry", "cancel"), self._number, self._interrupted)
         if choice == "cancel":
             raise failure
-        self._check_not_canceled()
+        self._check_goes_on()
 
     def _renew_hand_off(self) -> None:
         self.parcel.generation += 1
@@ -113,6 +160,7 @@ class HandOver:
                 lines=plan.lines,
                 ship_to=order.ship_to,
                 ship_by=order.ship_by,
+                service=self.parcel.service,
             ),
         )
 
@@ -176,27 +224,55 @@ class HandOver:
     # ---- book the carrier (only where the provider does not) -------------------------------------------------
 
     async def _book_carrier(self) -> None:
-        self._check_not_canceled()
+        self._check_goes_on()
         self._undo.register(Phase.LABEL, self._void_label)
         await self._forward(self._try_book_carrier, f"buy a label for parcel {self._number}", self._renew_label)
 
     async def _try_book_carrier(self) -> None:
         label = await on_lane(
             Carriers.book_label,
-            BookLabel(order=self._order, plan=self.parcel.plan, generation=self.parcel.label_generation),
+            self._label_request(),
             queue=CARRIER_QUEUE,
             summary=f"Buy a label for parcel {self._number}",
             attempt=CARRIER_ATTEMPT,
-            give_up=self._stop_wanted,
+            give_up=self._interrupted,
         )
         if not label.bought:
             raise StepFailedError("customer", label.code or "label_refused", label.message or "")
         self.parcel.carrier, self.parcel.tracking_number = label.carrier, label.tracking_number
+        self.parcel.can_intercept = label.can_intercept
         self._desk.note("label", f"{label.carrier} label bought", self._number)
 
+    def _label_request(self) -> BookLabel:
+        parcel = self.parcel
+        return BookLabel(
+            order=self._order,
+            plan=parcel.plan,
+            generation=parcel.label_generation,
+            service=parcel.service,
+            carrier=parcel.carrier_wanted,
+        )
+
     async def _void_label(self) -> None:
-        """Give the label back. A carrier that refuses may have the parcel: then a person looks."""
-        await self._desk.insist("void the label", self._try_void_label, self._number, self._label_voided_by_hand)
+        """Give the label back. A carrier that refuses may have the parcel: then a person looks.
+
+        Card schemes want a reservation voided within a day of knowing that the sale is dead, so the shopper's money
+        waits for that person only so long; should the parcel turn out to ship, it is charged for or written off.
+        """
+        voiding = self._desk.errand(self._voided())
+        await self._desk.until(voiding.done, workflow.now() + MONEY_WAITS, "the label to be voided")
+        self._label_answered_late = not voiding.done()
+        if self._label_ships and not self._label_answered_late:
+            raise GoodsGoneError
+
+    async def _voided(self) -> None:
+        insist = self._desk.insist
+        try:
+            await insist("void the label", self._try_void_label, self._number, self._label_voided_by_hand)
+        except GoodsGoneError:
+            self._label_ships = True
+            if self._label_answered_late:
+                self.left_late()
 
     async def _try_void_label(self) -> None:
         request = VoidLabel(order_id=self._order.order_id, parcel=self._number)
@@ -222,9 +298,17 @@ class HandOver:
         await in_task(ByHand.label_settled_by_hand, request, "Enter that the label will not be used")
         self._desk.note("label_kept", "the label will not be used; its cost stays", self._number)
 
-    def _stop_wanted(self) -> bool:
-        return self._desk.cancel_wanted and not self.parcel.too_late
+    def _interrupted(self) -> bool:
+        """Somebody cancels, or asks for a change that the parcel must be back for: no further attempt."""
+        return not self.parcel.too_late and (self._stop() is not None or self._change_wanted())
 
-    def _check_not_canceled(self) -> None:
-        if self._stop_wanted():
-            raise self._desk.canceled()
+    def _stop(self) -> StepFailedError | None:
+        return self._desk.stop(self.parcel)
+
+    def _change_wanted(self) -> bool:
+        wanted = self.parcel.wanted
+        return wanted is not None and not wanted.by_provider
+
+    def _check_goes_on(self) -> None:
+        if self._interrupted():
+            raise self._stop() or StepFailedError("given_up", "changed", "a change of the parcel was asked for")

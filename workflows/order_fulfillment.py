@@ -11,17 +11,17 @@ from temporalio import workflow
 from activities.journal import Journal
 from ordersaga.domain.journal import JournalUpdate
 from ordersaga.domain.orders import Order
-from workflows import cancellation, presentation
+from workflows import presentation
 from workflows.activity_policies import StepFailedError, in_task
+from workflows.change_messages import ChangeMessages
 from workflows.messages import CancelRequest, OrderResult
-from workflows.order_messages import OrderMessages
 
 REVIEW = timedelta(days=1)
 """How long a wait for a person runs before the order looks at itself again."""
 
 
 @workflow.defn
-class OrderFulfillment(OrderMessages):
+class OrderFulfillment(ChangeMessages):
     """The durable saga of one order; workflow id `order-{order_id}`."""
 
     @workflow.init
@@ -46,7 +46,9 @@ class OrderFulfillment(OrderMessages):
 
     async def clear(self) -> None:
         """Wait out what forbids hand-off: the channel's grace period, then every hold; or a cancellation."""
+        self._cancellations.take_up()
         while not self._cleared():
+            await self._changed_while_here()
             await self._desk.publish()
             held_by = sorted(self._state.holds)
             moved = partial(self._cleared_or_held_otherwise, held_by)
@@ -58,10 +60,10 @@ class OrderFulfillment(OrderMessages):
 
     async def ship_and_deliver_every_parcel(self) -> None:
         """Each parcel on its own way: handed off, scanned, paid, delivered; one that fails is undone by itself."""
-        journeys = [asyncio.create_task(parcel.travel()) for parcel in self._confirmation.parcels]
+        self._journeys.depart()
         await asyncio.sleep(0)  # every hand-off has begun now, so the status written below is true
         await self._desk.publish()
-        await asyncio.gather(*journeys)
+        await self._journeys.arrived()
 
     async def close(self) -> OrderResult:
         """Close only when nothing is left to settle, nobody is still being asked, and the books balance."""
@@ -73,8 +75,9 @@ class OrderFulfillment(OrderMessages):
         return self._state.result()
 
     async def _closed(self) -> bool:
-        for parcel in self._confirmation.parcels:
+        for parcel in self._journeys.parcels:
             await parcel.owned_up()
+        await self._desk.errands_done()
         await self._questions_answered()
         differences = await self._try_to_close()
         if differences:
@@ -105,10 +108,20 @@ class OrderFulfillment(OrderMessages):
             return (f"the journal refused the close ({failure})",)
 
     def _cleared(self) -> bool:
-        return self._desk.cancel_wanted or not (self._state.holds or self._in_grace())
+        stopped = self._desk.cancel_wanted or all(parcel.stop for parcel in self._state.parcels)
+        return stopped or not (self._state.holds or self._in_grace())
 
     def _cleared_or_held_otherwise(self, held_by: list[str]) -> bool:
-        return self._cleared() or sorted(self._state.holds) != held_by
+        return self._cleared() or self._change_wanted() or sorted(self._state.holds) != held_by
+
+    def _change_wanted(self) -> bool:
+        return any(parcel.wanted or (parcel.stop and not parcel.undone) for parcel in self._state.parcels)
+
+    async def _changed_while_here(self) -> None:
+        for saga in list(self._journeys.parcels):
+            await saga.changed()
+            if saga.parcel.stop is not None and not saga.parcel.undone:
+                await saga.undone(saga.parcel.stop)
 
     def _in_grace(self) -> bool:
         return workflow.now() < self._grace_ends
@@ -127,5 +140,5 @@ class OrderFulfillment(OrderMessages):
             if reason is None:
                 raise
             told = reason.strip()[:300] or "not given"
-            cancellation.request(self._desk, CancelRequest(by="temporal", reason=told))
+            self._cancellations.request(CancelRequest(by="temporal", reason=told))
             return await asyncio.shield(task)

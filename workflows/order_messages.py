@@ -7,15 +7,18 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
+from ordersaga.domain.approvals import same_person
 from ordersaga.domain.journal import AttentionItem, JournalEntry
-from ordersaga.domain.lattices import Verdict, goods_left, judge
+from ordersaga.domain.lattices import goods_left
 from ordersaga.domain.orders import Order
 from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
-from ordersaga.domain.statuses import ParcelStatus
-from workflows import cancellation, presentation
+from workflows import presentation
+from workflows.cancellation import Cancellations, provider_took_out, units_left
 from workflows.confirmation import Confirmation
 from workflows.desk import Desk
+from workflows.journeys import Journeys
 from workflows.messages import CancelAnswer, CancelRequest, ConfirmAnswer, HoldRequest, OrderView, Resolution
+from workflows.news import hear
 from workflows.order_state import OrderState, ParcelState
 
 
@@ -41,7 +44,9 @@ class OrderMessages:
         self._order = order
         self._state = OrderState(order)
         self._desk = Desk(self._state)
-        self._confirmation = Confirmation(self._desk)
+        self._journeys = Journeys(self._desk)
+        self._confirmation = Confirmation(self._desk, self._journeys)
+        self._cancellations = Cancellations(self._desk, self._journeys)
 
     def ignore(self, what: str, parcel: int = 0) -> None:
         """Note a message that changes nothing."""
@@ -52,62 +57,65 @@ class OrderMessages:
         """Answer the checkout as soon as the outcome is known."""
         return await self._confirmation.answer()
 
-    @workflow.update(name="cancel", description="Cancel the order and hear what became of it")
+    @workflow.update(name="cancel", description="Cancel the order, or some units of it, and hear what became of it")
     async def on_cancel(self, asked: CancelRequest | None = None) -> CancelAnswer:
         """Cancel, and answer truthfully."""
-        cancellation.request(self._desk, asked or CancelRequest(by="update"))
-        return await cancellation.answer(self._desk)
+        return await self._cancellations.answer(self._cancellations.request(asked or CancelRequest(by="update")))
 
     @on_cancel.validator
-    def _takes_one_input(self, asked: CancelRequest | None = None) -> None:
-        """More inputs are refused."""
+    def _may_cancel(self, asked: CancelRequest | None = None) -> None:
+        """More inputs are refused, and units that the order has not."""
+        if asked is not None and asked.lines:
+            self._check_units(asked)
+
+    def _check_units(self, asked: CancelRequest) -> None:
+        left = units_left(self._state)
+        for number, line in enumerate(asked.lines):
+            if line.quantity > left[line.sku]:
+                told = f"the order has {left[line.sku]} of {line.sku} left to cancel, not {line.quantity}"
+                raise ApplicationError(f"lines[{number}]: {told}; ask for fewer", type="customer")
 
     @workflow.signal(name="request_cancel", description="Cancel the order, without waiting for the answer")
     @never_fails
     def on_request_cancel(self, asked: CancelRequest | None = None) -> None:
         """Cancel, fire and forget; the input is optional so that a bare signal works."""
-        cancellation.request(self._desk, asked or CancelRequest(by="signal"))
+        self._cancellations.request(asked or CancelRequest(by="signal"))
+
+    @workflow.query(description="What cancelling now would undo, cost and give back; nothing is done")
+    def preview_cancel(self, asked: CancelRequest | None = None) -> CancelAnswer:
+        """The answer of `cancel`, as far as it can be known without asking anybody."""
+        return self._cancellations.preview(asked or CancelRequest())
 
     @workflow.signal(name="parcel_event", description="A provider or carrier reports about a parcel")
     @never_fails
     def on_parcel_event(self, event: ParcelEvent) -> None:
         """Pass a report through the status lattice: applied, ignored as older, or noted as a conflict."""
         parcel = next((p for p in self._state.parcels if p.plan.parcel == event.parcel), None)
+        if parcel is not None and event.generation in parcel.taken_back:
+            self._heard_of_old_one(parcel, event)
+            return
         if parcel is None or not parcel.known_as(event.generation):
             self.ignore(f"{event.source} reports {event.status} for an unknown parcel", event.parcel)
             return
-        verdict = judge(ParcelStatus.CANCELED if parcel.undone else parcel.status, event.status)
-        self._heard(parcel, event, verdict)
+        if hear(self._desk, parcel, event):
+            self._journeys.saga_of(event.parcel).own_up()
+        if event.canceled_lines:
+            provider_took_out(self._desk, self._journeys, parcel, event)
 
-    def _heard(self, parcel: ParcelState, event: ParcelEvent, verdict: Verdict) -> None:
-        said = f"{event.source}: {event.status}" + (f" ({event.detail})" if event.detail else "")
-        parcel.partial = parcel.partial or event.partial
-        if verdict is Verdict.OLDER:
-            self._heard_again(parcel, event, said)
+    def _heard_of_old_one(self, parcel: ParcelState, event: ParcelEvent) -> None:
+        """What was taken back for a change is reported about: it should be gone."""
+        said = f"{event.source}: {event.status}, about a hand-off that was taken back"
+        if not goods_left(event.status):
+            self.ignore(said, event.parcel)
             return
-        if verdict is Verdict.CONFLICT:
-            self._desk.note("conflict", f"{said}, which contradicts {parcel.view().status}", event.parcel)
-            if (parcel.undone or parcel.undoing) and goods_left(event.status):
-                self._tell_parcel_that_it_left(parcel, event)
-            return
-        parcel.status, parcel.problem = event.status, event.detail
-        parcel.carrier = event.carrier or parcel.carrier
-        parcel.tracking_number = event.tracking_number or parcel.tracking_number
-        self._desk.note(event.status.value, said, event.parcel)
+        self._desk.note("conflict", said, event.parcel)
+        question = (
+            f"Parcel {event.parcel} was taken back from its provider, yet that hand-off left. Stop the second one?"
+        )
+        self._desk.errand(self._ask_of_double(question, event.parcel))
 
-    def _heard_again(self, parcel: ParcelState, event: ParcelEvent, said: str) -> None:
-        """No step forward, but perhaps a new word about where it stands: on hold, part of it canceled."""
-        if event.status is parcel.status and event.detail not in (None, parcel.problem):
-            parcel.problem = event.detail
-            self._desk.note("notice", said, event.parcel)
-
-    def _tell_parcel_that_it_left(self, parcel: ParcelState, event: ParcelEvent) -> None:
-        parcel.status = event.status
-        if parcel.undoing:
-            return  # the undo looks at its end
-        for saga in self._confirmation.parcels:
-            if saga.parcel is parcel:
-                saga.own_up()
+    async def _ask_of_double(self, question: str, parcel: int) -> None:
+        await self._desk.park("left_twice", question, ("noted",), parcel)
 
     @workflow.signal(name="payment_event", description="The payment company reports a change")
     @never_fails
@@ -131,15 +139,18 @@ class OrderMessages:
 
     @workflow.update(name="release_hold", description="Release a hold of the same kind")
     def on_release_hold(self, hold: HoldRequest) -> OrderView:
-        """Release a hold; releasing one that is not in force changes nothing."""
-        if self._state.holds.pop(hold.kind, None) is not None:
-            self._desk.note("release", f"{hold.by} released hold {hold.kind}: {hold.reason}")
+        """Release a hold."""
+        self._state.holds.pop(hold.kind, None)
+        self._desk.note("release", f"{hold.by} released hold {hold.kind}: {hold.reason}")
         return self.order_state()
 
     @on_release_hold.validator
-    def _takes_one_hold(self, hold: HoldRequest) -> None:
-        """Fewer or more inputs are refused."""
+    def _is_held(self, hold: HoldRequest) -> None:
+        """Fewer or more inputs are refused, and a hold that is not in force."""
         _not_empty(hold)
+        if hold.kind not in self._state.holds:
+            held = ", ".join(sorted(self._state.holds)) or "none"
+            raise ApplicationError(f"no hold {hold.kind!r} is in force; in force: {held}", type="customer")
 
     @workflow.update(name="resolve_attention", description="Answer a parked question")
     async def on_resolve_attention(self, resolution: Resolution) -> AttentionItem:
@@ -157,6 +168,9 @@ class OrderMessages:
         if resolution.choice not in item.choices:
             choices = ", ".join(item.choices)
             raise ApplicationError(f"choice {resolution.choice!r} is not one of: {choices}", type="operator")
+        if item.proposed == resolution.choice and same_person(item.proposed_by or "", resolution.by):
+            told = f"{item.proposed_by} proposed it already; it moves much money, so a second person must choose it too"
+            raise ApplicationError(told, type="operator")
 
     @workflow.query(description="The order as its saga sees it")
     def order_state(self) -> OrderView:

@@ -7,8 +7,11 @@ from temporalio import workflow
 
 from ordersaga.domain.journal import AttentionItem, JournalEntry, JournalUpdate
 from ordersaga.domain.lattices import goods_left, scanned
-from ordersaga.domain.orders import Order, ParcelPlan
+from ordersaga.domain.orders import Address, Order, ParcelPlan
+from ordersaga.domain.shipping import InterceptDecision, ShippingService
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus, ParcelStatus
+from workflows.activity_policies import StepFailedError
+from workflows.change import Change
 from workflows.messages import CancelRequest, HoldRequest, OrderResult, OrderView, ParcelView
 
 _ENDED = frozenset({ParcelStatus.DELIVERED, ParcelStatus.LOST, ParcelStatus.RETURNED_TO_SENDER})
@@ -20,19 +23,39 @@ class ParcelState:
 
     `generation` counts hand-offs and `label_generation` labels: a new one only after the old is known not to exist.
     `status` is what provider and carrier report; `undone`: our undo ran to its end; `too_late`: an undo was tried and
-    the goods could not be stopped.
+    the goods could not be stopped. `handed_off`: its provider may have it; `given_away`: it does, and no label is
+    missing. `stop`: why this parcel alone is to be canceled. `changes`: what was asked of it, oldest first.
+    `replaces`: the lost parcel it was sent for, free of charge.
     """
 
     plan: ParcelPlan
     status: ParcelStatus = ParcelStatus.PLANNED
     handed_off: bool = False
+    given_away: bool = False
+    books_carrier: bool | None = None
+    point_of_no_return: ParcelStatus | None = None
     carrier: str | None = None
     tracking_number: str | None = None
+    left_at: datetime | None = None
     scanned_at: datetime | None = None
     generation: int = 1
     label_generation: int = 1
+    service: ShippingService = ShippingService.STANDARD
+    carrier_wanted: str | None = None
+    can_intercept: bool = False
+    intercept: InterceptDecision | None = None
+    stop: StepFailedError | None = None
+    changes: list[Change] = field(default_factory=list)
+    taken_back: set[int] = field(default_factory=set)
+    replaces: int = 0
+    delay_told: bool = False
+    delay_consent: bool | None = None
+    consent_wanted: bool = False
+    allowed: int = 0
+    authorized: bool = False
     captured: int = 0
     refunded: int = 0
+    part_refunds: int = 0
     voided: int = 0
     written_off: int = 0
     undoing: bool = False
@@ -59,7 +82,32 @@ class ParcelState:
 
     @property
     def cancel_decided(self) -> bool:
-        return not self.undoing and (self.ended or self.too_late or self.scanned)
+        settled = self.ended or self.too_late or self.scanned
+        return not self.undoing and settled and not self.interception_open
+
+    @property
+    def interception_open(self) -> bool:
+        """Its carrier could be asked to turn it around, and has not answered yet."""
+        on_its_way = self.status is ParcelStatus.IN_TRANSIT
+        return on_its_way and not self.undone and self.can_intercept and self.intercept is None
+
+    @property
+    def movable(self) -> bool:
+        """It can still be changed: it is here, or its provider may give it back."""
+        return not (self.ended or self.undoing or self.scanned or self.goods_left or self.too_late)
+
+    @property
+    def wanted(self) -> "Change | None":
+        """The oldest change that was not carried out yet."""
+        return next((change for change in self.changes if change.undecided), None)
+
+    def planned_without(self) -> ParcelPlan:
+        """The plan once every wanted removal of units is done."""
+        plan = self.plan
+        for change in self.changes:
+            if change.undecided and change.removes:
+                plan = plan.without(change.removes)
+        return plan
 
     def known_as(self, generation: int) -> bool:
         """Whether provider or carrier can know the parcel under this generation: only what was handed off."""
@@ -90,7 +138,8 @@ class Known:
 class OrderState:
     """The order as its saga sees it; `entries` is its story, `known` how much of it PostgreSQL has.
 
-    `answer_by`: until when somebody outside may act, where the saga itself looks earlier.
+    `answer_by`: until when somebody outside may act, where the saga itself looks earlier. `requests`: what became of
+    the requests that were given an id. `ship_to`: where the order goes now, once that was changed.
     """
 
     order: Order
@@ -100,6 +149,8 @@ class OrderState:
     closed_as: OrderStatus | None = None
     holds: dict[str, HoldRequest] = field(default_factory=dict)
     cancel: CancelRequest | None = None
+    requests: dict[str, object] = field(default_factory=dict)
+    ship_to: Address | None = None
     attention: dict[str, AttentionItem] = field(default_factory=dict)
     entries: list[JournalEntry] = field(default_factory=list)
     known: Known = field(default_factory=Known)
@@ -118,7 +169,8 @@ class OrderState:
     @property
     def cancel_undecided(self) -> bool:
         """Somebody asked to cancel and not every parcel has its answer yet."""
-        return self.cancel is not None and not self.cancel_decided
+        stopped = any(parcel.stop is not None and not parcel.cancel_decided for parcel in self.parcels)
+        return stopped or (self.cancel is not None and not self.cancel_decided)
 
     @property
     def cancel_decided(self) -> bool:
@@ -197,6 +249,7 @@ class OrderState:
             reason=self.reason,
             entries=tuple(self.entries[self.known.entries :]),
             attention=new_items,
+            ship_to=self.ship_to,
         )
         self.known = self._everything()
         return update

@@ -1,24 +1,27 @@
 """How one parcel is paid for: reserved at confirmation, taken when its goods leave, given back when they do not."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
+from typing import Literal
 
 from temporalio import workflow
 
 from activities.by_hand import ByHand
 from activities.journal import Journal, WriteOff
 from activities.payments import LAPSED, AuthorizationResult, CaptureResult, ParcelPayment, Payments, ReleaseResult
+from activities.refunds import PartialRefund, Refunds
+from ordersaga.domain.authorization_clock import Clock, ClockAction, decide, reservation_wanted
+from ordersaga.domain.orders import Order, Payment
 from ordersaga.domain.payments import PaymentStatus
 from workflows.activity_policies import StepFailedError, in_task, quick
-from workflows.desk import Desk
+from workflows.change import ChangeRefusedError
+from workflows.desk import Desk, Stake
 from workflows.order_state import ParcelState
 from workflows.saga import Phase, UndoPlan
 
 _UNDECIDED = (PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING)
 NOT_THE_BANK = "no_answer"
 """The bank did not say no: the same reservation is captured again, it is never given up for a new one."""
-
-RENEW_BEFORE = timedelta(hours=6)
-"""How long before it lapses a reservation is replaced."""
 
 
 class ParcelPayments:
@@ -27,13 +30,19 @@ class ParcelPayments:
     def __init__(self, desk: Desk, parcel: ParcelState, undo: UndoPlan) -> None:
         self.parcel = parcel
         self._desk = desk
-        self._order = desk.state.order
         self._number = parcel.plan.parcel
         self._undo = undo
         self._payment = self._payment_for(generation=1)
         self._customer: str | None = None
         self._lapses_at: datetime | None = None
+        self._asked_buyer = False
+        self._promised_back = 0  # of the reservation, to the shopper: it will not be captured
+        self._in_parts = 0  # of what this generation captured, refunded since
         self._given_back = 0  # the generation that ended with its money given back
+
+    @property
+    def _order(self) -> Order:
+        return self._desk.state.order
 
     async def authorize(self, *, customer: str | None, off_session: bool, save_for_later: bool) -> AuthorizationResult:
         """Reserve the parcel's amount; raises StepFailedError when the shopper's bank says no."""
@@ -45,7 +54,7 @@ class ParcelPayments:
             self._payment,
             summary,
             on_slow=self._desk.publish,
-            give_up=lambda: self._desk.cancel_wanted,
+            give_up=lambda: self._desk.stop(self.parcel) is not None,
         )
         return self._judge(result)
 
@@ -64,8 +73,9 @@ class ParcelPayments:
 
     def _mind(self, result: AuthorizationResult) -> None:
         """Remember when it lapses; one that lapses at once is left to the capture, which asks anew."""
+        self.parcel.authorized = result.status is PaymentStatus.AUTHORIZED
         lapses_at = result.capture_before
-        lasts = lapses_at is not None and lapses_at > workflow.now() + RENEW_BEFORE
+        lasts = lapses_at is not None and decide(self._clock(lapses_at)).action is ClockAction.WAIT
         self._lapses_at = lapses_at if lasts else None
 
     @property
@@ -74,21 +84,42 @@ class ParcelPayments:
         return self._customer
 
     @property
+    def reserved_by(self) -> ParcelPayment:
+        """The payment that holds the parcel's money now."""
+        return self._payment
+
+    @property
     def renew_at(self) -> datetime | None:
-        """When the reservation must be replaced, if the money is not taken before; None: it never lapses."""
-        waits = self._lapses_at is not None and not self.parcel.paid
-        return self._lapses_at - RENEW_BEFORE if waits and self._lapses_at else None
+        """When something must be done to keep the money, if it is not taken before; None: it never lapses."""
+        if self._lapses_at is None or self.parcel.paid:
+            return None
+        return decide(self._clock(self._lapses_at)).at or workflow.now()
+
+    def _clock(self, lapses_at: datetime) -> Clock:
+        terms = self._order.terms
+        return Clock(
+            now=workflow.now(),
+            capture_before=lapses_at,
+            ship_by=self._order.ship_by,
+            accepted=self.parcel.given_away,
+            can_reauthorize=self._customer_saved,
+            early_capture=terms.early_capture,
+        )
 
     async def secure(self) -> None:
-        """Replace a reservation that is about to lapse: nothing ships unpaid.
+        """Keep a reservation that is about to lapse from lapsing: nothing ships unpaid.
 
         Raises StepFailedError when the bank refuses, or when a person gives the parcel up.
         """
-        renew_at = self.renew_at
-        if renew_at is None or workflow.now() < renew_at:
+        if self._lapses_at is None or self.parcel.paid:
+            return
+        action = decide(self._clock(self._lapses_at)).action
+        if action is ClockAction.WAIT:
             return
         self._lapses_at = None
-        if not await self._renewed():
+        if action is ClockAction.CAPTURE_EARLY and (await self._try_capture()).captured:
+            self._desk.note("captured_early", "taken before the reservation lapsed", self._number)
+        elif not await self._renewed():
             raise StepFailedError("declined", LAPSED, "the authorization lapsed and could not be renewed")
 
     async def _renewed(self) -> bool:
@@ -96,6 +127,7 @@ class ParcelPayments:
         while True:
             try:
                 if not self._customer_saved:
+                    self._ask_buyer()
                     raise StepFailedError("operator", "no_saved_card", "the shopper's card is not saved for renewal")
                 return await self._renew()
             except StepFailedError as failure:
@@ -103,12 +135,83 @@ class ParcelPayments:
                     f"{self._amount()} for parcel {self._number} is about to lapse and was not renewed ({failure})."
                 )
                 choices = ("retry", "cancel", "wait")
-                choice = await self._desk.park("renewal_failed", question, choices, self._number, self._overtaken)
+                choice = await self._desk.park(
+                    "renewal_failed",
+                    question,
+                    choices,
+                    self._number,
+                    partial(self._overtaken, self._payment.generation),
+                )
                 if choice != "retry":
                     return choice != "cancel"
 
-    def _overtaken(self) -> bool:
-        return self.parcel.scanned or self._desk.cancel_wanted
+    def _ask_buyer(self) -> None:
+        if not self._asked_buyer:
+            self._asked_buyer = True
+            self._desk.note("payment_needed", "the shopper must give a payment method that may be asked", self._number)
+
+    async def pay_with(self, payment: Payment) -> None:
+        """Reserve the amount with another payment method, then give the old reservation back.
+
+        Raises ChangeRefusedError when the bank does not reserve it at once; the old reservation then stands.
+        """
+        if self.parcel.paid or not self.parcel.plan.amount:
+            raise ChangeRefusedError("it is paid; nothing is reserved that another payment method could replace")
+        old = self._payment
+        asked = self._payment_for(old.generation + 1, payment.customer)
+        new = asked.model_copy(update={"payment_method": payment.payment_method})
+        result = await quick(Payments.authorize, new, f"Authorize {self._amount()} with another payment method")
+        if result.status is not PaymentStatus.AUTHORIZED:
+            await self._desk.insist("give the unfinished payment back", partial(self._drop, new), self._number)
+            raise ChangeRefusedError(f"the bank said {result.code or result.status}; offer another payment method")
+        self._payment, self._customer = new, result.customer or payment.customer
+        self._mind(result)
+        await self._desk.insist("give the old reservation back", partial(self._drop, old), self._number)
+
+    async def _drop(self, payment: ParcelPayment) -> None:
+        if self._given_back != payment.generation:
+            await quick(Payments.release, payment, f"Give back generation {payment.generation}")
+
+    async def reduce(self, by: int) -> tuple[int, int]:
+        """The shopper buys less: (released from the reservation, refunded) minor units, `by` in total."""
+        if self.parcel.paid:
+            await self._part_refund(by, "canceled")
+            return 0, by
+        self._promised_back += by
+        self.parcel.voided += by
+        return by, 0
+
+    async def goodwill(self, amount: int) -> None:
+        """Give part of the price back though the goods are kept."""
+        await self._part_refund(amount, "goodwill")
+        self.parcel.allowed += amount
+
+    async def _part_refund(self, amount: int, purpose: Literal["canceled", "goodwill"]) -> None:
+        self.parcel.part_refunds += 1
+        refund = PartialRefund(
+            order_id=self._order.order_id,
+            parcel=self._number,
+            payment_generation=self._payment.generation,
+            step="refund_part",
+            number=self.parcel.part_refunds,
+            amount=amount,
+            currency=self._order.currency,
+            purpose=purpose,
+        )
+        words = f"refund {self._desk.money(amount)}"
+
+        async def give() -> None:
+            await quick(Refunds.refund_part, refund, words.capitalize())
+
+        await self._desk.insist(words, give, self._number)
+        self._in_parts += amount
+        self.parcel.refunded += amount
+        self._desk.note("refunded", f"{self._desk.money(amount)} refunded ({purpose})", self._number)
+
+    def _overtaken(self, generation: int) -> bool:
+        """Shipped, canceled, or reserved otherwise meanwhile."""
+        renewed = self._payment.generation != generation
+        return renewed or self.parcel.scanned or self._desk.stop(self.parcel) is not None
 
     @property
     def _customer_saved(self) -> bool:
@@ -122,6 +225,8 @@ class ParcelPayments:
 
     async def capture(self) -> None:
         """Take the money for goods that left; when the bank refuses for good, a person decides."""
+        if not self.parcel.plan.amount:
+            return
         result = await self._collect(renew=self._nothing_reserved)
         if result.code == LAPSED:
             result = await self._collect(renew=True)
@@ -150,9 +255,11 @@ class ParcelPayments:
             return CaptureResult(code=NOT_THE_BANK, message=str(failure))
 
     async def _take(self) -> CaptureResult:
-        result = await quick(Payments.capture, self._payment, f"Capture {self._amount()}")
+        asked = self._payment.model_copy(update={"take": self.parcel.plan.amount})
+        result = await quick(Payments.capture, asked, f"Capture {self._amount()}")
         if result.captured:
             self.parcel.captured += result.captured
+            self.parcel.authorized = False
             self._desk.note("captured", f"{self._amount()} captured", self._number)
         return result
 
@@ -170,6 +277,7 @@ class ParcelPayments:
         Raises StepFailedError when the bank could not be asked.
         """
         await self._release()
+        self._promised_back = self._in_parts = 0
         self._payment = self._payment_for(self._payment.generation + 1, self._customer, off_session=True)
         result = await quick(Payments.authorize, self._payment, f"Authorize {self._amount()} anew")
         self._mind(result)
@@ -179,11 +287,13 @@ class ParcelPayments:
         """The goods are gone and the money was refused: try again with new funds, or accept the loss."""
         why = f"{refused.code}: {refused.message}"
         question = f"{self._amount()} for parcel {self._number} could not be captured ({why})."
-        return await self._desk.park("capture_refused", question, ("retry", "write_off"), self._number)
+        stake = Stake(self.parcel.plan.amount, ("write_off",))
+        return await self._desk.park("capture_refused", question, ("retry", "write_off"), self._number, stake=stake)
 
     async def charge_or_write_off(self, kind: str, question: str) -> None:
         """A person decides whether goods that left are charged after all, or given away knowingly."""
-        if await self._desk.park(kind, question, ("charge", "write_off"), self._number) == "write_off":
+        stake = Stake(self.parcel.plan.amount, ("write_off",))
+        if await self._desk.park(kind, question, ("charge", "write_off"), self._number, stake=stake) == "write_off":
             await self._write_off()
         else:
             await self.capture()
@@ -205,23 +315,31 @@ class ParcelPayments:
 
     async def give_back(self) -> None:
         """Void what is reserved, refund what was taken; ends when it is done, here or by a person's hand."""
-        await self._desk.insist("give the money back", self._release, self._number, self._released_by_hand)
+        name, by_hand = "give the money back", self._released_by_hand
+        await self._desk.insist(name, self._release, self._number, by_hand, self.parcel.plan.amount)
 
     async def _release(self) -> None:
-        if not self._nothing_reserved:
-            self._gave_back(await quick(Payments.release, self._payment, f"Give back {self._amount()}"))
+        if self._nothing_reserved or not self._payment.amount:
+            return
+        self._gave_back(await quick(Payments.release, self._held(), f"Give back {self._amount()}"))
 
     async def _released_by_hand(self) -> None:
         summary = f"Enter {self._amount()} given back by hand"
-        self._gave_back(await in_task(ByHand.released_by_hand, self._payment, summary))
+        self._gave_back(await in_task(ByHand.released_by_hand, self._held(), summary))
+
+    def _held(self) -> ParcelPayment:
+        """What there is to give back: of a capture, what partial refunds have left of it."""
+        return self._payment.model_copy(update={"refunded": self._in_parts})
 
     def _gave_back(self, given: ReleaseResult) -> None:
         self._given_back = self._payment.generation
-        self.parcel.voided += given.voided
+        voided = max(given.voided - self._promised_back, 0)
+        self.parcel.authorized = False
+        self.parcel.voided += voided
         self.parcel.refunded += given.refunded
         if given.voided or given.refunded:
             verb = "refunded" if given.refunded else "voided"
-            self._desk.note(verb, f"{self._amount()} {verb}", self._number)
+            self._desk.note(verb, f"{self._desk.money(given.refunded or voided)} {verb}", self._number)
 
     def _payment_for(
         self,
@@ -240,6 +358,7 @@ class ParcelPayments:
             off_session=off_session,
             save_for_later=save_for_later,
             generation=generation,
+            extended=reservation_wanted(self._order.terms),
         )
 
     def _amount(self) -> str:

@@ -33,12 +33,12 @@ class UndoPlan:
         """A point of no return was passed: these phases have nothing left to undo."""
         self._entries = [entry for entry in self._entries if entry[0] not in phases]
 
-    async def run(self) -> None:
-        """Undo everything, latest first within a phase; each undo comes to an end, if need be by asking a person.
+    async def run(self, *phases: Phase) -> None:
+        """Undo these phases, or all; latest first within a phase. Each undo ends, if need be by asking a person.
 
         Raises GoodsGoneError when the goods could not be stopped; the rest of the plan then still stands.
         """
-        for entry in self._in_order():
+        for entry in [one for one in self._in_order() if one[0] in (phases or Phase)]:
             await entry[1]()
             self._entries.remove(entry)
 

@@ -99,7 +99,8 @@ async def test_cancel_after_the_pick_is_too_late_and_the_order_is_paid(world: Wo
     world.provider.advance(world.reference(placed), ParcelStatus.PICKED)
     answer = await world.cancel(handle)
     assert (answer.outcome, answer.voided, answer.refunded) == ("too_late", 0, 0)
-    assert "0 of 1 parcels stopped" in answer.message
+    assert answer.return_offered
+    assert "can no longer be stopped" in answer.message
     assert world.payment(placed).status is PaymentStatus.AUTHORIZED
     result = await world.deliver(handle)
     assert (result.status, result.captured, result.refunded) == (OrderStatus.COMPLETED, 1000, 0)
@@ -215,7 +216,7 @@ async def test_undecided_provider_is_told_as_pending(world: World) -> None:
     await world.called(world.provider, "cancel", 1)
     await world.pass_time(handle, timedelta(seconds=31))
     answer = await asking
-    assert (answer.outcome, answer.status, answer.voided) == ("pending", OrderStatus.CANCELING, 0)
+    assert (answer.outcome, answer.status, answer.voided) == ("pending", OrderStatus.CANCELING, 1000)
     await world.recorded(placed, OrderStatus.CANCELING)
     assert world.payment(placed).status is PaymentStatus.AUTHORIZED
     await world.pass_time(handle, timedelta(minutes=5))

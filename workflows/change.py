@@ -1,0 +1,43 @@
+"""One thing asked of one parcel: what it is, whether the parcel must be back for it, and what became of it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from ordersaga.domain.orders import LineQuantity
+from workflows.messages import ChangeOutcome
+
+
+class ChangeRefusedError(Exception):
+    """The change cannot be made; says why, and what can be done instead."""
+
+
+@dataclass
+class Change:
+    """A change of a parcel. `takes_back`: only while the parcel is with us, so it is taken back first.
+
+    `by_provider`: it has happened there and is only entered here. `removes`: the units it takes out. `voided` and
+    `refunded`: what the shopper gets back by it, in minor units.
+    """
+
+    change_id: str
+    what: str
+    make: Callable[[], Awaitable[None]]
+    takes_back: bool = True
+    by_provider: bool = False
+    removes: tuple[LineQuantity, ...] = ()
+    outcome: ChangeOutcome = "pending"
+    message: str = ""
+    voided: int = 0
+    refunded: int = 0
+
+    @property
+    def undecided(self) -> bool:
+        return self.outcome == "pending"
+
+    def done(self) -> None:
+        """It was made."""
+        self.outcome, self.message = "done", self.what
+
+    def refuse(self, why: str) -> None:
+        """It was not made."""
+        self.outcome, self.message = "refused", why

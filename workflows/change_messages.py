@@ -1,0 +1,247 @@
+"""Changes that support and shoppers may ask of a running order: each with what forbids it, and what to do instead."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+from ordersaga.domain.orders import CapturePolicy, LineQuantity, Order
+from ordersaga.domain.shipping import ShippingService
+from workflows.activity_policies import PATIENCE, StepFailedError
+from workflows.change import Change
+from workflows.changes import Changes
+from workflows.messages import (
+    AddressChange,
+    Asked,
+    ChangeAnswer,
+    ChangeCarrier,
+    ChangeOutcome,
+    ChangePayment,
+    DelayConsent,
+    Expedite,
+    GoodwillRefund,
+    MoveParcel,
+    SplitParcel,
+)
+from workflows.order_messages import OrderMessages
+from workflows.order_state import ParcelState
+
+ANSWER_WITHIN = timedelta(seconds=30)
+"""How long the asker is kept waiting for a decision before being told `pending`."""
+A = TypeVar("A", bound=Asked)
+_RETURN = "offer a return once it is delivered"
+
+
+class ChangeMessages(OrderMessages):
+    """The doors for changes. A validator refuses with the reason and the alternative; nothing is then recorded."""
+
+    def __init__(self, order: Order) -> None:
+        super().__init__(order)
+        self._changes = Changes(self._desk, self._journeys)
+
+    @workflow.update(name="change_address", description="Ship to another address")
+    async def on_change_address(self, asked: AddressChange) -> ChangeAnswer:
+        """Every parcel that has not left."""
+        return await self._carried_out(asked, lambda: self._changes.address(asked, self._movable(0)))
+
+    @on_change_address.validator
+    def _may_change_address(self, asked: AddressChange) -> None:
+        self._check_asked(asked)
+        self._check_movable(0)
+        if asked.ship_to == self._state.order.ship_to:
+            raise _refused("ship_to: the order goes there already")
+
+    @workflow.update(name="expedite", description="Ship by the faster service, at the seller's cost")
+    async def on_expedite(self, asked: Expedite) -> ChangeAnswer:
+        """One parcel, or all that have not left."""
+        return await self._carried_out(asked, lambda: self._changes.expedite(asked, self._movable(asked.parcel)))
+
+    @on_expedite.validator
+    def _may_expedite(self, asked: Expedite) -> None:
+        self._check_asked(asked)
+        parcels = self._check_movable(asked.parcel)
+        if all(parcel.service is ShippingService.EXPEDITED for parcel in parcels):
+            raise _refused("it is expedited already")
+
+    @workflow.update(name="split_parcel", description="Let some units leave in a parcel of their own")
+    async def on_split_parcel(self, asked: SplitParcel) -> ChangeAnswer:
+        """One parcel becomes two."""
+        return await self._carried_out(asked, lambda: self._changes.split(asked, self._parcel(asked.parcel)))
+
+    @on_split_parcel.validator
+    def _may_split(self, asked: SplitParcel) -> None:
+        self._check_asked(asked)
+        (parcel,) = self._check_movable(asked.parcel, one=True)
+        _check_part(parcel, asked.lines)
+        if parcel.paid or self._state.order.terms.capture is CapturePolicy.AT_CONFIRMATION:
+            raise _refused("the parcel is paid as a whole; cancel these units and order them again")
+        if not self._may_charge_again(parcel):
+            raise _refused("the shopper's card was not saved, so a second parcel could not be charged; move it instead")
+
+    @workflow.update(name="move_parcel", description="Ship a parcel from another location, with its provider")
+    async def on_move_parcel(self, asked: MoveParcel) -> ChangeAnswer:
+        """Another location."""
+        return await self._carried_out(asked, lambda: self._changes.move(asked, self._parcel(asked.parcel)))
+
+    @on_move_parcel.validator
+    def _may_move(self, asked: MoveParcel) -> None:
+        self._check_asked(asked)
+        (parcel,) = self._check_movable(asked.parcel, one=True)
+        if parcel.plan.location == asked.location:
+            raise _refused(f"location: the parcel ships from {asked.location} already")
+
+    @workflow.update(name="change_carrier", description="Let another carrier take a parcel")
+    async def on_change_carrier(self, asked: ChangeCarrier) -> ChangeAnswer:
+        """Another carrier."""
+        return await self._carried_out(asked, lambda: self._changes.carrier(asked, self._parcel(asked.parcel)))
+
+    @on_change_carrier.validator
+    def _may_change_carrier(self, asked: ChangeCarrier) -> None:
+        self._check_asked(asked)
+        (parcel,) = self._check_movable(asked.parcel, one=True)
+        if parcel.books_carrier:
+            raise _refused(f"{parcel.plan.provider} books its own carrier; expedite the parcel, or move it elsewhere")
+        if parcel.carrier == asked.carrier:
+            raise _refused(f"carrier: {asked.carrier} has the parcel's label already")
+
+    @workflow.update(name="refund", description="Give part of the money back though the goods are kept")
+    async def on_refund(self, asked: GoodwillRefund) -> ChangeAnswer:
+        """Goodwill."""
+        return await self._carried_out(asked, lambda: [self._changes.goodwill(asked, self._refundable(asked)[0])])
+
+    @on_refund.validator
+    def _may_refund(self, asked: GoodwillRefund) -> None:
+        self._check_asked(asked)
+        if not self._refundable(asked):
+            paid = max((parcel.captured - parcel.refunded for parcel in self._state.parcels), default=0)
+            most = self._desk.money(paid)
+            raise _refused(f"amount: at most {most} of a parcel's price was taken and can be given back; else cancel")
+
+    @workflow.update(name="change_payment", description="Reserve the amounts anew with another payment method")
+    async def on_change_payment(self, asked: ChangePayment) -> ChangeAnswer:
+        """Another payment method."""
+        return await self._carried_out(asked, lambda: self._changes.payment(asked, self._unpaid()))
+
+    @on_change_payment.validator
+    def _may_change_payment(self, asked: ChangePayment) -> None:
+        self._check_asked(asked)
+        if not self._unpaid():
+            raise _refused("everything is paid; another payment method would change nothing")
+
+    @workflow.update(name="answer_delay", description="The shopper's answer to a delay notice")
+    async def on_answer_delay(self, asked: DelayConsent) -> ChangeAnswer:
+        """Wait longer, or not."""
+        for parcel in self._delayed():
+            parcel.delay_consent = asked.consent
+            if not asked.consent:
+                parcel.stop = StepFailedError("customer", "delay_not_accepted", f"{asked.by} does not want to wait")
+        words = "agrees to wait" if asked.consent else "does not want to wait: what has not left is canceled"
+        self._desk.note("delay_answered", f"the shopper {words}")
+        return self._told("delay", "done", f"the shopper {words}")
+
+    @on_answer_delay.validator
+    def _may_answer_delay(self, asked: DelayConsent) -> None:
+        self._check_asked(asked)
+        if not self._delayed():
+            raise _refused("no delay notice is open; cancel the order if the shopper does not want it")
+
+    # ---- what they share -------------------------------------------------------------------------------------
+
+    async def _carried_out(self, asked: Asked, begin: Callable[[], list[Change]]) -> ChangeAnswer:
+        """Begin the change, once per request, and wait a bounded time for its end."""
+        known = self._state.requests.get(asked.request_id or "")
+        changes = [change for change in known if isinstance(change, Change)] if isinstance(known, list) else begin()
+        if asked.request_id:
+            self._state.requests[asked.request_id] = changes
+        if known is None:
+            self._desk.note("change_requested", f"{asked.by} asks: {'; '.join(change.what for change in changes)}")
+        answer_by = workflow.now() + ANSWER_WITHIN
+        await self._desk.alarm.until(lambda: not _undecided(changes), answer_by, "the answer to a change")
+        await self._desk.publish()
+        return self._told(changes[0].change_id, _overall(changes), "; ".join(_said(change) for change in changes))
+
+    def _told(self, change_id: str, outcome: ChangeOutcome, message: str) -> ChangeAnswer:
+        waits = outcome in ("pending", "awaiting_approval")
+        return ChangeAnswer(
+            order_id=self._state.order.order_id,
+            change_id=change_id,
+            outcome=outcome,
+            status=self._state.status,
+            message=message,
+            parcel=self._state.parcels[-1].plan.parcel,
+            answer_by=workflow.now() + PATIENCE if waits else None,
+        )
+
+    def _check_asked(self, asked: Asked | None) -> None:
+        if asked is None:
+            raise _refused("the input is empty")
+        if self._state.closed_as is not None:
+            raise _refused(f"the order has ended ({self._state.closed_as}); what was delivered can be returned")
+        if not self._state.confirmed:
+            raise _refused("the order is not confirmed yet; ask again once it is, or cancel it")
+
+    def _check_movable(self, number: int, *, one: bool = False) -> list[ParcelState]:
+        """The parcels that can still be changed; refuses, with the reason, when there is none."""
+        if number and all(parcel.plan.parcel != number for parcel in self._state.parcels):
+            known = ", ".join(str(parcel.plan.parcel) for parcel in self._state.parcels)
+            raise _refused(f"parcel: the order has no parcel {number}; it has {known}")
+        if one and not number:
+            raise _refused("parcel: say which one")
+        if self._desk.cancel_wanted:
+            raise _refused("the order is being canceled; ask for the cancellation's outcome first")
+        movable = self._movable(number)
+        if not movable:
+            raise _refused(f"too late: the parcel has left, or can no longer be stopped; {_RETURN}")
+        return movable
+
+    def _movable(self, number: int) -> list[ParcelState]:
+        chosen = [parcel for parcel in self._state.parcels if number in (0, parcel.plan.parcel)]
+        return [parcel for parcel in chosen if parcel.movable and parcel.stop is None]
+
+    def _parcel(self, number: int) -> ParcelState:
+        return next(parcel for parcel in self._state.parcels if parcel.plan.parcel == number)
+
+    def _refundable(self, asked: GoodwillRefund) -> list[ParcelState]:
+        chosen = [parcel for parcel in self._state.parcels if asked.parcel in (0, parcel.plan.parcel)]
+        return [parcel for parcel in chosen if parcel.captured - parcel.refunded >= asked.amount]
+
+    def _unpaid(self) -> list[ParcelState]:
+        going = [parcel for parcel in self._state.parcels if not (parcel.ended or parcel.undoing or parcel.paid)]
+        return [parcel for parcel in going if parcel.plan.amount]
+
+    def _delayed(self) -> list[ParcelState]:
+        return [parcel for parcel in self._state.parcels if parcel.delay_told and parcel.movable]
+
+    def _may_charge_again(self, parcel: ParcelState) -> bool:
+        saved = self._journeys.saga_of(parcel.plan.parcel).payments.customer
+        return (saved or self._state.order.payment.customer) is not None
+
+
+def _check_part(parcel: ParcelState, lines: Sequence[LineQuantity]) -> None:
+    try:
+        rest = parcel.planned_without().without(lines)
+    except ValueError as error:
+        raise _refused(f"lines: {error}") from error
+    if not rest.lines:
+        raise _refused("lines: these are all units of the parcel; name fewer")
+
+
+def _refused(why: str) -> ApplicationError:
+    return ApplicationError(why, type="customer")
+
+
+def _undecided(changes: Sequence[Change]) -> bool:
+    return any(change.undecided for change in changes)
+
+
+def _overall(changes: Sequence[Change]) -> ChangeOutcome:
+    outcomes = [change.outcome for change in changes]
+    order: tuple[ChangeOutcome, ...] = ("pending", "awaiting_approval", "done")
+    return next((outcome for outcome in order if outcome in outcomes), "refused")
+
+
+def _said(change: Change) -> str:
+    words = {"pending": f"not decided yet: {change.what}", "awaiting_approval": "waits for a second person"}
+    return words.get(change.outcome, change.message)

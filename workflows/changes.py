@@ -1,0 +1,183 @@
+"""How the parcels of a running order are changed: each change is made while the parcel is with us, then it goes on."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+
+from activities.inventory import Inventory, Replan
+from activities.providers import Providers, UpdateAddress
+from ordersaga.domain.orders import Address, LineQuantity, ParcelPlan, Payment
+from ordersaga.domain.shipping import AddressDecision, ShippingService
+from workflows.activity_policies import in_task, on_lane
+from workflows.change import Change, ChangeRefusedError
+from workflows.desk import Desk, Stake
+from workflows.journeys import Journeys
+from workflows.messages import (
+    AddressChange,
+    ChangeCarrier,
+    ChangePayment,
+    Expedite,
+    GoodwillRefund,
+    MoveParcel,
+    SplitParcel,
+    provider_queue,
+)
+from workflows.order_state import ParcelState
+from workflows.parcels import ParcelSaga
+
+
+class Changes:
+    """Puts changes on the parcels they are about; each parcel's own saga carries them out, one after another."""
+
+    def __init__(self, desk: Desk, journeys: Journeys) -> None:
+        self._desk = desk
+        self._state = desk.state
+        self._journeys = journeys
+        self._addresses = 0
+
+    def _put(
+        self, parcels: Iterable[ParcelState], what: str, make: Callable[[ParcelState], Awaitable[None]], back: bool
+    ) -> list[Change]:
+        made = []
+        for parcel in parcels:
+            change_id = f"{self._state.order.order_id}-{parcel.plan.parcel}-c{len(parcel.changes) + 1}"
+            change = Change(change_id, f"parcel {parcel.plan.parcel}: {what}", partial(make, parcel), takes_back=back)
+            parcel.changes.append(change)
+            made.append(change)
+        return made
+
+    # ---- where it goes ---------------------------------------------------------------------------------------
+
+    def address(self, asked: AddressChange, parcels: Iterable[ParcelState]) -> list[Change]:
+        """Every parcel that has not left goes to the other address."""
+        return self._put(parcels, "goes to the other address", partial(self._readdress, asked.ship_to), back=False)
+
+    async def _readdress(self, ship_to: Address, parcel: ParcelState) -> None:
+        """Its provider takes the new address, or the parcel is taken back and handed off anew."""
+        if parcel.handed_off and not await self._provider_takes(ship_to, parcel):
+            await self._saga(parcel).take_back()
+        self._state.ship_to = ship_to
+        self._state.order = self._state.order.model_copy(update={"ship_to": ship_to})
+
+    async def _provider_takes(self, ship_to: Address, parcel: ParcelState) -> bool:
+        if not (parcel.given_away and parcel.books_carrier):
+            return False
+        self._addresses += 1
+        order_id, provider = self._state.order.order_id, parcel.plan.provider
+        request = UpdateAddress(
+            provider=provider,
+            order_id=order_id,
+            parcel=parcel.plan.parcel,
+            reference=parcel.plan.reference(order_id, parcel.generation),
+            generation=self._addresses,
+            ship_to=ship_to,
+        )
+        summary = f"Give {provider} the other address"
+        decision = await on_lane(Providers.update_address, request, queue=provider_queue(provider), summary=summary)
+        return decision is AddressDecision.UPDATED
+
+    # ---- how it goes -----------------------------------------------------------------------------------------
+
+    def expedite(self, asked: Expedite, parcels: Iterable[ParcelState]) -> list[Change]:
+        """The faster service."""
+        return self._put(parcels, "goes by the faster service", self._expedite, back=True)
+
+    async def _expedite(self, parcel: ParcelState) -> None:
+        parcel.service = ShippingService.EXPEDITED
+
+    def carrier(self, asked: ChangeCarrier, parcel: ParcelState) -> list[Change]:
+        """Another carrier."""
+        return self._put([parcel], f"goes with {asked.carrier}", partial(self._with_carrier, asked.carrier), back=True)
+
+    async def _with_carrier(self, carrier: str, parcel: ParcelState) -> None:
+        parcel.carrier_wanted = carrier
+
+    def move(self, asked: MoveParcel, parcel: ParcelState) -> list[Change]:
+        """Another location, with its provider."""
+        moving = partial(self._move, asked.location, asked.provider)
+        return self._put([parcel], f"ships from {asked.location}", moving, back=True)
+
+    async def _move(self, location: str, provider: str, parcel: ParcelState) -> None:
+        moved = parcel.plan.model_copy(update={"location": location, "provider": provider})
+        if not await self._replanned(moved):
+            raise ChangeRefusedError(f"{location} has not enough units of this parcel; choose another location")
+        parcel.plan, parcel.books_carrier, parcel.point_of_no_return = moved, None, None
+
+    async def _replanned(self, *plans: ParcelPlan) -> bool:
+        request = Replan(order_id=self._state.order.order_id, parcels=plans)
+        return await in_task(Inventory.replan, request, "Plan the stock anew")
+
+    # ---- in two parcels --------------------------------------------------------------------------------------
+
+    def split(self, asked: SplitParcel, parcel: ParcelState) -> list[Change]:
+        """Some units leave in a parcel of their own."""
+        units = ", ".join(f"{line.quantity} {line.sku}" for line in asked.lines)
+        return self._put([parcel], f"{units} leave in a parcel of their own", partial(self._split, asked.lines), True)
+
+    async def _split(self, lines: tuple[LineQuantity, ...], parcel: ParcelState) -> None:
+        """The new parcel's money is reserved first: until then nothing else has changed."""
+        first = self._saga(parcel)
+        rest, moved = parcel.plan.without(lines), self._moved(parcel, lines)
+        second = ParcelSaga(self._desk, ParcelState(moved, service=parcel.service))
+        await second.payments.authorize(customer=first.payments.customer, off_session=True, save_for_later=False)
+        if not await self._replanned(rest, moved):
+            await second.payments.give_back()
+            raise ChangeRefusedError("the stock could not be planned anew; try again")
+        parcel.plan = rest
+        await first.payments.reduce(moved.amount)
+        self._journeys.add(second)
+
+    def _moved(self, parcel: ParcelState, lines: tuple[LineQuantity, ...]) -> ParcelPlan:
+        number = max(each.plan.parcel for each in self._state.parcels) + 1
+        quantities = {line.sku: line.quantity for line in lines}
+        taken = tuple(
+            line.model_copy(update={"quantity": quantities[line.sku]})
+            for line in parcel.plan.lines
+            if line.sku in quantities
+        )
+        amount = parcel.plan.amount - parcel.plan.without(lines).amount
+        return parcel.plan.model_copy(update={"parcel": number, "lines": taken, "amount": amount})
+
+    # ---- its money -------------------------------------------------------------------------------------------
+
+    def payment(self, asked: ChangePayment, parcels: Iterable[ParcelState]) -> list[Change]:
+        """Another payment method."""
+        paying = partial(self._pay_with, asked.payment)
+        return self._put(parcels, "is reserved with the other payment method", paying, back=False)
+
+    async def _pay_with(self, payment: Payment, parcel: ParcelState) -> None:
+        await self._saga(parcel).payments.pay_with(payment)
+        self._state.order = self._state.order.model_copy(update={"payment": payment})
+
+    def goodwill(self, asked: GoodwillRefund, parcel: ParcelState) -> Change:
+        """Part of the price back; more than one person may give waits for a second."""
+        what = f"parcel {parcel.plan.parcel}: {self._desk.money(asked.amount)} given back: {asked.reason}"
+        change = Change(f"{self._state.order.order_id}-g{len(self._state.entries)}", what, _nothing)
+        guarded = asked.amount > self._state.order.terms.second_person_above
+        change.outcome = "awaiting_approval" if guarded else "pending"
+        self._desk.errand(self._give(asked, parcel, change))
+        return change
+
+    async def _give(self, asked: GoodwillRefund, parcel: ParcelState, change: Change) -> None:
+        if change.outcome == "awaiting_approval" and not await self._approved(asked, parcel):
+            change.refuse("a second person declined it")
+        elif asked.amount > parcel.captured - parcel.refunded:
+            change.refuse("less than that is left of what was paid")
+        else:
+            await self._saga(parcel).payments.goodwill(asked.amount)
+            change.done()
+        self._desk.note(f"change_{change.outcome}", change.message, parcel.plan.parcel)
+        await self._desk.publish()
+
+    async def _approved(self, asked: GoodwillRefund, parcel: ParcelState) -> bool:
+        amount = self._desk.money(asked.amount)
+        question = f"{asked.by} wants to give {amount} of parcel {parcel.plan.parcel} back: {asked.reason}. Approve?"
+        stake = Stake(asked.amount, ("approve",), proposed="approve", proposed_by=asked.by)
+        choices = ("approve", "decline")
+        return await self._desk.park("refund_approval", question, choices, parcel.plan.parcel, stake=stake) == "approve"
+
+    def _saga(self, parcel: ParcelState) -> ParcelSaga:
+        return self._journeys.saga_of(parcel.plan.parcel)
+
+
+async def _nothing() -> None:
+    """An errand does it."""

@@ -1,0 +1,55 @@
+"""The parcels of an order and their ways, those included that are added on the way."""
+
+import asyncio
+
+from workflows.desk import Desk
+from workflows.order_state import ParcelState
+from workflows.parcels import ParcelSaga
+
+
+class Journeys:
+    """Every parcel's saga; parcels that join after the departure leave at once."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.parcels: list[ParcelSaga] = []
+        self._desk = desk
+        self._under_way: list[asyncio.Task[None]] = []
+        self._departed = False
+        desk.siblings = self
+
+    def join(self, parcel: ParcelState) -> ParcelSaga:
+        """Add a parcel to the order."""
+        saga = ParcelSaga(self._desk, parcel)
+        self.add(saga)
+        return saga
+
+    def add(self, saga: ParcelSaga) -> None:
+        """The same, for a parcel that was prepared before."""
+        self._desk.state.parcels.append(saga.parcel)
+        self.parcels.append(saga)
+        if self._departed:
+            self._depart(saga)
+
+    def saga_of(self, number: int) -> ParcelSaga:
+        """The saga of the parcel of this number."""
+        return next(saga for saga in self.parcels if saga.parcel.plan.parcel == number)
+
+    async def refund(self, number: int) -> None:
+        """Give back what was paid for a parcel that came to nothing."""
+        await self.saga_of(number).delivery.refund()
+
+    def depart(self) -> None:
+        """Every parcel sets out on its way."""
+        self._departed = True
+        for saga in self.parcels:
+            self._depart(saga)
+
+    def _depart(self, saga: ParcelSaga) -> None:
+        self._under_way.append(asyncio.create_task(saga.travel()))
+
+    async def arrived(self) -> None:
+        """Wait until every way has come to its end."""
+        done = 0
+        while done < len(self._under_way):
+            await self._under_way[done]
+            done += 1

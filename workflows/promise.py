@@ -1,0 +1,132 @@
+"""The promise to ship by a date: watched before it breaks, and what the law asks for when it does."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+
+from ordersaga.domain.orders import DelayRule, Order
+from ordersaga.domain.statuses import ParcelStatus
+from workflows.activity_policies import StepFailedError
+from workflows.desk import REMIND_EVERY, Desk
+from workflows.news import look_at
+from workflows.order_state import ParcelState
+
+AT_RISK = 0.75
+"""The part of the time to ship after which a parcel without a scan is looked at, and people are warned."""
+NO_SCAN = timedelta(hours=36)
+"""How long after leaving the warehouse a carrier may take for its first scan before a person is asked."""
+
+
+class Promise:
+    """The deadlines of one parcel until its first scan."""
+
+    def __init__(self, desk: Desk, parcel: ParcelState) -> None:
+        self.parcel = parcel
+        self._desk = desk
+        self._number = parcel.plan.parcel
+        order = desk.state.order
+        self._risk_at: datetime | None = order.placed_at + AT_RISK * order.terms.ship_within
+        self._ask_at = order.ship_by
+        self._asked_for_scan = False
+
+    @property
+    def _order(self) -> Order:
+        return self._desk.state.order
+
+    def next_look(self) -> datetime:
+        """When to look at the parcel again, if it has not been scanned by then."""
+        looks = (self._risk_at, self._scan_due(), self._ask_at)
+        return min(look for look in looks if look is not None)
+
+    def _scan_due(self) -> datetime | None:
+        left = None if self._asked_for_scan else self.parcel.left_at
+        return left + NO_SCAN if left else None
+
+    async def look(self, news: Callable[[], bool], wake: datetime | None) -> StepFailedError | None:
+        """A deadline passed; returns why the parcel should be canceled, if it should. `wake`: another one, not ours."""
+        now, scan_due = workflow.now(), self._scan_due()
+        if self._risk_at is not None and now >= self._risk_at:
+            self._risk_at = None
+            return await self._at_risk(news)
+        if scan_due is not None and now >= scan_due:
+            self._asked_for_scan = True
+            return await self._never_scanned(news)
+        return await self._missed(news, wake)
+
+    async def _at_risk(self, news: Callable[[], bool]) -> StepFailedError | None:
+        """Warn before the promise breaks; webhooks may be lost, so first ask."""
+        answered = await look_at(self._desk, self.parcel)
+        if news() or workflow.now() >= self._order.ship_by:
+            return None
+        self._desk.note(
+            "ship_by_at_risk", f"no scan yet; promised by {self._order.ship_by:%d %b %H:%M} UTC", self._number
+        )
+        await self._desk.publish()
+        return None if answered else await self._silent(news)
+
+    async def _silent(self, news: Callable[[], bool]) -> StepFailedError | None:
+        company = self.parcel.plan.provider
+        question = f"Nobody says where parcel {self._number} is; {company} has it. Keep waiting, or cancel it?"
+        choices = ("keep_waiting", "cancel")
+        choice = await self._desk.park("provider_silent", question, choices, self._number, news)
+        return self._given_up("provider_silent") if choice == "cancel" else None
+
+    async def _never_scanned(self, news: Callable[[], bool]) -> StepFailedError | None:
+        await look_at(self._desk, self.parcel)
+        if not news():
+            question = f"Parcel {self._number} left the warehouse, but no carrier has scanned it. Is it lost?"
+            choices = ("keep_waiting", "treat_as_lost")
+            if await self._desk.park("no_scan", question, choices, self._number, news) == "treat_as_lost":
+                self.parcel.status = ParcelStatus.LOST
+        return None
+
+    async def _missed(self, news: Callable[[], bool], wake: datetime | None) -> StepFailedError | None:
+        """Ship-by passed without a scan: a person decides, unless the scan or a cancellation comes first."""
+        self._notify_of_delay()
+        question = f"Parcel {self._number} missed its ship-by without a carrier scan. Keep waiting, or cancel it?"
+        choice = await self._desk.park(
+            "ship_by_missed",
+            question,
+            ("keep_waiting", "cancel"),
+            self._number,
+            settled=lambda: news() or (wake is not None and workflow.now() >= wake),
+            wake=wake,
+        )
+        if choice == "keep_waiting":
+            self._ask_at = workflow.now() + REMIND_EVERY
+        return self._given_up("ship_by_missed") if choice == "cancel" else None
+
+    def _given_up(self, code: str) -> StepFailedError:
+        return StepFailedError("operator", code, "canceled by an operator's choice")
+
+    # ---- the law on delays (16 CFR 435) ----------------------------------------------------------------------
+
+    def _notify_of_delay(self) -> None:
+        applies = self._order.terms.delay_rule is DelayRule.FTC and self._order.ship_to.country == "US"
+        if applies and not self.parcel.delay_told:
+            self.parcel.delay_told = True
+            self._desk.errand(self._delay_clock())
+
+    async def _delay_clock(self) -> None:
+        """One definite delay of at most 30 days, to which silence is consent; a second only with an express yes."""
+        extension = self._order.terms.delay_extension
+        revised = self._order.ship_by + extension
+        words = f"ships by {revised:%d %b}, later than promised; the shopper may cancel, silence is consent"
+        if await self._told("delay_notice", words, revised - extension / 4, self._settled):
+            return
+        self.parcel.consent_wanted, self.parcel.delay_consent = True, None
+        words = f"will not ship by {revised:%d %b}; canceled and refunded then, unless the shopper agrees to wait"
+        if not await self._told("delay_consent_wanted", words, revised, self._agreed):
+            self.parcel.stop = StepFailedError("customer", "delay_not_accepted", "no consent to a second delay")
+
+    async def _told(self, kind: str, words: str, until: datetime, settled: Callable[[], bool]) -> bool:
+        self._desk.note(kind, words, self._number)
+        await self._desk.publish()
+        return await self._desk.until(settled, until, "the shopper's word on the delay")
+
+    def _settled(self) -> bool:
+        return not self.parcel.movable or self._desk.stop(self.parcel) is not None
+
+    def _agreed(self) -> bool:
+        return self._settled() or self.parcel.delay_consent is True
