@@ -15,7 +15,7 @@ from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReus
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from ordersaga.client import OrderClient
-from ordersaga.client_errors import translated
+from ordersaga.client_errors import SagaUnreachableError, translated
 from ordersaga.domain.identifiers import return_id, return_workflow_id
 from ordersaga.domain.journal import AttentionItem, JournalEntry
 from ordersaga.domain.returns import Inspection, ReturnCase
@@ -26,6 +26,10 @@ from workflows.return_presentation import initial_attributes, static_summary
 from workflows.return_state import CancelReturn, ReturnResult, ReturnView
 
 CALL_TIMEOUT: Final = timedelta(seconds=5)
+
+_REPEATED: Final = "unexpected workflow task failure"
+"""A message reached the return just as it was about to end, so Temporal has it take that step again: ask again too."""
+_PAUSE: Final = 0.05
 
 T = TypeVar("T")
 Handle = WorkflowHandle[OrderReturn, ReturnResult]
@@ -109,6 +113,17 @@ class ReturnClient:
         )
 
     async def _ask(self, order_id: str, number: int, ask: Callable[[Handle, timedelta], Awaitable[T]]) -> T:
+        """Ask, and again where the return was just about to end; every message may be repeated without harm."""
+        until = asyncio.get_running_loop().time() + self._call_timeout.total_seconds()
+        while True:
+            try:
+                return await self._ask_once(order_id, number, ask)
+            except SagaUnreachableError as error:
+                if _REPEATED not in str(error) or asyncio.get_running_loop().time() >= until:
+                    raise
+            await asyncio.sleep(_PAUSE)
+
+    async def _ask_once(self, order_id: str, number: int, ask: Callable[[Handle, timedelta], Awaitable[T]]) -> T:
         limit, name = self._call_timeout, return_workflow_id(order_id, number)
         async with translated(return_id(order_id, number)), asyncio.timeout(limit.total_seconds() + 1):
             handle: Handle = self._orders.temporal.get_workflow_handle_for(OrderReturn.run, name)

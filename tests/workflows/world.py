@@ -94,7 +94,7 @@ class World:
         self.exchanges = FakeExchanges(self.stock)
         self.log: list[str] = []
         self._share_log()
-        self.handles: list[Handle] = []
+        self.handles: list[WorkflowHandle[Any, Any]] = []
         self._prefix = prefix or f"o{next(_numbers)}x"
         self._events = count(1)
         self.stocked()
@@ -121,8 +121,9 @@ class World:
         for name, fake in fakes.items():
             fake.calls = _Calls(name, self.log)
 
-    async def __aenter__(self) -> Self:
-        ports = Ports(
+    def ports(self) -> Ports:
+        """What activities reach: the fakes."""
+        return Ports(
             stock=self.stock,
             ledger=self.effects,
             journal=self.journal,
@@ -133,6 +134,9 @@ class World:
             exchanges=self.exchanges,
             visible_after=timedelta(0),
         )
+
+    async def __aenter__(self) -> Self:
+        ports = self.ports()
         activities = build(ports)
         workers = [order_worker(self.client, activities), *lane_workers(self.client, activities, ports.providers)]
         self._running = running(workers)
@@ -286,7 +290,7 @@ class World:
         """The kinds of the journal entries people read about an order, in order."""
         return [entry.kind for (owner, _), entry in self.memory.journal.items() if owner == placed.order_id]
 
-    async def pass_time(self, handle: Handle, by: timedelta) -> None:
+    async def pass_time(self, handle: WorkflowHandle[Any, Any], by: timedelta) -> None:
         """Let time pass for one order and for the outside companies, firing its timers on the way."""
         before = self.memory.now
         self.memory.now = lambda: before() + by
@@ -300,7 +304,7 @@ class World:
         """Workflow tasks that failed in any order of this world; there must be none. Ends orders left open."""
         return [failure for handle in self.handles for failure in await self._ended(handle)]
 
-    async def _ended(self, handle: Handle) -> list[str]:
+    async def _ended(self, handle: WorkflowHandle[Any, Any]) -> list[str]:
         failures = await task_failures(handle)  # before it is terminated, which fails a task that is under way
         if (await handle.describe()).status is WorkflowExecutionStatus.RUNNING:
             await handle.terminate("end of test")
