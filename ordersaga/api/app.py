@@ -18,6 +18,7 @@ from ordersaga.api import (
     pick_tickets,
     problems,
     stock,
+    webhook_endpoints,
     webhooks,
 )
 from ordersaga.api.limits import BodyLimit
@@ -25,7 +26,19 @@ from ordersaga.api.placing import Placing
 from ordersaga.api.request_log import RequestLog
 from ordersaga.bootstrap import Services
 
-ROUTERS = (orders, order_actions, order_changes, attention, inbox, stock, pick_tickets, webhooks, health, metrics)
+ROUTERS = (
+    orders,
+    order_actions,
+    order_changes,
+    attention,
+    inbox,
+    stock,
+    pick_tickets,
+    webhooks,
+    webhook_endpoints,
+    health,
+    metrics,
+)
 
 
 def create_app(open_services: Callable[[], AbstractAsyncContextManager[Services]]) -> FastAPI:

@@ -66,7 +66,7 @@ WITH wanted AS (
     SELECT {_ID.format("journal.order_id, journal.entry_id")} AS id, endpoint.id AS endpoint_id, journal.order_id,
            journal.entry_id, event.type, journal.at, journal.parcel, orders.status AS order_status
     FROM webhook_endpoints AS endpoint
-    JOIN journal ON journal.at >= $2 AND journal.at < $3
+    JOIN journal ON journal.at >= $2 AND ($3::timestamptz IS NULL OR journal.at < $3)
     JOIN unnest($4::text[], $5::text[]) AS event(kind, type) ON event.kind = journal.kind
     JOIN orders ON orders.order_id = journal.order_id
     WHERE endpoint.id = $1 AND (endpoint.seller IS NULL OR endpoint.seller = orders.seller)
@@ -164,8 +164,10 @@ class Outbox:
         async with connection(self._pool) as work:
             await work.execute(_FAILED, notification_id, storable(error)[: 2 * LONGEST_ERROR], again_at)
 
-    async def replay(self, endpoint_id: str, since: datetime, until: datetime, types: Collection[str] = ()) -> Replayed:
-        """Queue what happened from `since` to before `until` again, under the same ids; of these types, if any given.
+    async def replay(
+        self, endpoint_id: str, since: datetime, until: datetime | None, types: Collection[str] = ()
+    ) -> Replayed:
+        """Queue what happened from `since` to before `until` (None: now) again, under the same ids; of `types`, if any.
 
         At most `MOST_REPLAYED` at once, oldest first.
         """

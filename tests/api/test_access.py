@@ -39,6 +39,12 @@ MATRIX: dict[tuple[str, str], set[str] | str] = {
     ("POST", "/v1/pick-tickets/{reference}/packed"): OPERATOR,
     ("POST", "/v1/pick-tickets/{reference}/collected"): OPERATOR,
     ("POST", "/v1/webhooks/{source}"): OPEN,
+    ("POST", "/v1/webhook-endpoints"): OPERATOR,
+    ("GET", "/v1/webhook-endpoints"): OPERATOR,
+    ("DELETE", "/v1/webhook-endpoints/{endpoint_id}"): OPERATOR,
+    ("POST", "/v1/webhook-endpoints/{endpoint_id}/rotate-secret"): OPERATOR,
+    ("POST", "/v1/webhook-endpoints/{endpoint_id}/replay"): OPERATOR,
+    ("GET", "/v1/webhook-endpoints/{endpoint_id}/deliveries"): OPERATOR,
     ("GET", "/healthz"): OPEN,
     ("GET", "/readyz"): OPEN,
     ("GET", "/metrics"): OPEN,
@@ -54,7 +60,14 @@ def test_matrix_names_every_route() -> None:
 @pytest.mark.parametrize(("method", "path"), MATRIX)
 async def test_each_role_may_do_exactly_what_the_matrix_says(api: Api, method: str, path: str) -> None:
     """401 without a key, 403 naming the roles with a wrong one, and neither for those who may."""
-    url = path.format(order_id="ord_none", item_id="none", reference="none-1-1", source="stripe", message_id="1")
+    url = path.format(
+        endpoint_id="whe_none",
+        order_id="ord_none",
+        item_id="none",
+        reference="none-1-1",
+        source="stripe",
+        message_id="1",
+    )
     allowed = MATRIX[method, path]
     for role in (None, *ROLES):
         answer = await api.send(method, url, role=role)
