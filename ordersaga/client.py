@@ -17,7 +17,6 @@ from typing import Final, Self, TypeVar
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
-    WorkflowHandle,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import (
@@ -29,7 +28,7 @@ from temporalio.common import (
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from ordersaga.client_changes import UPDATES, update_id
+from ordersaga.client_changes import Handle, ask_change, update_id
 from ordersaga.client_errors import OrderClosedError, SagaUnreachableError, translated
 from ordersaga.domain.identifiers import workflow_id, workflow_of
 from ordersaga.domain.journal import AttentionItem, JournalEntry
@@ -59,7 +58,6 @@ _REPEATED: Final = "unexpected workflow task failure"
 _PAUSE: Final = 0.05
 
 T = TypeVar("T")
-Handle = WorkflowHandle[OrderFulfillment, OrderResult]
 
 
 class OrderClient:
@@ -184,13 +182,12 @@ class OrderClient:
     async def change(self, order_id: str, asked: Asked, wait: timedelta | None = None) -> ChangeAnswer:
         """Ask for a change (`Expedite`, `AddressChange`, ...) and hear what became of it; `wait` as for `cancel`.
 
-        Asked again with the same `request_id`, it is the same change and has the same answer.
+        Asked again with the same `request_id`, it is the same change and has the same answer. Raises UndecidedError
+        when the saga took it and has not answered in time.
         """
-        update = UPDATES[type(asked)]
-        name = update_id(update, asked.request_id)
 
-        def ask(order: Handle, limit: timedelta) -> Awaitable[ChangeAnswer]:
-            return order.execute_update(update, asked, id=name, result_type=ChangeAnswer, rpc_timeout=limit)
+        async def ask(order: Handle, limit: timedelta) -> ChangeAnswer:
+            return await ask_change(order, asked, limit)
 
         return await self._ask(order_id, ask, wait)
 

@@ -10,6 +10,7 @@ OrdersagaError
 │   └── NamespaceNotReadyError    namespace_not_ready: namespace or search attributes are missing
 └── RetryError
     └── SagaUnreachableError      saga_unreachable: Temporal, or a worker, did not answer in time
+        └── UndecidedError        the same, but the saga has taken the request: only its answer is missing
 ```
 """
 
@@ -60,6 +61,10 @@ class SagaUnreachableError(RetryError):
 
     def __init__(self, detail: str) -> None:
         super().__init__("saga_unreachable", f"the order's saga did not answer: {detail}", unknown=True)
+
+
+class UndecidedError(SagaUnreachableError):
+    """The saga took the request and goes on with it; its answer did not come in time."""
 
 
 _CLOSED_MARKS = ("already completed", "closing workflow", "closed before")

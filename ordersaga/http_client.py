@@ -6,7 +6,7 @@ async with ApiClient("http://127.0.0.1:8080", key) as api:
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -14,7 +14,7 @@ from typing import Any, Literal, Self, TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from ordersaga.api.attention_shapes import AttentionList
+from ordersaga.api.attention_shapes import AttentionList, ResolvedMany
 from ordersaga.api.shapes import (
     CatalogLoaded,
     Explanation,
@@ -28,9 +28,12 @@ from ordersaga.api.shapes import (
     Timeline,
 )
 from ordersaga.domain.journal import AttentionItem
-from workflows.messages import CancelAnswer, OrderView
+from workflows.messages import CancelAnswer, ChangeAnswer, OrderView
 
 M = TypeVar("M", bound=BaseModel)
+Units = Sequence[tuple[str, int]]
+"""SKUs and how many of each."""
+ChangeName = Literal["address", "expedite", "split", "move", "carrier", "refunds", "payment", "delay"]
 
 
 class ApiError(Exception):
@@ -112,12 +115,35 @@ class ApiClient:
         """Why the order is where it is."""
         return await self._get(f"/v1/orders/{order_id}/explain", Explanation)
 
-    async def cancel(self, order_id: str, *, reason: str = "not given", wait: int | None = None) -> CancelAnswer:
-        """Ask for cancellation."""
-        body = {"reason": reason}
+    async def cancel(
+        self, order_id: str, *, lines: Units = (), reason: str = "not given", wait: int | None = None
+    ) -> CancelAnswer:
+        """Ask for cancellation of the order, or of (sku, quantity) units of it."""
+        body = {"reason": reason, "lines": _units(lines)}
         return _read(
             await self._send("POST", f"/v1/orders/{order_id}/cancel", json=body, headers=_prefer(wait)), CancelAnswer
         )
+
+    async def preview_cancel(self, order_id: str, *, lines: Units = ()) -> CancelAnswer:
+        """What `cancel` would answer now; nothing is done."""
+        return _read(
+            await self._send("POST", f"/v1/orders/{order_id}/cancel-preview", json={"lines": _units(lines)}),
+            CancelAnswer,
+        )
+
+    async def change(
+        self,
+        order_id: str,
+        what: ChangeName,
+        body: Mapping[str, Any],
+        *,
+        wait: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> ChangeAnswer:
+        """Ask for a change; `body` as the route of that name takes it. A refusal is an `ApiError` of status 409."""
+        headers = _prefer(wait) | ({"Idempotency-Key": idempotency_key} if idempotency_key else {})
+        answer = await self._send("POST", f"/v1/orders/{order_id}/{what}", json=dict(body), headers=headers)
+        return _read(answer, ChangeAnswer)
 
     async def hold(self, order_id: str, kind: str, *, reason: str = "not given") -> OrderView:
         """Place a hold."""
@@ -129,14 +155,40 @@ class ApiClient:
         params = {"kind": kind, "reason": reason}
         return _read(await self._send("DELETE", f"/v1/orders/{order_id}/holds", params=params), OrderView)
 
-    async def attention(self) -> AttentionList:
-        """Open questions."""
-        return await self._get("/v1/attention", AttentionList)
+    async def attention(
+        self,
+        *,
+        kind: str | None = None,
+        seller: str | None = None,
+        provider: str | None = None,
+        older_than_hours: int | None = None,
+    ) -> AttentionList:
+        """Open questions, oldest first."""
+        filters = {"kind": kind, "seller": seller, "provider": provider, "older_than_hours": older_than_hours}
+        return await self._get("/v1/attention", AttentionList, **filters)
 
-    async def resolve(self, item_id: str, choice: str, *, reason: str, order_id: str | None = None) -> AttentionItem:
-        """Answer an attention item."""
-        body = {"choice": choice, "reason": reason} | ({"order_id": order_id} if order_id else {})
+    async def resolve(
+        self, item_id: str, choice: str, *, reason: str, order_id: str | None = None, by: str | None = None
+    ) -> AttentionItem:
+        """Answer an attention item; one whose `resolved` is None then waits for a second person."""
+        body = _given(choice=choice, reason=reason, order_id=order_id, by=by)
         return _read(await self._send("POST", f"/v1/attention/{item_id}/resolve", json=body), AttentionItem)
+
+    async def resolve_many(
+        self,
+        wanted: Mapping[str, Any],
+        choice: str,
+        *,
+        reason: str,
+        by: str | None = None,
+        dry_run: bool = True,
+    ) -> ResolvedMany:
+        """Give one answer to every question that `wanted` finds, a thousand at most; only say what it would do first.
+
+        `wanted`: some of kind, seller, provider, older_than_hours, order_ids, item_ids.
+        """
+        body = _given(filter=dict(wanted), choice=choice, reason=reason, by=by, dry_run=dry_run)
+        return _read(await self._send("POST", "/v1/attention/resolve-many", json=body), ResolvedMany)
 
     async def failed_messages(self) -> MessageList:
         """Messages of outside companies that were given up on."""
@@ -181,6 +233,14 @@ class ApiClient:
 
 def _prefer(wait: int | None) -> dict[str, str]:
     return {"Prefer": f"wait={wait}"} if wait else {}
+
+
+def _units(units: Units) -> list[dict[str, str | int]]:
+    return [{"sku": sku, "quantity": quantity} for sku, quantity in units]
+
+
+def _given(**members: Any) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def _object(answer: httpx.Response) -> dict[str, Any]:

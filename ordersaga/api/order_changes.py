@@ -7,6 +7,7 @@
 | refused, or the order has ended | 409 |
 """
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Response
@@ -17,8 +18,9 @@ from ordersaga.api.idempotency import RepeatKey, request_id
 from ordersaga.api.prefer import Wait, applied
 from ordersaga.api.problems import FieldError, Problem, invalid
 from ordersaga.api.started import ask_started, check_lines, has_ended, refuse_if_ended
-from ordersaga.client_errors import OrderClosedError, OrderRefusedError, SagaUnreachableError
+from ordersaga.client_errors import OrderClosedError, OrderRefusedError, SagaUnreachableError, UndecidedError
 from ordersaga.domain.identifiers import OrderId
+from ordersaga.domain.journal import OrderRecord
 from ordersaga.domain.orders import LineQuantity
 from workflows import messages
 from workflows.messages import Asked, ChangeAnswer
@@ -30,6 +32,7 @@ _MAYBE: Final = (
     "the order did not answer in time, so the change may still be made; repeat the request with the same "
     "Idempotency-Key to hear what became of it"
 )
+_LOOK_AGAIN: Final = timedelta(minutes=1)
 
 router = APIRouter(prefix="/v1/orders/{order_id}", tags=["order changes"], responses=_TAKEN)
 
@@ -53,17 +56,20 @@ class Change:
         known = await request_id(self.services, self._key, self._repeat, self._order_id, body, kind.__name__)
         said = {name: getattr(body, name) for name in type(body).model_fields}
         asked = kind(**{**said, **more, "by": acting(self._key, body.by), "request_id": known})
+        return self._told(await self._answer(record, asked))
+
+    async def _answer(self, record: OrderRecord, asked: Asked) -> ChangeAnswer:
+        orders, order_id = self.services.orders, self._order_id
         try:
-            answer = await ask_started(
-                self.services, record, lambda: self.services.orders.change(self._order_id, asked, self._wait)
-            )
+            return await ask_started(self.services, record, lambda: orders.change(order_id, asked, self._wait))
         except OrderClosedError as error:
-            raise has_ended(await find_order(self.services, self._key, self._order_id)) from error
+            raise has_ended(await find_order(self.services, self._key, order_id)) from error
         except OrderRefusedError as error:
-            raise _refused(self._order_id, error.message) from error
+            raise _refused(order_id, error.message) from error
+        except UndecidedError:
+            return _undecided(record, asked)
         except SagaUnreachableError as error:
             raise Problem(503, error.code, _MAYBE, headers={"Retry-After": "1"}) from error
-        return self._told(answer)
 
     def _told(self, answer: ChangeAnswer) -> ChangeAnswer:
         if answer.outcome == "refused":
@@ -81,6 +87,17 @@ def _refused(order_id: str, message: str, **more: str) -> Problem:
     reason = message.partition("; ")[0]
     members: dict[str, Any] = {"order_id": order_id, "reason": reason, **more}
     return Problem(409, "change_refused", message, **members)
+
+
+def _undecided(record: OrderRecord, asked: Asked) -> ChangeAnswer:
+    return ChangeAnswer(
+        order_id=record.order.order_id,
+        change_id=asked.request_id or "",
+        outcome="pending",
+        status=record.status,
+        message="the order has taken the request and has not decided yet",
+        answer_by=datetime.now(UTC) + _LOOK_AGAIN,
+    )
 
 
 @router.post("/address")

@@ -5,7 +5,13 @@ from typing import Any
 
 import pytest
 
-from ordersaga.client_errors import OrderClosedError, OrderNotFoundError, OrderRefusedError, SagaUnreachableError
+from ordersaga.client_errors import (
+    OrderClosedError,
+    OrderNotFoundError,
+    OrderRefusedError,
+    SagaUnreachableError,
+    UndecidedError,
+)
 from ordersaga.domain.journal import JournalEntry, JournalUpdate
 from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.statuses import OrderStatus
@@ -141,6 +147,15 @@ async def test_no_answer_in_time_is_503_and_no_promise(api: Api, orders: StubOrd
     answer = await api.post("/v1/orders/a1/refunds", {"amount": 5})
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert "same Idempotency-Key" in answer.json()["detail"]
+
+
+async def test_a_change_that_is_taken_but_not_decided_in_time_is_202(api: Api, orders: StubOrders) -> None:
+    """The saga goes on with it; the caller is told when to look again."""
+    await place(api)
+    orders.fail = {"change": UndecidedError("it goes on")}
+    answer = await api.post("/v1/orders/a1/refunds", {"amount": 5})
+    assert (answer.status_code, answer.json()["outcome"]) == (202, "pending")
+    assert answer.json()["answer_by"] > datetime.now(UTC).isoformat()
 
 
 async def test_a_repeated_key_is_the_same_request_and_another_request_is_refused(api: Api, orders: StubOrders) -> None:
