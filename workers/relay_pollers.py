@@ -18,13 +18,14 @@ OVERLAP: Final = timedelta(minutes=2)
 LABELS_PER_ROUND: Final = 50
 LABEL_STEP: Final = "book_label"
 
-# Also while a person is asked or a cancellation waits: the answer may be what the carrier says next.
+# Also while a person is asked, a cancellation waits or a parcel turned around: the answer may be what comes next.
 _MOVING: Final = (
     OrderStatus.FULFILLING,
     OrderStatus.PARTIALLY_SHIPPED,
     OrderStatus.SHIPPED,
     OrderStatus.NEEDS_ATTENTION,
     OrderStatus.CANCELING,
+    OrderStatus.RETURNING,
     OrderStatus.DELIVERED,
 )
 log = structlog.get_logger(__name__)

@@ -14,9 +14,13 @@ from ordersaga.domain.journal import JournalUpdate
 from ordersaga.domain.messages_in import Incoming
 from ordersaga.domain.shipping import ParcelEvent
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
+from ordersaga.gateways.easypost import EasyPost
 from tests.fakes.samples import order
 from tests.fakes.shipping import FakeCarrier
+from tests.gateways.conftest import easypost, easypost_company, easypost_emulator
+from tests.gateways.support import label
 from tests.support.api import StubOrders
+from tests.support.emulators import EmulatorProcess
 from workers.relay_deliverer import Deliverer
 from workers.relay_pollers import CarrierPoller
 
@@ -47,6 +51,9 @@ class WatchedFake(FakeCarrier):
         if self.away:
             raise RetryError("easypost_unreachable", "away")
         return incoming.model_copy(update={"order_id": "a1", "events": (scanned(incoming.source_id),), "lookup": None})
+
+
+__all__ = ["easypost", "easypost_company", "easypost_emulator"]
 
 
 @pytest_asyncio.fixture
@@ -98,7 +105,10 @@ async def test_a_message_that_names_only_the_shipment_finds_its_order(
     assert (row["status"], row["order_id"]) == ("delivered", "a1")
 
 
-@pytest.mark.parametrize("status", [OrderStatus.NEEDS_ATTENTION, OrderStatus.CANCELING, OrderStatus.DELIVERED])
+@pytest.mark.parametrize(
+    "status",
+    [OrderStatus.NEEDS_ATTENTION, OrderStatus.CANCELING, OrderStatus.RETURNING, OrderStatus.DELIVERED],
+)
 async def test_an_order_that_waits_is_still_asked_about(
     watched: Services, carrier: WatchedFake, status: OrderStatus
 ) -> None:
@@ -106,3 +116,21 @@ async def test_an_order_that_waits_is_still_asked_about(
     await watched.journal.record(JournalUpdate(order_id="a1", status=status))
     await CarrierPoller(watched).step()
     assert carrier.asked == ["a1-1-1"]
+
+
+async def test_a_parcel_that_left_is_followed_without_any_webhook(
+    watched: Services, easypost: EasyPost, easypost_emulator: EmulatorProcess, orders: StubOrders
+) -> None:
+    """Its tracker is asked until it is delivered; each step is told once, and another order hears nothing."""
+    await watched.intake.mark_started("a1")
+    await easypost.book(label("a1"))
+    followed = replace(watched, carrier=easypost)
+    poller = CarrierPoller(followed)
+    for to in ("in_transit", "delivered"):
+        await easypost_emulator.post("advance", match="a1-1-1", to=to)
+        for _ in range(2):
+            await poller.step()
+            await Deliverer(followed).step()
+    told = [event for event in orders.events if isinstance(event, ParcelEvent)]
+    assert [event.status for event in told] == [ParcelStatus.IN_TRANSIT, ParcelStatus.DELIVERED]
+    assert {(event.source, event.parcel) for event in told} == {("easypost", 1)}
