@@ -8,6 +8,7 @@ async with ApiClient("http://127.0.0.1:8080", key) as api:
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
@@ -15,6 +16,13 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from ordersaga.api.attention_shapes import AttentionList, ResolvedMany
+from ordersaga.api.notification_shapes import (
+    DeliveryList,
+    EndpointList,
+    NewEndpointRow,
+    ReplayAnswer,
+    RotatedSecret,
+)
 from ordersaga.api.shapes import (
     CatalogLoaded,
     Explanation,
@@ -216,6 +224,35 @@ class ApiClient:
         """Load a catalog file (docs/csv.md)."""
         headers = {"Content-Type": "text/csv"}
         return _read(await self._send("POST", "/v1/catalog", content=content, headers=headers), CatalogLoaded)
+
+    async def add_endpoint(self, url: str, *, seller: str | None = None, types: Sequence[str] = ()) -> NewEndpointRow:
+        """Send notifications to a URL; the answer shows its secret, which is not shown again."""
+        body = _given(url=url, seller=seller, types=list(types))
+        return _read(await self._send("POST", "/v1/webhook-endpoints", json=body), NewEndpointRow)
+
+    async def endpoints(self, *, seller: str | None = None) -> EndpointList:
+        """Where notifications are sent."""
+        return await self._get("/v1/webhook-endpoints", EndpointList, seller=seller)
+
+    async def remove_endpoint(self, endpoint_id: str) -> None:
+        """Send it nothing any more."""
+        await self._send("DELETE", f"/v1/webhook-endpoints/{endpoint_id}")
+
+    async def rotate_secret(self, endpoint_id: str) -> RotatedSecret:
+        """Sign with a new secret, and for a day with the one before it as well."""
+        return _read(await self._send("POST", f"/v1/webhook-endpoints/{endpoint_id}/rotate-secret"), RotatedSecret)
+
+    async def replay(
+        self, endpoint_id: str, since: datetime, until: datetime | None = None, types: Sequence[str] = ()
+    ) -> ReplayAnswer:
+        """Send what happened from `since` to before `until` again, with the ids it had."""
+        end = until.isoformat() if until else None
+        body = _given(since=since.isoformat(), until=end, types=list(types))
+        return _read(await self._send("POST", f"/v1/webhook-endpoints/{endpoint_id}/replay", json=body), ReplayAnswer)
+
+    async def deliveries(self, endpoint_id: str, *, status: str | None = None) -> DeliveryList:
+        """How deliveries to an endpoint stand, newest first."""
+        return await self._get(f"/v1/webhook-endpoints/{endpoint_id}/deliveries", DeliveryList, status=status)
 
     async def _get(self, path: str, shape: type[M], **filters: str | int | None) -> M:
         params = {name: value for name, value in filters.items() if value is not None}

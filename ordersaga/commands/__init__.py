@@ -20,6 +20,7 @@ COMMANDS: Final[dict[str, str]] = {
     "stock": "stock",
     "attention": "attention",
     "inbox": "inbox",
+    "webhooks": "webhooks",
     "demo": "demo",
     "migrate": "migrate",
     "stack-clean": "stack_clean",
