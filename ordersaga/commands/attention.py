@@ -1,10 +1,25 @@
-"""`ordersaga attention`: questions that wait for a person, and answering them, through the HTTP API."""
+"""`ordersaga attention`: questions that wait for a person, and answering them, through the HTTP API.
 
-from typing import Annotated
+Exit codes: 0 done, or proposed to a second person; 1 refused, or a question of many could not be answered; 2 wrong
+usage; 3 no API.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
-from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_table
+from ordersaga.api.attention_shapes import OpenItem, ResolvedItem, ResolvedMany
+from ordersaga.commands.errors import FAILED, USAGE, CommandError
+from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_pairs, show_table
+from ordersaga.domain.amounts import format_amount
+
+Reason = Annotated[str, typer.Option(help="Why; it is kept in the order's story.")]
+By = Annotated[str | None, typer.Option(help="The person you act for; your key stays one person.")]
+Kind = Annotated[str | None, typer.Option(help="Such as refund_failed.")]
+Seller = Annotated[str | None, typer.Option()]
+Provider = Annotated[str | None, typer.Option(help="Of the parcel, such as shipbob.")]
+OlderThan = Annotated[int | None, typer.Option("--older-than", min=1, metavar="HOURS")]
 
 app = typer.Typer(help="Attention: what waits for a person.", no_args_is_help=True)
 
@@ -15,30 +30,120 @@ def register(root: typer.Typer) -> None:
 
 
 @app.command("list")
-def list_items(as_json: AsJson = False, api_url: ApiUrl = "", api_key: ApiKey = "") -> None:
+def list_items(
+    kind: Kind = None,
+    seller: Seller = None,
+    provider: Provider = None,
+    older_than: OlderThan = None,
+    as_json: AsJson = False,
+    api_url: ApiUrl = "",
+    api_key: ApiKey = "",
+) -> None:
     """List open questions, oldest first."""
-    answer = call(api_url, api_key, lambda api: api.attention())
+    filters = {"kind": kind, "seller": seller, "provider": provider}
+    answer = call(api_url, api_key, lambda api: api.attention(**filters, older_than_hours=older_than))
     if as_json:
         show_json(answer)
     else:
-        columns = ("item", "order", "parcel", "question", "choices")
-        rows = ((i.item_id, i.order_id, i.parcel or "", i.question, ", ".join(i.choices)) for i in answer.items)
-        show_table("Attention", columns, rows)
+        columns = ("item", "order", "parcel", "age", "at stake", "question", "choices", "proposed")
+        show_table("Attention", columns, map(_row, answer.items))
+
+
+def _row(item: OpenItem) -> tuple[object, ...]:
+    proposed = f"{item.proposed} by {item.proposed_by}" if item.proposed else ""
+    stake = format_amount(item.money, item.currency) if item.money else ""
+    named = (item.item_id, item.order_id, item.parcel or "", format_age(item.age_seconds), stake)
+    return (*named, item.question, ", ".join(item.choices), proposed)
+
+
+def format_age(seconds: int) -> str:
+    """An age as people read it: `3d 4h`, `4h 5m`, `5m`."""
+    days, hours, minutes = seconds // 86_400, seconds // 3_600 % 24, seconds // 60 % 60
+    if days:
+        return f"{days}d {hours}h"
+    return f"{hours}h {minutes}m" if hours else f"{minutes}m"
 
 
 @app.command()
 def resolve(
     item_id: Annotated[str, typer.Argument(metavar="ITEM_ID")],
     choice: Annotated[str, typer.Argument(help="One of the item's choices.")],
-    reason: Annotated[str, typer.Option(help="Why; it is kept in the order's story.")],
+    reason: Reason,
     order_id: Annotated[str | None, typer.Option(help="If several orders have an item of this id.")] = None,
+    by: By = None,
     as_json: AsJson = False,
     api_url: ApiUrl = "",
     api_key: ApiKey = "",
 ) -> None:
-    """Answer a question with one of its choices."""
-    item = call(api_url, api_key, lambda api: api.resolve(item_id, choice, reason=reason, order_id=order_id))
+    """Answer a question with one of its choices; much money waits for a second person, who does the same."""
+    item = call(api_url, api_key, lambda api: api.resolve(item_id, choice, reason=reason, order_id=order_id, by=by))
     if as_json:
         show_json(item)
+    elif item.resolved is None and item.proposed:
+        said = f"{item.proposed} is proposed by {item.proposed_by}; a second person must make the same choice"
+        typer.echo(f"{item.item_id} of order {item.order_id}: {said}")
     else:
         typer.echo(f"{item.item_id} of order {item.order_id}: {item.resolved or choice}")
+
+
+@app.command("resolve-many")
+def resolve_many(
+    choice: Annotated[str, typer.Argument(help="The answer to all of them.")],
+    reason: Reason,
+    kind: Kind = None,
+    seller: Seller = None,
+    provider: Provider = None,
+    older_than: OlderThan = None,
+    order: Annotated[list[str] | None, typer.Option(metavar="ORDER_ID", help="Repeatable.")] = None,
+    item: Annotated[list[str] | None, typer.Option(metavar="ITEM_ID", help="Repeatable.")] = None,
+    by: By = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Do it; without, only say what would be done.")] = False,
+    as_json: AsJson = False,
+    api_url: ApiUrl = "",
+    api_key: ApiKey = "",
+) -> None:
+    """Give one answer to every question that is found, a thousand at most; only a dry run unless --apply is given."""
+    named = {"kind": kind, "seller": seller, "provider": provider, "older_than_hours": older_than}
+    wanted = _filter({**named, "order_ids": order or None, "item_ids": item or None})
+    answer = call(
+        api_url, api_key, lambda api: api.resolve_many(wanted, choice, reason=reason, by=by, dry_run=not apply)
+    )
+    if as_json:
+        show_json(answer)
+    else:
+        _show_many(answer)
+    if answer.totals.failed:
+        raise CommandError(f"{answer.totals.failed} of {answer.totals.count} failed and are still open", FAILED)
+
+
+def _filter(named: Mapping[str, Any]) -> dict[str, Any]:
+    wanted = {name: value for name, value in named.items() if value is not None}
+    if not wanted:
+        advice = "give at least one of --kind, --seller, --provider, --older-than, --order, --item"
+        raise CommandError(f"no question is named; {advice}", USAGE)
+    return wanted
+
+
+def _show_many(answer: ResolvedMany) -> None:
+    title = f"Dry run: {answer.choice}" if answer.dry_run else answer.choice
+    show_table(title, ("item", "order", "kind", "at stake", "result", "detail"), map(_many_row, answer.items))
+    totals = answer.totals
+    money = ", ".join(format_amount(amount, currency) for currency, amount in sorted(totals.money.items()))
+    show_pairs(
+        [
+            ("resolved", totals.resolved),
+            ("proposed", f"{totals.waiting_for_second_person} (a second person must make the same choice)"),
+            ("not offered", totals.not_offered),
+            ("failed", totals.failed),
+            ("at stake", money or None),
+            ("left over", totals.left or None),
+        ]
+    )
+    if answer.dry_run:
+        typer.echo("nothing was done: add --apply to do it")
+
+
+def _many_row(item: ResolvedItem) -> tuple[object, ...]:
+    stake = format_amount(item.money, item.currency) if item.money else ""
+    detail = f"{item.code}: {item.detail}" if item.code else item.detail
+    return item.item_id, item.order_id, item.kind, stake, item.result, detail

@@ -1,4 +1,7 @@
-"""`ordersaga order`: place, show, list, timeline, explain, cancel, hold, release, through the HTTP API."""
+"""`ordersaga order`: place, show, list, timeline, explain, hold, release, through the HTTP API.
+
+Cancellation and changes stand in `ordersaga.commands.order_changes`.
+"""
 
 import json
 import sys
@@ -9,18 +12,17 @@ import typer
 
 from ordersaga.api.shapes import OrderDocument, OrderSummary, PlacedOrder
 from ordersaga.catalog_csv import CsvFileError
+from ordersaga.commands import order_changes
 from ordersaga.commands.errors import FAILED, USAGE, CommandError
+from ordersaga.commands.order_changes import OrderIdArgument, Reason, Wait
 from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_pairs, show_table
 from ordersaga.domain.amounts import format_amount
 from ordersaga.http_client import ApiClient, ApiError
 from ordersaga.orders_csv import parse_orders
 from workflows.messages import OrderView
 
-OrderIdArgument = Annotated[str, typer.Argument(metavar="ORDER_ID")]
-Reason = Annotated[str, typer.Option(help="Why; it is kept in the order's story.")]
-Wait = Annotated[int, typer.Option(min=0, max=30, help="Seconds to wait for the outcome.")]
-
-app = typer.Typer(help="Orders: place, look at, cancel, hold.", no_args_is_help=True)
+app = typer.Typer(help="Orders: place, look at, cancel, change, hold.", no_args_is_help=True)
+order_changes.add_to(app)
 
 
 def register(root: typer.Typer) -> None:
@@ -37,7 +39,10 @@ def place(
     api_url: ApiUrl = "",
     api_key: ApiKey = "",
 ) -> None:
-    """Place the orders of a file. Placing a file again places nothing twice: orders with an order_id are known."""
+    """Place the orders of a file. Placing a file again places nothing twice: orders with an order_id are known.
+
+    Exit code 1 if any was refused; with --json its answer stands among the others, as problem details.
+    """
     bodies = _read_orders(file)
 
     async def work(api: ApiClient) -> list[tuple[str, PlacedOrder | ApiError]]:
@@ -45,7 +50,7 @@ def place(
 
     results = call(api_url, api_key, work)
     if as_json:
-        show_json([result for _, result in results if isinstance(result, PlacedOrder)])
+        show_json([result.body if isinstance(result, ApiError) else result for _, result in results])
     else:
         show_table("Placed", ("order", "status", "outcome", "total", "detail"), map(_placed_row, results))
     _fail_if_refused([(name, result) for name, result in results if isinstance(result, ApiError)])
@@ -190,23 +195,6 @@ def explain(order_id: OrderIdArgument, as_json: AsJson = False, api_url: ApiUrl 
         show_json(answer)
     else:
         typer.echo(answer.text)
-
-
-@app.command()
-def cancel(
-    order_id: OrderIdArgument,
-    reason: Reason = "not given",
-    wait: Wait = 10,
-    as_json: AsJson = False,
-    api_url: ApiUrl = "",
-    api_key: ApiKey = "",
-) -> None:
-    """Ask for cancellation and hear what could be undone."""
-    answer = call(api_url, api_key, lambda api: api.cancel(order_id, reason=reason, wait=wait))
-    if as_json:
-        show_json(answer)
-    else:
-        typer.echo(f"{answer.outcome}: {answer.message}")
 
 
 @app.command()

@@ -4,8 +4,9 @@ Exit codes: 0 done; 1 the API refused; 2 wrong usage, or no valid key; 3 the API
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Annotated, Final, TypeVar
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Annotated, Any, Final, TypeVar
 
 import typer
 from pydantic import BaseModel
@@ -65,12 +66,16 @@ def _told(error: ApiError) -> str:
     return f"{error.code}: {refused or error.detail}"
 
 
-def show_json(answer: BaseModel | Sequence[BaseModel]) -> None:
+def show_json(answer: BaseModel | Sequence[BaseModel | Mapping[str, Any]]) -> None:
     """Print an answer, or several as an array, as JSON."""
     if isinstance(answer, BaseModel):
         typer.echo(answer.model_dump_json(indent=2))
     else:
-        typer.echo("[" + ",\n".join(item.model_dump_json(indent=2) for item in answer) + "]")
+        typer.echo("[" + ",\n".join(map(_as_json, answer)) + "]")
+
+
+def _as_json(item: BaseModel | Mapping[str, Any]) -> str:
+    return item.model_dump_json(indent=2) if isinstance(item, BaseModel) else json.dumps(item, indent=2)
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -1,81 +1,25 @@
 """`ordersaga order`, `stock`, `attention`: real processes' worth of command line before a real API."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from structlog.testing import capture_logs
 
-from ordersaga.bootstrap import open_services
-from ordersaga.commands import run
 from ordersaga.domain.journal import JournalUpdate
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
-from tests.fakes.samples import catalog
-from tests.support.api import Api, StubOrders, answered, attention, order_body, serving, settings_for
+from tests.support.api import answered, attention, order_body
 from tests.support.database import database_server, database_url
 from tests.support.emulators import free_port
+from tests.support.terminal import Terminal, exit_code, terminal
 
-__all__ = ["database_server", "database_url"]
+__all__ = ["database_server", "database_url", "terminal"]
 
 CSV = (
     "order_id,seller,sku,quantity,unit_price,name,line1,city,region,postal_code,country,payment_method\n"
     "web_1,acme,MUG,2,1000,Ada,1 Main St,Oakland,CA,94601,US,pm_card_visa\n"
     "web_2,acme,MUG,99,1000,Ada,1 Main St,Oakland,CA,94601,US,pm_card_visa\n"
 )
-
-
-@dataclass
-class Outcome:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-@dataclass
-class Terminal:
-    """Runs commands against a served API."""
-
-    api: Api
-    orders: StubOrders
-    capture: pytest.CaptureFixture[str]
-
-    async def __call__(self, *words: str, role: str = "operator", url: str = "") -> Outcome:
-        """One command with a key of `role`; it runs in a thread, having an event loop of its own."""
-        options = ["--api-url", url or self.api.url, "--api-key", self.api.keys.get(role, role)]
-        self.capture.readouterr()
-        code = await asyncio.to_thread(exit_code, [*words, *options])
-        said = self.capture.readouterr()
-        return Outcome(code, said.out, said.err)
-
-
-def exit_code(words: list[str]) -> int:
-    """Run the command line as the console script does."""
-    try:
-        run(words)
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
-
-
-@pytest_asyncio.fixture
-async def terminal(
-    database_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Terminal]:
-    """A terminal before an API with ten MUG."""
-    monkeypatch.setenv("COLUMNS", "200")
-    orders = StubOrders()
-    async with open_services(settings_for(database_url), orders=orders) as services:
-        await services.catalog.load(catalog(("nj-1", "MUG", 10)))
-        with capture_logs():
-            async with serving(services) as api:
-                yield Terminal(api, orders, capsys)
 
 
 async def test_a_json_order_is_placed_and_read_back(terminal: Terminal, tmp_path: Path) -> None:
