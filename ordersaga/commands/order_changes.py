@@ -163,9 +163,7 @@ def carrier(
 
 def refund(
     order_id: OrderIdArgument,
-    amount: Annotated[
-        int, typer.Argument(metavar="AMOUNT", min=1, help="Minor units of the order's currency: 450 is 4.50.")
-    ],
+    amount: Annotated[int, typer.Argument(metavar="AMOUNT", min=1, help="In minor units: 450 is 4.50.")],
     parcel: AnyParcel = 0,
     reason: Reason = "not given",
     wait: Wait = 10,
