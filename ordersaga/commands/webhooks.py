@@ -107,7 +107,7 @@ def replay(
     if as_json:
         show_json(answer)
     else:
-        typer.echo(f"{answer.queued} events are sent again")
+        typer.echo(f"sent again: {answer.queued}")
         if answer.next_since:
             typer.echo(f"there are more: repeat with --since {answer.next_since.isoformat()}")
 

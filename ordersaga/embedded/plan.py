@@ -32,7 +32,7 @@ PrepareDatabase = Callable[[Settings, Path], Awaitable[str]]
 
 def stack_settings(options: StackOptions, chosen: Collection[str], base: Settings) -> Settings:
     """`base`, with the addresses of the parts that this stack runs itself, and credentials for those it emulates."""
-    updates: dict[str, object] = {"api_host": HOST, "api_port": options.api_port}
+    updates: dict[str, object] = {"api_host": HOST, "api_port": options.api_port, "notify_loopback": True}
     updates.update(emulated_credentials(options.data, chosen, base))
     if "postgres" in chosen:
         updates["database_url"] = SecretStr(database_url(options.data, options.postgres_port))
