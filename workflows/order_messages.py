@@ -12,10 +12,10 @@ from ordersaga.domain.journal import AttentionItem, JournalEntry
 from ordersaga.domain.lattices import goods_left
 from ordersaga.domain.orders import Order
 from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
-from workflows import presentation
 from workflows.cancellation import Cancellations, provider_took_out, units_left
 from workflows.confirmation import Confirmation
 from workflows.desk import Desk
+from workflows.explanation import explain as explain_in_words
 from workflows.journeys import Journeys
 from workflows.messages import CancelAnswer, CancelRequest, ConfirmAnswer, HoldRequest, OrderView, Resolution
 from workflows.news import hear
@@ -185,7 +185,7 @@ class OrderMessages:
     @workflow.query(description="Where the order is, why, and what comes next, in plain words")
     def explain(self) -> str:
         """For people on the phone with a shopper."""
-        return presentation.explain(self._state, self._desk.deadline)
+        return explain_in_words(self._state, self._desk.deadline)
 
 
 def _not_empty(asked: object) -> None:

@@ -1,11 +1,11 @@
-"""How an order shows itself in Temporal: search attributes, current details in Markdown, the plain-words answer."""
+"""How an order shows itself in Temporal: search attributes, and current details in Markdown."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
 
 from ordersaga.domain.amounts import format_amount
 from ordersaga.domain.orders import Order
@@ -20,6 +20,7 @@ SHIP_BY = SearchAttributeKey.for_datetime("ShipBy")
 PROVIDER = SearchAttributeKey.for_keyword_list("Provider")
 CARRIER = SearchAttributeKey.for_keyword_list("Carrier")
 ATTENTION = SearchAttributeKey.for_keyword_list("Attention")
+ATTENTION_SINCE = SearchAttributeKey.for_datetime("AttentionSince")
 
 
 def initial_attributes(order: Order, providers: Iterable[str] = ()) -> TypedSearchAttributes:
@@ -49,7 +50,10 @@ def static_summary(order: Order) -> str:
 def upsert(state: OrderState) -> None:
     """Bring the search attributes up to date; changed ones only, in one command."""
     now = workflow.info().typed_search_attributes
-    changes = [key.value_set(value) for key, value in _wanted(state) if now.get(key) != value]
+    changes: list[SearchAttributeUpdate[Any]] = [
+        key.value_set(value) for key, value in _wanted(state) if now.get(key) != value
+    ]
+    changes += _asked_since(state)
     if changes:
         workflow.upsert_search_attributes(changes)
 
@@ -67,6 +71,14 @@ def _wanted(state: OrderState) -> list[tuple[SearchAttributeKey[Any], Any]]:
     known = workflow.info().typed_search_attributes
     wanted += [(key, sorted(values)) for key, values in lists if values or known.get(key)]
     return wanted
+
+
+def _asked_since(state: OrderState) -> list[SearchAttributeUpdate[Any]]:
+    """When the oldest open question was opened; nothing when nobody is asked."""
+    since = min((item.opened_at for item in state.open_attention), default=None)
+    if workflow.info().typed_search_attributes.get(ATTENTION_SINCE) == since:
+        return []
+    return [ATTENTION_SINCE.value_set(since) if since else ATTENTION_SINCE.value_unset()]
 
 
 def show(state: OrderState, deadline: datetime | None) -> None:
@@ -90,25 +102,6 @@ def details(state: OrderState, deadline: datetime | None) -> str:
     ]
     lines += ["", *(f"- {entry.at:%d %b %H:%M:%S} {entry.text}" for entry in state.entries[-12:])]
     return "\n".join(lines)
-
-
-def explain(state: OrderState, deadline: datetime | None) -> str:
-    """Plain words: where the order is, why, what comes next and by when."""
-    said = f"Order {state.order.order_id} {_stands(state.status)}{_because(state)}."
-    if state.closed_as is not None:
-        return f"{said} Nothing more will happen."
-    questions = [
-        f"A person must decide {item.item_id} ({', '.join(item.choices)}): {item.question}"
-        for item in state.open_attention
-    ]
-    held = [f"It is on hold: {kind} ({hold.reason})." for kind, hold in state.holds.items()]
-    waiting = [] if questions else [f"It is waiting for {state.awaiting}{_by(deadline)}."]
-    return " ".join([said, *questions, *held, *waiting])
-
-
-def _stands(status: OrderStatus) -> str:
-    words = status.value.replace("_", " ")
-    return words if status is OrderStatus.NEEDS_ATTENTION else f"is {words}"
 
 
 def _because(state: OrderState) -> str:

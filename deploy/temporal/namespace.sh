@@ -36,4 +36,5 @@ Carrier KeywordList
 Region Keyword
 ShipBy Datetime
 Attention KeywordList
+AttentionSince Datetime
 ATTRIBUTES

@@ -14,4 +14,5 @@ SEARCH_ATTRIBUTES: Final[dict[str, str]] = {
     "Region": "Keyword",
     "ShipBy": "Datetime",
     "Attention": "KeywordList",
+    "AttentionSince": "Datetime",
 }

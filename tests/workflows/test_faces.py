@@ -1,6 +1,6 @@
 """What people see of an order in Temporal and hear from its queries, at each stage."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.sdk.v1 import WorkflowMetadata
@@ -54,23 +54,26 @@ async def test_details_and_explanation_tell_every_stage(world: World) -> None:
     world.payments.require_action_next()
     placed = world.order(terms={"hand_off_delay": "PT1H"})
     _, handle = await world.checkout(placed)
-    assert "is action required. It is waiting for the shopper's payment step, at the latest by" in await explained(
-        handle
-    )
+    told = await explained(handle)
+    assert "waits for the shopper, who has one more step to pay" in told
+    assert "It is waiting for the shopper's payment step. It is looked at again by" in told
     world.payments.complete_action(world.payment(placed).payment_id)
     await world.payment_moved(handle)
     await world.until(handle, lambda view: view.status is OrderStatus.CONFIRMED)
-    assert "waiting for the channel's grace period, at the latest by" in await explained(handle)
+    assert "waiting for the channel's grace period. It is looked at again by" in await explained(handle)
     await world.pass_time(handle, timedelta(hours=1, minutes=1))
     await world.until(handle, lambda view: view.parcels[0].status is ParcelStatus.ACCEPTED)
-    assert "is fulfilling. It is waiting for the carrier's first scan" in await explained(handle)
+    told = await explained(handle)
+    assert "it is with its provider and no carrier has scanned it yet" in told
+    assert "Next: the carrier's first scan; then the money is taken." in told
     assert "- parcel 1 from ca-1: accepted" in await details(handle)
     await world.report(handle, ParcelStatus.IN_TRANSIT, carrier="ups", tracking_number="1Z9")
     await world.until(handle, lambda view: view.awaiting == "delivery")
     assert "in_transit, ups 1Z9" in await details(handle)
     await world.report(handle, ParcelStatus.DELIVERED)
     await world.result(handle)
-    assert await explained(handle) == f"Order {placed.order_id} is completed. Nothing more will happen."
+    end = "is completed: delivered, paid for, and its books balance. Nothing more will happen by itself."
+    assert await explained(handle) == f"Order {placed.order_id} {end}"
     assert (await details(handle)).startswith("**completed**")
 
 
@@ -79,7 +82,7 @@ async def test_waiting_for_a_provider_that_is_down_is_said_so(world: World) -> N
     world.down(world.provider, "submit")
     _, handle = await world.confirmed()
     await world.called(world.provider, "submit", 1)
-    assert "is fulfilling. It is waiting for an attempt to hand parcel 1 to shipbob" in await explained(handle)
+    assert "It is waiting for an attempt to hand parcel 1 to shipbob." in await explained(handle)
     assert "hand parcel 1 to shipbob" in await details(handle)
 
 
@@ -88,10 +91,16 @@ async def test_question_stands_in_details_and_explanation(world: World) -> None:
     world.provider.fail_next("submit", OperatorError("channel_missing", "not set up"))
     _, handle = await world.confirmed()
     item = await world.question(handle)
+    described = await handle.describe()
+    since = described.typed_search_attributes[presentation.ATTENTION_SINCE]
+    assert abs(since - datetime.now(UTC)) < timedelta(minutes=1)
     shown = await details(handle)
     assert f"- attention `{item}`: Could not hand parcel 1 to shipbob" in shown
     assert "(retry, cancel)" in shown
-    assert "(retry, cancel): Could not hand parcel 1 to shipbob" in await explained(handle)
+    told = await explained(handle)
+    assert f"Question {item}: Could not hand parcel 1 to shipbob" in told
+    assert "Choices: retry, cancel." in told
+    assert "ordersaga attention resolve" in told
 
 
 async def test_steps_and_timers_have_titles(world: World) -> None:

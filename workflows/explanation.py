@@ -1,0 +1,98 @@
+"""Why an order is where it is, what comes next and by when, in plain words: for people on the phone with a shopper."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from ordersaga.domain.shipping import InterceptDecision
+from ordersaga.domain.statuses import OrderStatus as S
+from ordersaga.domain.statuses import ParcelStatus
+from workflows.order_state import OrderState, ParcelState
+
+_STANDS: dict[S, str] = {
+    S.PENDING: "is pending: its stock is being held and its payment authorized",
+    S.ACTION_REQUIRED: "waits for the shopper, who has one more step to pay; its stock is held meanwhile",
+    S.CONFIRMED: "is confirmed: stock is held and the payment authorized, and nothing is handed off yet",
+    S.ON_HOLD: "is on hold: stock and payment stand, and nothing is handed off before the last hold is released",
+    S.FULFILLING: "is being fulfilled: it is with its provider and no carrier has scanned it yet",
+    S.PARTIALLY_SHIPPED: "has left in part: the rest is still with its provider",
+    S.SHIPPED: "is on its way to the shopper, and paid for",
+    S.DELIVERED: "is delivered",
+    S.COMPLETED: "is completed: delivered, paid for, and its books balance",
+    S.CANCELING: "is being canceled: what can be stopped is stopped, then stock and money are given back",
+    S.CANCELED: "is canceled: nothing of it is held, shipped or charged",
+    S.REJECTED: "was rejected before anything was shipped or charged",
+    S.NEEDS_ATTENTION: "needs a person's decision; everything else of it goes on",
+    S.RETURNING: "is delivered, and a return is under way",
+    S.RETURNED: "came back, and the shopper's money was given back",
+}
+_NEXT: dict[S, str] = {
+    S.PENDING: "the checkout hears the outcome",
+    S.ACTION_REQUIRED: "the shopper finishes paying; otherwise the order is given up and its stock freed",
+    S.CONFIRMED: "its parcels are handed to their providers",
+    S.ON_HOLD: "somebody releases the holds, or cancels",
+    S.FULFILLING: "the carrier's first scan; then the money is taken",
+    S.PARTIALLY_SHIPPED: "the carrier's first scan of the rest; then the money for it is taken",
+    S.SHIPPED: "the carrier delivers it",
+    S.DELIVERED: "the books are checked and the order is closed",
+    S.CANCELING: "the provider and the payment company answer",
+    S.NEEDS_ATTENTION: "a person answers: ordersaga attention resolve",
+    S.RETURNING: "the goods come back and are inspected; then money is given back",
+}
+
+
+def explain(state: OrderState, deadline: datetime | None) -> str:
+    """Where the order is, why, the next action and its deadline: one paragraph."""
+    return " ".join(_sentences(state, deadline))
+
+
+def _sentences(state: OrderState, deadline: datetime | None) -> Iterator[str]:
+    yield f"Order {state.order.order_id} {_STANDS[state.status]}{_because(state)}."
+    if state.closed_as is not None:
+        yield "Nothing more will happen by itself."
+        return
+    for item in state.open_attention:
+        yield f"Question {item.item_id}: {_stop(item.question)} Choices: {', '.join(item.choices)}."
+        if item.proposed:
+            yield f"{item.proposed_by} proposes {item.proposed}; a second person must agree."
+    for kind, hold in state.holds.items():
+        yield f"Hold {kind}: {_stop(hold.reason)}"
+    for parcel in state.parcels:
+        yield from _parcel(parcel)
+    yield f"Next: {_NEXT[state.status]}. It is waiting for {_stop(_awaited(state))}{_by(deadline)}"
+
+
+def _parcel(parcel: ParcelState) -> Iterator[str]:
+    """What is unusual about a parcel."""
+    name = f"Parcel {parcel.plan.parcel}"
+    if parcel.stop is not None and not parcel.undone:
+        yield f"{name} is being canceled: {_stop(parcel.stop.message or parcel.stop.code)}"
+    if parcel.wanted is not None:
+        yield f"A change waits for it: {_stop(parcel.wanted.what)}"
+    if parcel.too_late and not parcel.ended:
+        yield f"{name} could not be stopped any more: it ships."
+    if parcel.intercept is InterceptDecision.ACCEPTED and not parcel.ended:
+        yield f"{name} is being turned around by its carrier; its money goes back when it is received."
+    if parcel.consent_wanted and not parcel.delay_consent and parcel.movable:
+        yield f"{name} is canceled and refunded unless the shopper agrees to wait."
+    elif parcel.delay_told and parcel.movable:
+        yield f"The shopper was told that {name.lower()} is late, and may cancel."
+    if parcel.replaces:
+        yield f"{name} was sent for parcel {parcel.replaces}, which was lost."
+    if parcel.status is ParcelStatus.EXCEPTION and not parcel.undone:
+        yield f"{name} has a problem at its provider: {_stop(parcel.problem or 'no reason given')}"
+
+
+def _awaited(state: OrderState) -> str:
+    return "an answer to the question above" if state.open_attention else state.awaiting
+
+
+def _because(state: OrderState) -> str:
+    return f" ({state.reason})" if state.reason and state.reason != state.status else ""
+
+
+def _by(deadline: datetime | None) -> str:
+    return f" It is looked at again by {deadline:%Y-%m-%d %H:%M} UTC at the latest." if deadline else ""
+
+
+def _stop(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else f"{text}."
