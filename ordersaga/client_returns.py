@@ -1,5 +1,7 @@
 """Talk to running returns, as `ordersaga.client` does to running orders; the same errors.
 
+Their questions are answered through `OrderClient.resolve_attention`, which knows whose question it is.
+
 returns = ReturnClient(orders)
 await returns.start(opened.record.case)
 await returns.receive(order_id, 1, Inspection(...))
@@ -17,10 +19,10 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from ordersaga.client import OrderClient
 from ordersaga.client_errors import SagaUnreachableError, translated
 from ordersaga.domain.identifiers import return_id, return_workflow_id
-from ordersaga.domain.journal import AttentionItem, JournalEntry
+from ordersaga.domain.journal import JournalEntry
 from ordersaga.domain.returns import Inspection, ReturnCase
 from ordersaga.domain.shipping import ParcelEvent
-from workflows.messages import ORDER_QUEUE, Resolution
+from workflows.messages import ORDER_QUEUE
 from workflows.order_return import OrderReturn
 from workflows.return_presentation import initial_attributes, static_summary
 from workflows.return_state import CancelReturn, ReturnResult, ReturnView
@@ -75,14 +77,6 @@ class ReturnClient:
 
         def ask(handle: Handle, limit: timedelta) -> Awaitable[ReturnView]:
             return handle.execute_update("cancel_return", request, result_type=ReturnView, rpc_timeout=limit)
-
-        return await self._ask(order_id, number, ask)
-
-    async def resolve_attention(self, order_id: str, number: int, resolution: Resolution) -> AttentionItem:
-        """Answer a question of the return."""
-
-        def ask(handle: Handle, limit: timedelta) -> Awaitable[AttentionItem]:
-            return handle.execute_update("resolve_attention", resolution, result_type=AttentionItem, rpc_timeout=limit)
 
         return await self._ask(order_id, number, ask)
 

@@ -23,6 +23,7 @@ from ordersaga.api.notification_shapes import (
     ReplayAnswer,
     RotatedSecret,
 )
+from ordersaga.api.return_shapes import ReturnDocument, ReturnExplanation, ReturnList
 from ordersaga.api.shapes import (
     CatalogLoaded,
     Explanation,
@@ -219,6 +220,35 @@ class ApiClient:
     async def move_ticket(self, reference: str, to: Literal["packed", "collected"]) -> TicketMoved:
         """Say that a parcel is packed, or that the carrier took it."""
         return _read(await self._send("POST", f"/v1/pick-tickets/{reference}/{to}"), TicketMoved)
+
+    async def request_return(
+        self, order_id: str, request: Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> ReturnDocument:
+        """Ask to return goods of an order."""
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        path = f"/v1/orders/{order_id}/returns"
+        return _read(await self._send("POST", path, json=dict(request), headers=headers), ReturnDocument)
+
+    async def returns(self, order_id: str) -> ReturnList:
+        """An order's returns."""
+        return await self._get(f"/v1/orders/{order_id}/returns", ReturnList)
+
+    async def show_return(self, return_id: str, *, live: bool = False) -> ReturnDocument:
+        """One return; `live` asks its workflow as well."""
+        return await self._get(f"/v1/returns/{return_id}", ReturnDocument, live="true" if live else None)
+
+    async def receive_return(self, return_id: str, found: Mapping[str, Any]) -> ReturnDocument:
+        """Say what the warehouse found."""
+        return _read(await self._send("POST", f"/v1/returns/{return_id}/receipt", json=dict(found)), ReturnDocument)
+
+    async def cancel_return(self, return_id: str, *, reason: str = "not given") -> ReturnDocument:
+        """The shopper keeps the goods."""
+        body = {"reason": reason}
+        return _read(await self._send("POST", f"/v1/returns/{return_id}/cancel", json=body), ReturnDocument)
+
+    async def explain_return(self, return_id: str) -> ReturnExplanation:
+        """Why the return is where it is."""
+        return await self._get(f"/v1/returns/{return_id}/explain", ReturnExplanation)
 
     async def load_catalog(self, content: bytes) -> CatalogLoaded:
         """Load a catalog file (docs/csv.md)."""

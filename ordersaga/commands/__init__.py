@@ -17,6 +17,7 @@ COMMANDS: Final[dict[str, str]] = {
     "worker": "processes",
     "api": "processes",
     "order": "order",
+    "return": "returns",
     "stock": "stock",
     "attention": "attention",
     "inbox": "inbox",

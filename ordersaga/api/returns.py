@@ -1,0 +1,201 @@
+"""Routes: what shoppers send back. A request the policy refuses is a problem with `reason` and `alternative`.
+
+| refused because | status |
+|---|---|
+| a value names nothing of the order (`lines[0].sku`, ...) | 422 |
+| the order, the window, the units or the return itself do not allow it | 409 |
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar
+
+import structlog
+from fastapi import APIRouter, Depends, Path, Response
+from pydantic import ValidationError
+
+from ordersaga.api.access import Agent, Reader, ServicesDep, acting, find_order
+from ordersaga.api.idempotency import RepeatKey
+from ordersaga.api.problems import FieldError, Problem, from_validation, invalid
+from ordersaga.api.request_log import bind_order
+from ordersaga.api.return_shapes import (
+    CancelReturnBody,
+    ReceiptBody,
+    ReturnBody,
+    ReturnDocument,
+    ReturnExplanation,
+    ReturnList,
+)
+from ordersaga.bootstrap import ApiKey, Services
+from ordersaga.client_errors import OrderClosedError, OrderNotFoundError
+from ordersaga.client_returns import ReturnClient
+from ordersaga.domain.errors import OrdersagaError
+from ordersaga.domain.identifiers import OrderId, parse_return_id
+from ordersaga.domain.return_rules import words, wrong_inspection
+from ordersaga.domain.returns import (
+    InspectedLine,
+    Inspection,
+    Refusal,
+    ReturnAsk,
+    ReturnCase,
+    ReturnRecord,
+    ReturnRequest,
+    WishedLine,
+)
+from workflows.return_state import CancelReturn
+
+router = APIRouter(tags=["returns"])
+log = structlog.get_logger(__name__)
+
+ReturnId = Annotated[str, Path(max_length=80)]
+T = TypeVar("T")
+
+
+@router.post(
+    "/v1/orders/{order_id}/returns",
+    status_code=201,
+    responses={200: {"model": ReturnDocument, "description": "The same request again: the return that stands."}},
+)
+async def request_return(
+    order_id: OrderId, body: ReturnBody, services: ServicesDep, key: Reader, repeat: RepeatKey, response: Response
+) -> ReturnDocument:
+    """Ask to return goods. 201 with what the shopper is to do at its URL; repeated with its key or number, 200."""
+    await find_order(services, key, order_id)
+    own_key = f"{key.id}/{repeat}" if repeat else None
+    ask = ReturnAsk(_request(body, key), own_key, body.number)
+    answer = await services.returns.open(order_id, ask, datetime.now(UTC))
+    if isinstance(answer, Refusal):
+        raise refused(order_id, answer)
+    response.status_code = 200 if answer.repeated else 201
+    response.headers["Location"] = f"/v1/returns/{answer.record.case.return_id}"
+    await _start(services, answer.record)
+    return ReturnDocument.of(answer.record)
+
+
+@router.get("/v1/orders/{order_id}/returns")
+async def list_returns(order_id: OrderId, services: ServicesDep, key: Reader) -> ReturnList:
+    """The order's returns, by number."""
+    await find_order(services, key, order_id)
+    return ReturnList(returns=tuple(map(ReturnDocument.of, await services.returns.of_order(order_id))))
+
+
+async def _found(return_id: ReturnId, services: ServicesDep, key: Reader) -> ReturnRecord:
+    """The return, or problem 404 when there is none that this key may see."""
+    owner = parse_return_id(return_id)
+    record = await services.returns.get(*owner) if owner else None
+    if record is None or (key.seller and record.case.order.seller != key.seller):
+        raise Problem(404, "return_not_found", f"there is no return {return_id}", return_id=return_id)
+    bind_order(record.case.order_id)
+    return record
+
+
+Found = Annotated[ReturnRecord, Depends(_found)]
+
+
+@router.get("/v1/returns/{return_id}")
+async def show_return(record: Found, services: ServicesDep, live: bool = False) -> ReturnDocument:
+    """One return; `live=true` asks its workflow as well (null if it does not answer)."""
+    case, view = record.case, None
+    if live:
+        try:
+            view = await ReturnClient(services.orders).state(case.order_id, case.number)
+        except OrdersagaError as error:
+            log.info("return_not_asked", code=error.code)
+    return ReturnDocument.of(record, view)
+
+
+@router.post("/v1/returns/{return_id}/receipt")
+async def receive(record: Found, body: ReceiptBody, services: ServicesDep, key: Agent) -> ReturnDocument:
+    """Say what the warehouse found: goods are booked and the shopper refunded by it. The same again changes nothing."""
+    case = record.case
+    lines = tuple(InspectedLine.model_validate(line.model_dump()) for line in body.lines)
+    found = Inspection(lines=lines, by=acting(key, body.by), reason=body.reason)
+    _check(case, found)
+    if record.inspection is not None and (record.inspection.lines, record.inspection.reason) == (lines, body.reason):
+        return ReturnDocument.of(record)
+    await _told(services, case, lambda running: running.receive(case.order_id, case.number, found))
+    return await _now(services, case)
+
+
+@router.post("/v1/returns/{return_id}/cancel")
+async def cancel(
+    record: Found, services: ServicesDep, key: Agent, body: CancelReturnBody | None = None
+) -> ReturnDocument:
+    """The shopper keeps the goods: possible until the carrier has them."""
+    case, body = record.case, body or CancelReturnBody()
+    asked = CancelReturn(by=acting(key, body.by), reason=body.reason)
+    await _told(services, case, lambda running: running.cancel(case.order_id, case.number, asked))
+    return await _now(services, case)
+
+
+@router.get("/v1/returns/{return_id}/explain")
+async def explain(record: Found, services: ServicesDep) -> ReturnExplanation:
+    """Why the return is where it is, in words."""
+    case = record.case
+    try:
+        text, live = await ReturnClient(services.orders).explain(case.order_id, case.number), True
+    except OrdersagaError as error:
+        log.info("return_not_asked", code=error.code)
+        text, live = _from_record(record), False
+    return ReturnExplanation(return_id=case.return_id, status=record.status, text=text, live=live)
+
+
+def refused(order_id: str, refusal: Refusal) -> Problem:
+    """A request the policy refuses, with what can be done instead."""
+    if refusal.field is not None:
+        return invalid([FieldError(field=refusal.field, message=refusal.reason, remedy=refusal.alternative)])
+    detail = f"{refusal.reason}; {refusal.alternative}"
+    return Problem(409, refusal.code, detail, order_id=order_id, reason=refusal.reason, alternative=refusal.alternative)
+
+
+def _request(body: ReturnBody, key: ApiKey) -> ReturnRequest:
+    said = {name: getattr(body, name) for name in ("lines", "reason", "wish", "parcel", "note")}
+    wished = tuple(WishedLine.model_validate(line.model_dump()) for line in body.exchange_for)
+    try:
+        return ReturnRequest(**said, exchange_for=wished, by=acting(key, body.by))
+    except ValidationError as error:
+        raise from_validation(error.errors(include_url=False)) from error
+
+
+def _check(case: ReturnCase, found: Inspection) -> None:
+    wrong = wrong_inspection(case.request, found)
+    if wrong is not None:
+        field, _, rest = wrong.partition(": ")
+        message, _, remedy = rest.partition("; ")
+        raise invalid([FieldError(field=field, message=message, remedy=remedy)])
+
+
+async def _start(services: Services, record: ReturnRecord) -> None:
+    """Start its workflow; when Temporal does not answer, the relay's starter does it later."""
+    if record.started:
+        return
+    try:
+        await ReturnClient(services.orders).start(record.case)
+        await services.returns.mark_started(record.case)
+    except OrdersagaError as error:
+        log.warning("start_left_to_starter", code=error.code, error=error.message)
+
+
+async def _told(services: Services, case: ReturnCase, ask: Callable[[ReturnClient], Awaitable[T]]) -> T:
+    """Tell the return's workflow, starting one that was accepted only just now."""
+    running = ReturnClient(services.orders)
+    try:
+        return await ask(running)
+    except OrderNotFoundError:
+        await running.start(case)
+        return await ask(running)
+    except OrderClosedError as error:
+        detail = f"return {case.return_id} has ended; ask for another one while the order's return window is open"
+        raise Problem(409, "return_closed", detail, return_id=case.return_id) from error
+
+
+async def _now(services: Services, case: ReturnCase) -> ReturnDocument:
+    record = await services.returns.get(case.order_id, case.number)
+    assert record is not None, "a return that was accepted is never deleted"
+    return ReturnDocument.of(record)
+
+
+def _from_record(record: ReturnRecord) -> str:
+    reason = f" ({record.reason})" if record.reason else ""
+    asked = words(record.case.request.lines)
+    return f"Return {record.case.return_id} of {asked} is {record.status.value.replace('_', ' ')}{reason}."

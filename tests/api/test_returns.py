@@ -1,0 +1,220 @@
+"""Returns over HTTP and the command line, before real workflows and a real database."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from ordersaga.client_returns import ReturnClient
+from ordersaga.commands import run
+from ordersaga.domain.shipping import ParcelEvent
+from ordersaga.domain.statuses import ParcelStatus
+from tests.api.conftest import Shop
+from tests.support.api import order_body
+
+WAIT = {"Prefer": "wait=20"}
+MUG = {"lines": [{"sku": "MUG", "quantity": 1}], "reason": "unwanted"}
+SOUND = {"lines": [{"sku": "MUG", "sellable": 1}]}
+
+
+async def delivered(shop: Shop, order_id: str, **changes: Any) -> str:
+    """An order that has ended with its one parcel at the shopper's."""
+    body = order_body(order_id=order_id, **changes)
+    assert (await shop.api.post("/v1/orders", body, headers=WAIT)).status_code == 201
+    await until(shop, f"/v1/orders/{order_id}", status="fulfilling")
+    for number, status in enumerate((ParcelStatus.IN_TRANSIT, ParcelStatus.DELIVERED)):
+        at = "2026-03-01T12:00:00Z"
+        known = {"source": "test", "source_id": str(number), "parcel": 1, "generation": 1, "occurred_at": at}
+        await shop.orders.parcel_event(order_id, ParcelEvent.model_validate({**known, "status": status}))
+    await until(shop, f"/v1/orders/{order_id}", status="completed")
+    return order_id
+
+
+async def until(shop: Shop, path: str, **wanted: Any) -> dict[str, Any]:
+    """Look at something until it is as wanted."""
+    seen: dict[str, Any] = {}
+    for _ in range(200):
+        seen = (await shop.api.get(path)).json()
+        if all(seen[name] == value for name, value in wanted.items()):
+            return seen
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"never came true; last seen: {seen}")
+
+
+def code(answer: httpx.Response) -> tuple[int, str]:
+    """The problem of an answer."""
+    return answer.status_code, answer.json()["code"]
+
+
+async def test_a_return_from_the_request_to_the_refund(shop: Shop) -> None:
+    """Asked twice, once there; received, refunded, restocked; the order is shown as returned, its story tells why."""
+    order = await delivered(shop, "backall")
+    headers = {"Idempotency-Key": "again"}
+    first = await shop.api.post(f"/v1/orders/{order}/returns", MUG, role="checkout", headers=headers)
+    assert (first.status_code, first.headers["Location"]) == (201, "/v1/returns/backall-r1")
+    again = await shop.api.post(f"/v1/orders/{order}/returns", MUG, role="checkout", headers=headers)
+    assert (again.status_code, again.json()["return_id"]) == (200, "backall-r1")
+    waiting = await until(shop, "/v1/returns/backall-r1", status="awaiting_goods")
+    assert waiting["tracking_number"]
+    await until(shop, f"/v1/orders/{order}", status="returning")
+    assert len((await shop.api.get(f"/v1/orders/{order}/returns")).json()["returns"]) == 1
+    told = (await shop.api.get("/v1/returns/backall-r1/explain")).json()
+    assert (told["live"], "It is waiting for the goods" in told["text"]) == (True, True)
+    received = await shop.api.post("/v1/returns/backall-r1/receipt", SOUND, role="support")
+    assert (received.status_code, received.json()["inspection"]["by"]) == (200, "test support")
+    ended = await until(shop, "/v1/returns/backall-r1", status="refunded")
+    assert ended["refunded"] == 1090
+    await until(shop, f"/v1/orders/{order}", status="returned")
+    assert (await shop.api.post("/v1/returns/backall-r1/receipt", SOUND)).status_code == 200
+    other = await shop.api.post("/v1/returns/backall-r1/receipt", {"lines": [{"sku": "MUG", "damaged": 1}]})
+    assert code(other) == (409, "return_closed")
+    assert [call[1] for call in shop.payments.called("refund")] == [1090]
+    (level,) = (await shop.api.get("/v1/stock?sku=MUG")).json()["levels"]
+    assert (level["on_hand"], level["held"]) == (10, 0)
+    story = (await shop.api.get(f"/v1/orders/{order}/timeline")).json()["entries"]
+    kinds = [entry["kind"] for entry in story]
+    assert kinds.index("return_requested") < kinds.index("return_refunded") < kinds.index("return_closed")
+
+
+async def test_what_the_policy_refuses_is_a_problem_with_an_alternative(shop: Shop) -> None:
+    """422 names the value; 409 the reason and what to do instead; nothing is opened by any of them."""
+    placed = await shop.api.post("/v1/orders", order_body(order_id="backearly"), headers=WAIT)
+    assert placed.status_code == 201
+    early = await shop.api.post("/v1/orders/backearly/returns", MUG)
+    assert code(early) == (409, "order_not_completed")
+    assert early.json()["alternative"].startswith("cancel the order")
+    order = await delivered(shop, "backbad")
+    for body, field in (
+        ({**MUG, "lines": [{"sku": "TEE", "quantity": 1}]}, "lines[0].sku"),
+        ({**MUG, "lines": [{"sku": "MUG", "quantity": 2}]}, "lines[0].quantity"),
+        ({**MUG, "lines": []}, "lines"),
+        ({**MUG, "reason": "bored"}, "reason"),
+        ({**MUG, "parcel": 3}, "parcel"),
+        ({**MUG, "exchange_for": [{"sku": "TEE", "quantity": 1}]}, "exchange_for"),
+        ({**MUG, "wish": "exchange", "exchange_for": [{"sku": "TEE", "quantity": 1}]}, "exchange_for[0].unit_price"),
+    ):
+        answer = await shop.api.post(f"/v1/orders/{order}/returns", body)
+        assert code(answer) == (422, "invalid_request"), body
+        assert [error["field"] for error in answer.json()["errors"]] == [field]
+        assert all(error["remedy"] for error in answer.json()["errors"])
+    assert (await shop.api.get(f"/v1/orders/{order}/returns")).json() == {"returns": []}
+    assert code(await shop.api.post("/v1/orders/nosuch/returns", MUG)) == (404, "order_not_found")
+    for name in ("nosuch-r1", "backbad-r9", "backbad", "a-b-r1"):
+        assert code(await shop.api.get(f"/v1/returns/{name}")) == (404, "return_not_found")
+
+
+async def test_the_window_is_closed_by_the_sellers_terms(shop: Shop) -> None:
+    """The order's own terms decide, as they were when it was placed."""
+    pool = shop.api.services.pool
+    await pool.execute('UPDATE sellers SET terms = terms || \'{"return_window": "PT0S"}\'')
+    order = await delivered(shop, "backlate")
+    answer = await shop.api.post(f"/v1/orders/{order}/returns", {**MUG, "reason": "damaged"})
+    assert code(answer) == (409, "window_closed")
+    assert "goodwill" in answer.json()["alternative"]
+    await until(shop, f"/v1/orders/{order}", status="completed")
+
+
+async def test_a_return_is_canceled_and_its_units_may_be_asked_for_again(shop: Shop) -> None:
+    """The shopper keeps the goods: no refund, the order is completed as before; a wrong receipt is named before."""
+    order = await delivered(shop, "backkeep")
+    await shop.api.post(f"/v1/orders/{order}/returns", {**MUG, "number": 1})
+    taken = await shop.api.post(f"/v1/orders/{order}/returns", {**MUG, "number": 2})
+    assert code(taken) == (409, "returned_before")
+    wrong = await shop.api.post("/v1/returns/backkeep-r1/receipt", {"lines": [{"sku": "MUG", "sellable": 2}]})
+    assert code(wrong) == (422, "invalid_request")
+    assert wrong.json()["errors"][0]["field"] == "lines"
+    assert (await shop.api.post("/v1/returns/backkeep-r1/cancel", {}, role="checkout")).status_code == 403
+    canceled = await shop.api.post("/v1/returns/backkeep-r1/cancel", {"reason": "likes it"}, role="support")
+    assert canceled.status_code == 200
+    await until(shop, "/v1/returns/backkeep-r1", status="canceled", reason="canceled by test support: likes it")
+    await until(shop, f"/v1/orders/{order}", status="completed")
+    assert shop.payments.called("refund") == []
+    assert (await shop.api.post(f"/v1/orders/{order}/returns", MUG)).json()["return_id"] == "backkeep-r2"
+
+
+async def test_a_question_of_a_return_is_listed_and_answered_like_any_other(shop: Shop) -> None:
+    """Its item id leads to the return, not to the order."""
+    order = await delivered(shop, "backlost")
+    await shop.api.post(f"/v1/orders/{order}/returns", MUG)
+    await until(shop, "/v1/returns/backlost-r1", status="awaiting_goods")
+    at = "2026-03-01T12:00:00Z"
+    for status in ("in_transit", "lost"):
+        known = {"source": "t", "source_id": "t", "parcel": 1, "generation": 1, "occurred_at": at, "returning": 1}
+        event = ParcelEvent.model_validate({**known, "status": status})
+        await ReturnClient(shop.orders).parcel_event(order, event)
+    await until(shop, "/v1/returns/backlost-r1", status="needs_attention")
+    (item,) = (await shop.api.get("/v1/attention")).json()["items"]
+    assert (item["item_id"], item["kind"], item["money"]) == ("backlost-r1-a1", "return_lost", 1090)
+    answer = {"choice": "no_refund", "reason": "insured"}
+    assert (await shop.api.post("/v1/attention/backlost-r1-a1/resolve", answer)).status_code == 200
+    await until(shop, "/v1/returns/backlost-r1", status="lost")
+    assert shop.payments.called("refund") == []
+
+
+async def test_an_exchange_is_an_order_accepted_like_a_checkouts(shop: Shop) -> None:
+    """Hold and order in one commit, linked on both sides; sold out, the return is a refund."""
+    paid = {"payment_method": "pm_card_visa", "customer": "cus_ada"}
+    order = await delivered(shop, "backswap", payment=paid)
+    wish = {"wish": "exchange", "exchange_for": [{"sku": "TEE", "quantity": 2, "unit_price": 700}]}
+    await shop.api.post(f"/v1/orders/{order}/returns", {**MUG, **wish})
+    await until(shop, "/v1/returns/backswap-r1", status="awaiting_goods")
+    await shop.api.post("/v1/returns/backswap-r1/receipt", SOUND)
+    await until(shop, "/v1/returns/backswap-r1", exchange_order_id="backswapx1")
+    new = (await shop.api.get("/v1/orders/backswapx1")).json()
+    assert (new["channel"], new["total"], new["shipping"]) == ("exchange", 1526, 0)
+    pool = shop.api.services.pool
+    assert await pool.fetchval("SELECT exchange_of FROM orders WHERE order_id = 'backswapx1'") == "backswap-r1"
+    (level,) = (await shop.api.get("/v1/stock?sku=TEE")).json()["levels"]
+    assert level["held"] == 2
+    assert (await shop.orders.place((await record(shop, "backswapx1")).order)) is None
+    await until(shop, "/v1/returns/backswap-r1", refunded=1090)
+    await until(shop, "/v1/returns/backswap-r1", status="refunded")
+
+
+async def record(shop: Shop, order_id: str) -> Any:
+    """An order as it is stored."""
+    return await shop.api.services.journal.get(order_id)
+
+
+async def command(shop: Shop, capture: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+    """A command's exit code and what it printed."""
+    options = ["--api-url", shop.api.url, "--api-key", shop.api.keys["operator"]]
+    capture.readouterr()
+    ended = await asyncio.to_thread(exit_code, ["return", *words, *options])
+    said = capture.readouterr()
+    return ended, said.out + said.err
+
+
+def exit_code(words: list[str]) -> int:
+    """Run the command line as the console script does."""
+    try:
+        run(words)
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+async def test_the_command_line_plays_a_return(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    """Asked for, shown, listed, received, explained; what is refused says why and what to do."""
+    order = await delivered(shop, "backcli")
+    ended, said = await command(shop, capsys, "request", order, "--line", "MUG=1", "--reason", "damaged")
+    assert (ended, "backcli-r1" in said) == (0, True)
+    await until(shop, "/v1/returns/backcli-r1", status="awaiting_goods")
+    ended, said = await command(shop, capsys, "request", order, "--line", "MUG=1", "--reason", "damaged")
+    assert (ended, "returned_before" in said, "nothing is left to return" in said) == (1, True, True)
+    ended, said = await command(shop, capsys, "request", order, "--line", "MUG", "--reason", "damaged")
+    assert (ended, "such as MUG=2" in said) == (2, True)
+    ended, said = await command(shop, capsys, "show", "backcli-r1")
+    assert (ended, "waits for:" in said, "label:" in said) == (0, True, True)
+    ended, said = await command(shop, capsys, "receive", "backcli-r1")
+    assert (ended, "--sellable" in said) == (2, True)
+    ended, said = await command(shop, capsys, "receive", "backcli-r1", "--damaged", "MUG=1")
+    assert ended == 0
+    await until(shop, "/v1/returns/backcli-r1", status="refunded")
+    ended, said = await command(shop, capsys, "list", order)
+    assert (ended, "USD 15.90" in said) == (0, True)
+    ended, said = await command(shop, capsys, "explain", "backcli-r1")
+    assert (ended, "Nothing more will happen" in said) == (0, True)
+    ended, said = await command(shop, capsys, "cancel", "backcli-r1", "--reason", "late")
+    assert (ended, "return_closed" in said or "too late" in said) == (1, True)
