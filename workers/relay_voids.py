@@ -9,6 +9,7 @@ import structlog
 
 from ordersaga.bootstrap import Services
 from ordersaga.domain.effects import EffectRow
+from ordersaga.domain.errors import OrdersagaError, RetryError
 from ordersaga.domain.identifiers import ParcelReference
 from ordersaga.domain.messages_in import Incoming
 
@@ -26,10 +27,19 @@ class VoidPoller:
     async def step(self) -> bool:
         """Ask about the next ones."""
         rows = await self._services.effects.open_voids(after=self._after, limit=VOIDS_PER_ROUND)
-        for row in rows:
-            await self._look(row)
         self._after = rows[-1].key if len(rows) == VOIDS_PER_ROUND else ""
+        for row in rows:
+            await self._try(row)
         return False
+
+    async def _try(self, row: EffectRow) -> None:
+        """A label the carrier will not talk about keeps nobody from the others; a carrier that is away ends a round."""
+        try:
+            await self._look(row)
+        except RetryError:
+            raise
+        except OrdersagaError as error:
+            log.warning("void_not_told", key=row.key, error=str(error))
 
     async def _look(self, row: EffectRow) -> None:
         reference = str(ParcelReference(row.order_id, row.parcel, row.generation))

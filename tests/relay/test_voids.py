@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 import pytest_asyncio
 
 from ordersaga.bootstrap import Services
 from ordersaga.client_errors import OrderClosedError
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectStatus
+from ordersaga.domain.errors import OperatorError, RetryError
 from ordersaga.domain.journal import JournalUpdate
 from ordersaga.domain.lattices import Verdict, judge
 from ordersaga.domain.shipping import ParcelEvent
@@ -145,3 +147,29 @@ async def test_voids_take_turns(voided: Services, carrier: AskedCarrier) -> None
     assert len(asked) == 50 + 2 + 50
     assert len(set(asked)) == 52
     assert asked[52:] == asked[:50]
+
+
+async def test_a_label_the_carrier_will_not_talk_about_keeps_nobody_waiting(
+    voided: Services, carrier: AskedCarrier, orders: StubOrders
+) -> None:
+    """The others are asked about in the same round."""
+    await void(voided, generation=2)
+    carrier.fail_next("void_news", OperatorError("easypost_refused", "no such thing"))
+    carrier.decide("void_settled", "a1-1-2")
+    await VoidPoller(voided).step()
+    await Deliverer(voided).step()
+    assert carrier.called("void_news") == [(REFERENCE,), ("a1-1-2",)]
+    assert [kind for kind, _ in await story(voided)] == ["void_settled"]
+
+
+async def test_a_carrier_that_is_away_is_asked_again(voided: Services, carrier: AskedCarrier) -> None:
+    """The round ends and says so; the next one begins with nothing lost."""
+    carrier.fail_next("void_news", RetryError("easypost_unreachable", "away"))
+    poller = VoidPoller(voided)
+    with pytest.raises(RetryError):
+        await poller.step()
+    assert await voided.inbox.claim(9) == []
+    carrier.decide("void_rejected")
+    await poller.step()
+    (message,) = await voided.inbox.claim(9)
+    assert (message.source_id, message.order_id) == ("poll:a1-1-1:void_rejected", "a1")

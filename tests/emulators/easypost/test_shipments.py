@@ -24,6 +24,16 @@ async def test_a_new_shipment_has_rates_and_no_label(easypost: EasyPost) -> None
     assert shipment.lowest_rate(carriers=["UPS"]).service == "Ground"
 
 
+async def test_a_return_goes_the_other_way(easypost: EasyPost) -> None:
+    """Told the addresses of the way there, EasyPost switches them; its own return and buyer addresses follow."""
+    there = await easypost.create(new_reference())
+    back = await easypost.create(new_reference(), is_return=True)
+    assert (there.is_return, there.from_address.city, there.to_address.city) == (False, "Reno", "Chicago")
+    assert (back.is_return, back.from_address.city, back.to_address.city) == (True, "Chicago", "Reno")
+    assert (back.return_address.city, back.buyer_address.city) == ("Chicago", "Reno")
+    assert (await easypost.buy(back)).postage_label is not None
+
+
 async def test_buying_gives_a_label_and_a_tracker(easypost: EasyPost) -> None:
     """A bought shipment has label, tracking code and a tracker in pre_transit, found again by its id."""
     shipment = await easypost.create(new_reference())
