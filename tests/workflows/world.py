@@ -207,13 +207,15 @@ class World:
         key = effect_key(placed.order_id, "authorize", parcel, generation)
         return self.payments.payments[self.payments.references[key]]
 
-    async def report(self, handle: Handle, status: ParcelStatus, *, parcel: int = 1, **extra: str) -> None:
+    async def report(
+        self, handle: Handle, status: ParcelStatus, *, parcel: int = 1, generation: int = 1, **extra: str
+    ) -> None:
         """A provider's or carrier's message arrives."""
         event = ParcelEvent(
             source="test",
             source_id=str(next(self._events)),
             parcel=parcel,
-            generation=1,
+            generation=generation,
             status=status,
             occurred_at=datetime.now(UTC),
             **extra,
@@ -225,12 +227,17 @@ class World:
         event = PaymentEvent(source="test", source_id="e", parcel=1, payment_id="p", kind="payment_intent.changed")
         await handle.signal("payment_event", event)
 
-    async def deliver(self, handle: Handle, *parcels: int) -> OrderResult:
+    async def deliver(self, handle: Handle, *parcels: int, generation: int = 1) -> OrderResult:
         """Every parcel is scanned and delivered; the order's result."""
         for parcel in parcels or (1,):
-            await self.report(handle, ParcelStatus.IN_TRANSIT, parcel=parcel, carrier="ups", tracking_number="1Z1")
-            await self.report(handle, ParcelStatus.DELIVERED, parcel=parcel)
+            await self.arrive(handle, parcel, generation)
         return await self.result(handle)
+
+    async def arrive(self, handle: Handle, parcel: int = 1, generation: int = 1) -> None:
+        """One parcel is scanned and delivered."""
+        scan = {"carrier": "ups", "tracking_number": "1Z1"}
+        await self.report(handle, ParcelStatus.IN_TRANSIT, parcel=parcel, generation=generation, **scan)
+        await self.report(handle, ParcelStatus.DELIVERED, parcel=parcel, generation=generation)
 
     async def result(self, handle: Handle) -> OrderResult:
         """How the order ended."""
@@ -242,10 +249,10 @@ class World:
         answer: CancelAnswer = await handle.execute_update("cancel", asked, result_type=CancelAnswer)
         return answer
 
-    async def resolve(self, handle: Handle, choice: str, kind: str | None = None) -> None:
+    async def resolve(self, handle: Handle, choice: str, kind: str | None = None, by: str = "operator") -> None:
         """An operator answers the open question (of a kind)."""
         item = await self.question(handle, kind)
-        answer = Resolution(item_id=item, choice=choice, by="operator", reason="seen")
+        answer = Resolution(item_id=item, choice=choice, by=by, reason="seen")
         await handle.execute_update("resolve_attention", answer)
 
     async def question(self, handle: Handle, kind: str | None = None) -> str:
