@@ -16,7 +16,7 @@ from ordersaga.domain.shipping import InterceptDecision, ParcelEvent
 from ordersaga.domain.statuses import OrderStatus
 from workflows.activity_policies import PATIENCE, StepFailedError, in_task
 from workflows.change import Change, ChangeRefusedError
-from workflows.desk import Desk
+from workflows.desk import Desk, Stake
 from workflows.journeys import Journeys
 from workflows.messages import CancelAnswer, CanceledPart, CancelOutcome, CancelRequest
 from workflows.order_state import OrderState, ParcelState
@@ -237,7 +237,7 @@ def provider_took_out(desk: Desk, journeys: Journeys, parcel: ParcelState, event
             known.update({line.sku: line.quantity for line in change.removes})
     new = Counter({line.sku: line.quantity for line in event.canceled_lines}) - known
     taken = _taken(parcel, new)
-    if not taken or parcel.undone or parcel.scanned_at is not None:
+    if not taken or parcel.undone:
         return
     what = "the provider canceled " + ", ".join(f"{line.quantity} {line.sku}" for line in taken)
     change = Change(
@@ -245,6 +245,24 @@ def provider_took_out(desk: Desk, journeys: Journeys, parcel: ParcelState, event
     )
     change.make = partial(take_out, desk, journeys, change, parcel)
     parcel.changes.append(change)
+    if parcel.scanned_at is not None:
+        change.refuse("the parcel was charged as a whole by then")
+        desk.errand(_ask_about_less(desk, journeys, parcel, taken))
+
+
+async def _ask_about_less(
+    desk: Desk, journeys: Journeys, parcel: ParcelState, missing: tuple[LineQuantity, ...]
+) -> None:
+    """Heard only after the parcel was charged as a whole: a person sees whether the shopper got less."""
+    number, share = parcel.plan.parcel, parcel.plan.amount - parcel.plan.without(missing).amount
+    units = ", ".join(f"{line.quantity} {line.sku}" for line in missing)
+    question = (
+        f"The provider says it never sent {units} of parcel {number}, which was charged. Give {desk.money(share)} back?"
+    )
+    stake = Stake(share, ("refund",))
+    choice = await desk.park("partly_canceled", question, ("refund", "keep"), number, stake=stake)
+    if choice == "refund" and parcel.captured - parcel.refunded >= share:
+        await journeys.saga_of(number).payments.goodwill(share)
 
 
 def _whole_part(parcel: ParcelState, *, fresh: bool = False) -> Part:

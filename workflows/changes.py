@@ -7,7 +7,7 @@ from activities.inventory import Inventory, Replan
 from activities.providers import Providers, UpdateAddress
 from ordersaga.domain.orders import Address, LineQuantity, ParcelPlan, Payment
 from ordersaga.domain.shipping import AddressDecision, ShippingService
-from workflows.activity_policies import in_task, on_lane
+from workflows.activity_policies import StepFailedError, in_task, on_lane
 from workflows.change import Change, ChangeRefusedError
 from workflows.desk import Desk, Stake
 from workflows.journeys import Journeys
@@ -140,9 +140,24 @@ class Changes:
     # ---- its money -------------------------------------------------------------------------------------------
 
     def payment(self, asked: ChangePayment, parcels: Iterable[ParcelState]) -> list[Change]:
-        """Another payment method."""
-        paying = partial(self._pay_with, asked.payment)
-        return self._put(parcels, "is reserved with the other payment method", paying, back=False)
+        """Another payment method: beside the parcels' ways, for one that has left may still be unpaid."""
+        return [self._paid_otherwise(asked.payment, parcel) for parcel in parcels]
+
+    def _paid_otherwise(self, payment: Payment, parcel: ParcelState) -> Change:
+        what = f"parcel {parcel.plan.parcel}: is reserved with the other payment method"
+        change_id = f"{self._state.order.order_id}-{parcel.plan.parcel}-p{len(self._state.entries)}"
+        change = Change(change_id, what, partial(self._pay_with, payment, parcel))
+        self._desk.errand(self._carry_out(change, parcel))
+        return change
+
+    async def _carry_out(self, change: Change, parcel: ParcelState) -> None:
+        try:
+            await change.make()
+            change.done()
+        except (ChangeRefusedError, StepFailedError) as refused:
+            change.refuse(str(refused))
+        self._desk.note(f"change_{change.outcome}", change.message, parcel.plan.parcel)
+        await self._desk.publish()
 
     async def _pay_with(self, payment: Payment, parcel: ParcelState) -> None:
         await self._saga(parcel).payments.pay_with(payment)

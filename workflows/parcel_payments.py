@@ -1,5 +1,6 @@
 """How one parcel is paid for: reserved at confirmation, taken when its goods leave, given back when they do not."""
 
+import asyncio
 from datetime import datetime
 from functools import partial
 from typing import Literal
@@ -36,6 +37,7 @@ class ParcelPayments:
         self._customer: str | None = None
         self._lapses_at: datetime | None = None
         self._asked_buyer = False
+        self._at_work = asyncio.Lock()  # one step of its money at a time
         self._promised_back = 0  # of the reservation, to the shopper: it will not be captured
         self._in_parts = 0  # of what this generation captured, refunded since
         self._given_back = 0  # the generation that ended with its money given back
@@ -129,7 +131,8 @@ class ParcelPayments:
                 if not self._customer_saved:
                     self._ask_buyer()
                     raise StepFailedError("operator", "no_saved_card", "the shopper's card is not saved for renewal")
-                return await self._renew()
+                async with self._at_work:
+                    return await self._renew()
             except StepFailedError as failure:
                 question = (
                     f"{self._amount()} for parcel {self._number} is about to lapse and was not renewed ({failure})."
@@ -155,8 +158,13 @@ class ParcelPayments:
 
         Raises ChangeRefusedError when the bank does not reserve it at once; the old reservation then stands.
         """
-        if self.parcel.paid or not self.parcel.plan.amount:
-            raise ChangeRefusedError("it is paid; nothing is reserved that another payment method could replace")
+        async with self._at_work:
+            await self._pay_with(payment)
+
+    async def _pay_with(self, payment: Payment) -> None:
+        parcel = self.parcel
+        if parcel.paid or parcel.undoing or parcel.undone or not parcel.plan.amount:
+            raise ChangeRefusedError("nothing of it is reserved that another payment method could replace")
         old = self._payment
         asked = self._payment_for(old.generation + 1, payment.customer)
         new = asked.model_copy(update={"payment_method": payment.payment_method})
@@ -231,18 +239,21 @@ class ParcelPayments:
         if result.code == LAPSED:
             result = await self._collect(renew=True)
         while not (self.parcel.paid or self.parcel.written_off):
+            asked = self._payment.generation
             if await self._ask_about_capture(result) == "write_off":
                 await self._write_off()
             else:
-                result = await self._collect(renew=self._nothing_reserved or result.code != NOT_THE_BANK)
+                same = self._payment.generation == asked
+                result = await self._collect(renew=same and (self._nothing_reserved or result.code != NOT_THE_BANK))
 
     async def _collect(self, *, renew: bool) -> CaptureResult:
         """Capture, where `renew` says so with new funds."""
-        if self.parcel.paid:
-            return CaptureResult()
-        if renew and not await self._authorize_anew():
-            return CaptureResult(code="not_authorized", message="new funds could not be authorized")
-        return await self._try_capture()
+        async with self._at_work:
+            if self.parcel.paid:
+                return CaptureResult()
+            if renew and not await self._authorize_anew():
+                return CaptureResult(code="not_authorized", message="new funds could not be authorized")
+            return await self._try_capture()
 
     @property
     def _nothing_reserved(self) -> bool:
@@ -265,6 +276,8 @@ class ParcelPayments:
 
     async def _authorize_anew(self) -> bool:
         """Replace a reservation that lapsed or whose capture was refused; True when new funds are secured."""
+        if not self._customer_saved:
+            self._ask_buyer()
         try:
             return await self._renew()
         except StepFailedError as failure:
@@ -284,11 +297,18 @@ class ParcelPayments:
         return result.status is PaymentStatus.AUTHORIZED
 
     async def _ask_about_capture(self, refused: CaptureResult) -> str | None:
-        """The goods are gone and the money was refused: try again with new funds, or accept the loss."""
+        """The goods are gone and the money was refused: try again with new funds, or accept the loss.
+
+        The shopper may give another payment method meanwhile; then nobody needs to answer.
+        """
+        asked = self._payment.generation
         why = f"{refused.code}: {refused.message}"
         question = f"{self._amount()} for parcel {self._number} could not be captured ({why})."
         stake = Stake(self.parcel.plan.amount, ("write_off",))
-        return await self._desk.park("capture_refused", question, ("retry", "write_off"), self._number, stake=stake)
+        choices = ("retry", "write_off")
+        return await self._desk.park(
+            "capture_refused", question, choices, self._number, lambda: self._payment.generation != asked, stake=stake
+        )
 
     async def charge_or_write_off(self, kind: str, question: str) -> None:
         """A person decides whether goods that left are charged after all, or given away knowingly."""
@@ -316,7 +336,11 @@ class ParcelPayments:
     async def give_back(self) -> None:
         """Void what is reserved, refund what was taken; ends when it is done, here or by a person's hand."""
         name, by_hand = "give the money back", self._released_by_hand
-        await self._desk.insist(name, self._release, self._number, by_hand, self.parcel.plan.amount)
+        await self._desk.insist(name, self._released, self._number, by_hand, self.parcel.plan.amount)
+
+    async def _released(self) -> None:
+        async with self._at_work:
+            await self._release()
 
     async def _release(self) -> None:
         if self._nothing_reserved or not self._payment.amount:
