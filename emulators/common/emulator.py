@@ -63,6 +63,10 @@ class Emulator:
             return Answer(answer.status, answer.body, {**answer.headers, **fault.headers})
         return Answer.json(fault.status or 500, fault.body, fault.headers)
 
+    def spoiled_answer(self, call: Call, fault: Fault) -> Answer:
+        """The answer of a `spoil_answer` fault: the work is done, the answer says otherwise."""
+        return self.status_answer(call, fault)
+
     def refuse(self, call: Call, code: str) -> Answer:
         """The vendor's own refusal named by `code`."""
         return Answer.json(422, {"error": {"code": code, "message": f"refused: {call.path}"}})
@@ -148,6 +152,8 @@ class Emulator:
         if kind == "reset_before":
             return None
         answer = await self.perform(call)
+        if fault is not None and kind == "spoil_answer":
+            return self.spoiled_answer(call, fault)
         return None if kind == "lose_answer" else answer
 
     async def perform(self, call: Call) -> Answer:

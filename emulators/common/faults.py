@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from emulators.common.calls import Call
 from emulators.common.store import Store
 
-Kind = Literal["latency", "status", "refuse", "lose_answer", "reset_before", "hang"]
-_NEEDS: dict[str, str] = {"latency": "latency_ms", "status": "status", "refuse": "code"}
+Kind = Literal["latency", "status", "refuse", "lose_answer", "spoil_answer", "reset_before", "hang"]
+_NEEDS: dict[str, str] = {"latency": "latency_ms", "status": "status", "spoil_answer": "status", "refuse": "code"}
 _NAME = "faults"
 
 

@@ -62,6 +62,12 @@ class StripeEmulator(Emulator):
             self._api.keep(call, answer)
         return answer
 
+    def spoiled_answer(self, call: Call, fault: Fault) -> Answer:
+        """The failure, not the work's own answer, is what the key remembers from then on."""
+        if call.idempotency_key:
+            self._keys.forget(call.idempotency_key)
+        return self.status_answer(call, fault)
+
     def refuse(self, call: Call, code: str) -> Answer:
         """A decline of the attempt to pay or capture; for other requests a 400 with that code."""
         return self._api.answer(call, refusal=code)

@@ -81,6 +81,15 @@ async def test_lost_answer_did_the_work(emulator: EmulatorProcess) -> None:
     assert [entry["status"] for entry in await emulator.get("requests", path="/v1/customers")] == [None]
 
 
+async def test_spoiled_answer_did_the_work(emulator: EmulatorProcess) -> None:
+    """The work is done once, the answer is a failure, and a repeat under the key is answered with that failure."""
+    await emulator.post("faults", kind="spoil_answer", status=500, times=1)
+    answers = [await create(emulator, **{"idempotency-key": "once"}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [500, 500]
+    assert answers[1].headers["idempotent-replayed"] == "true"
+    assert await customers(emulator) == ["Ada"]
+
+
 async def test_reset_before_did_nothing(emulator: EmulatorProcess) -> None:
     """After a reset the client sees a broken connection, and nothing was done."""
     await emulator.post("faults", kind="reset_before", times=1)
