@@ -50,7 +50,7 @@ class FakeProvider(Scripted):
         self._changed: dict[str, datetime] = {}
         self._cancel_answers: deque[CancelDecision] = deque()
         self._partial_cancels: deque[tuple[LineQuantity, ...]] = deque()
-        self._address_until = address_until
+        self.address_until = address_until
         self._capabilities = ProviderCapabilities(
             name=name, books_carrier=books_carrier, point_of_no_return=point_of_no_return
         )
@@ -116,10 +116,10 @@ class FakeProvider(Scripted):
         with self._call("update_address", reference, ship_to):
             if reference not in self.orders:
                 raise RetryError("not_visible", f"no order {reference} is shown", unknown=True)
-            if self._address_until is None:
+            if self.address_until is None:
                 return AddressDecision.NOT_OFFERED
             handed, status = self.hand_offs[reference], self.orders[reference].status
-            takes = status in _WAY and _WAY.index(status) < _WAY.index(self._address_until)
+            takes = status in _WAY and _WAY.index(status) < _WAY.index(self.address_until)
             if status is ParcelStatus.CANCELED or (handed.ship_to != ship_to and not takes):
                 return AddressDecision.REFUSED
             self.hand_offs[reference] = handed.model_copy(update={"ship_to": ship_to})
