@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ from ordersaga.stores.stock import PostgresStock
 from ordersaga.stores.webhook_endpoints import WebhookEndpoints
 from tests.fakes.samples import EAST, PLACED_AT, catalog, order
 
+ROOT = Path(__file__).parents[2]
 URL = "https://hooks.acme.example/orders"
 MOMENT = timedelta(milliseconds=50)
 EVER = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
@@ -343,5 +345,13 @@ def test_public_names_are_words_of_their_own() -> None:
     """One name for each kind, `subject.what`; a kind no one mapped stays in the house."""
     names = [event.name for event in EVENTS.values()]
     assert len(names) == len(set(names))
-    assert {name.partition(".")[0] for name in names} == {"order", "payment", "parcel"}
+    assert {name.partition(".")[0] for name in names} == {"order", "payment", "parcel", "return"}
     assert not {"held", "ignored", "conflict", "notice", "payment_event", "label_kept"} & set(EVENTS)
+
+
+def test_nobody_else_writes_the_journal() -> None:
+    """A second writer would write entries that nobody is told of."""
+    packages = [ROOT / name for name in ("ordersaga", "activities", "workers")]
+    files = [file for package in packages for file in package.rglob("*.py")]
+    writers = [file.name for file in files if "INSERT INTO journal " in file.read_text(encoding="utf-8")]
+    assert writers == ["journal.py"]
