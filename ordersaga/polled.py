@@ -8,7 +8,7 @@ change belongs to the id. Afterwards it does not, or every scan on the way would
 from datetime import datetime
 from hashlib import sha256
 
-from ordersaga.domain.identifiers import parse_parcel_reference
+from ordersaga.domain.identifiers import parse_label_reference, parse_parcel_reference
 from ordersaga.domain.lattices import goods_left
 from ordersaga.domain.messages_in import Incoming
 from ordersaga.domain.shipping import ParcelEvent, ProviderOrder
@@ -43,7 +43,7 @@ def from_provider(
 
 def from_carrier(reference_text: str, event: ParcelEvent) -> Incoming | None:
     """The message in what a carrier says about a label; None for a label that is not ours."""
-    reference = parse_parcel_reference(reference_text)
+    reference = parse_label_reference(reference_text)
     if reference is None:
         return None
     source_id = _poll_id(reference_text, event.status, event.occurred_at)

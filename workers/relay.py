@@ -3,6 +3,7 @@
 | loop | does | woken |
 |---|---|---|
 | starter | starts the sagas of accepted orders that nobody started | every second |
+| return_starter | starts the workflows of accepted returns that nobody started | every second |
 | deliverer | hands inbox messages to their order's saga | by NOTIFY `inbox`, and every second |
 | notifier | delivers notifications to endpoints | by NOTIFY `notifications`, and every second |
 | pollers | ask what webhooks missed, and what became of voided labels; release expired holds | every `poll_interval` |
@@ -19,6 +20,7 @@ from ordersaga.bootstrap import Pool, Services
 from workers.relay_deliverer import Deliverer
 from workers.relay_notifier import Notifier
 from workers.relay_pollers import CarrierPoller, ProviderPoller, expire_holds
+from workers.relay_returns import ReturnPoller, ReturnStarter
 from workers.relay_starter import Starter
 from workers.relay_voids import VoidPoller
 
@@ -42,6 +44,8 @@ async def run_relay(services: Services, stop: asyncio.Event) -> None:
         tasks.create_task(keep("forget_deliveries", services.outbox.prune, stop, pause=interval))
         tasks.create_task(keep("expire_holds", lambda: expire_holds(services), stop, pause=interval))
         tasks.create_task(keep("poll_carrier", CarrierPoller(services).step, stop, pause=interval))
+        tasks.create_task(keep("return_starter", ReturnStarter(services).step, stop))
+        tasks.create_task(keep("poll_returns", ReturnPoller(services).step, stop, pause=interval))
         tasks.create_task(keep("poll_voids", VoidPoller(services).step, stop, pause=interval))
         for name in services.providers:
             poller = ProviderPoller(services, name)

@@ -18,6 +18,7 @@ from workers.relay_echoes import is_echo
 from workers.relay_late_news import park
 from workers.relay_lookups import resolved
 from workers.relay_notices import write_notice
+from workers.relay_returns import to_return
 
 BATCH: Final = 50
 AT_ONCE: Final = 16
@@ -115,6 +116,8 @@ class Deliverer:
 
     async def _hand_over(self, order_id: str, events: Sequence[ParcelEvent | PaymentEvent]) -> str | None:
         """To the saga; once that has ended, to a person where one must know. Else the reason why nobody gets it."""
+        if back := [event for event in events if isinstance(event, ParcelEvent) and event.returning]:
+            return await to_return(self._services, order_id, back)
         try:
             for event in events:
                 await self._signal(order_id, event)

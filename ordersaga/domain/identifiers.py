@@ -57,6 +57,23 @@ def parse_return_reference(text: str) -> ReturnReference | None:
     return ReturnReference(*owner, int(parcel)) if owner and parcel.isdecimal() else None
 
 
+class LabelReference(NamedTuple):
+    """Whose label it is: a parcel's on its way out, or, with `returning`, the number of the return it brings back."""
+
+    order_id: str
+    parcel: int
+    generation: int
+    returning: int = 0
+
+
+def parse_label_reference(text: str) -> LabelReference | None:
+    """Read what a carrier knows a label by, whichever way it goes; None for one that is not ours."""
+    out, back = parse_parcel_reference(text), parse_return_reference(text)
+    if out is not None:
+        return LabelReference(*out)
+    return LabelReference(back.order_id, back.parcel, 1, back.number) if back is not None else None
+
+
 def return_id(order_id: str, number: int) -> str:
     """What people know an order's return by: `{order}-r{number}`."""
     return f"{order_id}-r{number}"

@@ -17,7 +17,7 @@ from easypost.errors.api.not_found_error import NotFoundError
 from requests.adapters import HTTPAdapter
 
 from ordersaga.domain.errors import RetryError
-from ordersaga.domain.identifiers import parse_parcel_reference
+from ordersaga.domain.identifiers import parse_label_reference
 from ordersaga.domain.messages_in import Incoming
 from ordersaga.domain.orders import Address
 from ordersaga.domain.shipping import CancelDecision, InterceptDecision, LabelRequest, LabelState, ParcelEvent
@@ -112,7 +112,7 @@ class EasyPost:
         shipment = await _in_thread(self._find, incoming.lookup.removeprefix(REFUND_LOOKUP))
         reference = str((shipment or {}).get("reference") or "")
         read = void_event if incoming.lookup.startswith(REFUND_LOOKUP) else self._event
-        owner, event = parse_parcel_reference(reference), read(shipment or {}, incoming.source_id)
+        owner, event = parse_label_reference(reference), read(shipment or {}, incoming.source_id)
         if owner is None or event is None:
             return Incoming(source=SOURCE, source_id=incoming.source_id)
         return Incoming(source=SOURCE, source_id=incoming.source_id, order_id=owner.order_id, events=(event,))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from ordersaga.domain.identifiers import parse_parcel_reference
+from ordersaga.domain.identifiers import parse_label_reference, parse_parcel_reference
 from ordersaga.domain.shipping import CancelDecision, LabelState, ParcelEvent
 from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.gateways.webhook_parts import child, moment, text
@@ -74,7 +74,7 @@ def parcel_event(tracker: Mapping[str, Any], reference: str, source_id: str | No
 
     Without a message's id, the tracker with its status is the id: each status is one event, however often polled.
     """
-    owner, status = parse_parcel_reference(reference), status_of(tracker)
+    owner, status = parse_label_reference(reference), status_of(tracker)
     if owner is None or status is None:
         return None
     return ParcelEvent(
@@ -87,6 +87,7 @@ def parcel_event(tracker: Mapping[str, Any], reference: str, source_id: str | No
         carrier=text(tracker.get("carrier")),
         tracking_number=text(tracker.get("tracking_code")),
         detail=text(tracker.get("status_detail")),
+        returning=owner.returning,
     )
 
 

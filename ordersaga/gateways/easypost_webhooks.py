@@ -10,7 +10,7 @@ from typing import Any
 from easypost.util import validate_webhook
 
 from ordersaga.domain.errors import OperatorError
-from ordersaga.domain.identifiers import parse_parcel_reference
+from ordersaga.domain.identifiers import parse_label_reference
 from ordersaga.domain.messages_in import Incoming
 from ordersaga.gateways.easypost_states import REFUND_LOOKUP, SOURCE, parcel_event, status_of
 from ordersaga.gateways.webhook_parts import child, header, ignored, parse_object, text, verifying
@@ -49,7 +49,7 @@ def _verify(signature: str, body: bytes, secret: str) -> None:
 
 def _read(source_id: str, tracker: Mapping[str, Any]) -> Incoming | None:
     reference = text(tracker.get("reference")) or text(child(tracker, "shipment").get("reference")) or ""
-    owner, told = parse_parcel_reference(reference), parcel_event(tracker, reference, source_id)
+    owner, told = parse_label_reference(reference), parcel_event(tracker, reference, source_id)
     if owner is not None and told is not None:
         return Incoming(source=SOURCE, source_id=source_id, order_id=owner.order_id, events=(told,))
     return _asking(source_id, tracker)

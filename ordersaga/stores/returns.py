@@ -9,6 +9,7 @@ import asyncpg
 from ordersaga.domain.errors import CustomerError, OperatorError
 from ordersaga.domain.return_rules import OrderFacts, ParcelFacts, answered, opening_entry, order_status
 from ordersaga.domain.returns import (
+    FINAL_RETURNS,
     RETURNABLE,
     Opened,
     Refusal,
@@ -47,6 +48,11 @@ WHERE order_id = $1 AND step = 'capture' AND status = 'done' GROUP BY parcel
 _UNSTARTED = """
 SELECT "case" FROM returns WHERE started_at IS NULL AND requested_at <= now() - $1::interval
 ORDER BY requested_at LIMIT $2
+"""
+_WITH_LABEL = """
+SELECT * FROM returns
+WHERE tracking_number IS NOT NULL AND inspection IS NULL AND status <> ALL($4::text[]) AND (order_id, number) > ($1, $2)
+ORDER BY order_id, number LIMIT $3
 """
 _MARK_STARTED = "UPDATE returns SET started_at = now() WHERE order_id = $1 AND number = $2 AND started_at IS NULL"
 
@@ -103,6 +109,12 @@ class PostgresReturns:
         async with connection(self._pool) as reader:
             rows = await reader.fetch(_UNSTARTED, older_than, limit)
             return [ReturnCase.model_validate(row["case"]) for row in rows]
+
+    async def with_label(self, *, after: tuple[str, int], limit: int) -> list[ReturnRecord]:
+        """Open returns whose way back a carrier can be asked about, by order and number, beyond `after`."""
+        async with connection(self._pool) as reader:
+            ended = [status.value for status in FINAL_RETURNS]
+            return [_load(row) for row in await reader.fetch(_WITH_LABEL, *after, limit, ended)]
 
     async def mark_started(self, case: ReturnCase) -> None:
         """This return's workflow runs."""

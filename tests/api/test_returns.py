@@ -1,6 +1,7 @@
 """Returns over HTTP and the command line, before real workflows and a real database."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -8,10 +9,16 @@ import pytest
 
 from ordersaga.client_returns import ReturnClient
 from ordersaga.commands import run
+from ordersaga.domain.orders import LineQuantity
+from ordersaga.domain.returns import Opened, ReturnAsk, ReturnReason, ReturnRequest
 from ordersaga.domain.shipping import ParcelEvent
 from ordersaga.domain.statuses import ParcelStatus
+from ordersaga.gateways.easypost_webhooks import _read
 from tests.api.conftest import Shop
 from tests.support.api import order_body
+from workers.relay_deliverer import Deliverer
+from workers.relay_pollers import store
+from workers.relay_returns import ReturnStarter
 
 WAIT = {"Prefer": "wait=20"}
 MUG = {"lines": [{"sku": "MUG", "quantity": 1}], "reason": "unwanted"}
@@ -218,3 +225,55 @@ async def test_the_command_line_plays_a_return(shop: Shop, capsys: pytest.Captur
     assert (ended, "Nothing more will happen" in said) == (0, True)
     ended, said = await command(shop, capsys, "cancel", "backcli-r1", "--reason", "late")
     assert (ended, "return_closed" in said or "too late" in said) == (1, True)
+
+
+async def carried(shop: Shop, number: int, status: str, source_id: str) -> list[str]:
+    """A tracker's message arrives and is delivered; what became of all messages so far."""
+    tracker = {"id": "trk_1", "status": status, "shipment": {"reference": f"backnews-r{number}-1"}}
+    told = _read(source_id, tracker)
+    assert told is not None
+    await store(shop.api.services, told)
+    await Deliverer(shop.api.services).step()
+    rows = await shop.api.services.pool.fetch("SELECT status FROM webhook_inbox ORDER BY id")
+    return [row["status"] for row in rows]
+
+
+async def test_the_carriers_news_of_the_way_back_reach_the_return(shop: Shop) -> None:
+    """By the label's reference; of a return that had ended, a person is asked once; of none at all, nobody."""
+    order = await delivered(shop, "backnews")
+    await shop.api.post(f"/v1/orders/{order}/returns", MUG)
+    await until(shop, "/v1/returns/backnews-r1", status="awaiting_goods")
+    assert await carried(shop, 1, "in_transit", "e1") == ["delivered"]
+    await until(shop, "/v1/returns/backnews-r1?live=true", status="in_transit")
+    assert await carried(shop, 1, "delivered", "e2") == ["delivered"] * 2
+    await until(shop, "/v1/returns/backnews-r1", status="arrived")
+    await shop.api.post("/v1/returns/backnews-r1/receipt", {"lines": [{"sku": "MUG", "missing": 1}]})
+    await until(shop, "/v1/returns/backnews-r1", status="refused", reason="nothing of it came back")
+    assert (await carried(shop, 1, "in_transit", "e3"))[-1] == "ignored"
+    assert (await carried(shop, 7, "in_transit", "e4"))[-1] == "ignored"
+    await shop.api.post(f"/v1/orders/{order}/returns", MUG)
+    await until(shop, "/v1/returns/backnews-r2", status="awaiting_goods")
+    await shop.api.post("/v1/returns/backnews-r2/cancel")
+    await until(shop, "/v1/returns/backnews-r2", status="canceled")
+    assert (await shop.api.get("/v1/attention")).json()["items"] == []
+    assert (await carried(shop, 2, "in_transit", "e5"))[-1] == "delivered"
+    assert (await carried(shop, 2, "delivered", "e6"))[-1] == "ignored"
+    (item,) = (await shop.api.get("/v1/attention")).json()["items"]
+    assert (item["kind"], item["choices"]) == ("sent_back_after_end", ["acknowledge"])
+    answer = {"choice": "acknowledge", "reason": "seen"}
+    assert (await shop.api.post(f"/v1/attention/{item['item_id']}/resolve", answer)).status_code == 200
+
+
+async def test_a_return_nobody_started_is_started_by_the_relay(shop: Shop) -> None:
+    """The API died between the acceptance and the start: nothing is lost, and nothing starts twice."""
+    order = await delivered(shop, "backdead")
+    units = (LineQuantity(sku="MUG", quantity=1),)
+    request = ReturnRequest(lines=units, reason=ReturnReason.UNWANTED, by="shopper")
+    assert isinstance(await shop.api.services.returns.open(order, ReturnAsk(request), datetime.now(UTC)), Opened)
+    starter = ReturnStarter(shop.api.services, timedelta(0))
+    await starter.step()
+    await until(shop, "/v1/returns/backdead-r1", status="awaiting_goods", started=True)
+    assert await shop.api.services.returns.unstarted(older_than=timedelta(0), limit=9) == []
+    await starter.step()
+    labels = await shop.api.services.returns.with_label(after=("", 0), limit=9)
+    assert [record.case.reference for record in labels] == ["backdead-r1-1"]
