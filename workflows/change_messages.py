@@ -48,7 +48,8 @@ class ChangeMessages(OrderMessages):
 
     @on_change_address.validator
     def _may_change_address(self, asked: AddressChange) -> None:
-        self._check_asked(asked)
+        if not self._is_new(asked):
+            return
         self._check_movable(0)
         if asked.ship_to == self._state.order.ship_to:
             raise _refused("ship_to: the order goes there already")
@@ -60,7 +61,8 @@ class ChangeMessages(OrderMessages):
 
     @on_expedite.validator
     def _may_expedite(self, asked: Expedite) -> None:
-        self._check_asked(asked)
+        if not self._is_new(asked):
+            return
         parcels = self._check_movable(asked.parcel)
         if all(parcel.service is ShippingService.EXPEDITED for parcel in parcels):
             raise _refused("it is expedited already")
@@ -72,7 +74,8 @@ class ChangeMessages(OrderMessages):
 
     @on_split_parcel.validator
     def _may_split(self, asked: SplitParcel) -> None:
-        self._check_asked(asked)
+        if not self._is_new(asked):
+            return
         (parcel,) = self._check_movable(asked.parcel, one=True)
         _check_part(parcel, asked.lines)
         if parcel.paid or self._state.order.terms.capture is CapturePolicy.AT_CONFIRMATION:
@@ -87,7 +90,8 @@ class ChangeMessages(OrderMessages):
 
     @on_move_parcel.validator
     def _may_move(self, asked: MoveParcel) -> None:
-        self._check_asked(asked)
+        if not self._is_new(asked):
+            return
         (parcel,) = self._check_movable(asked.parcel, one=True)
         if parcel.plan.location == asked.location:
             raise _refused(f"location: the parcel ships from {asked.location} already")
@@ -99,7 +103,8 @@ class ChangeMessages(OrderMessages):
 
     @on_change_carrier.validator
     def _may_change_carrier(self, asked: ChangeCarrier) -> None:
-        self._check_asked(asked)
+        if not self._is_new(asked):
+            return
         (parcel,) = self._check_movable(asked.parcel, one=True)
         if parcel.books_carrier:
             raise _refused(f"{parcel.plan.provider} books its own carrier; expedite the parcel, or move it elsewhere")
@@ -113,7 +118,8 @@ class ChangeMessages(OrderMessages):
 
     @on_refund.validator
     def _may_refund(self, asked: GoodwillRefund) -> None:
-        self._check_asked(asked)
+        if not self._is_new(asked):
+            return
         if not self._refundable(asked):
             paid = max((parcel.captured - parcel.refunded for parcel in self._state.parcels), default=0)
             most = self._desk.money(paid)
@@ -126,7 +132,8 @@ class ChangeMessages(OrderMessages):
 
     @on_change_payment.validator
     def _may_change_payment(self, asked: ChangePayment) -> None:
-        self._check_asked(asked)
+        if not self._is_new(asked):
+            return
         if not self._unpaid():
             raise _refused("everything is paid; another payment method would change nothing")
 
@@ -143,7 +150,7 @@ class ChangeMessages(OrderMessages):
 
     @on_answer_delay.validator
     def _may_answer_delay(self, asked: DelayConsent) -> None:
-        self._check_asked(asked)
+        self._is_new(asked)
         if not self._delayed():
             raise _refused("no delay notice is open; cancel the order if the shopper does not want it")
 
@@ -174,13 +181,15 @@ class ChangeMessages(OrderMessages):
             answer_by=workflow.now() + PATIENCE if waits else None,
         )
 
-    def _check_asked(self, asked: Asked | None) -> None:
+    def _is_new(self, asked: Asked | None) -> bool:
+        """Refuses what no order can be asked now. False: it was asked before, and hears the first answer again."""
         if asked is None:
             raise _refused("the input is empty")
         if self._state.closed_as is not None:
             raise _refused(f"the order has ended ({self._state.closed_as}); what was delivered can be returned")
         if not self._state.confirmed:
             raise _refused("the order is not confirmed yet; ask again once it is, or cancel it")
+        return not isinstance(self._state.requests.get(asked.request_id or ""), list)
 
     def _check_movable(self, number: int, *, one: bool = False) -> list[ParcelState]:
         """The parcels that can still be changed; refuses, with the reason, when there is none."""
