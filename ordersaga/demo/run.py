@@ -81,18 +81,19 @@ async def running(plan: Plan, report: Reporter) -> AsyncIterator[Ground]:
 async def show(plan: Plan, ground: Ground, console: Console) -> Result:
     """Play the orders on a running stack and audit what came of it."""
     catalog, orders = read_plan(plan)
-    async with _world(ground.stack) as world:
-        await _open_shop(world, plan.catalog)
+    async with world_of(ground.stack) as world:
+        await open_shop(world, plan.catalog)
         with Progress(console, len(orders)) as progress:
             play = Play(world, orders, Chaos(ground, plan.kills, plan.restart, progress.tell), progress)
             await play.run(plan.seed)
-        evidence = await _evidence(ground, world, catalog, orders)
+        evidence = await gather_evidence(ground.stack, world, catalog, [order.order_id for order in orders])
     taken, disturbed = time.monotonic() - ground.began, bool(plan.kills or plan.restart)
     return Result(play.ends(), audit(evidence), taken, play.failures, disturbed)
 
 
 @asynccontextmanager
-async def _world(stack: Stack) -> AsyncIterator[World]:
+async def world_of(stack: Stack) -> AsyncIterator[World]:
+    """Everyone a running stack's cases may talk to."""
     urls, keys = stack.urls, stack.keys
     async with AsyncExitStack() as opened:
         checkout, support, operator = [
@@ -105,7 +106,7 @@ async def _world(stack: Stack) -> AsyncIterator[World]:
         yield World(checkout, support, operator, stripe, shipbob, easypost, Board(support))
 
 
-async def _open_shop(world: World, catalog: bytes) -> None:
+async def open_shop(world: World, catalog: bytes) -> None:
     """Load the catalog; refuse a folder with somebody's orders, whose numbers would be repeated."""
     if (await world.support.orders(limit=1)).orders:
         raise DemoError("the folder holds orders of an earlier run; choose another --data")
@@ -115,7 +116,7 @@ async def _open_shop(world: World, catalog: bytes) -> None:
     await world.easypost.tell("scripts", match="-", stop_at="pre_transit")
 
 
-async def _evidence(ground: Ground, world: World, catalog: Catalog, orders: Sequence[DemoOrder]) -> Evidence:
+async def gather_evidence(stack: Stack, world: World, catalog: Catalog, placed: Sequence[str]) -> Evidence:
     """Our ledgers and the companies' records, after everything has come to rest."""
     stripe = {
         **await world.stripe.records(kind="payment_intent"),
@@ -126,5 +127,5 @@ async def _evidence(ground: Ground, world: World, catalog: Catalog, orders: Sequ
     for receipt in catalog.receipts:
         place = (receipt.location, receipt.sku)
         received[place] = received.get(place, 0) + receipt.quantity
-    ours = await patiently(lambda: read_ledgers(ground.stack.settings))
-    return Evidence(tuple(order.order_id for order in orders), received, ours, theirs)
+    ours = await patiently(lambda: read_ledgers(stack.settings))
+    return Evidence(tuple(placed), received, ours, theirs)
