@@ -21,12 +21,13 @@ from ordersaga.api.attention_shapes import (
 from ordersaga.api.problems import FieldError, Problem, invalid
 from ordersaga.bootstrap import ApiKey, Services
 from ordersaga.client_errors import OrderClosedError, OrderNotFoundError
-from ordersaga.domain.approvals import waits_for_second_person
+from ordersaga.domain.approvals import same_person, waits_for_second_person
 from ordersaga.domain.errors import OrdersagaError
 from ordersaga.domain.journal import AttentionItem
 from workflows.messages import Resolution
 
 AT_ONCE: Final = 16
+_SECOND: Final = "a second person must make the same choice"
 
 log = structlog.get_logger(__name__)
 
@@ -101,6 +102,8 @@ class _Resolver:
         """What was done about the item, or would be."""
         if self._body.choice not in item.choices:
             return _row(item, "not_offered", detail=f"its choices are {', '.join(item.choices)}")
+        if item.proposed == self._body.choice and same_person(item.proposed_by or "", self._by):
+            return _row(item, "proposed", proposed_by=item.proposed_by, detail=_SECOND)
         async with self._turn:
             try:
                 return await (self._foretell(item) if self._body.dry_run else self._answer(item))
@@ -118,14 +121,13 @@ class _Resolver:
         record = await self._services.journal.get(item.order_id)
         above = record.order.terms.second_person_above if record else 0
         if waits_for_second_person(item, self._body.choice, self._by, above):
-            return _row(item, "proposed", proposed_by=self._by, detail="a second person must make the same choice")
+            return _row(item, "proposed", proposed_by=self._by, detail=_SECOND)
         return _row(item, "resolved")
 
 
 def _settled(item: AttentionItem, answered: AttentionItem) -> ResolvedItem:
     if answered.resolved is None:
-        detail = "a second person must make the same choice"
-        return _row(item, "proposed", proposed_by=answered.proposed_by, detail=detail)
+        return _row(item, "proposed", proposed_by=answered.proposed_by, detail=_SECOND)
     return _row(item, "resolved")
 
 

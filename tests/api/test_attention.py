@@ -127,6 +127,20 @@ async def test_many_are_resolved_and_each_failure_is_named(api: Api, orders: Stu
     assert sorted(resolved(orders)) == [(f"a{n}-a1", "adopt", "test operator") for n in (1, 2, 3)]
 
 
+async def test_who_proposed_it_is_not_asked_again(api: Api, orders: StubOrders) -> None:
+    """The same key, for whomever: it stays proposed, and its saga is not bothered; another key's word counts."""
+    guarded: dict[str, Any] = {"guarded": ("adopt",), "money": 70_000, "currency": "USD", "proposed": "adopt"}
+    await ask(api, "a1", **guarded, proposed_by="test operator:bob")
+    await ask(api, "a2", **guarded, proposed_by="office")
+    body = {"filter": {"kind": "unknown_capture"}, "choice": "adopt", "reason": "seen", "dry_run": False, "by": "ann"}
+    told = (await api.post(MANY, body)).json()["items"]
+    assert [(item["result"], item["proposed_by"]) for item in told] == [
+        ("proposed", "test operator:bob"),
+        ("resolved", None),
+    ]
+    assert resolved(orders) == [("a2-a1", "adopt", "test operator:ann")]
+
+
 async def test_the_filter_names_orders_and_items_and_ended_orders_are_answered_in_the_journal(
     api: Api, orders: StubOrders
 ) -> None:
