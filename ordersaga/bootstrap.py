@@ -41,7 +41,7 @@ from ordersaga.stores.inbox import InboxMessage, WebhookInbox
 from ordersaga.stores.journal import PostgresJournal
 from ordersaga.stores.ledgers import PostgresLedgers
 from ordersaga.stores.migrate import migrate
-from ordersaga.stores.notifications import Claimed, Delivery, DeliveryStatus, Outbox
+from ordersaga.stores.notifications import Claimed, Delivery, Outbox
 from ordersaga.stores.pick_tickets import PickTicket, SellerWarehouse
 from ordersaga.stores.poll_cursors import PollCursors
 from ordersaga.stores.pools import Pool, close_pool, create_pool
@@ -248,7 +248,6 @@ __all__ = [
     "ApiKey",
     "Claimed",
     "Delivery",
-    "DeliveryStatus",
     "Endpoint",
     "IdempotencyKey",
     "InboxMessage",

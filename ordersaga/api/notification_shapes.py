@@ -1,15 +1,17 @@
 """The bodies about notifications that go out. A secret is shown once, in the answer that made it."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AwareDatetime, Field, field_validator
 
 from ordersaga.api.shapes import Request
-from ordersaga.bootstrap import Delivery, DeliveryStatus, Endpoint
 from ordersaga.domain.identifiers import Code
-from ordersaga.domain.notifications import TYPES
+from ordersaga.domain.notifications import TYPES, DeliveryStatus
 from ordersaga.domain.values import Message
+
+if TYPE_CHECKING:  # the command line reads these shapes too, and must not pay for stores and gateways
+    from ordersaga.bootstrap import Delivery, Endpoint
 
 Moment = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), le=datetime(9000, 1, 1, tzinfo=UTC))]
 
@@ -55,7 +57,7 @@ class EndpointRow(Message):
     disabled_reason: str | None
 
     @classmethod
-    def of(cls, endpoint: Endpoint, **more: object) -> Self:
+    def of(cls, endpoint: "Endpoint", **more: object) -> Self:
         """The row of an endpoint."""
         return cls.model_validate({**{name: getattr(endpoint, name) for name in EndpointRow.model_fields}, **more})
 
@@ -103,7 +105,7 @@ class DeliveryRow(Message):
     last_error: str | None
 
     @classmethod
-    def of(cls, delivery: Delivery) -> Self:
+    def of(cls, delivery: "Delivery") -> Self:
         """The row of a delivery."""
         known = {name: getattr(delivery, name) for name in cls.model_fields}
         return cls.model_validate(known if delivery.status == "pending" else {**known, "next_attempt_at": None})

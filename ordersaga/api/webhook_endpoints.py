@@ -18,11 +18,11 @@ from ordersaga.api.notification_shapes import (
     RotatedSecret,
 )
 from ordersaga.api.problems import FieldError, Problem, invalid
-from ordersaga.bootstrap import ApiKey, DeliveryStatus, Endpoint, Services
+from ordersaga.bootstrap import ApiKey, Endpoint, Services
 from ordersaga.domain.errors import CustomerError
 from ordersaga.domain.identifiers import Code
 from ordersaga.domain.notification_targets import kind_of
-from ordersaga.domain.notifications import BOTH_SECRETS_SIGN, EMAIL_TYPES
+from ordersaga.domain.notifications import BOTH_SECRETS_SIGN, EMAIL_TYPES, DeliveryStatus
 
 EndpointId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_]{1,64}$")]
 

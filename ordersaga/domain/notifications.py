@@ -5,11 +5,13 @@ Nothing here is about a shopper: the texts are fixed, and whoever may know more 
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from pydantic import AwareDatetime
 
 from ordersaga.domain.values import Value
+
+DeliveryStatus = Literal["pending", "delivered", "failed"]
 
 
 class EventType(NamedTuple):

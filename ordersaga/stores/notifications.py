@@ -3,16 +3,15 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 
 import asyncpg
 
 from ordersaga.domain.journal import JournalEntry
-from ordersaga.domain.notifications import EVENTS, KEPT, LONGEST_ERROR, Notification
+from ordersaga.domain.notifications import EVENTS, KEPT, LONGEST_ERROR, DeliveryStatus, Notification
 from ordersaga.stores.pools import Connection, Pool, columns, connection, transaction
 from ordersaga.stores.storable import storable
 
-DeliveryStatus = Literal["pending", "delivered", "failed"]
 MOST_REPLAYED: Final = 10_000
 
 # The id of an entry's notification for an endpoint, always the same: receivers know a repeat by it.
