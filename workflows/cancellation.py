@@ -13,7 +13,7 @@ from ordersaga.domain.amounts import format_amount
 from ordersaga.domain.lattices import reached
 from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.shipping import InterceptDecision, ParcelEvent
-from ordersaga.domain.statuses import OrderStatus
+from ordersaga.domain.statuses import OrderStatus, ParcelStatus
 from workflows.activity_policies import PATIENCE, StepFailedError, in_task
 from workflows.change import Change, ChangeRefusedError
 from workflows.desk import Desk, Stake
@@ -29,7 +29,8 @@ ANSWER_WITHIN = timedelta(seconds=30)
 class Part:
     """What one request asks of one parcel. `change`: the removal of some units; None: the whole parcel.
 
-    `voided` and `refunded`: what the parcel had given back already when the request came, in minor units.
+    `voided` and `refunded`: what the parcel had given back already when the request came, in minor units; `claims`:
+    units that others had asked to take out of it by then, whose money is told to them.
     """
 
     parcel: ParcelState
@@ -37,15 +38,18 @@ class Part:
     change: Change | None = None
     voided: int = 0
     refunded: int = 0
+    claims: tuple[Change, ...] = ()
 
     @property
     def outcome(self) -> CancelOutcome:
         """Where it stands now."""
-        if self.change is not None:
+        if self.change is not None and not self.change.superseded:
             decided: dict[str, CancelOutcome] = {"done": "canceled", "refused": "too_late"}
             return decided.get(self.change.outcome, "pending")
         if self.parcel.undone:
             return "canceled"
+        if self.parcel.status is ParcelStatus.RETURNED_TO_SENDER:
+            return "pending" if self.parcel.paid else "canceled"
         if not self.parcel.cancel_decided:
             return "pending"
         turned = self.parcel.intercept is InterceptDecision.ACCEPTED and not self.parcel.ended
@@ -70,17 +74,20 @@ class Part:
     def _money(self, outcome: CancelOutcome) -> tuple[int, int]:
         parcel, change = self.parcel, self.change
         if change is not None:
-            return (change.voided, change.refunded) if change.outcome == "done" else self._share(parcel, change)
-        if outcome == "canceled" and parcel.undone:
-            return parcel.voided - self.voided, parcel.refunded - self.refunded
-        return (0, parcel.captured - parcel.refunded) if parcel.paid else (self._reserved(parcel), 0)
+            return (change.voided, change.refunded) if change.outcome == "done" else self._as_paid(change.worth)
+        if outcome == "canceled" and parcel.ended:
+            voided, refunded = parcel.voided - self.voided, parcel.refunded - self.refunded
+        else:
+            voided, refunded = self._as_paid(parcel.captured - parcel.refunded if parcel.paid else parcel.plan.amount)
+        told = sum(claim.worth for claim in self.claims if claim.outcome != "refused" or claim.superseded)
+        return max(voided - told, 0), max(refunded - told, 0)
 
-    def _share(self, parcel: ParcelState, change: Change) -> tuple[int, int]:
-        share = parcel.plan.amount - parcel.plan.without(change.removes).amount
-        return (0, share) if parcel.paid else (share if parcel.authorized else 0, 0)
-
-    def _reserved(self, parcel: ParcelState) -> int:
-        return parcel.plan.amount if parcel.authorized else 0
+    def _as_paid(self, amount: int) -> tuple[int, int]:
+        """An amount as it comes back: refunded where the money was taken, otherwise released."""
+        parcel = self.parcel
+        if parcel.paid or parcel.refunded > self.refunded:
+            return 0, amount
+        return (amount if parcel.authorized or parcel.voided > self.voided else 0), 0
 
 
 @dataclass
@@ -111,6 +118,10 @@ class Cancellations:
         if asked.request_id:
             self._state.requests[asked.request_id] = negotiation
         return negotiation
+
+    def knows(self, asked: CancelRequest) -> bool:
+        """Whether this very request was taken before."""
+        return asked.request_id is not None and asked.request_id in self._state.requests
 
     def _for_all(self, asked: CancelRequest) -> Negotiation:
         if self._whole is None:
@@ -240,9 +251,8 @@ def provider_took_out(desk: Desk, journeys: Journeys, parcel: ParcelState, event
     if not taken or parcel.undone:
         return
     what = "the provider canceled " + ", ".join(f"{line.quantity} {line.sku}" for line in taken)
-    change = Change(
-        f"provider-{len(parcel.changes) + 1}", what, _nothing, takes_back=False, by_provider=True, removes=taken
-    )
+    change = _removal("provider", parcel, what, taken)
+    change.takes_back, change.by_provider = False, True
     change.make = partial(take_out, desk, journeys, change, parcel)
     parcel.changes.append(change)
     if parcel.scanned_at is not None:
@@ -268,26 +278,38 @@ async def _ask_about_less(
 def _whole_part(parcel: ParcelState, *, fresh: bool = False) -> Part:
     """All of a parcel. `fresh`: the request came before the parcel had moved any money."""
     voided, refunded = (0, 0) if fresh else (parcel.voided, parcel.refunded)
-    return Part(parcel, parcel.plan.units(), None, voided, refunded)
+    claims = tuple(change for change in parcel.changes if change.undecided and change.removes)
+    return Part(parcel, parcel.planned_without().units(), None, voided, refunded, claims)
 
 
 def units_left(state: OrderState) -> Counter[str]:
     """Units by SKU that a request for some lines may name."""
     if not state.parcels:
         return Counter({line.sku: line.quantity for line in state.order.lines})
-    standing = (parcel for parcel in state.parcels if not parcel.undone and parcel.stop is None)
     left: Counter[str] = Counter()
-    for parcel in standing:
+    for parcel in _standing(state):
         left.update({line.sku: line.quantity for line in parcel.planned_without().lines})
     return left
 
 
+def _standing(state: OrderState) -> list[ParcelState]:
+    """The parcels that nobody has asked to cancel as a whole, or that could not be stopped."""
+    return [parcel for parcel in state.parcels if not (parcel.undone or _being_canceled(state, parcel))]
+
+
+def _being_canceled(state: OrderState, parcel: ParcelState) -> bool:
+    with_order = state.cancel is not None and not parcel.cancel_decided
+    turned = parcel.intercept is InterceptDecision.ACCEPTED and not parcel.ended
+    return parcel.stop is not None or with_order or turned
+
+
 def _allot(state: OrderState, lines: Iterable[LineQuantity]) -> list[Part]:
     """Which parcels the units come from: those not handed off first, those that have left last."""
-    wanted = Counter({line.sku: line.quantity for line in lines})
-    standing = [parcel for parcel in state.parcels if not parcel.undone and parcel.stop is None]
+    wanted = Counter[str]()
+    for line in lines:
+        wanted[line.sku] += line.quantity
     parts = []
-    for parcel in sorted(standing, key=_ease):
+    for parcel in sorted(_standing(state), key=_ease):
         taken = _taken(parcel, wanted)
         if taken:
             parts.append(_part_of(parcel, taken))
@@ -310,7 +332,13 @@ def _part_of(parcel: ParcelState, taken: tuple[LineQuantity, ...]) -> Part:
     if not parcel.planned_without().without(taken).lines:
         return _whole_part(parcel)
     what = "take out " + ", ".join(f"{line.quantity} {line.sku}" for line in taken)
-    return Part(parcel, taken, Change(f"cancel-{len(parcel.changes) + 1}", what, _nothing, removes=taken))
+    return Part(parcel, taken, _removal("cancel", parcel, what, taken), parcel.voided, parcel.refunded)
+
+
+def _removal(why: str, parcel: ParcelState, what: str, taken: tuple[LineQuantity, ...]) -> Change:
+    left = parcel.planned_without()
+    worth = left.amount - left.without(taken).amount
+    return Change(f"{why}-{len(parcel.changes) + 1}", what, _nothing, removes=taken, worth=worth)
 
 
 async def _nothing() -> None:

@@ -15,8 +15,9 @@ class ChangeRefusedError(Exception):
 class Change:
     """A change of a parcel. `takes_back`: only while the parcel is with us, so it is taken back first.
 
-    `by_provider`: it has happened there and is only entered here. `removes`: the units it takes out. `voided` and
-    `refunded`: what the shopper gets back by it, in minor units.
+    `by_provider`: it has happened there and is only entered here. `removes`: the units it takes out. `worth`: what they
+    cost. `voided` and `refunded`: what the shopper gets back by it. `superseded`: the whole parcel is canceled instead.
+    Amounts in minor units.
     """
 
     change_id: str
@@ -25,10 +26,12 @@ class Change:
     takes_back: bool = True
     by_provider: bool = False
     removes: tuple[LineQuantity, ...] = ()
+    worth: int = 0
     outcome: ChangeOutcome = "pending"
     message: str = ""
     voided: int = 0
     refunded: int = 0
+    superseded: bool = False
 
     @property
     def undecided(self) -> bool:

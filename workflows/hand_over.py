@@ -81,9 +81,9 @@ class HandOver:
 
     def _forget_hand_off(self) -> None:
         parcel = self.parcel
-        parcel.taken_back.add(parcel.generation)
+        parcel.taken_back |= {parcel.generation, parcel.label_generation}
         parcel.generation = parcel.label_generation = max(parcel.generation, parcel.label_generation) + 1
-        parcel.status, parcel.problem = ParcelStatus.PLANNED, None
+        parcel.status, parcel.problem, parcel.partial = ParcelStatus.PLANNED, None, False
         parcel.handed_off = parcel.given_away = False
         parcel.carrier = parcel.tracking_number = None
         self._desk.note("taken_back", f"taken back from {parcel.plan.provider}", self._number)

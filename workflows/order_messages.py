@@ -65,7 +65,7 @@ class OrderMessages:
     @on_cancel.validator
     def _may_cancel(self, asked: CancelRequest | None = None) -> None:
         """More inputs are refused, and units that the order has not."""
-        if asked is not None and asked.lines:
+        if asked is not None and asked.lines and not self._cancellations.knows(asked):
             self._check_units(asked)
 
     def _check_units(self, asked: CancelRequest) -> None:
@@ -74,6 +74,7 @@ class OrderMessages:
             if line.quantity > left[line.sku]:
                 told = f"the order has {left[line.sku]} of {line.sku} left to cancel, not {line.quantity}"
                 raise ApplicationError(f"lines[{number}]: {told}; ask for fewer", type="customer")
+            left[line.sku] -= line.quantity
 
     @workflow.signal(name="request_cancel", description="Cancel the order, without waiting for the answer")
     @never_fails
@@ -109,6 +110,9 @@ class OrderMessages:
             self.ignore(said, event.parcel)
             return
         self._desk.note("conflict", said, event.parcel)
+        if event.generation in parcel.left_twice:
+            return
+        parcel.left_twice.add(event.generation)
         question = (
             f"Parcel {event.parcel} was taken back from its provider, yet that hand-off left. Stop the second one?"
         )

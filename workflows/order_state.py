@@ -25,7 +25,8 @@ class ParcelState:
     `status` is what provider and carrier report; `undone`: our undo ran to its end; `too_late`: an undo was tried and
     the goods could not be stopped. `handed_off`: its provider may have it; `given_away`: it does, and no label is
     missing. `stop`: why this parcel alone is to be canceled. `changes`: what was asked of it, oldest first.
-    `replaces`: the lost parcel it was sent for, free of charge.
+    `replaces`: the lost parcel it was sent for, free of charge. `taken_back`: generations that are given up, of which
+    `left_twice` left all the same.
     """
 
     plan: ParcelPlan
@@ -47,6 +48,7 @@ class ParcelState:
     stop: StepFailedError | None = None
     changes: list[Change] = field(default_factory=list)
     taken_back: set[int] = field(default_factory=set)
+    left_twice: set[int] = field(default_factory=set)
     replaces: int = 0
     delay_told: bool = False
     delay_consent: bool | None = None

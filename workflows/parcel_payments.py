@@ -173,6 +173,7 @@ class ParcelPayments:
             await self._desk.insist("give the unfinished payment back", partial(self._drop, new), self._number)
             raise ChangeRefusedError(f"the bank said {result.code or result.status}; offer another payment method")
         self._payment, self._customer = new, result.customer or payment.customer
+        self._promised_back = 0
         self._mind(result)
         await self._desk.insist("give the old reservation back", partial(self._drop, old), self._number)
 

@@ -91,6 +91,7 @@ class ParcelSaga:
     async def _make(self, change: Change) -> None:
         stop = None if change.by_provider else self._desk.stop(self.parcel)
         if stop is not None:
+            change.superseded = True
             raise ChangeRefusedError(f"the parcel is being canceled ({stop.message})")
         if change.takes_back:
             await self.take_back()
@@ -99,6 +100,7 @@ class ParcelSaga:
     async def take_back(self) -> None:
         """Have the parcel here again, as if it had never been given away; ChangeRefusedError when it cannot be."""
         if not await self._hand_over.taken_back():
+            await self._hand_over.label_after_all()
             provider = self.parcel.plan.provider
             raise ChangeRefusedError(f"{provider} could not give the parcel back: it ships as it is; offer a return")
 
@@ -106,6 +108,7 @@ class ParcelSaga:
         """The parcel has left, or is undone: only what its provider itself did to it can still be entered."""
         for change in self.parcel.changes:
             if change.undecided and not change.by_provider:
+                change.superseded = self.parcel.undone
                 change.refuse("the parcel has left or is undone; offer a return after delivery")
         await self.changed()
 
