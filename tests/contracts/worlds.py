@@ -2,17 +2,22 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from ordersaga.domain.catalog import Catalog, StockLevel
-from ordersaga.ports import EffectLedger, OrderJournal, StockStore
+from ordersaga.ports import EffectLedger, Exchanges, OrderJournal, ReturnStore, StockStore
+from ordersaga.stores.accept import PostgresIntake
 from ordersaga.stores.catalog import PostgresCatalog
 from ordersaga.stores.effects import PostgresEffects
+from ordersaga.stores.exchanges import PostgresExchanges
 from ordersaga.stores.journal import PostgresJournal
 from ordersaga.stores.pools import Pool
+from ordersaga.stores.returns import PostgresReturns
 from ordersaga.stores.stock import PostgresStock
 from tests.fakes.effects import FakeEffects
 from tests.fakes.journal import FakeJournal
 from tests.fakes.memory import Memory
+from tests.fakes.returns import FakeExchanges, FakeReturns
 from tests.fakes.stock import FakeStock
 
 
@@ -23,6 +28,8 @@ class World:
     stock: StockStore
     effects: EffectLedger
     journal: OrderJournal
+    returns: ReturnStore
+    exchanges: Exchanges
     load: Callable[[Catalog], Awaitable[None]]
     levels: Callable[[], Awaitable[list[StockLevel]]]
 
@@ -41,7 +48,8 @@ def memory_world() -> World:
     async def levels() -> list[StockLevel]:
         return memory.stock_levels()
 
-    return World(FakeStock(memory), FakeEffects(memory), FakeJournal(memory), load, levels)
+    stock, effects, journal = FakeStock(memory), FakeEffects(memory), FakeJournal(memory)
+    return World(stock, effects, journal, FakeReturns(memory), FakeExchanges(stock), load, levels)
 
 
 def postgres_world(pool: Pool) -> World:
@@ -54,4 +62,6 @@ def postgres_world(pool: Pool) -> World:
     async def levels() -> list[StockLevel]:
         return list(await catalog.stock_levels())
 
-    return World(PostgresStock(pool), PostgresEffects(pool), PostgresJournal(pool), load, levels)
+    stock, effects, journal = PostgresStock(pool), PostgresEffects(pool), PostgresJournal(pool)
+    exchanges = PostgresExchanges(pool, PostgresIntake(pool), timedelta(minutes=5))
+    return World(stock, effects, journal, PostgresReturns(pool), exchanges, load, levels)
