@@ -7,7 +7,7 @@ async with receiving() as receiver:
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -61,8 +61,12 @@ class Receiver:
 
     async def until(self, count: int, seconds: float = 20.0) -> None:
         """Wait for this many requests."""
+        await self.until_true(lambda: len(self.received) >= count, seconds)
+
+    async def until_true(self, true: Callable[[], bool], seconds: float = 20.0) -> None:
+        """Wait until it is true of what was received."""
         async with asyncio.timeout(seconds):
-            while len(self.received) < count:
+            while not true():
                 self.arrived.clear()
                 await self.arrived.wait()
 
