@@ -3,26 +3,30 @@
 Every step is awaited before the next message is sent, so that a scenario always gives the same commands.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
+from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
 from ordersaga.domain.errors import CustomerError
 from ordersaga.domain.shipping import CancelDecision
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
+from tests.replay.return_scenarios import return_canceled, return_expired, return_lost, returned
 from tests.workflows.world import Handle, World
 from workflows.messages import HoldRequest
 
-Scenario = Callable[[World], Awaitable[Handle]]
+Ended = WorkflowHandle[Any, Any]
+Scenario = Callable[[World], Awaitable[Ended]]
 
 
-async def played(environment: WorkflowEnvironment, name: str) -> Handle:
-    """Play a scenario in a fresh world; its order, ended."""
+async def played(environment: WorkflowEnvironment, name: str) -> Ended:
+    """Play a scenario in a fresh world; its order or return, ended."""
     async with World(environment, prefix=f"{name}_") as world:
         handle = await SCENARIOS[name](world)
-        await world.result(handle)
+        await asyncio.wait_for(handle.result(), 20)
         return handle
 
 
@@ -190,6 +194,7 @@ async def lost_on_the_way(world: World) -> Handle:
     return handle
 
 
+_RETURNS: tuple[Scenario, ...] = (returned, return_expired, return_lost, return_canceled)
 _ALL: tuple[Scenario, ...] = (
     one_parcel,
     split,
@@ -209,5 +214,6 @@ _ALL: tuple[Scenario, ...] = (
     held,
     ship_by_missed,
     lost_on_the_way,
+    *_RETURNS,
 )
 SCENARIOS: Final[dict[str, Scenario]] = {scenario.__name__: scenario for scenario in _ALL}

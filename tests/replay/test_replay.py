@@ -16,6 +16,7 @@ from tests.replay.commands import HISTORIES, baseline, commands
 from tests.replay.scenarios import SCENARIOS, played
 from workers.sandbox import workflow_runner
 from workflows.order_fulfillment import OrderFulfillment
+from workflows.order_return import OrderReturn
 
 NAMES = list(SCENARIOS)
 ROOT = Path(__file__).parents[2]
@@ -37,9 +38,10 @@ def recorded(name: str) -> WorkflowHistory:
     return WorkflowHistory.from_json(f"order-{name}_1", (HISTORIES / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def replayer(workflow: type = OrderFulfillment) -> Replayer:
+def replayer(*workflows: type) -> Replayer:
     """What workers use: the same sandbox, the same converter."""
-    return Replayer(workflows=[workflow], workflow_runner=workflow_runner(), data_converter=pydantic_data_converter)
+    known = workflows or (OrderFulfillment, OrderReturn)
+    return Replayer(workflows=known, workflow_runner=workflow_runner(), data_converter=pydantic_data_converter)
 
 
 async def test_every_committed_history_replays() -> None:
