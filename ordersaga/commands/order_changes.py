@@ -58,7 +58,7 @@ def _show_cancellation(answer: CancelAnswer) -> None:
     typer.echo(f"{answer.outcome}: {answer.message}")
     by = answer.answer_by.isoformat() if answer.answer_by else None
     show_pairs([("next", answer.next_step or None), ("look again", by)])
-    if answer.parts:
+    if len(answer.parts) > 1:
         rows = (_part_row(part, answer.currency) for part in answer.parts)
         show_table("Parcels", ("parcel", "outcome", "units", "released", "refunded"), rows)
 
