@@ -227,6 +227,45 @@ async def test_a_wrong_body_names_its_field_and_nothing_is_asked(
     assert orders.requests == []
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/orders/a1/refunds", "/v1/orders/a1/address", "/v1/orders/a1/cancel", "/v1/attention/resolve-many"],
+)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b'{"lines": ' * 5_000,
+        b'{"amount": NaN}',
+        b'{"amount": 1e999}',
+        b'{"amount": ' + b"9" * 5_000 + b"}",
+        b'{"reason": "\\ud800", "amount": 1, "choice": "x", "filter": {"kind": "\\ud800"}, "ship_to": {}}',
+        b'{"reason": "a\\u0000b"}',
+        b"[]",
+        b"\x00",
+    ],
+)
+async def test_a_hostile_body_is_refused_and_nothing_is_asked(
+    api: Api, orders: StubOrders, path: str, body: bytes
+) -> None:
+    """A problem below 500, whatever is sent."""
+    await place(api)
+    answer = await api.send("POST", path, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in (400, 422), answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert orders.requests == []
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "k\u00e9y"])
+async def test_a_key_that_cannot_be_used_is_refused(api: Api, orders: StubOrders, key: str) -> None:
+    """Before anything is asked."""
+    await place(api)
+    headers = {b"Idempotency-Key": key.encode("latin-1")}
+    answer = await api.post("/v1/orders/a1/refunds", {"amount": 1}, headers=headers)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "Idempotency-Key")
+    assert orders.requests == []
+
+
 @pytest.mark.parametrize("path", [*CHANGES, "cancel", "cancel-preview"])
 async def test_another_sellers_key_finds_no_order(api: Api, orders: StubOrders, path: str) -> None:
     """404, as if there were none."""
