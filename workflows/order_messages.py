@@ -92,6 +92,9 @@ class OrderMessages:
     def on_parcel_event(self, event: ParcelEvent) -> None:
         """Pass a report through the status lattice: applied, ignored as older, or noted as a conflict."""
         parcel = next((p for p in self._state.parcels if p.plan.parcel == event.parcel), None)
+        if parcel is not None and event.notice is not None:
+            self._noticed(event)
+            return
         if parcel is not None and event.generation in parcel.taken_back:
             self._heard_of_old_one(parcel, event)
             return
@@ -116,10 +119,16 @@ class OrderMessages:
         question = (
             f"Parcel {event.parcel} was taken back from its provider, yet that hand-off left. Stop the second one?"
         )
-        self._desk.errand(self._ask_of_double(question, event.parcel))
+        self._desk.errand(self._tell_person("left_twice", question, event.parcel))
 
-    async def _ask_of_double(self, question: str, parcel: int) -> None:
-        await self._desk.park("left_twice", question, ("noted",), parcel)
+    def _noticed(self, event: ParcelEvent) -> None:
+        """News of the label, not of the parcel; the relay has written it down, a person hears what costs money."""
+        if event.notice == "void_rejected":
+            question = f"The label of parcel {event.parcel} was voided, and is not refunded: claim it from the carrier."
+            self._desk.errand(self._tell_person("void_rejected", question, event.parcel))
+
+    async def _tell_person(self, kind: str, question: str, parcel: int) -> None:
+        await self._desk.park(kind, question, ("noted",), parcel)
 
     @workflow.signal(name="payment_event", description="The payment company reports a change")
     @never_fails
