@@ -17,7 +17,7 @@ class Change:
 
     `by_provider`: it has happened there and is only entered here. `removes`: the units it takes out. `worth`: what they
     cost. `voided` and `refunded`: what the shopper gets back by it. `superseded`: the whole parcel is canceled instead.
-    Amounts in minor units.
+    `made_parcel`: the parcel that came of it. Amounts in minor units.
     """
 
     change_id: str
@@ -32,6 +32,7 @@ class Change:
     voided: int = 0
     refunded: int = 0
     superseded: bool = False
+    made_parcel: int = 0
 
     @property
     def undecided(self) -> bool:

@@ -121,9 +121,10 @@ class ChangeMessages(OrderMessages):
         if not self._is_new(asked):
             return
         if not self._refundable(asked):
-            paid = max((parcel.captured - parcel.refunded for parcel in self._state.parcels), default=0)
+            left = [parcel for parcel in self._state.parcels if parcel.scanned_at is not None]
+            paid = max((parcel.captured - parcel.refunded for parcel in left), default=0)
             most = self._desk.money(paid)
-            raise _refused(f"amount: at most {most} of a parcel's price was taken and can be given back; else cancel")
+            raise _refused(f"amount: at most {most} of the price of a parcel that left can be given back; else cancel")
 
     @workflow.update(name="change_payment", description="Reserve the amounts anew with another payment method")
     async def on_change_payment(self, asked: ChangePayment) -> ChangeAnswer:
@@ -167,9 +168,11 @@ class ChangeMessages(OrderMessages):
         answer_by = workflow.now() + ANSWER_WITHIN
         await self._desk.alarm.until(lambda: not _undecided(changes), answer_by, "the answer to a change")
         await self._desk.publish()
-        return self._told(changes[0].change_id, _overall(changes), "; ".join(_said(change) for change in changes))
+        said = "; ".join(_said(change) for change in changes)
+        parcel = max(change.made_parcel for change in changes)
+        return self._told(changes[0].change_id, _overall(changes), said, parcel)
 
-    def _told(self, change_id: str, outcome: ChangeOutcome, message: str) -> ChangeAnswer:
+    def _told(self, change_id: str, outcome: ChangeOutcome, message: str, parcel: int = 0) -> ChangeAnswer:
         waits = outcome in ("pending", "awaiting_approval")
         return ChangeAnswer(
             order_id=self._state.order.order_id,
@@ -177,7 +180,7 @@ class ChangeMessages(OrderMessages):
             outcome=outcome,
             status=self._state.status,
             message=message,
-            parcel=self._state.parcels[-1].plan.parcel,
+            parcel=parcel,
             answer_by=workflow.now() + PATIENCE if waits else None,
         )
 
@@ -214,7 +217,8 @@ class ChangeMessages(OrderMessages):
 
     def _refundable(self, asked: GoodwillRefund) -> list[ParcelState]:
         chosen = [parcel for parcel in self._state.parcels if asked.parcel in (0, parcel.plan.parcel)]
-        return [parcel for parcel in chosen if parcel.captured - parcel.refunded >= asked.amount]
+        left = [parcel for parcel in chosen if parcel.scanned_at is not None]
+        return [parcel for parcel in left if parcel.captured - parcel.refunded >= asked.amount]
 
     def _unpaid(self) -> list[ParcelState]:
         going = [parcel for parcel in self._state.parcels if not (parcel.ended or parcel.undoing or parcel.paid)]
@@ -235,6 +239,8 @@ def _check_part(parcel: ParcelState, lines: Sequence[LineQuantity]) -> None:
         raise _refused(f"lines: {error}") from error
     if not rest.lines:
         raise _refused("lines: these are all units of the parcel; name fewer")
+    if rest.amount in (0, parcel.planned_without().amount):
+        raise _refused("lines: one of the two parcels would cost nothing; name other units")
 
 
 def _refused(why: str) -> ApplicationError:

@@ -53,10 +53,18 @@ class Changes:
 
     async def _readdress(self, ship_to: Address, parcel: ParcelState) -> None:
         """Its provider takes the new address, or the parcel is taken back and handed off anew."""
-        if parcel.handed_off and not await self._provider_takes(ship_to, parcel):
+        if parcel.handed_off and not await self._taken_by_provider(ship_to, parcel):
             await self._saga(parcel).take_back()
         self._state.ship_to = ship_to
         self._state.order = self._state.order.model_copy(update={"ship_to": ship_to})
+
+    async def _taken_by_provider(self, ship_to: Address, parcel: ParcelState) -> bool:
+        """Whatever keeps it from taking the address, or leaves it half taken: taken back, it has one address."""
+        try:
+            return await self._provider_takes(ship_to, parcel)
+        except StepFailedError as failure:
+            self._desk.note("address_not_taken", str(failure), parcel.plan.parcel)
+            return False
 
     async def _provider_takes(self, ship_to: Address, parcel: ParcelState) -> bool:
         if not (parcel.given_away and parcel.books_carrier):
@@ -79,7 +87,8 @@ class Changes:
 
     def expedite(self, asked: Expedite, parcels: Iterable[ParcelState]) -> list[Change]:
         """The faster service."""
-        return self._put(parcels, "goes by the faster service", self._expedite, back=True)
+        slow = [parcel for parcel in parcels if parcel.service is not ShippingService.EXPEDITED]
+        return self._put(slow, "goes by the faster service", self._expedite, back=True)
 
     async def _expedite(self, parcel: ParcelState) -> None:
         parcel.service = ShippingService.EXPEDITED
@@ -115,19 +124,36 @@ class Changes:
 
     async def _split(self, lines: tuple[LineQuantity, ...], parcel: ParcelState) -> None:
         """The new parcel's money is reserved first: until then nothing else has changed."""
-        first = self._saga(parcel)
+        first, change = self._saga(parcel), parcel.wanted
         rest, moved = parcel.plan.without(lines), self._moved(parcel, lines)
-        second = ParcelSaga(self._desk, ParcelState(moved, service=parcel.service))
-        await second.payments.authorize(customer=first.payments.customer, off_session=True, save_for_later=False)
+        second = ParcelSaga(
+            self._desk, ParcelState(moved, service=parcel.service, carrier_wanted=parcel.carrier_wanted)
+        )
+        await self._reserve(first, second)
         if not await self._replanned(rest, moved):
             await second.payments.give_back()
             raise ChangeRefusedError("the stock could not be planned anew; try again")
         parcel.plan = rest
         await first.payments.reduce(moved.amount)
         self._journeys.add(second)
+        if change is not None:
+            change.made_parcel = moved.parcel
+
+    async def _reserve(self, first: ParcelSaga, second: ParcelSaga) -> None:
+        """The second parcel's money, at once and without the shopper; a refusal leaves nothing reserved."""
+        payments = second.payments
+        try:
+            await payments.authorize(customer=first.payments.customer, off_session=True, save_for_later=False)
+            if not second.parcel.authorized:
+                raise ChangeRefusedError("the bank wants the shopper to confirm a second payment; move it instead")
+            if self._desk.stop(first.parcel) is not None:
+                raise ChangeRefusedError("the parcel was canceled meanwhile")
+        except (StepFailedError, ChangeRefusedError):
+            await payments.give_back()
+            raise
 
     def _moved(self, parcel: ParcelState, lines: tuple[LineQuantity, ...]) -> ParcelPlan:
-        number = max(each.plan.parcel for each in self._state.parcels) + 1
+        number = self._state.next_parcel()
         quantities = {line.sku: line.quantity for line in lines}
         taken = tuple(
             line.model_copy(update={"quantity": quantities[line.sku]})
@@ -175,11 +201,10 @@ class Changes:
     async def _give(self, asked: GoodwillRefund, parcel: ParcelState, change: Change) -> None:
         if change.outcome == "awaiting_approval" and not await self._approved(asked, parcel):
             change.refuse("a second person declined it")
-        elif asked.amount > parcel.captured - parcel.refunded:
-            change.refuse("less than that is left of what was paid")
-        else:
-            await self._saga(parcel).payments.goodwill(asked.amount)
+        elif await self._saga(parcel).payments.goodwill(asked.amount):
             change.done()
+        else:
+            change.refuse("less than that is left of what was paid")
         self._desk.note(f"change_{change.outcome}", change.message, parcel.plan.parcel)
         await self._desk.publish()
 

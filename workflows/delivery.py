@@ -113,7 +113,7 @@ class Delivery:
 
     async def _sent_again(self) -> bool:
         """The same goods once more, free of charge; False when they are sold out: then the money goes back."""
-        number = max(parcel.plan.parcel for parcel in self._desk.state.parcels) + 1
+        number = self._desk.state.next_parcel()
         again = self.parcel.plan.model_copy(update={"parcel": number, "amount": 0})
         request = Replan(order_id=self._desk.state.order.order_id, parcels=(again,))
         if not await in_task(Inventory.replan, request, f"Hold the goods of parcel {self._number} once more"):
@@ -137,6 +137,7 @@ class Delivery:
 
     async def refund(self) -> None:
         """Reverse the sale, and give back what was paid for it."""
+        await self._payments.end_goodwill()
         summary = f"Parcel {self._number}: {self.parcel.status}"
         await self._desk.settle("reverse the sale", Inventory.lose_goods, self._units(), summary, self._number)
         await self._payments.give_back()

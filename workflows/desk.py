@@ -83,6 +83,11 @@ class Desk:
         self._errands.append(task)
         return task
 
+    @property
+    def busy(self) -> bool:
+        """An errand was begun that nobody has waited for yet."""
+        return bool(self._errands)
+
     async def errands_done(self) -> None:
         """Wait for every errand, those that begin meanwhile included."""
         while self._errands:

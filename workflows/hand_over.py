@@ -126,10 +126,10 @@ class HandOver:
             except StepFailedError as failure:
                 if failure.kind == "customer":
                     raise
-                self._check_goes_on()
-                await self._ask_about_failure(name, failure)
                 if failure.kind == "refused":
                     renew()
+                self._check_goes_on()
+                await self._ask_about_failure(name, failure)
 
     async def _ask_about_failure(self, name: str, failure: StepFailedError) -> None:
         """Try again after a repair, give the parcel up, or change it: move it to another location, for one."""

@@ -97,7 +97,7 @@ class OrderFulfillment(ChangeMessages):
             known = self._state.known
             self._state.close_as(self._state.final_status())
             differences = await self._check_books(self._state.to_record())
-            if differences or self._state.unrecorded:  # or something was heard while the books were checked
+            if differences or self._state.unrecorded or self._desk.busy:  # or something was heard meanwhile
                 self._state.reopen(known)
             return differences
 

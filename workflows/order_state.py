@@ -153,6 +153,7 @@ class OrderState:
     cancel: CancelRequest | None = None
     requests: dict[str, object] = field(default_factory=dict)
     ship_to: Address | None = None
+    last_number: int = 0
     attention: dict[str, AttentionItem] = field(default_factory=dict)
     entries: list[JournalEntry] = field(default_factory=list)
     known: Known = field(default_factory=Known)
@@ -163,6 +164,11 @@ class OrderState:
         """Add a line to the order's story."""
         entry_id = f"saga-{len(self.entries) + 1}"
         self.entries.append(JournalEntry(entry_id=entry_id, at=workflow.now(), kind=kind, text=text, parcel=parcel))
+
+    def next_parcel(self) -> int:
+        """The number of a parcel to come: none is given twice, for the ledger knows payments by it."""
+        self.last_number = max(self.last_number, *(parcel.plan.parcel for parcel in self.parcels)) + 1
+        return self.last_number
 
     @property
     def confirmed(self) -> bool:

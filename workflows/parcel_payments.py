@@ -41,6 +41,8 @@ class ParcelPayments:
         self._promised_back = 0  # of the reservation, to the shopper: it will not be captured
         self._in_parts = 0  # of what this generation captured, refunded since
         self._given_back = 0  # the generation that ended with its money given back
+        self._last_generation = 1  # tried, whatever became of it
+        self._goodwill_ended = False
 
     @property
     def _order(self) -> Order:
@@ -56,7 +58,7 @@ class ParcelPayments:
             self._payment,
             summary,
             on_slow=self._desk.publish,
-            give_up=lambda: self._desk.stop(self.parcel) is not None,
+            give_up=self._stopped,
         )
         return self._judge(result)
 
@@ -166,16 +168,34 @@ class ParcelPayments:
         if parcel.paid or parcel.undoing or parcel.undone or not parcel.plan.amount:
             raise ChangeRefusedError("nothing of it is reserved that another payment method could replace")
         old = self._payment
-        asked = self._payment_for(old.generation + 1, payment.customer)
+        asked = self._payment_for(self._next_generation(), payment.customer)
         new = asked.model_copy(update={"payment_method": payment.payment_method})
-        result = await quick(Payments.authorize, new, f"Authorize {self._amount()} with another payment method")
-        if result.status is not PaymentStatus.AUTHORIZED:
-            await self._desk.insist("give the unfinished payment back", partial(self._drop, new), self._number)
-            raise ChangeRefusedError(f"the bank said {result.code or result.status}; offer another payment method")
+        result = await self._reserved_with(new)
         self._payment, self._customer = new, result.customer or payment.customer
-        self._promised_back = 0
+        self._promised_back = new.amount - parcel.plan.amount
         self._mind(result)
         await self._desk.insist("give the old reservation back", partial(self._drop, old), self._number)
+
+    async def _reserved_with(self, new: ParcelPayment) -> AuthorizationResult:
+        """Reserved at once, or nothing of it stays: ChangeRefusedError."""
+        summary = f"Authorize {self._amount()} with another payment method"
+        try:
+            result = await quick(Payments.authorize, new, summary, give_up=self._stopped)
+            if result.status is PaymentStatus.AUTHORIZED:
+                return result
+            why = f"the bank said {result.code or result.status}"
+        except StepFailedError as failure:
+            why = f"the bank was not heard ({failure.code})"
+        await self._desk.insist("give the unfinished payment back", partial(self._drop, new), self._number)
+        raise ChangeRefusedError(f"{why}; offer another payment method")
+
+    def _stopped(self) -> bool:
+        return self._desk.stop(self.parcel) is not None
+
+    def _next_generation(self) -> int:
+        """Never one that was tried before: the ledger would repeat its answer."""
+        self._last_generation = max(self._last_generation, self._payment.generation) + 1
+        return self._last_generation
 
     async def _drop(self, payment: ParcelPayment) -> None:
         if self._given_back != payment.generation:
@@ -190,10 +210,19 @@ class ParcelPayments:
         self.parcel.voided += by
         return by, 0
 
-    async def goodwill(self, amount: int) -> None:
-        """Give part of the price back though the goods are kept."""
-        await self._part_refund(amount, "goodwill")
-        self.parcel.allowed += amount
+    async def goodwill(self, amount: int) -> bool:
+        """Give part of the price back though the goods are kept; False when less than that is left of it."""
+        async with self._at_work:
+            enough = not self._goodwill_ended and amount <= self.parcel.captured - self.parcel.refunded
+            if enough:
+                await self._part_refund(amount, "goodwill")
+                self.parcel.allowed += amount
+            return enough
+
+    async def end_goodwill(self) -> None:
+        """The goods are not kept: what is under way is finished, then only the rest of the price goes back."""
+        async with self._at_work:
+            self._goodwill_ended = True
 
     async def _part_refund(self, amount: int, purpose: Literal["canceled", "goodwill"]) -> None:
         self.parcel.part_refunds += 1
@@ -220,7 +249,7 @@ class ParcelPayments:
     def _overtaken(self, generation: int) -> bool:
         """Shipped, canceled, or reserved otherwise meanwhile."""
         renewed = self._payment.generation != generation
-        return renewed or self.parcel.scanned or self._desk.stop(self.parcel) is not None
+        return renewed or self.parcel.scanned or self._stopped()
 
     @property
     def _customer_saved(self) -> bool:
@@ -292,7 +321,7 @@ class ParcelPayments:
         """
         await self._release()
         self._promised_back = self._in_parts = 0
-        self._payment = self._payment_for(self._payment.generation + 1, self._customer, off_session=True)
+        self._payment = self._payment_for(self._next_generation(), self._customer, off_session=True)
         result = await quick(Payments.authorize, self._payment, f"Authorize {self._amount()} anew")
         self._mind(result)
         return result.status is PaymentStatus.AUTHORIZED

@@ -1,0 +1,180 @@
+"""Another address: before hand-off, at a provider that takes it, and by taking the parcel back."""
+
+from datetime import timedelta
+
+import pytest
+import pytest_asyncio
+
+from ordersaga.domain.errors import OperatorError, RetryError
+from ordersaga.domain.statuses import OrderStatus, ParcelStatus
+from tests.workflows.changes import BOSTON, change, refusal, since, to_boston
+from tests.workflows.world import World
+from workflows.presentation import REGION
+
+
+@pytest_asyncio.fixture
+async def own(world: World) -> World:
+    """All stock at warehouses of the seller's own."""
+    world.restocked(("nj-1", "MUG", 10), provider="seller_warehouse")
+    return world
+
+
+async def test_before_hand_off_the_parcel_simply_goes_elsewhere(world: World) -> None:
+    """A held order: nobody outside is asked, the one hand-off names the new address, lists and searches follow."""
+    placed = world.order(terms={"hand_off_delay": timedelta(hours=1)})
+    _, handle = await world.checkout(placed)
+    mark = len(world.log)
+    answer = await change(handle, "change_address", to_boston())
+    assert (answer.outcome, answer.message) == ("done", "parcel 1: goes to the other address")
+    assert since(world, mark) == []
+    assert world.journal.updates[-1].ship_to == BOSTON
+    assert world.memory.orders[placed.order_id].order.ship_to == BOSTON
+    await world.pass_time(handle, placed.terms.hand_off_delay)
+    await world.until(handle, lambda view: view.parcels[0].status is ParcelStatus.ACCEPTED)
+    assert [given.ship_to for given in world.provider.hand_offs.values()] == [BOSTON]
+    assert (await handle.describe()).typed_search_attributes.get(REGION) == "US-MA"
+    assert (await world.deliver(handle)).captured == 1000
+    await world.balanced(placed)
+
+
+async def test_provider_that_takes_it_keeps_the_parcel(world: World) -> None:
+    """Told once; the parcel is not taken back and its generation stays."""
+    placed, handle = await world.accepted()
+    mark = len(world.log)
+    answer = await change(handle, "change_address", to_boston())
+    assert (answer.outcome, since(world, mark)) == ("done", ["shipbob.update_address"])
+    assert world.provider.hand_offs[world.reference(placed)].ship_to == BOSTON
+    assert (await handle.describe()).typed_search_attributes.get(REGION) == "US-MA"
+    assert (await world.deliver(handle)).status is OrderStatus.COMPLETED
+    assert list(world.provider.orders) == [world.reference(placed)]
+    await world.balanced(placed)
+
+
+async def test_back_to_the_first_address(world: World) -> None:
+    """Two changes one after the other: the provider hears both, the last one holds."""
+    placed, handle = await world.accepted()
+    await change(handle, "change_address", to_boston())
+    answer = await change(handle, "change_address", to_boston(ship_to=placed.ship_to))
+    assert answer.outcome == "done"
+    assert [call[1] for call in world.provider.called("update_address")] == [BOSTON, placed.ship_to]
+    assert world.provider.hand_offs[world.reference(placed)].ship_to == placed.ship_to
+    await world.deliver(handle)
+    await world.balanced(placed)
+
+
+async def test_provider_that_refuses_gives_the_parcel_back(world: World) -> None:
+    """Withdrawn, then handed off anew as generation 2 with the new address; stock and money do not move."""
+    world.provider.address_until = None
+    placed, handle = await world.accepted()
+    mark = len(world.log)
+    assert (await change(handle, "change_address", to_boston())).outcome == "done"
+    await world.until(handle, lambda view: view.parcels[0].status is ParcelStatus.ACCEPTED)
+    assert since(world, mark) == ["shipbob.update_address", "shipbob.cancel", "shipbob.submit"]
+    second = world.reference(placed, generation=2)
+    assert world.provider.hand_offs[second].ship_to == BOSTON
+    assert world.provider.orders[world.reference(placed)].status is ParcelStatus.CANCELED
+    assert (await world.deliver(handle, generation=2)).captured == 1000
+    await world.balanced(placed)
+
+
+async def test_own_warehouse_buys_a_new_label(own: World) -> None:
+    """Ticket and label of the first generation are given back; both are made anew with the new address."""
+    placed, handle = await own.accepted()
+    await own.until(handle, lambda view: view.parcels[0].tracking_number is not None)
+    mark = len(own.log)
+    assert (await change(handle, "change_address", to_boston())).outcome == "done"
+    await own.until(handle, lambda view: view.parcels[0].tracking_number == "1Z000002")
+    asked = [call for call in since(own, mark, "warehouse", "carrier") if "inquire" not in call]
+    assert asked == ["warehouse.cancel", "carrier.void", "warehouse.submit", "carrier.book"]
+    first, second = own.reference(placed), own.reference(placed, generation=2)
+    assert (own.carrier.labels[first].voided, own.carrier.labels[second].voided) == (True, False)
+    assert own.carrier.requests[second].ship_to == BOSTON
+    assert (await own.deliver(handle, generation=2)).captured == 1000
+    await own.balanced(placed)
+
+
+async def test_after_the_scan_it_is_refused_with_what_can_be_done(world: World) -> None:
+    """Nothing is asked of anybody and nothing is recorded."""
+    placed, handle = await world.accepted()
+    await world.report(handle, ParcelStatus.IN_TRANSIT)
+    await world.until(handle, lambda view: view.parcels[0].captured > 0)
+    mark = len(world.log)
+    told = await refusal(handle, "change_address", to_boston())
+    assert told == (
+        "customer: too late: the parcel has left, or can no longer be stopped; offer a return once it is delivered"
+    )
+    assert since(world, mark) == []
+    assert "change_requested" not in world.story(placed)
+    await world.report(handle, ParcelStatus.DELIVERED)
+    await world.result(handle)
+    await world.balanced(placed)
+
+
+async def test_provider_that_keeps_the_parcel_ships_it_to_the_old_address(world: World) -> None:
+    """It refuses address and withdrawal: refused with the reason, then shipped and paid as it was."""
+    placed, handle = await world.accepted()
+    world.provider.advance(world.reference(placed), ParcelStatus.PICKED)
+    answer = await change(handle, "change_address", to_boston())
+    assert (answer.outcome, answer.message) == (
+        "refused",
+        "shipbob could not give the parcel back: it ships as it is; offer a return",
+    )
+    assert all(update.ship_to is None for update in world.journal.updates)
+    assert (await handle.describe()).typed_search_attributes.get(REGION) == "US-NY"
+    result = await world.deliver(handle)
+    assert (result.status, result.captured) == (OrderStatus.COMPLETED, 1000)
+    assert (list(world.provider.orders), world.payments.called("void")) == ([world.reference(placed)], [])
+    await world.balanced(placed)
+
+
+async def test_address_the_provider_already_took_before_it_fell_silent(world: World) -> None:
+    """The answer is lost: it is asked again, and the same address twice is one change."""
+    placed, handle = await world.accepted()
+    world.provider.fail_next("update_address", RetryError("timeout", "no answer", unknown=True), after_doing=True)
+    assert (await change(handle, "change_address", to_boston())).outcome == "done"
+    assert len(world.provider.called("update_address")) == 2
+    assert world.provider.called("cancel") == []
+    await world.deliver(handle)
+    await world.balanced(placed)
+
+
+async def test_address_nobody_answers_for_takes_the_parcel_back(world: World) -> None:
+    """The provider refuses us the question itself: the parcel is taken back and handed off anew."""
+    placed, handle = await world.accepted()
+    world.provider.fail_next("update_address", OperatorError("bad_request", "not enabled"))
+    assert (await change(handle, "change_address", to_boston())).outcome == "done"
+    await world.until(handle, lambda view: view.parcels[0].status is ParcelStatus.ACCEPTED)
+    assert world.provider.hand_offs[world.reference(placed, generation=2)].ship_to == BOSTON
+    await world.deliver(handle, generation=2)
+    await world.balanced(placed)
+
+
+async def test_each_parcel_goes_its_own_way_to_the_new_address(world: World) -> None:
+    """One parcel left, the other changes its address: only the second is asked about."""
+    world.restocked(("nj-1", "MUG", 10), ("ca-1", "TEE", 10))
+    placed, handle = await world.accepted(("MUG", 1), ("TEE", 1))
+    await world.report(handle, ParcelStatus.IN_TRANSIT, parcel=1)
+    await world.until(handle, lambda view: view.parcels[0].captured > 0)
+    answer = await change(handle, "change_address", to_boston())
+    assert (answer.outcome, answer.message) == ("done", "parcel 2: goes to the other address")
+    assert [call[0] for call in world.provider.called("update_address")] == [world.reference(placed, 2)]
+    await world.report(handle, ParcelStatus.DELIVERED, parcel=1)
+    assert (await world.deliver(handle, 2)).captured == 2000
+    await world.balanced(placed)
+
+
+async def test_same_address_is_no_change(world: World) -> None:
+    """Refused at the door, naming the field."""
+    placed, handle = await world.accepted()
+    told = await refusal(handle, "change_address", to_boston(ship_to=placed.ship_to))
+    assert told == "customer: ship_to: the order goes there already"
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_request_asked_again_is_one_change(world: World, times: int) -> None:
+    """The same request id: one call at the provider, one entry in the story, the same answer."""
+    placed, handle = await world.accepted()
+    answers = [await change(handle, "change_address", to_boston(request_id="r1")) for _ in range(times)]
+    assert {answer.change_id for answer in answers} == {f"{placed.order_id}-1-c1"}
+    assert len(world.provider.called("update_address")) == 1
+    assert world.story(placed).count("change_requested") == 1
