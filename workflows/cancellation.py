@@ -130,6 +130,7 @@ class Cancellations:
                 self._whole.parts = [_whole_part(parcel) for parcel in self._state.parcels if not parcel.undone]
                 self._state.cancel = asked
                 self._desk.note("cancel_requested", f"{asked.by} asks to cancel: {asked.reason}")
+                self._say_what_left(self._whole)
         return self._whole
 
     def _for_lines(self, asked: CancelRequest) -> Negotiation:
@@ -149,7 +150,14 @@ class Cancellations:
             negotiation.parts = _allot(self._state, negotiation.request.lines)
             for part in negotiation.parts:
                 self._ask_of_parcel(part, negotiation.request)
+            self._say_what_left(negotiation)
         self._waiting.clear()
+
+    def _say_what_left(self, negotiation: Negotiation) -> None:
+        """Who asks by a signal hears no answer: the story says it."""
+        for part in negotiation.parts:
+            if part.outcome == "too_late":
+                self._desk.note("too_late", "it has left, or can no longer be stopped", part.parcel.plan.parcel)
 
     def _ask_of_parcel(self, part: Part, asked: CancelRequest) -> None:
         parcel = part.parcel
