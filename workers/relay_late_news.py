@@ -42,7 +42,7 @@ class Question(NamedTuple):
 async def park(services: Services, order_id: str, event: ParcelEvent | PaymentEvent) -> str | None:
     """Open a question about news for an order that has ended; answers its kind, None when nobody need know."""
     record = await services.journal.get(order_id)
-    if record is None or record.status not in FINAL_STATUSES:
+    if record is None or record.status not in FINAL_STATUSES | {OrderStatus.RETURNING}:
         return None
     question = question_about(record, event, await _heard(services, order_id, event.parcel))
     if question is not None:

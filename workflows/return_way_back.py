@@ -44,7 +44,8 @@ class WayBack:
             self._desk.note("return_label", f"label for the way back: {label.carrier} {label.tracking_number}")
         else:
             await self._instruct()
-        self._state.progress = ReturnStatus.AWAITING_GOODS
+        if self._state.progress is ReturnStatus.REQUESTED:
+            self._state.progress = ReturnStatus.AWAITING_GOODS
         await self._desk.publish()
 
     async def _label(self) -> ReturnLabel | None:

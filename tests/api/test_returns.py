@@ -1,12 +1,14 @@
 """Returns over HTTP and the command line, before real workflows and a real database."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
+from ordersaga.client import OrderClient
 from ordersaga.client_returns import ReturnClient
 from ordersaga.commands import run
 from ordersaga.domain.orders import LineQuantity
@@ -15,7 +17,8 @@ from ordersaga.domain.shipping import ParcelEvent
 from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.gateways.easypost_webhooks import _read
 from tests.api.conftest import Shop
-from tests.support.api import order_body
+from tests.support.api import order_body, serving
+from tests.support.emulators import free_port
 from workers.relay_deliverer import Deliverer
 from workers.relay_pollers import store
 from workers.relay_returns import ReturnStarter
@@ -132,6 +135,8 @@ async def test_a_return_is_canceled_and_its_units_may_be_asked_for_again(shop: S
     assert code(wrong) == (422, "invalid_request")
     assert wrong.json()["errors"][0]["field"] == "lines"
     assert (await shop.api.post("/v1/returns/backkeep-r1/cancel", {}, role="checkout")).status_code == 403
+    late = await shop.api.post(f"/v1/orders/{order}/cancel", {"reason": "test"}, role="support")
+    assert (late.status_code, late.json()["outcome"]) == (200, "too_late")
     canceled = await shop.api.post("/v1/returns/backkeep-r1/cancel", {"reason": "likes it"}, role="support")
     assert canceled.status_code == 200
     await until(shop, "/v1/returns/backkeep-r1", status="canceled", reason="canceled by test support: likes it")
@@ -277,3 +282,19 @@ async def test_a_return_nobody_started_is_started_by_the_relay(shop: Shop) -> No
     await starter.step()
     labels = await shop.api.services.returns.with_label(after=("", 0), limit=9)
     assert [record.case.reference for record in labels] == ["backdead-r1-1"]
+
+
+async def test_a_return_is_accepted_while_temporal_is_away(shop: Shop) -> None:
+    """Durable first: 201, started later by the relay; meanwhile the record answers for the workflow."""
+    order = await delivered(shop, "backdown")
+    away = await OrderClient.connect(f"127.0.0.1:{free_port()}", lazy=True)
+    async with serving(replace(shop.api.services, orders=away)) as lonely:
+        asked = await lonely.post(f"/v1/orders/{order}/returns", MUG)
+        assert (asked.status_code, asked.json()["started"]) == (201, False)
+        told = (await lonely.get("/v1/returns/backdown-r1/explain")).json()
+        assert (told["live"], told["text"]) == (False, "Return backdown-r1 of 1 MUG is requested.")
+        seen = await lonely.get("/v1/returns/backdown-r1?live=true")
+        assert (seen.status_code, seen.json()["live"]) == (200, None)
+        assert (await lonely.post("/v1/returns/backdown-r1/receipt", SOUND)).status_code == 503
+    await ReturnStarter(shop.api.services, timedelta(0)).step()
+    await until(shop, "/v1/returns/backdown-r1", status="awaiting_goods")

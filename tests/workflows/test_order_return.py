@@ -12,7 +12,7 @@ from ordersaga.domain.returns import InspectedLine, Opened, Refusal, ReturnStatu
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
 from tests.fakes.samples import sale
 from tests.workflows.returns import Returning, asked, delivered, opened, parcels, refunds, returning, shown, started
-from tests.workflows.world import World
+from tests.workflows.world import World, stalled
 from workflows import return_way_back
 
 ONE = timedelta(days=1)
@@ -204,6 +204,33 @@ async def test_a_return_is_canceled_until_the_carrier_has_it(world: World) -> No
     await sent.handle.cancel(reason="mistake")
     await sent.receive()
     assert (await sent.result()).status is ReturnStatus.REFUNDED
+
+
+async def test_a_label_that_may_exist_is_looked_for_before_the_return_ends(world: World) -> None:
+    """The carrier does not answer and the shopper keeps the goods: nothing is left in doubt."""
+    placed = await delivered(world)
+    world.down(world.carrier, "book")
+    back = await started(world, placed)
+    await world.called(world.carrier, "book", 1)
+    await back.cancel()
+    assert (await back.result()).status is ReturnStatus.CANCELED
+    assert world.carrier.called("inquire")[-1] == (back.reference,)
+    assert (world.carrier.labels, back.record.tracking_number) == ({}, None)
+    await world.balanced(placed)
+
+
+async def test_goods_received_while_the_label_is_still_being_bought(world: World) -> None:
+    """The shopper did not wait for it: inspected all the same, and what was bought in doubt is given back."""
+    placed = await delivered(world)
+    world.down(world.carrier, "book", 1)
+    async with stalled(world.carrier, "book") as reached:
+        back = await started(world, placed)
+        await reached.wait()
+        await back.receive()
+    result = await back.result()
+    assert (result.status, result.refunded) == (ReturnStatus.REFUNDED, 1000)
+    assert back.record.status is ReturnStatus.REFUNDED
+    await world.balanced(placed)
 
 
 async def test_a_raw_cancellation_is_a_request_to_keep_the_goods(world: World) -> None:
