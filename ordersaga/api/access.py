@@ -2,7 +2,7 @@
 
 | role | may |
 |---|---|
-| checkout | place orders and read them |
+| checkout | place orders and read them, ask for returns |
 | support | read everything, cancel, place and release holds |
 | operator | all of it |
 
