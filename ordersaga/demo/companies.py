@@ -47,6 +47,12 @@ class Company:
         )
         return found
 
+    async def requests(self, match: str | None = None, path: str | None = None) -> list[dict[str, Any]]:
+        """What it was asked and when (`at`) that was done, oldest first; `path` is any part of one."""
+        query = {name: value for name, value in {"match": match, "path": path}.items() if value}
+        found: list[dict[str, Any]] = self._read(await patiently(lambda: self._http.get("requests", params=query)))
+        return found
+
     async def faults(self) -> list[dict[str, Any]]:
         """Every fault it was told of, with how often it struck (`applied`)."""
         found: list[dict[str, Any]] = self._read(await patiently(lambda: self._http.get("faults")))["faults"]

@@ -45,7 +45,7 @@ class Payment:
 
 @dataclass(frozen=True)
 class ProviderParcel:
-    """A parcel at a 3PL. `live`: not canceled; `units`: what left the building, by SKU."""
+    """A parcel at a 3PL. `live`: not canceled, or shipped all the same; `units`: what left the building, by SKU."""
 
     reference: ParcelReference
     live: bool
@@ -105,7 +105,7 @@ def _provider_parcels(orders: Iterable[Record]) -> Iterable[ProviderParcel]:
     for order in orders:
         reference = parse_parcel_reference(order["reference_id"])
         if reference is not None:
-            live = any(not shipment["cancelled_at"] for shipment in order["shipments"])
+            live = any(shipment["goods_left"] or not shipment["cancelled_at"] for shipment in order["shipments"])
             yield ProviderParcel(reference, live, _units_that_left(order["shipments"]))
 
 
