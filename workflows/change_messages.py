@@ -221,8 +221,11 @@ class ChangeMessages(OrderMessages):
         return [parcel for parcel in left if parcel.captured - parcel.refunded >= asked.amount]
 
     def _unpaid(self) -> list[ParcelState]:
-        going = [parcel for parcel in self._state.parcels if not (parcel.ended or parcel.undoing or parcel.paid)]
-        return [parcel for parcel in going if parcel.plan.amount]
+        """Whose money is still to be taken; of what arrived, only when the bank has not paid for it yet."""
+        owing = [
+            parcel for parcel in self._state.parcels if parcel.plan.amount and not (parcel.paid or parcel.written_off)
+        ]
+        return [parcel for parcel in owing if not (parcel.ended or parcel.undoing) or parcel.arrived_unpaid]
 
     def _delayed(self) -> list[ParcelState]:
         return [parcel for parcel in self._state.parcels if parcel.delay_told and parcel.movable]

@@ -75,6 +75,11 @@ class ParcelState:
         return self.undone or self.status in _ENDED
 
     @property
+    def arrived_unpaid(self) -> bool:
+        """The shopper has it, and nothing was ever taken for it."""
+        return self.status is ParcelStatus.DELIVERED and not (self.undone or self.captured)
+
+    @property
     def scanned(self) -> bool:
         return scanned(self.status)
 

@@ -6,6 +6,7 @@ from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
 from ordersaga.domain.orders import Order
 from ordersaga.domain.payments import PaymentStatus
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus, ParcelStatus
+from tests.workflows.changes import change, paying_with, refusal
 from tests.workflows.world import Handle, World
 
 EARLY = {"capture": "at_confirmation"}
@@ -158,4 +159,32 @@ async def test_capture_refused_to_us_is_tried_again_with_the_same_reservation(wo
     assert await delivered(world, handle) is OrderStatus.COMPLETED
     assert (len(world.payments.payments), world.payments.called("void")) == (1, [])
     assert len(world.payments.called("capture")) == 2
+    await world.balanced(placed)
+
+
+async def test_arrived_goods_are_paid_with_the_shoppers_new_card(world: World) -> None:
+    """The question about the refused capture answers itself; the old reservation is given back, nothing taken twice."""
+    world.payments.fail_next("capture", CustomerError("card_reported_stolen", "no"))
+    placed, handle = await scanned(world)
+    await world.until(handle, lambda seen: bool(seen.attention))
+    await world.report(handle, ParcelStatus.DELIVERED)
+    answer = await change(handle, "change_payment", paying_with("pm_new"))
+    result = await world.result(handle)
+    assert (answer.outcome, result.status, result.captured) == ("done", OrderStatus.COMPLETED, 1000)
+    assert world.payment(placed).status is PaymentStatus.VOIDED
+    assert world.payments.requests[-1].payment_method == "pm_new"
+    assert [world.payment(placed, generation=2).captured, len(world.payments.called("capture"))] == [1000, 2]
+    await world.balanced(placed)
+
+
+async def test_loss_that_was_accepted_is_not_charged_to_a_new_card(world: World) -> None:
+    """Written off is the end of it: another payment method is refused, and nobody is asked for money."""
+    world.payments.fail_next("capture", CustomerError("card_reported_stolen", "no"))
+    placed, handle = await scanned(world)
+    await world.until(handle, lambda seen: bool(seen.attention))
+    await world.resolve(handle, "write_off", "capture_refused")
+    await world.until(handle, lambda seen: not seen.attention)
+    assert "everything is paid" in await refusal(handle, "change_payment", paying_with("pm_new"))
+    assert await delivered(world, handle) is OrderStatus.COMPLETED
+    assert len(world.payments.called("authorize")) == 1
     await world.balanced(placed)
