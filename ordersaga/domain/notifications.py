@@ -15,10 +15,14 @@ DeliveryStatus = Literal["pending", "delivered", "failed"]
 
 
 class EventType(NamedTuple):
-    """A public event: its name, and what it means in a sentence."""
+    """A public event: its name, and what it means in a sentence.
+
+    `detailed`: the journal's own words go with it; only where these are ours, and say nothing of a person.
+    """
 
     name: str
     text: str
+    detailed: bool = False
 
 
 EVENTS: Final[Mapping[str, EventType]] = {
@@ -29,16 +33,18 @@ EVENTS: Final[Mapping[str, EventType]] = {
     "release": EventType("order.released", "A hold was released."),
     "cancel_requested": EventType("order.cancel_requested", "Cancellation was asked for."),
     "attention": EventType("order.attention", "A question about the order waits for a person."),
+    "reminder": EventType("order.attention_reminder", "A question about the order still waits for a person."),
+    "proposal": EventType("order.proposal", "A choice that moves much money waits for a second person."),
     "decision": EventType("order.decision", "A person answered a question about the order."),
     "change_requested": EventType("order.change_requested", "A change was asked for."),
     "change_done": EventType("order.changed", "A change was made."),
     "change_refused": EventType("order.change_refused", "A change was refused."),
-    "delay_notice": EventType("order.delay_notice", "The shopper is told of a delay."),
+    "delay_notice": EventType("order.delay_notice", "The shopper is to be told of a delay.", True),
     "delay_consent_wanted": EventType(
-        "order.delay_consent_wanted", "Without the shopper's yes to a delay it is undone."
+        "order.delay_consent_wanted", "Without the shopper's yes to a delay it is undone.", True
     ),
     "delay_answered": EventType("order.delay_answered", "The shopper answered about a delay."),
-    "ship_by_at_risk": EventType("order.ship_by_at_risk", "The order may miss its ship-by date."),
+    "ship_by_at_risk": EventType("order.ship_by_at_risk", "The order may miss its ship-by date.", True),
     "closed": EventType("order.closed", "The order has ended, and its books balance."),
     "reopened": EventType("order.reopened", "The order was about to end and goes on."),
     "returned": EventType("order.returned", "Goods of the order came back."),
@@ -63,9 +69,9 @@ EVENTS: Final[Mapping[str, EventType]] = {
     "goods_lost": EventType("parcel.goods_lost", "The parcel's goods are lost: the shopper is refunded."),
     "returned_to_sender": EventType("parcel.returned_to_sender", "The parcel went back to its sender."),
     "parcel_canceled": EventType("parcel.canceled", "The parcel was undone and will not ship."),
-    "units_canceled": EventType("parcel.units_canceled", "The parcel ships with fewer units."),
+    "units_canceled": EventType("parcel.units_canceled", "The parcel ships with fewer units.", True),
     "taken_back": EventType("parcel.taken_back", "The parcel was taken back from its provider."),
-    "reshipped": EventType("parcel.reshipped", "What was lost on the way is sent once more."),
+    "reshipped": EventType("parcel.reshipped", "What was lost on the way is sent once more.", True),
     "intercepting": EventType("parcel.intercepting", "The carrier was asked to turn the parcel around."),
     "not_intercepted": EventType("parcel.not_intercepted", "The carrier cannot turn the parcel around."),
     "too_late": EventType("parcel.too_late_to_cancel", "The provider could not stop the parcel: it ships."),
@@ -87,6 +93,9 @@ TYPES: Final = tuple(event.name for event in EVENTS.values())
 
 EMAIL_TYPES: Final = ("order.attention", "order.ship_by_at_risk")
 """What an e-mail endpoint hears unless it chose otherwise: what somebody has to act on."""
+
+DETAILED: Final = frozenset(event.name for event in EVENTS.values() if event.detailed)
+"""Events that come with the journal's own words."""
 
 _TEXTS: Final = {event.name: event.text for event in EVENTS.values()}
 
@@ -114,7 +123,8 @@ LONGEST_ERROR: Final = 200
 class Notification(Value):
     """One event for one endpoint. `id` is stable for the two: receivers know a repeat by it.
 
-    `status`: the order's, when the notification was queued. `parcel` 0: the whole order.
+    `status`: the order's, when the notification was queued. `parcel` 0: the whole order. `detail`: dates and units,
+    where the event has any.
     """
 
     id: str
@@ -125,6 +135,7 @@ class Notification(Value):
     channel: str
     parcel: int
     status: str
+    detail: str | None = None
 
     @property
     def text(self) -> str:
@@ -140,6 +151,7 @@ class Notification(Value):
             "parcel": self.parcel,
             "status": self.status,
             "text": self.text,
+            "detail": self.detail,
         }
         return {"type": self.type, "timestamp": self.at.isoformat(), "data": data}
 

@@ -8,7 +8,7 @@ from typing import Final
 import asyncpg
 
 from ordersaga.domain.journal import JournalEntry
-from ordersaga.domain.notifications import EVENTS, KEPT, LONGEST_ERROR, DeliveryStatus, Notification
+from ordersaga.domain.notifications import DETAILED, EVENTS, KEPT, LONGEST_ERROR, DeliveryStatus, Notification
 from ordersaga.stores.pools import Connection, Pool, columns, connection, transaction
 from ordersaga.stores.storable import storable
 
@@ -43,10 +43,12 @@ WITH due AS MATERIALIZED (
         ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS picked
     LIMIT $1)
 UPDATE notifications SET attempts = attempts + 1, next_attempt_at = clock_timestamp() + $4::interval
-FROM due, webhook_endpoints AS endpoint, orders
-WHERE notifications.id = due.id AND endpoint.id = notifications.endpoint_id AND orders.order_id = notifications.order_id
-RETURNING notifications.id, type, at, notifications.order_id, orders.seller, orders.channel, parcel, order_status,
-    endpoint_id, endpoint.kind, url, secret,
+FROM due, webhook_endpoints AS endpoint, orders, journal
+WHERE journal.order_id = notifications.order_id AND journal.entry_id = notifications.entry_id
+    AND notifications.id = due.id AND endpoint.id = notifications.endpoint_id
+    AND orders.order_id = notifications.order_id
+RETURNING notifications.id, type, notifications.at, notifications.order_id, orders.seller, orders.channel,
+    notifications.parcel, order_status, journal.text AS story, endpoint_id, endpoint.kind, url, secret,
     CASE WHEN previous_until > now() THEN previous_secret END AS previous_secret,
     attempts, queued_at
 """
@@ -198,6 +200,7 @@ def _claimed(row: asyncpg.Record) -> Claimed:
         channel=row["channel"],
         parcel=row["parcel"],
         status=row["order_status"],
+        detail=row["story"] if row["type"] in DETAILED else None,
     )
     secrets = tuple(secret for secret in (row["secret"], row["previous_secret"]) if secret)
     rest = {name: row[name] for name in ("endpoint_id", "kind", "url", "attempts", "queued_at")}

@@ -87,6 +87,7 @@ async def test_a_receiver_can_verify_what_it_gets(local: Services, receiver: Rec
         "parcel": 1,
         "status": "fulfilling",
         "text": "The carrier scanned the parcel for the first time.",
+        "detail": None,
     }
     assert "Ada" not in "".join(got.body for got in receiver.received)
     assert [(each.status, each.attempts, each.last_error) for each in await deliveries(local)] == [

@@ -82,9 +82,21 @@ async def test_an_entry_is_told_to_whom_it_concerns(pool: Pool) -> None:
             "parcel": 1,
             "status": "fulfilling",
             "text": "The order is confirmed: stock is held and payment is authorized.",
+            "detail": None,
         },
     }
     assert len({each.notification.id for each in claimed}) == 3
+
+
+async def test_a_delay_is_told_with_its_date(pool: Pool) -> None:
+    """The shop must tell the shopper the new date; a person's own words in other entries stay in the house."""
+    await accepted(pool, "o1")
+    await WebhookEndpoints(pool).add("http", "https://shop.example", seller=None)
+    await happened(pool, "o1", "delay_notice", "decision")
+    details = {each.notification.type: each.notification.detail for each in await Outbox(pool).claim(10)}
+    assert set(details) == {"order.delay_notice", "order.decision"}
+    assert details["order.delay_notice"]
+    assert details["order.decision"] is None
 
 
 async def test_an_entry_written_twice_is_told_once(pool: Pool) -> None:
