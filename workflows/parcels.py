@@ -141,7 +141,7 @@ class ParcelSaga:
     def own_up(self) -> None:
         """The goods left although everything was undone: enter it into the books, and have it settled."""
         if self._owning_up is None:
-            self._owning_up = asyncio.create_task(self._left_after_all())
+            self._owning_up = self._desk.errand(self._left_after_all())
 
     def _left_late(self) -> None:
         """A person found, long after we had to go on, that the parcel ships."""
@@ -168,12 +168,18 @@ class ParcelSaga:
         """Wait for the carrier's scan; returns why the parcel should be undone instead, if it should."""
         looks = [self._promise.next_look(), self.payments.renew_at]
         deadline = min((look for look in looks if look), default=workflow.now() + REMIND_EVERY)
-        if await self._desk.until(self._news, deadline, "the carrier's first scan"):
+        reserved = self.payments.reserved_by
+
+        def moved() -> bool:
+            """Also when another payment replaced the one whose deadline we wait for."""
+            return self._news() or self.payments.reserved_by is not reserved
+
+        if await self._desk.until(moved, deadline, "the carrier's first scan"):
             return None if self.parcel.scanned else self._trouble()
         if self._renewal_due():
             await self.payments.secure()
             return None
-        return await self._promise.look(self._news, self.payments.renew_at)
+        return await self._promise.look(moved, self.payments.renew_at)
 
     def _renewal_due(self) -> bool:
         renew_at = self.payments.renew_at
