@@ -54,7 +54,8 @@ class Confirmation:
             await self._authorize_payment()
             await self._capture_if_promised()
         except StepFailedError as refusal:
-            await self._undo_everything(refusal)
+            given_up = refusal.kind == "given_up" and self._desk.cancel_wanted
+            await self._undo_everything(self._desk.canceled() if given_up else refusal)
             return
         self._state.note("confirmed", "stock held and payment authorized")
         self._tell(ConfirmOutcome.CONFIRMED)
