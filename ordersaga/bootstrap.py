@@ -161,9 +161,16 @@ async def prepare_database(settings: Settings) -> list[str]:
 
 async def issue_api_key(settings: Settings, role: str, name: str, seller: str | None = None) -> str:
     """Make an API key with one of the roles checkout, support, operator; its plain text is shown only here."""
-    pool = await create_pool(settings.database_url.get_secret_value(), max_size=1)
+    async with open_api_keys(settings.database_url.get_secret_value()) as keys:
+        return await keys.issue(role, name, seller)
+
+
+@asynccontextmanager
+async def open_api_keys(database_url: str) -> AsyncIterator[ApiKeys]:
+    """The API keys of a database."""
+    pool = await create_pool(database_url, application_name="ordersaga-keys", max_size=1)
     try:
-        return await ApiKeys(pool).issue(role, name, seller)
+        yield ApiKeys(pool)
     finally:
         await close_pool(pool)
 
@@ -246,6 +253,7 @@ __all__ = [
     "Acceptance",
     "Accepted",
     "ApiKey",
+    "ApiKeys",
     "Claimed",
     "Delivery",
     "Endpoint",
@@ -260,6 +268,7 @@ __all__ = [
     "WatchedCarrier",
     "WebhookReader",
     "issue_api_key",
+    "open_api_keys",
     "open_services",
     "prepare_database",
     "read_ledgers",

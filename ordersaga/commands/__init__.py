@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, str]] = {
     "attention": "attention",
     "inbox": "inbox",
     "webhooks": "webhooks",
+    "keys": "keys",
     "demo": "demo",
     "migrate": "migrate",
     "stack-clean": "stack_clean",
