@@ -125,12 +125,19 @@ class ApiClient:
         return await self._get(f"/v1/orders/{order_id}/explain", Explanation)
 
     async def cancel(
-        self, order_id: str, *, lines: Units = (), reason: str = "not given", wait: int | None = None
+        self,
+        order_id: str,
+        *,
+        lines: Units = (),
+        reason: str = "not given",
+        wait: int | None = None,
+        idempotency_key: str | None = None,
     ) -> CancelAnswer:
-        """Ask for cancellation of the order, or of (sku, quantity) units of it."""
+        """Ask for cancellation of the order, or of (sku, quantity) units of it; these need a key to be asked again."""
         body = {"reason": reason, "lines": _units(lines)}
+        headers = _prefer(wait) | ({"Idempotency-Key": idempotency_key} if idempotency_key else {})
         return _read(
-            await self._send("POST", f"/v1/orders/{order_id}/cancel", json=body, headers=_prefer(wait)), CancelAnswer
+            await self._send("POST", f"/v1/orders/{order_id}/cancel", json=body, headers=headers), CancelAnswer
         )
 
     async def preview_cancel(self, order_id: str, *, lines: Units = ()) -> CancelAnswer:

@@ -12,7 +12,7 @@ import typer
 from ordersaga.commands.errors import USAGE, CommandError
 from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_pairs, show_table
 from ordersaga.domain.amounts import format_amount
-from ordersaga.http_client import ChangeName
+from ordersaga.http_client import ApiClient, ChangeName
 from workflows.messages import CancelAnswer, CanceledPart
 
 OrderIdArgument = Annotated[str, typer.Argument(metavar="ORDER_ID")]
@@ -38,16 +38,21 @@ def cancel(
     preview: Annotated[bool, typer.Option("--preview", help="Only say what it would come to.")] = False,
     reason: Reason = "not given",
     wait: Wait = 10,
+    idempotency_key: Repeat = "",
     as_json: AsJson = False,
     api_url: ApiUrl = "",
     api_key: ApiKey = "",
 ) -> None:
     """Cancel an order, or some units of it, and hear what could be undone."""
     units = read_units(line or ())
-    if preview:
-        answer = call(api_url, api_key, lambda api: api.preview_cancel(order_id, lines=units))
-    else:
-        answer = call(api_url, api_key, lambda api: api.cancel(order_id, lines=units, reason=reason, wait=wait))
+
+    async def work(api: ApiClient) -> CancelAnswer:
+        if preview:
+            return await api.preview_cancel(order_id, lines=units)
+        repeat = idempotency_key or None
+        return await api.cancel(order_id, lines=units, reason=reason, wait=wait, idempotency_key=repeat)
+
+    answer = call(api_url, api_key, work)
     if as_json:
         show_json(answer)
     else:
