@@ -1,0 +1,106 @@
+"""A preview says what the cancellation then does, and does nothing itself."""
+
+import asyncio
+
+import pytest
+
+from ordersaga.domain.statuses import FINAL_STATUSES, OrderStatus
+from tests.workflows.cancels import BRING, WHOLE, Stage, accepted, cancel, preview, units
+from tests.workflows.world import World
+from workflows.messages import CancelAnswer, CancelRequest
+
+S = OrderStatus
+OPEN = [status for status in BRING if status not in FINAL_STATUSES]
+KNOWN = [status for status in OPEN if status not in (S.PENDING, S.CANCELING)]
+"""Where nothing is under way that decides the money: the bank's answer, another cancellation."""
+ASKED = {"whole": WHOLE, "part": units(("MUG", 1))}
+
+
+def money(answer: CancelAnswer) -> dict[int, tuple[int, int]]:
+    """By parcel: (voided, refunded); the sums must be those of the answer."""
+    parts = {part.parcel: (part.voided, part.refunded) for part in answer.parts}
+    assert (answer.voided, answer.refunded) == tuple(sum(sums) for sums in zip(*parts.values(), (0, 0), strict=False))
+    return parts
+
+
+async def traces(stage: Stage) -> tuple[int, int, list[str]]:
+    """What anything that is done would change: the history, the calls to the outside, the story."""
+    length = (await stage.handle.describe()).history_length
+    return length, len(stage.world.log), await stage.kinds()
+
+
+@pytest.mark.parametrize("what", ASKED)
+@pytest.mark.parametrize("status", OPEN)
+async def test_preview_changes_nothing(world: World, status: OrderStatus, what: str) -> None:
+    """Asked three times: the same answer (but for its time), the same history, nobody called."""
+    stage = await BRING[status](world)
+    if status in (S.PENDING, S.CANCELING):  # repeats calls by itself
+        before = await stage.kinds()
+        answers = [await preview(stage.handle, ASKED[what]) for _ in range(3)]
+        assert await stage.kinds() == before or status is S.CANCELING
+        assert "units_canceled" not in await stage.kinds()
+    else:
+        quiet = await _quiet(stage)
+        answers = [await preview(stage.handle, ASKED[what]) for _ in range(3)]
+        assert await traces(stage) == quiet
+    assert len({(answer.outcome, answer.voided, answer.refunded, answer.parts) for answer in answers}) == 1
+
+
+async def _quiet(stage: Stage) -> tuple[int, int, list[str]]:
+    """Once nothing moves by itself any more."""
+    before = await traces(stage)
+    while True:
+        await asyncio.sleep(0.3)
+        now = await traces(stage)
+        if now == before:
+            return now
+        before = now
+
+
+@pytest.mark.parametrize("what", ASKED)
+@pytest.mark.parametrize("status", KNOWN)
+async def test_preview_foretells_the_money(world: World, status: OrderStatus, what: str) -> None:
+    """The provider agrees: part by part, what was foretold is what is given back; too late is nothing at all."""
+    stage = await BRING[status](world)
+    if (status, what) == (S.ACTION_REQUIRED, "part"):
+        foretold = await preview(stage.handle, ASKED[what])
+        assert (foretold.voided, foretold.refunded) == (0, 0)  # before there are payments to take it from
+        return
+    await _equal(stage, ASKED[what])
+
+
+@pytest.mark.parametrize("what", ASKED)
+async def test_preview_foretells_refunds(world: World, what: str) -> None:
+    """Captured at confirmation: what is foretold as refunded is refunded."""
+    stage = await accepted(world, ("MUG", 3), ("TEE", 2), terms={"capture": "at_confirmation"})
+    foretold = await _equal(stage, ASKED[what])
+    assert (foretold.voided, foretold.refunded) == (0, 5000 if what == "whole" else 1000)
+
+
+async def test_preview_of_what_others_left(world: World) -> None:
+    """After a unit was taken out, the whole order is what is left of it."""
+    stage = await accepted(world, ("MUG", 3))
+    await cancel(stage.handle, ASKED["part"])
+    await stage.stands(2)
+    assert (await _equal(stage, WHOLE)).voided == 2000
+
+
+async def _equal(stage: Stage, asked: CancelRequest) -> CancelAnswer:
+    foretold = await preview(stage.handle, asked)
+    real = await cancel(stage.handle, asked)
+    assert money(foretold) == money(real)
+    late = [part.parcel for part in real.parts if part.outcome == "too_late"]
+    assert [part.parcel for part in foretold.parts if part.outcome == "too_late"] == late
+    assert all(money(foretold)[parcel] == (0, 0) for parcel in late)
+    assert [part.lines for part in foretold.parts] == [part.lines for part in real.parts]
+    return foretold
+
+
+@pytest.mark.parametrize("status", sorted(FINAL_STATUSES))
+async def test_preview_of_a_closed_order_is_nothing(world: World, status: OrderStatus) -> None:
+    """It can still be asked: no money, and whether it is canceled or too late."""
+    stage = await BRING[status](world)
+    answer = await preview(stage.handle)
+    undone = status in (S.CANCELED, S.REJECTED)
+    assert (answer.outcome, answer.voided, answer.refunded) == ("canceled" if undone else "too_late", 0, 0)
+    assert answer.parts == ()
