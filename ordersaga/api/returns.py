@@ -105,7 +105,7 @@ async def show_return(record: Found, services: ServicesDep, live: bool = False) 
 
 
 @router.post("/v1/returns/{return_id}/receipt")
-async def receive(record: Found, body: ReceiptBody, services: ServicesDep, key: Agent) -> ReturnDocument:
+async def receive(key: Agent, record: Found, body: ReceiptBody, services: ServicesDep) -> ReturnDocument:
     """Say what the warehouse found: goods are booked and the shopper refunded by it. The same again changes nothing."""
     case = record.case
     lines = tuple(InspectedLine.model_validate(line.model_dump()) for line in body.lines)
@@ -119,7 +119,7 @@ async def receive(record: Found, body: ReceiptBody, services: ServicesDep, key: 
 
 @router.post("/v1/returns/{return_id}/cancel")
 async def cancel(
-    record: Found, services: ServicesDep, key: Agent, body: CancelReturnBody | None = None
+    key: Agent, record: Found, services: ServicesDep, body: CancelReturnBody | None = None
 ) -> ReturnDocument:
     """The shopper keeps the goods: possible until the carrier has them."""
     case, body = record.case, body or CancelReturnBody()

@@ -298,3 +298,15 @@ async def test_a_return_is_accepted_while_temporal_is_away(shop: Shop) -> None:
         assert (await lonely.post("/v1/returns/backdown-r1/receipt", SOUND)).status_code == 503
     await ReturnStarter(shop.api.services, timedelta(0)).step()
     await until(shop, "/v1/returns/backdown-r1", status="awaiting_goods")
+
+
+async def test_another_sellers_return_does_not_exist(shop: Shop) -> None:
+    """404 for its order and itself, so that ids cannot be probed; its own seller sees it."""
+    order = await delivered(shop, "backmine")
+    await shop.api.post(f"/v1/orders/{order}/returns", MUG)
+    for seller, status in (("acme", 200), ("bolt", 404)):
+        shop.api.keys[seller] = await shop.api.services.api_keys.issue("operator", seller, seller)
+        for path in (f"/v1/orders/{order}/returns", "/v1/returns/backmine-r1", "/v1/returns/backmine-r1/explain"):
+            assert (await shop.api.get(path, role=seller)).status_code == status
+    assert (await shop.api.post("/v1/returns/backmine-r1/cancel", role="bolt")).status_code == 404
+    assert (await shop.api.post("/v1/returns/backmine-r1/cancel", role="acme")).status_code == 200
