@@ -7,6 +7,7 @@ import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
 from ordersaga.domain.orders import LineQuantity, Payment
+from ordersaga.domain.values import Message
 from tests.fakes.samples import address
 from tests.workflows.world import Handle, World
 from workflows.messages import (
@@ -69,7 +70,7 @@ async def change(handle: Handle, name: str, asked: Asked) -> ChangeAnswer:
     return answer
 
 
-async def refusal(handle: Handle, name: str, asked: Asked | None) -> str:
+async def refusal(handle: Handle, name: str, asked: Message | None) -> str:
     """Ask for what is refused at the door; the words."""
     with pytest.raises(WorkflowUpdateFailedError) as caught:
         await handle.execute_update(name, asked)
