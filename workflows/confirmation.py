@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 
 from activities.inventory import Inventory
+from ordersaga.domain.exchanges import EXCHANGE_CHANNEL
 from ordersaga.domain.orders import CapturePolicy
 from ordersaga.domain.payments import NextAction, PaymentStatus
 from ordersaga.domain.statuses import ConfirmOutcome
@@ -73,7 +74,8 @@ class Confirmation:
         """The first parcel's authorization may challenge the shopper, once; the others follow without one."""
         first, *others = (parcel.payments for parcel in self.parcels)
         save = bool(others) or self._order.terms.ship_within + self._order.terms.hand_off_delay > RESERVATION_LASTS
-        asked = await first.authorize(customer=None, off_session=False, save_for_later=save)
+        alone = self._order.channel == EXCHANGE_CHANNEL  # an exchange: the shopper is not there
+        asked = await first.authorize(customer=None, off_session=alone, save_for_later=save)
         if asked.status is PaymentStatus.REQUIRES_ACTION:
             await self._wait_for_shopper(asked.next_action)
         self._check_not_canceled()
