@@ -64,11 +64,15 @@ class LookAtLabel(Message):
 
 
 class InterceptParcel(Message):
-    """Which parcel to turn around. `generation` counts the requests, so that a refused one can be made again."""
+    """Which parcel to turn around. `generation` counts the requests, so that a refused one can be made again.
+
+    `way_ended`: the parcel is where it ends; nobody is asked any more, what is not answered is entered as refused.
+    """
 
     order_id: str
     parcel: int
     generation: int = 1
+    way_ended: bool = False
 
 
 class Carriers:
@@ -135,9 +139,12 @@ class Carriers:
 
     async def _intercept(self, reference: str, request: InterceptParcel) -> InterceptDecision:
         async def call(_: str) -> EffectOutcome:
-            return _turned(await self._carrier.intercept(reference))
+            ended = request.way_ended
+            return _turned(InterceptDecision.REFUSED if ended else await self._carrier.intercept(reference))
 
         async def inquire(_: EffectRow) -> EffectOutcome | None:
+            if request.way_ended:
+                return _turned(InterceptDecision.REFUSED)
             label = await self._carrier.inquire(reference)
             return _turned(InterceptDecision.ACCEPTED) if label is not None and label.intercepted else None
 

@@ -33,6 +33,7 @@ class Delivery:
         self._payments = payments
         self._units = units
         self._replaced = False
+        self._intercept_open = False
 
     async def run(self) -> None:
         """Follow the parcel to its end, and settle what it comes to."""
@@ -43,6 +44,7 @@ class Delivery:
             elif not await self._desk.until(self._news, deadline, "delivery"):
                 await self._overdue()
                 deadline = workflow.now() + REMIND_EVERY
+        await self._close_interception()
         if self.parcel.status is not ParcelStatus.DELIVERED and not self._replaced:
             await self._lose_goods()
 
@@ -62,19 +64,43 @@ class Delivery:
 
     async def _intercept(self) -> None:
         """Ask the carrier to bring it back; it may, or deliver it all the same: the parcel's end tells."""
-        order_id = self._desk.state.order.order_id
-        request = InterceptParcel(order_id=order_id, parcel=self._number, generation=self.parcel.label_generation)
         try:
-            self.parcel.intercept = await on_lane(
-                Carriers.intercept, request, queue=CARRIER_QUEUE, summary=f"Turn parcel {self._number} around"
-            )
+            self.parcel.intercept = await self._ask_to_intercept()
         except StepFailedError as failure:
+            self._intercept_open = True
+            if self._arrived():
+                return  # where it ended is the answer
             self.parcel.intercept = InterceptDecision.REFUSED
             self._desk.note("intercept_failed", str(failure), self._number)
         accepted = self.parcel.intercept is InterceptDecision.ACCEPTED
         words = "the carrier brings it back; refunded on receipt" if accepted else "the carrier delivers it"
         self._desk.note("intercepting" if accepted else "not_intercepted", words, self._number)
         await self._desk.publish()
+
+    async def _ask_to_intercept(self) -> InterceptDecision:
+        request = InterceptParcel(
+            order_id=self._desk.state.order.order_id,
+            parcel=self._number,
+            generation=self.parcel.label_generation,
+            way_ended=self._arrived(),
+        )
+        summary = f"Turn parcel {self._number} around"
+        return await on_lane(
+            Carriers.intercept,
+            request,
+            queue=CARRIER_QUEUE,
+            summary=summary,
+            give_up=lambda: self._arrived() and not request.way_ended,
+        )
+
+    async def _close_interception(self) -> None:
+        """The carrier never answered: the parcel's end does, so that the books have no open question left."""
+
+        async def enter() -> None:
+            await self._ask_to_intercept()
+
+        if self._intercept_open:
+            await self._desk.insist("enter how the interception ended", enter, self._number)
 
     # ---- lost ------------------------------------------------------------------------------------------------
 
@@ -92,11 +118,16 @@ class Delivery:
             self._number,
             settled=lambda: self._news() or self._lost_by_policy(),
             wake=self._lost_at(),
-            stake=Stake(self.parcel.plan.amount, ("refund_as_lost", "reship")),
+            stake=Stake(self._worth(), ("refund_as_lost", "reship")),
         )
         if choice is None and self._lost_by_policy():
             choice = _BY_POLICY[self._desk.state.order.terms.lost_parcel]
         await self._decided(choice)
+
+    def _worth(self) -> int:
+        """What refunding it moves: for a parcel sent free of charge, at least what its goods were sold for."""
+        plan = self.parcel.plan
+        return max(plan.amount, sum(line.value for line in plan.lines))
 
     def _lost_at(self) -> datetime:
         return self._due() + self._desk.state.order.terms.lost_after
@@ -132,16 +163,16 @@ class Delivery:
         if self.parcel.status is ParcelStatus.RETURNED_TO_SENDER:
             await self._restock()
         await self.refund()
-        if self.parcel.replaces:
-            await self.replacement_failed()
 
     async def refund(self) -> None:
-        """Reverse the sale, and give back what was paid for it."""
+        """Reverse the sale, and give back what was paid for it, or for the parcel it was sent for."""
         await self._payments.end_goodwill()
         summary = f"Parcel {self._number}: {self.parcel.status}"
         await self._desk.settle("reverse the sale", Inventory.lose_goods, self._units(), summary, self._number)
         await self._payments.give_back()
         self._desk.note("goods_lost", f"{self.parcel.status}: the shopper is refunded", self._number)
+        if self.parcel.replaces:
+            await self.replacement_failed()
 
     async def _restock(self) -> None:
         """It came back unopened: its units can be sold again."""
