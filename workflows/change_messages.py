@@ -147,6 +147,7 @@ class ChangeMessages(OrderMessages):
                 parcel.stop = StepFailedError("customer", "delay_not_accepted", f"{asked.by} does not want to wait")
         words = "agrees to wait" if asked.consent else "does not want to wait: what has not left is canceled"
         self._desk.note("delay_answered", f"the shopper {words}")
+        await self._desk.publish()
         return self._told("delay", "done", f"the shopper {words}")
 
     @on_answer_delay.validator

@@ -1,7 +1,7 @@
 """Giving a parcel away: to its provider, and where that books no carrier itself, a label; each beside its undo."""
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from temporalio import workflow
@@ -16,6 +16,8 @@ from workflows.activity_policies import CARRIER_ATTEMPT, StepFailedError, in_tas
 from workflows.desk import Desk
 from workflows.messages import CARRIER_QUEUE, provider_queue
 from workflows.order_state import ParcelState
+from workflows.parcel_payments import ParcelPayments
+from workflows.promise import Promise
 from workflows.saga import GoodsGoneError, Phase, UndoPlan
 
 T = TypeVar("T")
@@ -29,15 +31,26 @@ SILENCE = timedelta(hours=4)
 class HandOver:
     """The steps of one parcel at its provider and its carrier.
 
-    `left_late` hears that the parcel ships although its undo went on without the carrier's answer.
+    `left_late` hears that the parcel ships although its undo went on without the carrier's answer. `promise` and
+    `payments` have deadlines of their own, which pass here too.
     """
 
-    def __init__(self, desk: Desk, parcel: ParcelState, undo: UndoPlan, left_late: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        parcel: ParcelState,
+        undo: UndoPlan,
+        left_late: Callable[[], None],
+        promise: Promise,
+        payments: ParcelPayments,
+    ) -> None:
         self.parcel = parcel
         self.left_late = left_late
         self._desk = desk
         self._number = parcel.plan.parcel
         self._undo = undo
+        self._promise = promise
+        self._payments = payments
         self._label_ships = self._label_answered_late = False
 
     @property
@@ -120,6 +133,7 @@ class HandOver:
         """
         while True:
             self._check_goes_on()
+            await self._in_time()
             self._desk.state.awaiting = f"an attempt to {name}"
             try:
                 return await step()
@@ -131,11 +145,31 @@ class HandOver:
                 self._check_goes_on()
                 await self._ask_about_failure(name, failure)
 
+    async def _in_time(self) -> None:
+        """Tell the shopper of a delay, and keep the reservation, when that is due."""
+        self._promise.notify_of_delay()
+        await self._payments.secure()
+        self._check_goes_on()
+
+    def _due(self) -> datetime | None:
+        return min((due for due in (self._promise.notice_due, self._payments.renew_at) if due), default=None)
+
     async def _ask_about_failure(self, name: str, failure: StepFailedError) -> None:
-        """Try again after a repair, give the parcel up, or change it: move it to another location, for one."""
+        """Try again after a repair, give the parcel up, or change it: move it to another location, for one.
+
+        When a deadline comes first, what it asks for is done; then it is tried once more, and asked again.
+        """
         question = f"Could not {name} ({failure}). Try again, move the parcel to another location, or cancel it?"
         kind = "provider_silent" if failure.kind == "unresolved" else "step_failed"
-        choice = await self._desk.park(kind, question, ("retry", "cancel"), self._number, self._interrupted)
+        due = self._due()
+        choice = await self._desk.park(
+            kind,
+            question,
+            ("retry", "cancel"),
+            self._number,
+            lambda: self._interrupted() or (due is not None and workflow.now() >= due),
+            due,
+        )
         if choice == "cancel":
             raise failure
         self._check_goes_on()
@@ -159,7 +193,7 @@ class HandOver:
                 location=plan.location,
                 lines=plan.lines,
                 ship_to=order.ship_to,
-                ship_by=order.ship_by,
+                ship_by=self._promise.ship_by,
                 service=self.parcel.service,
             ),
         )

@@ -33,7 +33,7 @@ class ParcelSaga:
         self.payments = ParcelPayments(desk, parcel, self._undo)
         self.delivery = Delivery(desk, parcel, self.payments, self.units)
         self._promise = Promise(desk, parcel)
-        self._hand_over = HandOver(desk, parcel, self._undo, self._left_late)
+        self._hand_over = HandOver(desk, parcel, self._undo, self._left_late, self._promise, self.payments)
         self._owning_up: asyncio.Task[None] | None = None
 
     @property
@@ -63,17 +63,12 @@ class ParcelSaga:
             if self.parcel.wanted is not None:
                 await self.changed()
             elif not (self.parcel.given_away or self.parcel.too_late):
-                await self._give_away()
+                await self._hand_over.run()
             else:
                 return await self._first_scan()
         except StepFailedError as failure:
             return None if failure.kind == "given_up" and self.parcel.wanted else failure
         return None
-
-    async def _give_away(self) -> None:
-        if self._desk.stop(self.parcel) is None:
-            await self.payments.secure()
-        await self._hand_over.run()
 
     # ---- changes ---------------------------------------------------------------------------------------------
 
@@ -174,7 +169,11 @@ class ParcelSaga:
             """Also when another payment replaced the one whose deadline we wait for."""
             return self._news() or self.payments.reserved_by is not reserved
 
-        if await self._desk.until(moved, deadline, "the carrier's first scan"):
+        def sooner() -> bool:
+            """Also when it left, which begins a wait of its own."""
+            return moved() or self._promise.next_look() < deadline
+
+        if await self._desk.until(sooner, deadline, "the carrier's first scan"):
             return None if self.parcel.scanned else self._trouble()
         if self._renewal_due():
             await self.payments.secure()

@@ -19,15 +19,17 @@ NO_SCAN = timedelta(hours=36)
 
 
 class Promise:
-    """The deadlines of one parcel until its first scan."""
+    """The deadlines of one parcel until its first scan. One that is sent once more is promised anew."""
 
     def __init__(self, desk: Desk, parcel: ParcelState) -> None:
         self.parcel = parcel
         self._desk = desk
         self._number = parcel.plan.parcel
-        order = desk.state.order
-        self._risk_at: datetime | None = order.placed_at + AT_RISK * order.terms.ship_within
-        self._ask_at = order.ship_by
+        begins = workflow.now() if parcel.replaces else desk.state.order.placed_at
+        within = desk.state.order.terms.ship_within
+        self.ship_by = begins + within
+        self._risk_at: datetime | None = begins + AT_RISK * within
+        self._ask_at = self.ship_by
         self._asked_for_scan = False
 
     @property
@@ -48,50 +50,54 @@ class Promise:
         now, scan_due = workflow.now(), self._scan_due()
         if self._risk_at is not None and now >= self._risk_at:
             self._risk_at = None
-            return await self._at_risk(news)
+            return await self._at_risk(news, wake)
         if scan_due is not None and now >= scan_due:
             self._asked_for_scan = True
-            return await self._never_scanned(news)
+            return await self._never_scanned(news, wake)
         return await self._missed(news, wake)
 
-    async def _at_risk(self, news: Callable[[], bool]) -> StepFailedError | None:
+    async def _at_risk(self, news: Callable[[], bool], wake: datetime | None) -> StepFailedError | None:
         """Warn before the promise breaks; webhooks may be lost, so first ask."""
         answered = await look_at(self._desk, self.parcel)
-        if news() or workflow.now() >= self._order.ship_by:
+        if news() or workflow.now() >= self.ship_by:
             return None
-        self._desk.note(
-            "ship_by_at_risk", f"no scan yet; promised by {self._order.ship_by:%d %b %H:%M} UTC", self._number
-        )
+        self._desk.note("ship_by_at_risk", f"no scan yet; promised by {self.ship_by:%d %b %H:%M} UTC", self._number)
         await self._desk.publish()
-        return None if answered else await self._silent(news)
+        return None if answered else await self._silent(news, min(wake or self._ask_at, self._ask_at))
 
-    async def _silent(self, news: Callable[[], bool]) -> StepFailedError | None:
+    async def _silent(self, news: Callable[[], bool], wake: datetime) -> StepFailedError | None:
+        """Ask a person, until the next deadline asks for more."""
         company = self.parcel.plan.provider
         question = f"Nobody says where parcel {self._number} is; {company} has it. Keep waiting, or cancel it?"
         choices = ("keep_waiting", "cancel")
-        choice = await self._desk.park("provider_silent", question, choices, self._number, news)
+        ended = _or_at(news, wake)
+        choice = await self._desk.park("provider_silent", question, choices, self._number, ended, wake)
         return self._given_up("provider_silent") if choice == "cancel" else None
 
-    async def _never_scanned(self, news: Callable[[], bool]) -> StepFailedError | None:
+    async def _never_scanned(self, news: Callable[[], bool], wake: datetime | None) -> StepFailedError | None:
+        """Look, then ask; a question that another deadline interrupts is asked again after it."""
         await look_at(self._desk, self.parcel)
         if not news():
             question = f"Parcel {self._number} left the warehouse, but no carrier has scanned it. Is it lost?"
             choices = ("keep_waiting", "treat_as_lost")
-            if await self._desk.park("no_scan", question, choices, self._number, news) == "treat_as_lost":
+            ended = _or_at(news, wake)
+            choice = await self._desk.park("no_scan", question, choices, self._number, ended, wake)
+            self._asked_for_scan = choice is not None
+            if choice == "treat_as_lost":
                 self.parcel.status = ParcelStatus.LOST
         return None
 
     async def _missed(self, news: Callable[[], bool], wake: datetime | None) -> StepFailedError | None:
         """Ship-by passed without a scan: a person decides, unless the scan or a cancellation comes first."""
-        self._notify_of_delay()
+        self.notify_of_delay()
         question = f"Parcel {self._number} missed its ship-by without a carrier scan. Keep waiting, or cancel it?"
         choice = await self._desk.park(
             "ship_by_missed",
             question,
             ("keep_waiting", "cancel"),
             self._number,
-            settled=lambda: news() or (wake is not None and workflow.now() >= wake),
-            wake=wake,
+            _or_at(news, wake),
+            wake,
         )
         if choice == "keep_waiting":
             self._ask_at = workflow.now() + REMIND_EVERY
@@ -102,16 +108,23 @@ class Promise:
 
     # ---- the law on delays (16 CFR 435) ----------------------------------------------------------------------
 
-    def _notify_of_delay(self) -> None:
+    @property
+    def notice_due(self) -> datetime | None:
+        """When the shopper must be told of the delay, if the parcel has not left by then; None: never, or told."""
         applies = self._order.terms.delay_rule is DelayRule.FTC and self._order.ship_to.country == "US"
-        if applies and not self.parcel.delay_told:
+        return self.ship_by if applies and self.parcel.movable and not self.parcel.delay_told else None
+
+    def notify_of_delay(self) -> None:
+        """Tell the shopper, once, when that is due."""
+        due = self.notice_due
+        if due is not None and workflow.now() >= due:
             self.parcel.delay_told = True
             self._desk.errand(self._delay_clock())
 
     async def _delay_clock(self) -> None:
         """One definite delay of at most 30 days, to which silence is consent; a second only with an express yes."""
         extension = self._order.terms.delay_extension
-        revised = self._order.ship_by + extension
+        revised = self.ship_by + extension
         words = f"ships by {revised:%d %b}, later than promised; the shopper may cancel, silence is consent"
         if await self._told("delay_notice", words, revised - extension / 4, self._settled):
             return
@@ -130,3 +143,7 @@ class Promise:
 
     def _agreed(self) -> bool:
         return self._settled() or self.parcel.delay_consent is True
+
+
+def _or_at(news: Callable[[], bool], wake: datetime | None) -> Callable[[], bool]:
+    return lambda: news() or (wake is not None and workflow.now() >= wake)
