@@ -12,11 +12,14 @@ from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
 from ordersaga.domain.errors import CustomerError
+from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.shipping import CancelDecision
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
 from tests.replay.return_scenarios import return_canceled, return_expired, return_lost, returned
+from tests.workflows.changes import SAVED, change, goodwill, moved, to_boston
+from tests.workflows.changes import split as split_off
 from tests.workflows.world import Handle, World
-from workflows.messages import HoldRequest
+from workflows.messages import CancelRequest, HoldRequest
 
 Ended = WorkflowHandle[Any, Any]
 Scenario = Callable[[World], Awaitable[Ended]]
@@ -30,8 +33,9 @@ async def played(environment: WorkflowEnvironment, name: str) -> Ended:
         return handle
 
 
-async def _scanned(world: World, handle: Handle, parcel: int = 1) -> None:
-    await world.report(handle, ParcelStatus.IN_TRANSIT, parcel=parcel, carrier="ups", tracking_number="1Z1")
+async def _scanned(world: World, handle: Handle, parcel: int = 1, generation: int = 1) -> None:
+    scan = {"carrier": "ups", "tracking_number": "1Z1"}
+    await world.report(handle, ParcelStatus.IN_TRANSIT, parcel=parcel, generation=generation, **scan)
     await world.until(handle, lambda view: view.parcels[parcel - 1].captured > 0)
 
 
@@ -39,6 +43,15 @@ async def _shipped(world: World, handle: Handle) -> Handle:
     await _scanned(world, handle)
     await world.until(handle, lambda view: view.awaiting == "delivery")
     await world.report(handle, ParcelStatus.DELIVERED)
+    return handle
+
+
+async def _shipped_anew(world: World, handle: Handle) -> Handle:
+    """After it was taken back and handed off again."""
+    await world.until(handle, lambda view: view.parcels[0].status is ParcelStatus.ACCEPTED)
+    await _scanned(world, handle, generation=2)
+    await world.until(handle, lambda view: view.awaiting == "delivery")
+    await world.report(handle, ParcelStatus.DELIVERED, generation=2)
     return handle
 
 
@@ -195,6 +208,58 @@ async def lost_on_the_way(world: World) -> Handle:
 
 
 _RETURNS: tuple[Scenario, ...] = (returned, return_expired, return_lost, return_canceled)
+
+
+async def partly_canceled(world: World) -> Handle:
+    """One of two units is canceled after the hand-off; the other ships."""
+    _, handle = await world.accepted(("MUG", 2))
+    lines = (LineQuantity(sku="MUG", quantity=1),)
+    await handle.execute_update("cancel", CancelRequest(by="agent", lines=lines))
+    return await _shipped_anew(world, handle)
+
+
+async def parcel_split(world: World) -> Handle:
+    """One parcel becomes two, delivered one after the other."""
+    _, handle = await world.accepted(("MUG", 2), payment=SAVED)
+    await change(handle, "split_parcel", split_off(("MUG", 1)))
+    await world.until(handle, lambda view: [p.status for p in view.parcels] == [ParcelStatus.ACCEPTED] * 2)
+    await _scanned(world, handle, 1, generation=2)
+    await world.until(handle, lambda view: view.status is OrderStatus.PARTIALLY_SHIPPED)
+    await _scanned(world, handle, 2)
+    await world.until(handle, lambda view: view.awaiting == "delivery")
+    await world.report(handle, ParcelStatus.DELIVERED, parcel=1, generation=2)
+    await world.until(handle, lambda view: view.parcels[0].status is ParcelStatus.DELIVERED)
+    await world.report(handle, ParcelStatus.DELIVERED, parcel=2)
+    return handle
+
+
+async def parcel_moved(world: World) -> Handle:
+    """It ships from the other coast."""
+    _, handle = await world.accepted()
+    await change(handle, "move_parcel", moved("nj-1"))
+    return await _shipped_anew(world, handle)
+
+
+async def address_changed(world: World) -> Handle:
+    """Its provider takes the other address."""
+    _, handle = await world.accepted()
+    await change(handle, "change_address", to_boston())
+    await world.until(handle, lambda view: view.awaiting == "the carrier's first scan")
+    return await _shipped(world, handle)
+
+
+async def goodwill_approved(world: World) -> Handle:
+    """A second person approves part of the price back."""
+    _, handle = await world.accepted(terms={"second_person_above": 500})
+    await _scanned(world, handle)
+    await world.until(handle, lambda view: view.awaiting == "delivery")
+    await change(handle, "refund", goodwill(600))
+    await world.resolve(handle, "approve", "refund_approval", by="boss")
+    await world.until(handle, lambda view: view.parcels[0].refunded == 600)
+    await world.report(handle, ParcelStatus.DELIVERED)
+    return handle
+
+
 _ALL: tuple[Scenario, ...] = (
     one_parcel,
     split,
@@ -215,5 +280,10 @@ _ALL: tuple[Scenario, ...] = (
     ship_by_missed,
     lost_on_the_way,
     *_RETURNS,
+    partly_canceled,
+    parcel_split,
+    parcel_moved,
+    address_changed,
+    goodwill_approved,
 )
 SCENARIOS: Final[dict[str, Scenario]] = {scenario.__name__: scenario for scenario in _ALL}
