@@ -108,14 +108,7 @@ class OrderClient:
         if wait is None:
             await self.start(order, providers=providers)
             return None
-        until = asyncio.get_running_loop().time() + wait.total_seconds()
-        while True:
-            try:
-                return await self._place(order, wait, providers)
-            except SagaUnreachableError as error:
-                if _REPEATED not in str(error) or asyncio.get_running_loop().time() >= until:
-                    raise
-            await asyncio.sleep(_PAUSE)
+        return await _until_taken(lambda: self._place(order, wait, providers), wait)
 
     async def _place(self, order: Order, wait: timedelta, providers: Iterable[str]) -> ConfirmAnswer | None:
         operation = _start_operation(order, providers)
@@ -257,8 +250,24 @@ class OrderClient:
         limit = wait or self._call_timeout
         running = asker or workflow_id(order_id)
         order: Handle = self.temporal.get_workflow_handle_for(OrderFulfillment.run, running)
-        async with translated(order_id), asyncio.timeout(limit.total_seconds() + 1):
-            return await ask(order, limit)
+
+        async def once() -> T:
+            async with translated(order_id), asyncio.timeout(limit.total_seconds() + 1):
+                return await ask(order, limit)
+
+        return await _until_taken(once, limit)
+
+
+async def _until_taken(call: Callable[[], Awaitable[T]], limit: timedelta) -> T:
+    """Call again while the step that would have taken the message is taken again: the message was not recorded."""
+    until = asyncio.get_running_loop().time() + limit.total_seconds()
+    while True:
+        try:
+            return await call()
+        except SagaUnreachableError as error:
+            if _REPEATED not in str(error) or asyncio.get_running_loop().time() >= until:
+                raise
+        await asyncio.sleep(_PAUSE)
 
 
 @dataclass(frozen=True)

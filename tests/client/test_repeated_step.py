@@ -2,17 +2,18 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 
 from ordersaga.client import OrderClient
 from ordersaga.client_errors import SagaUnreachableError
 from ordersaga.domain.orders import Order
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
 from tests.fakes.samples import order
-from workflows.messages import ConfirmAnswer
+from workflows.messages import CancelAnswer, CancelRequest, ConfirmAnswer
 
 REPEATED = "Unable to perform workflow execution update due to unexpected workflow task failure."
 
@@ -66,3 +67,40 @@ async def test_any_other_failure_is_told_at_once() -> None:
     with pytest.raises(SagaUnreachableError):
         await client.place(placed(), timedelta(seconds=5))
     assert client.asked == 1
+
+
+class InterruptedSaga:
+    """A saga about to end, before Temporal as the client sees it: so many updates fail, the next one is answered."""
+
+    def __init__(self, failures: int) -> None:
+        self.ids: list[str | None] = []
+        self._failures = failures
+
+    def get_workflow_handle_for(self, *_: object) -> "InterruptedSaga":
+        """Itself."""
+        return self
+
+    async def execute_update(self, *_: object, id: str | None, **__: Any) -> CancelAnswer:  # noqa: A002 - the SDK's
+        """The answer, sooner or later."""
+        self.ids.append(id)
+        if len(self.ids) <= self._failures:
+            raise RPCError(REPEATED, RPCStatusCode.FAILED_PRECONDITION, b"")
+        return CancelAnswer(
+            order_id="r1", outcome="canceled", status=OrderStatus.CANCELED, currency="USD", voided=1590, message="done"
+        )
+
+
+async def test_a_cancellation_whose_step_is_repeated_is_asked_again() -> None:
+    """Its own void makes the payment company speak just as the order ends: support still hears the amounts, once."""
+    saga = InterruptedSaga(failures=2)
+    answer = await OrderClient(cast("Client", saga)).cancel("r1", CancelRequest(request_id="k"), timedelta(seconds=5))
+    assert (answer.outcome, answer.voided) == ("canceled", 1590)
+    assert saga.ids == ["cancel-k"] * 3
+
+
+async def test_a_cancellation_is_not_asked_for_ever() -> None:
+    """The time to wait ends it."""
+    saga = InterruptedSaga(failures=1000)
+    with pytest.raises(SagaUnreachableError):
+        await OrderClient(cast("Client", saga)).cancel("r1", CancelRequest(), timedelta(seconds=0.3))
+    assert len(saga.ids) < 20
