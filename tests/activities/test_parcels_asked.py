@@ -196,3 +196,25 @@ async def test_a_lost_answer_to_an_interception_is_looked_up(bench: Bench, after
         bench.time_has_passed()
     assert await bench.carriers.intercept(INTERCEPT) is ACCEPTED
     assert len(bench.carrier.called("intercept")) == (1 if after_doing else 2)
+
+
+async def test_an_interception_nobody_answered_ends_with_the_way(bench: Bench) -> None:
+    """The parcel is where it ends: what is open is entered as refused, and the carrier is not asked again."""
+    bench.carrier.can_intercept = True
+    await bench.carriers.book_label(BOOK)
+    bench.carrier.fail_next("intercept", LOST)
+    with pytest.raises(ApplicationError):
+        await bench.carriers.intercept(INTERCEPT)
+    ended = INTERCEPT.model_copy(update={"way_ended": True})
+    assert await bench.carriers.intercept(ended) is REFUSED
+    assert bench.row("intercept").status is EffectStatus.REFUSED
+    assert len(bench.carrier.called("intercept")) == 1
+
+
+async def test_an_interception_that_was_taken_stays_taken(bench: Bench) -> None:
+    """The end of the way changes no answer."""
+    bench.carrier.can_intercept = True
+    await bench.carriers.book_label(BOOK)
+    bench.carrier.track(REFERENCE, ParcelStatus.IN_TRANSIT)
+    await bench.carriers.intercept(INTERCEPT)
+    assert await bench.carriers.intercept(INTERCEPT.model_copy(update={"way_ended": True})) is ACCEPTED

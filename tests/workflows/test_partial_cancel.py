@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
-from ordersaga.domain.orders import LineQuantity
+from ordersaga.domain.orders import LineQuantity, Payment
 from ordersaga.domain.shipping import CancelDecision
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
 from tests.workflows.cancels import (
@@ -25,7 +25,7 @@ from tests.workflows.cancels import (
     units,
 )
 from tests.workflows.world import World, stalled
-from workflows.messages import CancelAnswer
+from workflows.messages import CancelAnswer, ChangeAnswer, ChangePayment
 
 ONE = units(("MUG", 1))
 CAPTURED_FIRST = {"terms": {"capture": "at_confirmation"}}
@@ -289,6 +289,19 @@ async def test_scan_while_the_parcel_is_taken_back(world: World) -> None:
     assert (answer.outcome, answer.voided) == ("too_late", 0)
     assert await settled(stage, answer) is OrderStatus.COMPLETED
     assert (provider_orders(world), kept(stage)) == (("1-1 accepted",), 2000)
+
+
+async def test_partial_then_another_card_then_whole(world: World) -> None:
+    """The new reservation is of what is left, and all of it is told as released; the old one is nobody's money back."""
+    stage = await accepted(world, ("MUG", 3))
+    partial = await cancel(stage.handle, ONE)
+    await stage.stands(2)
+    other = ChangePayment(by="agent", payment=Payment(payment_method="pm_card_other", customer="cus_ada"))
+    changed = await stage.handle.execute_update("change_payment", other, result_type=ChangeAnswer)
+    whole = await cancel(stage.handle)
+    assert (partial.voided, changed.outcome, whole.voided) == (1000, "done", 2000)
+    assert await settled(stage, partial, whole) is OrderStatus.CANCELED
+    assert payments(world, stage.placed) == ("voided", "voided")
 
 
 # ---- the provider itself cancels units -----------------------------------------------------------------------------
