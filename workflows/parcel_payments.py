@@ -3,14 +3,12 @@
 import asyncio
 from datetime import datetime
 from functools import partial
-from typing import Literal
 
 from temporalio import workflow
 
 from activities.by_hand import ByHand
 from activities.journal import Journal, WriteOff
 from activities.payments import LAPSED, AuthorizationResult, CaptureResult, ParcelPayment, Payments, ReleaseResult
-from activities.refunds import PartialRefund, Refunds
 from ordersaga.domain.authorization_clock import Clock, ClockAction, decide, reservation_wanted
 from ordersaga.domain.orders import Order, Payment
 from ordersaga.domain.payments import PaymentStatus
@@ -18,6 +16,7 @@ from workflows.activity_policies import StepFailedError, in_task, quick
 from workflows.change import ChangeRefusedError
 from workflows.desk import Desk, Stake
 from workflows.order_state import ParcelState
+from workflows.part_refunds import PartRefunds
 from workflows.saga import Phase, UndoPlan
 
 _UNDECIDED = (PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING)
@@ -39,10 +38,9 @@ class ParcelPayments:
         self._asked_buyer = False
         self._at_work = asyncio.Lock()  # one step of its money at a time
         self._promised_back = 0  # of the reservation, to the shopper: it will not be captured
-        self._in_parts = 0  # of what this generation captured, refunded since
         self._given_back = 0  # the generation that ended with its money given back
         self._last_generation = 1  # tried, whatever became of it
-        self._goodwill_ended = False
+        self._parts = PartRefunds(desk, parcel)
 
     @property
     def _order(self) -> Order:
@@ -204,7 +202,7 @@ class ParcelPayments:
     async def reduce(self, by: int) -> tuple[int, int]:
         """The shopper buys less: (released from the reservation, refunded) minor units, `by` in total."""
         if self.parcel.paid:
-            await self._part_refund(by, "canceled")
+            await self._parts.give(by, "canceled", self._payment.generation)
             return 0, by
         self._promised_back += by
         self.parcel.voided += by
@@ -213,38 +211,12 @@ class ParcelPayments:
     async def goodwill(self, amount: int) -> bool:
         """Give part of the price back though the goods are kept; False when less than that is left of it."""
         async with self._at_work:
-            enough = not self._goodwill_ended and amount <= self.parcel.captured - self.parcel.refunded
-            if enough:
-                await self._part_refund(amount, "goodwill")
-                self.parcel.allowed += amount
-            return enough
+            return await self._parts.goodwill(amount, self._payment.generation)
 
     async def end_goodwill(self) -> None:
         """The goods are not kept: what is under way is finished, then only the rest of the price goes back."""
         async with self._at_work:
-            self._goodwill_ended = True
-
-    async def _part_refund(self, amount: int, purpose: Literal["canceled", "goodwill"]) -> None:
-        self.parcel.part_refunds += 1
-        refund = PartialRefund(
-            order_id=self._order.order_id,
-            parcel=self._number,
-            payment_generation=self._payment.generation,
-            step="refund_part",
-            number=self.parcel.part_refunds,
-            amount=amount,
-            currency=self._order.currency,
-            purpose=purpose,
-        )
-        words = f"refund {self._desk.money(amount)}"
-
-        async def give() -> None:
-            await quick(Refunds.refund_part, refund, words.capitalize())
-
-        await self._desk.insist(words, give, self._number)
-        self._in_parts += amount
-        self.parcel.refunded += amount
-        self._desk.note("refunded", f"{self._desk.money(amount)} refunded ({purpose})", self._number)
+            self._parts.goodwill_ended = True
 
     def _overtaken(self, generation: int) -> bool:
         """Shipped, canceled, or reserved otherwise meanwhile."""
@@ -320,7 +292,7 @@ class ParcelPayments:
         Raises StepFailedError when the bank could not be asked.
         """
         await self._release()
-        self._promised_back = self._in_parts = 0
+        self._promised_back = 0
         self._payment = self._payment_for(self._next_generation(), self._customer, off_session=True)
         result = await quick(Payments.authorize, self._payment, f"Authorize {self._amount()} anew")
         self._mind(result)
@@ -383,7 +355,7 @@ class ParcelPayments:
 
     def _held(self) -> ParcelPayment:
         """What there is to give back: of a capture, what partial refunds have left of it."""
-        return self._payment.model_copy(update={"refunded": self._in_parts})
+        return self._payment.model_copy(update={"refunded": self._parts.given(self._payment.generation)})
 
     def _gave_back(self, given: ReleaseResult) -> None:
         self._given_back = self._payment.generation

@@ -1,0 +1,60 @@
+"""Refunds of a part of what was taken for one parcel: for units never sent, or as goodwill for goods that are kept."""
+
+from collections import Counter
+from functools import partial
+from typing import Literal
+
+from activities.refunds import PartialRefund, Refunds
+from workflows.activity_policies import quick
+from workflows.desk import Desk
+from workflows.order_state import ParcelState
+
+Purpose = Literal["canceled", "goodwill"]
+
+
+class PartRefunds:
+    """Each under a number of its own. `generation`: the payment that was captured. Amounts in minor units."""
+
+    def __init__(self, desk: Desk, parcel: ParcelState) -> None:
+        self.parcel = parcel
+        self.goodwill_ended = False
+        self._desk = desk
+        self._number = parcel.plan.parcel
+        self._given = Counter[int]()
+
+    def given(self, generation: int) -> int:
+        """How much of this generation's capture went back in parts."""
+        return self._given[generation]
+
+    async def goodwill(self, amount: int, generation: int) -> bool:
+        """Part of the price though the goods are kept; False when less than that is left of it."""
+        if self.goodwill_ended or amount > self.parcel.captured - self.parcel.refunded:
+            return False
+        await self.give(amount, "goodwill", generation)
+        self.parcel.allowed += amount
+        return True
+
+    async def give(self, amount: int, purpose: Purpose, generation: int) -> None:
+        """Refund it; ends when it is done."""
+        words = f"refund {self._desk.money(amount)}"
+        refund = self._next(amount, purpose, generation)
+        await self._desk.insist(words, partial(self._ask, refund, words.capitalize()), self._number)
+        self._given[generation] += amount
+        self.parcel.refunded += amount
+        self._desk.note("refunded", f"{self._desk.money(amount)} refunded ({purpose})", self._number)
+
+    async def _ask(self, refund: PartialRefund, summary: str) -> None:
+        await quick(Refunds.refund_part, refund, summary)
+
+    def _next(self, amount: int, purpose: Purpose, generation: int) -> PartialRefund:
+        self.parcel.part_refunds += 1
+        return PartialRefund(
+            order_id=self._desk.state.order.order_id,
+            parcel=self._number,
+            payment_generation=generation,
+            step="refund_part",
+            number=self.parcel.part_refunds,
+            amount=amount,
+            currency=self._desk.state.order.currency,
+            purpose=purpose,
+        )
