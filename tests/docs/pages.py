@@ -48,8 +48,12 @@ def documents() -> list[Path]:
 
 def blocks(document: Path) -> list[Block]:
     """Its fenced blocks."""
-    found = _FENCE.finditer(document.read_text(encoding="utf-8"))
-    return [Block(match["language"], match["code"], match["marker"] or "") for match in found]
+    return blocks_of(document.read_text(encoding="utf-8"))
+
+
+def blocks_of(text: str) -> list[Block]:
+    """The fenced blocks of a text, such as a part of a document."""
+    return [Block(match["language"], match["code"], match["marker"] or "") for match in _FENCE.finditer(text)]
 
 
 def links(document: Path) -> Iterator[str]:
