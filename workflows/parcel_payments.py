@@ -119,7 +119,7 @@ class ParcelPayments:
         if action is ClockAction.WAIT:
             return
         self._lapses_at = None
-        if action is ClockAction.CAPTURE_EARLY and (await self._try_capture()).captured:
+        if action is ClockAction.CAPTURE_EARLY and (await self._collect(renew=False)).captured:
             self._desk.note("captured_early", "taken before the reservation lapsed", self._number)
         elif not await self._renewed():
             raise StepFailedError("declined", LAPSED, "the authorization lapsed and could not be renewed")
