@@ -19,7 +19,7 @@ from tests.replay.return_scenarios import return_canceled, return_expired, retur
 from tests.workflows.changes import SAVED, change, goodwill, moved, to_boston
 from tests.workflows.changes import split as split_off
 from tests.workflows.world import Handle, World
-from workflows.messages import CancelRequest, HoldRequest
+from workflows.messages import CancelRequest, DelayConsent, HoldRequest
 
 Ended = WorkflowHandle[Any, Any]
 Scenario = Callable[[World], Awaitable[Ended]]
@@ -260,6 +260,41 @@ async def goodwill_approved(world: World) -> Handle:
     return handle
 
 
+async def delayed_by_law(world: World) -> Handle:
+    """Late: the shopper is told, and does not want to wait."""
+    placed, handle = await world.accepted()
+    await world.pass_time(handle, timedelta(days=2, hours=1))
+    await world.question(handle, "ship_by_missed")
+    await world.until(handle, lambda _: "delay_notice" in world.story(placed))
+    await handle.execute_update("answer_delay", DelayConsent(by="shopper", consent=False))
+    return handle
+
+
+async def renewed(world: World) -> Handle:
+    """The reservation is replaced before it lapses, then captured."""
+    _, handle = await world.accepted(terms={"ship_within": timedelta(days=10)})
+    await world.pass_time(handle, timedelta(days=6, hours=19))
+    await world.called(world.payments, "authorize", 2)
+    await world.until(handle, lambda view: view.awaiting == "the carrier's first scan")
+    return await _shipped(world, handle)
+
+
+async def reshipped(world: World) -> Handle:
+    """Overdue, sent once more free of charge, delivered."""
+    placed, handle = await world.accepted()
+    await _scanned(world, handle)
+    await world.until(handle, lambda view: view.awaiting == "delivery")
+    await world.pass_time(handle, timedelta(days=6, hours=1))
+    await world.resolve(handle, "reship", "delivery_overdue")
+    await world.until(handle, lambda _: world.reference(placed, 2) in world.provider.orders)
+    await world.until(handle, lambda view: view.parcels[-1].status is ParcelStatus.ACCEPTED)
+    await world.until(handle, lambda view: view.awaiting == "the carrier's first scan")
+    await world.report(handle, ParcelStatus.IN_TRANSIT, parcel=2)
+    await world.until(handle, lambda view: view.awaiting == "delivery")
+    await world.report(handle, ParcelStatus.DELIVERED, parcel=2)
+    return handle
+
+
 _ALL: tuple[Scenario, ...] = (
     one_parcel,
     split,
@@ -285,5 +320,8 @@ _ALL: tuple[Scenario, ...] = (
     parcel_moved,
     address_changed,
     goodwill_approved,
+    delayed_by_law,
+    renewed,
+    reshipped,
 )
 SCENARIOS: Final[dict[str, Scenario]] = {scenario.__name__: scenario for scenario in _ALL}
