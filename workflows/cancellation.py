@@ -256,7 +256,8 @@ def provider_took_out(desk: Desk, journeys: Journeys, parcel: ParcelState, event
             known.update({line.sku: line.quantity for line in change.removes})
     new = Counter({line.sku: line.quantity for line in event.canceled_lines}) - known
     taken = _taken(parcel, new)
-    if not taken or parcel.undone:
+    all_of_it = not parcel.planned_without().without(taken).lines  # then its status says so, and it is undone
+    if not taken or all_of_it or parcel.undone:
         return
     what = "the provider canceled " + ", ".join(f"{line.quantity} {line.sku}" for line in taken)
     change = _removal("provider", parcel, what, taken)

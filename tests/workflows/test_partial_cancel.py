@@ -335,6 +335,33 @@ async def test_units_the_provider_canceled_without_saying_which(world: World) ->
     await world.balanced(stage.placed)
 
 
+@pytest.mark.parametrize(("choice", "left"), [("refund", 1000), ("keep", 2000)])
+async def test_units_canceled_by_the_provider_but_charged(world: World, choice: str, left: int) -> None:
+    """Heard only after the parcel was paid for: a person sees whether the shopper got less; asked once."""
+    stage = await accepted(world)
+    await stage.report(stage.live[0], ParcelStatus.IN_TRANSIT)
+    await stage.told("captured")
+    for _ in range(2):
+        await stage.report(stage.live[0], ParcelStatus.IN_TRANSIT, partial=True, canceled_lines=MISSING)
+    await world.resolve(stage.handle, choice, "partly_canceled")
+    assert await stage.ended() is OrderStatus.COMPLETED
+    assert kept(stage) == left
+    assert world.story(stage.placed).count("attention") == 1
+    await world.balanced(stage.placed)
+
+
+async def test_a_provider_that_canceled_every_unit_is_believed_by_its_status(world: World) -> None:
+    """Nothing is left to take out of an empty parcel: the parcel is undone when it is reported as canceled."""
+    stage = await accepted(world, ("MUG", 1))
+    await stage.report(stage.live[0], ParcelStatus.PICKED, canceled_lines=MISSING)
+    await stage.report(stage.live[0], ParcelStatus.CANCELED, canceled_lines=MISSING)
+    world.warehouse.advance(world.reference(stage.placed), ParcelStatus.CANCELED)
+    assert await stage.ended() is OrderStatus.CANCELED
+    assert (payments(world, stage.placed), kept(stage)) == (("voided",), 0)
+    assert "units_canceled" not in world.story(stage.placed)
+    await world.balanced(stage.placed)
+
+
 # ---- a hand-off that was taken back ---------------------------------------------------------------------------------
 
 
