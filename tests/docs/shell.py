@@ -28,7 +28,7 @@ class Shell:
         """Run one block; everything it printed, and how its last command ended."""
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.write(f"{block.code}\necho; echo {shlex.quote(END)}$?\n".encode())
+        self._process.stdin.write(f"{block.code}\nended=$?; echo; echo {shlex.quote(END)}$ended\n".encode())
         said = ""
         while END not in said:
             line = await asyncio.wait_for(self._process.stdout.readline(), 60)
