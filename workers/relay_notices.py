@@ -2,7 +2,7 @@
 
 | kind | what happened | who hears of it |
 |---|---|---|
-| `void_rejected` | the refund of a voided label was taken, then rejected | the saga; once ended, a person |
+| `void_rejected` | the refund of a voided label was rejected | the saga; a person once ended, or of a return |
 | `void_settled` | the refund came through, or nothing was billed | nobody |
 """
 
@@ -26,8 +26,9 @@ async def write_notice(services: Services, order_id: str, event: ParcelEvent | P
 
 def _entry(event: ParcelEvent, kind: str) -> JournalEntry:
     """One per label, whichever message brought it: the decision on a refund is final."""
+    label = f"r{event.returning}-{event.parcel}" if event.returning else f"{event.parcel}-{event.generation}"
     return JournalEntry(
-        entry_id=f"void-{event.parcel}-{event.generation}",
+        entry_id=f"void-{label}",
         at=event.occurred_at,
         kind=kind,
         text=f"{event.source}: {event.detail or kind}",

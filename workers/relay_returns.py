@@ -67,8 +67,16 @@ class ReturnPoller:
 async def to_return(services: Services, order_id: str, events: Sequence[ParcelEvent]) -> str | None:
     """Hand news of a way back to its return; answers why nobody gets it, or None.
 
+    Giving its label back is the last a return does: what became of that is for a person, in either case.
     Raises RetryError while the return is accepted and its workflow not started yet.
     """
+    notices = [event for event in events if event.notice is not None]
+    why = [await _about_label(services, order_id, event) for event in notices]
+    news = [event for event in events if event.notice is None]
+    return await _to_workflow(services, order_id, news) if news else next(iter(why), None)
+
+
+async def _to_workflow(services: Services, order_id: str, events: Sequence[ParcelEvent]) -> str | None:
     try:
         for event in events:
             await ReturnClient(services.orders).parcel_event(order_id, event)
@@ -88,21 +96,35 @@ async def _after_its_end(services: Services, order_id: str, event: ParcelEvent) 
     record = await services.returns.get(order_id, event.returning)
     if record is None or record.inspection is not None:
         return "the return has ended"
-    if not await services.journal.open_question(_item(record, event)):
-        return "the return has ended, and a person was asked before"
-    log.warning("person_asked", order_id=order_id, kinds=[SENT_AFTER_END])
+    said = f"{event.source} says {event.status}" + (f" ({event.detail})" if event.detail else "")
+    text = f"Return {record.case.return_id} had ended as {record.status}, but its goods are moving: {said}."
+    return await _ask(services, record, SENT_AFTER_END, text)
+
+
+async def _about_label(services: Services, order_id: str, event: ParcelEvent) -> str | None:
+    """A label that was given back is paid for after all: somebody claims it from the carrier, asked once."""
+    record = await services.returns.get(order_id, event.returning)
+    if record is None or event.notice is None:
+        return "unknown return"
+    text = f"Return {record.case.return_id}: {event.source} says {event.detail or event.notice}."
+    return await _ask(services, record, event.notice, text)
+
+
+async def _ask(services: Services, record: ReturnRecord, kind: str, text: str) -> str | None:
+    if not await services.journal.open_question(_item(record, kind, text)):
+        return "a person was asked before"
+    log.warning("person_asked", order_id=record.case.order_id, kinds=[kind])
     return None
 
 
-def _item(record: ReturnRecord, event: ParcelEvent) -> AttentionItem:
+def _item(record: ReturnRecord, kind: str, text: str) -> AttentionItem:
     case = record.case
-    said = f"{event.source} says {event.status}" + (f" ({event.detail})" if event.detail else "")
     return AttentionItem(
-        item_id=f"{case.return_id}-late-{SENT_AFTER_END}",
+        item_id=f"{case.return_id}-late-{kind}",
         order_id=case.order_id,
         parcel=case.plan.parcel,
-        kind=SENT_AFTER_END,
-        question=f"Return {case.return_id} had ended as {record.status}, but its goods are moving: {said}.",
+        kind=kind,
+        question=text,
         choices=("acknowledge",),
         opened_at=datetime.now(UTC),
     )

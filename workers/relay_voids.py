@@ -10,10 +10,13 @@ import structlog
 from ordersaga.bootstrap import Services
 from ordersaga.domain.effects import EffectRow
 from ordersaga.domain.errors import OrdersagaError, RetryError
-from ordersaga.domain.identifiers import ParcelReference
+from ordersaga.domain.identifiers import ParcelReference, ReturnReference
 from ordersaga.domain.messages_in import Incoming
 
 VOIDS_PER_ROUND: Final = 50
+WAY_BACK: Final = "void_return_label"
+"""The step of labels of returns; its generation is the return's number."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -42,7 +45,7 @@ class VoidPoller:
             log.warning("void_not_told", key=row.key, error=str(error))
 
     async def _look(self, row: EffectRow) -> None:
-        reference = str(ParcelReference(row.order_id, row.parcel, row.generation))
+        reference = _reference(row)
         event = await self._services.carrier.void_news(reference)
         if event is None:
             return
@@ -52,3 +55,10 @@ class VoidPoller:
         body = message.model_dump(mode="json")
         if await self._services.inbox.store(event.source, source_id, row.order_id, body):
             log.info("poll_found", reference=reference, notice=event.notice)
+
+
+def _reference(row: EffectRow) -> str:
+    """What the carrier knows the voided label by."""
+    if row.step == WAY_BACK:
+        return str(ReturnReference(row.order_id, row.generation, row.parcel))
+    return str(ParcelReference(row.order_id, row.parcel, row.generation))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from ordersaga.domain.identifiers import parse_label_reference, parse_parcel_reference
+from ordersaga.domain.identifiers import parse_label_reference
 from ordersaga.domain.shipping import CancelDecision, LabelState, ParcelEvent
 from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.gateways.webhook_parts import child, moment, text
@@ -96,7 +96,7 @@ def void_event(shipment: Mapping[str, Any], source_id: str | None = None) -> Par
 
     `void_rejected`: the label is paid for and stands. `void_settled`: it costs nothing any more.
     """
-    owner, decision = parse_parcel_reference(str(shipment.get("reference") or "")), refund_decision(shipment)
+    owner, decision = parse_label_reference(str(shipment.get("reference") or "")), refund_decision(shipment)
     if owner is None or decision in {None, CancelDecision.PENDING}:
         return None
     rejected = decision is CancelDecision.REFUSED
@@ -110,6 +110,7 @@ def void_event(shipment: Mapping[str, Any], source_id: str | None = None) -> Par
         occurred_at=moment(shipment.get("updated_at"), datetime.now(UTC)),
         detail=f"the refund of {label} was rejected: it is paid for" if rejected else f"{label} costs nothing",
         notice="void_rejected" if rejected else "void_settled",
+        returning=owner.returning,
     )
 
 

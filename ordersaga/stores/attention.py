@@ -22,10 +22,13 @@ ON CONFLICT (order_id, item_id) DO UPDATE SET question = excluded.question, choi
     resolved_reason = excluded.resolved_reason, resolved_at = excluded.resolved_at
 WHERE standing.resolved IS NULL
 """  # noqa: S608 - only column names are put in
-# One question of a kind about a parcel, whoever asked it: the saga while it ran, or a relay after it ended.
+# One question of a kind about a parcel, or about one return of it (`{order}-r{n}-...`), whoever asked it: the workflow
+# while it ran, or a relay after it ended.
 _ASK = f"""
 INSERT INTO attention ({_COLUMNS}) SELECT {_VALUES}
-WHERE NOT EXISTS (SELECT 1 FROM attention WHERE order_id = $1 AND kind = $4 AND parcel = $3)
+WHERE NOT EXISTS (
+    SELECT 1 FROM attention WHERE order_id = $1 AND kind = $4 AND parcel = $3
+      AND substring(item_id FROM '-r[0-9]+-') IS NOT DISTINCT FROM substring($2 FROM '-r[0-9]+-'))
 ON CONFLICT DO NOTHING RETURNING item_id
 """  # noqa: S608 - only column names are put in
 _ANSWER = """

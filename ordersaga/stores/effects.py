@@ -43,10 +43,12 @@ _BY_EXTERNAL_ID = f"SELECT {_COLUMNS} FROM effects WHERE external_id = $1 ORDER 
 _OF_ORDER = f"SELECT {_COLUMNS} FROM effects WHERE order_id = $1 ORDER BY intended_at, key"  # noqa: S608
 # What became of a refund stands in the journal (the relay's notices), once the carrier has said it.
 _OPEN_VOIDS = f"""
-SELECT {_COLUMNS} FROM effects WHERE step = 'void_label' AND status = 'done' AND answer ->> 'decision' = 'pending'
+SELECT {_COLUMNS} FROM effects
+WHERE step IN ('void_label', 'void_return_label') AND status = 'done' AND answer ->> 'decision' = 'pending'
   AND key > $1 AND NOT EXISTS (
     SELECT 1 FROM journal WHERE journal.order_id = effects.order_id
-      AND journal.entry_id = 'void-' || effects.parcel || '-' || effects.generation)
+      AND journal.entry_id = CASE step WHEN 'void_label' THEN 'void-' || effects.parcel || '-' || effects.generation
+                                       ELSE 'void-r' || effects.generation || '-' || effects.parcel END)
 ORDER BY key LIMIT $2
 """  # noqa: S608 - only column names are put in
 _FINAL = {EffectStatus.DONE.value, EffectStatus.REFUSED.value}
@@ -127,7 +129,7 @@ class PostgresEffects:
             return [_effect(row) for row in await reader.fetch(_UNSETTLED, older_than, limit)]
 
     async def open_voids(self, *, after: str = "", limit: int = 100) -> list[EffectRow]:
-        """Voids the carrier took and has not decided, by key, those behind `after`."""
+        """Voids the carrier took and has not decided, of either way's labels, by key, those behind `after`."""
         async with connection(self._pool) as reader:
             return [_effect(row) for row in await reader.fetch(_OPEN_VOIDS, after, limit)]
 

@@ -9,10 +9,13 @@ import pytest_asyncio
 
 from ordersaga.bootstrap import Services
 from ordersaga.client_errors import OrderClosedError
+from ordersaga.domain.books import MoneyTransaction, captured
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectStatus
 from ordersaga.domain.errors import OperatorError, RetryError
-from ordersaga.domain.journal import JournalUpdate
+from ordersaga.domain.journal import JournalEntry, JournalUpdate
 from ordersaga.domain.lattices import Verdict, judge
+from ordersaga.domain.orders import LineQuantity
+from ordersaga.domain.returns import Opened, ReturnAsk, ReturnReason, ReturnRequest, ReturnStatus, ReturnUpdate
 from ordersaga.domain.shipping import ParcelEvent
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
 from tests.fakes.samples import order
@@ -35,7 +38,7 @@ class AskedCarrier(FakeCarrier):
         """Nothing."""
         raise AssertionError(incoming)
 
-    def decide(self, notice: str, reference: str = REFERENCE) -> None:
+    def decide(self, notice: str, reference: str = REFERENCE, returning: int = 0) -> None:
         """The refund of a label is decided."""
         self.void_notices[reference] = ParcelEvent(
             source="easypost",
@@ -46,6 +49,7 @@ class AskedCarrier(FakeCarrier):
             occurred_at=datetime.now(UTC),
             detail="the refund of label 1Z1 of UPS was rejected",
             notice=notice,
+            returning=returning,
         )
 
 
@@ -173,3 +177,57 @@ async def test_a_carrier_that_is_away_is_asked_again(voided: Services, carrier: 
     await poller.step()
     (message,) = await voided.inbox.claim(9)
     assert (message.source_id, message.order_id) == ("poll:a1-1-1:void_rejected", "a1")
+
+
+async def returned(services: Services, *numbers: int) -> None:
+    """Returns of the parcel, whose unused labels' voids the carrier took."""
+    arrived = JournalEntry(entry_id="saga-1", at=datetime.now(UTC), kind="delivered", text="", parcel=1)
+    paid = {"transaction_id": "a1/paid", "order_id": "a1", "parcel": 1, "currency": "USD", "memo": "paid"}
+    await services.effects.post(MoneyTransaction(**paid, postings=captured(1000, 0)))
+    await services.journal.record(JournalUpdate(order_id="a1", status=OrderStatus.COMPLETED, entries=(arrived,)))
+    for number in numbers:
+        request = ReturnRequest(lines=(LineQuantity(sku="MUG", quantity=1),), reason=ReturnReason.UNWANTED)
+        opened = await services.returns.open("a1", ReturnAsk(request), datetime.now(UTC))
+        assert isinstance(opened, Opened), opened
+        ended = opened.record.model_copy(update={"status": ReturnStatus.EXPIRED})
+        await services.returns.record(ReturnUpdate(record=ended))
+        intent = EffectIntent(order_id="a1", step="void_return_label", parcel=1, generation=number)
+        await services.effects.begin(intent)
+        await services.effects.settle(
+            intent.key, EffectOutcome(status=EffectStatus.DONE, answer={"decision": "pending"})
+        )
+
+
+async def test_a_rejected_void_of_a_returns_label_is_a_question_about_the_return(
+    voided: Services, carrier: AskedCarrier, orders: StubOrders
+) -> None:
+    """Beside the parcel's own label and other returns', once each, in the story and as a question; no saga hears."""
+    await returned(voided, 1, 2)
+    for number in (1, 2):
+        carrier.decide("void_rejected", f"a1-r{number}-1", returning=number)
+    for _ in range(2):
+        await VoidPoller(voided).step()
+        await Deliverer(voided).step()
+    asked = [reference for (reference,) in carrier.called("void_news")]
+    assert asked == [REFERENCE, "a1-r1-1", "a1-r2-1", REFERENCE]
+    items = await voided.journal.open_attention()
+    assert [item.item_id for item in items] == ["a1-r1-late-void_rejected", "a1-r2-late-void_rejected"]
+    assert {(item.kind, item.parcel, item.choices) for item in items} == {("void_rejected", 1, ("acknowledge",))}
+    assert items[0].question == "Return a1-r1: easypost says the refund of label 1Z1 of UPS was rejected."
+    assert [kind for kind, _ in await story(voided)].count("void_rejected") == 2
+    assert orders.events == []
+    answered = await voided.journal.answer_question(items[0], "acknowledge", by="ann", reason="claimed")
+    assert answered is not None
+    assert await voided.inbox.count_by_status() == {"delivered": 2}
+
+
+async def test_a_returns_label_that_costs_nothing_is_written_down_only(voided: Services, carrier: AskedCarrier) -> None:
+    """Nobody is asked, and the carrier is asked no more."""
+    await returned(voided, 1)
+    carrier.decide("void_settled", "a1-r1-1", returning=1)
+    await VoidPoller(voided).step()
+    await Deliverer(voided).step()
+    await VoidPoller(voided).step()
+    assert "void_settled" in [kind for kind, _ in await story(voided)]
+    assert await voided.journal.open_attention() == []
+    assert [reference for (reference,) in carrier.called("void_news")] == [REFERENCE, "a1-r1-1", REFERENCE]
