@@ -141,7 +141,7 @@ class Refunds:
             status=EffectStatus.DONE,
             external_id=state.refund_id,
             answer=state.model_dump(mode="json"),
-            transactions=(_transaction(refund, f"{row.key}/failed", reversed_postings(_postings(refund))),),
+            transactions=(_transaction(refund, f"{row.key}/failed", reversed_postings(refund_postings(refund))),),
         )
 
         async def call(_: str) -> EffectOutcome:
@@ -185,7 +185,7 @@ def _outcome(refund: PartialRefund, key: str, state: RefundState) -> EffectOutco
         status=EffectStatus.DONE,
         external_id=state.refund_id,
         answer=state.model_dump(mode="json"),
-        transactions=(_transaction(refund, f"{key}/refunded", _postings(refund)),),
+        transactions=(_transaction(refund, f"{key}/refunded", refund_postings(refund)),),
     )
 
 
@@ -200,7 +200,7 @@ def _transaction(refund: PartialRefund, transaction_id: str, postings: tuple[Pos
     )
 
 
-def _postings(refund: PartialRefund) -> tuple[Posting, ...]:
+def refund_postings(refund: PartialRefund) -> tuple[Posting, ...]:
     """The money, and what it was for: a gift or returned goods lower what the shopper owes."""
     counter: dict[Purpose, tuple[Posting, ...]] = {
         "canceled": (),

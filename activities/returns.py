@@ -5,8 +5,8 @@ from temporalio import activity
 from activities.effects import Effects, always
 from activities.failures import translated
 from activities.journal import CloseResult
-from activities.refunds import PartialRefund
-from ordersaga.domain.books import MoneyTransaction, goods_unshipped, refunded
+from activities.refunds import PartialRefund, refund_postings
+from ordersaga.domain.books import MoneyTransaction
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, EffectStatus
 from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.orders import LineQuantity, Order
@@ -17,7 +17,7 @@ from ordersaga.ports import EffectLedger, Exchanges, ReturnStore
 
 
 class QuoteRefund(Message):
-    """What are these units of a return worth to the shopper?"""
+    """What are these units of a return worth to the shopper? Goods that are kept: as much as was asked for."""
 
     case: ReturnCase
     units: tuple[LineQuantity, ...]
@@ -65,13 +65,15 @@ class Returns:
     @activity.defn
     @translated
     async def quote_refund(self, asked: QuoteRefund) -> RefundQuote:
-        """What the rule gives for the units, but never more than is left of the parcel's capture."""
+        """What the rule gives for the units, but never more than is left of the capture; goodwill whole or not."""
         case = asked.case
         facts = await self._store.parcel(case.order_id, case.plan.parcel)
         if facts is None:
             raise OperatorError("parcel_missing", f"order {case.order_id} has no parcel {case.plan.parcel} any more")
-        worth = max(value_of(case, asked.units), 0)
-        return RefundQuote(amount=min(worth, max(facts.captured, 0)), worth=worth, payment=facts.payment)
+        worth = case.request.amount or max(value_of(case, asked.units), 0)
+        left = max(facts.captured, 0)
+        less = 0 if case.request.keeps_goods else left
+        return RefundQuote(amount=worth if worth <= left else less, worth=worth, payment=facts.payment)
 
     @activity.defn
     @translated
@@ -118,6 +120,6 @@ def _by_hand(refund: PartialRefund) -> EffectOutcome:
         parcel=refund.parcel,
         currency=refund.currency,
         memo="refund, settled by hand",
-        postings=refunded(refund.amount) + goods_unshipped(refund.amount),
+        postings=refund_postings(refund),
     )
     return EffectOutcome(status=EffectStatus.DONE, answer={"settled": "by hand"}, transactions=(transaction,))

@@ -243,7 +243,7 @@ class ReturnStore(Protocol):
     """What shoppers send back. Each method that writes does so in one transaction, and may be repeated."""
 
     async def open(self, order_id: str, ask: ReturnAsk, now: datetime) -> Opened | Refusal:
-        """Accept a return by the rules of `return_rules` and show its order as `returning`; or say why not.
+        """Accept a return by the rules of `return_rules`, with the status its order has by it; or say why not.
 
         The same request under the same key or number gives the same return. CustomerError `order_not_found`.
         """

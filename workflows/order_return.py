@@ -15,6 +15,7 @@ from ordersaga.domain.returns import ReturnCase, ReturnWish
 from workflows import return_presentation as presentation
 from workflows.activity_policies import StepFailedError, in_task
 from workflows.return_exchange import ReturnExchange
+from workflows.return_goodwill import ReturnGoodwill
 from workflows.return_messages import ReturnMessages
 from workflows.return_refund import ReturnRefund
 from workflows.return_state import CancelReturn, ReturnResult
@@ -40,6 +41,18 @@ class OrderReturn(ReturnMessages):
         return await self._never_aborted(self._live())
 
     async def _live(self) -> ReturnResult:
+        if self._case.request.keeps_goods:
+            await self.give_part_of_the_price_back()
+        else:
+            await self.take_the_goods_back()
+        return await self.close()
+
+    async def give_part_of_the_price_back(self) -> None:
+        """Goodwill: no label, no goods, no stock; much money only with a second person."""
+        await ReturnGoodwill(self._desk).run()
+
+    async def take_the_goods_back(self) -> None:
+        """From the label to the refund of what came back, or was lost on its way."""
         await self.provide_a_label()
         await self.await_the_goods()
         if self._state.inspection is not None:
@@ -49,7 +62,6 @@ class OrderReturn(ReturnMessages):
             await self.see_the_exchange_decided()
         elif self._state.refund_lost:
             await self.refund_what_was_lost()
-        return await self.close()
 
     async def provide_a_label(self) -> None:
         """A label bought through the carrier, or the seller's own instructions."""

@@ -9,11 +9,12 @@ from temporalio import workflow
 
 from activities.returns import Returns
 from ordersaga.domain.amounts import format_amount
-from ordersaga.domain.approvals import same_person
+from ordersaga.domain.approvals import waits_for_second_person
 from ordersaga.domain.journal import AttentionItem
 from workflows import return_presentation as presentation
 from workflows.activity_policies import StepFailedError, in_task
 from workflows.alarm import Alarm
+from workflows.desk import NOTHING, Stake
 from workflows.messages import Resolution
 from workflows.return_state import ReturnState
 
@@ -81,14 +82,13 @@ class ReturnDesk:
         question: str,
         choices: tuple[str, ...],
         settled: Callable[[], bool] = lambda: False,
-        money: int = 0,
-        guarded: tuple[str, ...] = (),
+        stake: Stake = NOTHING,
     ) -> str | None:
         """Ask a person and wait for the choice, reminding daily; None when `settled` came true by itself.
 
-        `money` in minor units is what the `guarded` choices move: a second person is needed where it is much.
+        `stake`: the money in it, and which choices move it.
         """
-        item = self._open(kind, question, choices, money, guarded)
+        item = self._open(kind, question, choices, stake)
         await self.publish()
         while not (self._decision(item) or settled()):
             daily = workflow.now() + REMIND_EVERY
@@ -121,9 +121,8 @@ class ReturnDesk:
 
     async def _asked_to_settle(self, name: str, failure: StepFailedError, money: int) -> bool:
         question = f"Could not {name} ({failure}). Try again, or settle it outside and say so?"
-        choices, guarded = ("retry", "settled_by_hand"), ("settled_by_hand",)
-        choice = await self.park("step_failed", question, choices, money=money, guarded=guarded)
-        return choice == "settled_by_hand"
+        choices, stake = ("retry", "settled_by_hand"), Stake(money, ("settled_by_hand",))
+        return await self.park("step_failed", question, choices, stake=stake) == "settled_by_hand"
 
     async def settle(self, name: str, activity: Callable[[S, A], Awaitable[object]], arg: A, summary: str) -> None:
         """Enter something that already happened into our own books; when they refuse, a person is asked."""
@@ -136,7 +135,8 @@ class ReturnDesk:
     def resolve(self, resolution: Resolution) -> AttentionItem:
         """Take a person's answer; one that moves much money waits for a second person of the same mind."""
         item = self.state.attention[resolution.item_id]
-        if self._needs_second(item, resolution):
+        above = self.state.case.order.terms.second_person_above
+        if waits_for_second_person(item, resolution.choice, resolution.by, above):
             proposal = {"proposed": resolution.choice, "proposed_by": resolution.by}
             self.state.attention[item.item_id] = item.model_copy(update=proposal)
             said = f"{resolution.by} proposes {resolution.choice} for {item.kind}: {resolution.reason}"
@@ -145,12 +145,7 @@ class ReturnDesk:
             self._close(item, resolution.choice, resolution.by, resolution.reason)
         return self.state.attention[resolution.item_id]
 
-    def _needs_second(self, item: AttentionItem, resolution: Resolution) -> bool:
-        much = item.money > self.state.case.order.terms.second_person_above
-        alone = item.proposed != resolution.choice or same_person(item.proposed_by or "", resolution.by)
-        return resolution.choice in item.guarded and much and alone
-
-    def _open(self, kind: str, question: str, choices: tuple[str, ...], money: int, guarded: tuple[str, ...]) -> str:
+    def _open(self, kind: str, question: str, choices: tuple[str, ...], stake: Stake) -> str:
         case = self.state.case
         item_id = f"{case.return_id}-a{len(self.state.attention) + 1}"
         self.state.attention[item_id] = AttentionItem(
@@ -161,9 +156,11 @@ class ReturnDesk:
             question=question,
             choices=choices,
             opened_at=workflow.now(),
-            money=money,
+            money=stake.money,
             currency=case.order.currency,
-            guarded=guarded,
+            guarded=stake.guarded,
+            proposed=stake.proposed,
+            proposed_by=stake.proposed_by,
         )
         self.note("attention", question)
         return item_id

@@ -7,6 +7,7 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
+from ordersaga.domain.approvals import same_person
 from ordersaga.domain.journal import AttentionItem, JournalEntry
 from ordersaga.domain.lattices import Verdict, judge, scanned
 from ordersaga.domain.return_rules import words, wrong_inspection
@@ -76,8 +77,11 @@ class ReturnMessages:
 
     @on_cancel_return.validator
     def _may_cancel(self, asked: CancelReturn | None = None) -> None:
-        if self._state.canceled is None and not self._state.may_be_kept:
-            _refuse("too late to keep the goods: they are on their way back, or the return has ended")
+        if self._state.canceled is not None or self._state.may_be_kept:
+            return
+        if self._case.request.keeps_goods:
+            _refuse("too late to withdraw it: the money is on its way, or it was decided already")
+        _refuse("too late to keep the goods: they are on their way back, or the return has ended")
 
     def cancel(self, asked: CancelReturn) -> None:
         """One path for every door; too late, it is only noted."""
@@ -91,7 +95,8 @@ class ReturnMessages:
     @never_fails
     def on_parcel_event(self, event: ParcelEvent) -> None:
         """Pass a report through the status lattice: applied, ignored as older, or noted as a conflict."""
-        if (event.returning, event.parcel) != (self._case.number, self._case.plan.parcel):
+        mine = (event.returning, event.parcel) == (self._case.number, self._case.plan.parcel)
+        if not mine or self._case.request.keeps_goods:
             self.ignore(f"{event.source} reports {event.status} for another parcel")
             return
         if not scanned(event.status):
@@ -129,6 +134,9 @@ class ReturnMessages:
         if resolution.choice not in item.choices:
             choices = ", ".join(item.choices)
             raise ApplicationError(f"choice {resolution.choice!r} is not one of: {choices}", type="operator")
+        if item.proposed == resolution.choice and same_person(item.proposed_by or "", resolution.by):
+            told = f"{item.proposed_by} proposed it already; it moves much money, so a second person must choose it too"
+            raise ApplicationError(told, type="operator")
 
     @workflow.query(description="The return as its workflow sees it")
     def return_state(self) -> ReturnView:

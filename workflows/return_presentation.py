@@ -6,7 +6,7 @@ from typing import Any
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
-from ordersaga.domain.return_rules import words
+from ordersaga.domain.return_rules import wanted
 from ordersaga.domain.returns import ReturnCase
 from ordersaga.domain.statuses import OrderStatus
 from workflows.presentation import ATTENTION, CARRIER, CHANNEL, PROVIDER, REGION, SELLER, STATUS
@@ -16,8 +16,9 @@ from workflows.return_state import ReturnState
 def initial_attributes(case: ReturnCase) -> TypedSearchAttributes:
     """What whoever starts the workflow sets; in the clear, so nothing of it says who a shopper is."""
     order = case.order
+    status = OrderStatus.COMPLETED if case.request.keeps_goods else OrderStatus.RETURNING
     pairs: list[SearchAttributePair[Any]] = [
-        SearchAttributePair(STATUS, OrderStatus.RETURNING.value),
+        SearchAttributePair(STATUS, status.value),
         SearchAttributePair(SELLER, order.seller),
         SearchAttributePair(CHANNEL, order.channel),
         SearchAttributePair(REGION, f"{order.ship_to.country}-{order.ship_to.region}"),
@@ -28,7 +29,7 @@ def initial_attributes(case: ReturnCase) -> TypedSearchAttributes:
 
 def static_summary(case: ReturnCase) -> str:
     """The workflow's title in Temporal's UI; names no person."""
-    return f"{case.return_id} · {case.order.seller} · {words(case.request.lines)} · {case.request.reason}"
+    return f"{case.return_id} · {case.order.seller} · {wanted(case)} · {case.request.reason}"
 
 
 def upsert(state: ReturnState) -> None:
@@ -55,7 +56,8 @@ def details(state: ReturnState, deadline: datetime | None) -> str:
     if not state.closed:
         lines += [f"Awaiting: {state.awaiting}{_by(deadline)}", ""]
     tracking = f", {state.carrier} {state.tracking_number}" if state.tracking_number else ""
-    lines.append(f"- way back to {state.case.plan.location}: {state.way_back.value}{tracking}")
+    if not state.case.request.keeps_goods:
+        lines.append(f"- way back to {state.case.plan.location}: {state.way_back.value}{tracking}")
     lines += [
         f"- attention `{item.item_id}`: {item.question} ({', '.join(item.choices)})" for item in state.open_attention
     ]
@@ -65,7 +67,8 @@ def details(state: ReturnState, deadline: datetime | None) -> str:
 
 def explain(state: ReturnState, deadline: datetime | None) -> str:
     """Plain words: where the return is, why, what comes next and by when."""
-    asked = f"Return {state.case.return_id} of {words(state.case.request.lines)}"
+    name = "Goodwill" if state.case.request.keeps_goods else "Return"
+    asked = f"{name} {state.case.return_id} of {wanted(state.case)}"
     said = f"{asked} is {state.status.value.replace('_', ' ')}{_because(state)}."
     if state.closed:
         return f"{said} Nothing more will happen."

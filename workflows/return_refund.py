@@ -1,4 +1,4 @@
-"""A return's money: given back by what was inspected, looked at daily while the company has not paid it out."""
+"""A return's money: given back by what was inspected, or as a gift; looked at daily until the company pays it out."""
 
 from datetime import datetime, timedelta
 
@@ -7,15 +7,17 @@ from temporalio import workflow
 from activities.refunds import PartialRefund, RefundResult, Refunds
 from activities.returns import QuoteRefund, RefundQuote, Returns
 from ordersaga.domain.orders import LineQuantity
-from ordersaga.domain.return_rules import words
+from ordersaga.domain.return_rules import wanted, words
 from ordersaga.domain.returns import ReturnStatus
 from workflows.activity_policies import StepFailedError, in_task, quick
+from workflows.desk import Stake
 from workflows.return_desk import REMIND_EVERY, ReturnDesk
 
 PAID_OUT_WITHIN = timedelta(days=7)
 """How long a refund may be pending (the company's balance is short) before a person is asked."""
 ATTEMPTS = 100
 """Numbers of refunds that each return of a parcel has to itself."""
+NOTHING = RefundQuote(amount=0, worth=0, payment=1)
 
 
 class ReturnRefund:
@@ -24,23 +26,34 @@ class ReturnRefund:
     def __init__(self, desk: ReturnDesk) -> None:
         self._desk = desk
         self._case = desk.state.case
+        self._gift = self._case.request.keeps_goods
+        self._quote = NOTHING
         self._attempt = 1
         self._paid: RefundResult | None = None
         self._by_hand = False
         self._ask_at: datetime | None = None
 
-    async def run(self, units: tuple[LineQuantity, ...]) -> None:
-        """Give back what the units are worth; come to an end, if need be by asking a person."""
-        quote = await self._quoted(units)
+    async def run(self, units: tuple[LineQuantity, ...]) -> bool:
+        """Give back what the units are worth, or the gift; False: nothing of it was left to give back.
+
+        Comes to an end, if need be by asking a person.
+        """
+        what = wanted(self._case) if self._gift else words(units)
+        await self._quote_again(units)
+        await self._given_back(units)
+        if not self._quote.amount:
+            self._desk.note("nothing_to_refund", f"nothing is given back for {what}")
+            return False
+        self._desk.state.refunded = self._quote.amount
+        kind = "goodwill_given" if self._gift else "return_refunded"
+        self._desk.note(kind, f"{self._desk.money(self._quote.amount)} given back for {what}")
+        return True
+
+    async def _quote_again(self, units: tuple[LineQuantity, ...]) -> None:
+        self._quote = quote = await self._quoted(units)
         if quote.amount < quote.worth:
-            less = f"{self._desk.money(quote.worth)} by the rule, but only {self._desk.money(quote.amount)} is left"
-            self._desk.note("refund_limited", f"{less} of what was captured")
-        if quote.amount == 0:
-            self._desk.note("nothing_to_refund", f"nothing is given back for {words(units)}")
-            return
-        await self._given_back(quote)
-        self._desk.state.refunded = quote.amount
-        self._desk.note("return_refunded", f"{self._desk.money(quote.amount)} given back for {words(units)}")
+            wanted_, left = self._desk.money(quote.worth), self._desk.money(quote.amount)
+            self._desk.note("refund_limited", f"{wanted_} by the rule, but only {left} is left of what was captured")
 
     async def _quoted(self, units: tuple[LineQuantity, ...]) -> RefundQuote:
         """What it comes to now: other returns of the parcel may have been refunded meanwhile."""
@@ -53,68 +66,79 @@ class ReturnRefund:
         await self._desk.insist("work out the refund", ask)
         return found[-1]
 
-    async def _given_back(self, quote: RefundQuote) -> None:
-        """Until it is paid out, or a person has paid it outside."""
+    async def _given_back(self, units: tuple[LineQuantity, ...]) -> None:
+        """Until it is paid out, or a person has paid it outside; or nothing is left to give back."""
 
         async def refund() -> None:
-            await self._asked(quote)
+            await self._asked(units)
 
         async def by_hand() -> None:
-            await in_task(Returns.refund_settled_by_hand, self._refund(quote), "Refund settled by hand")
+            await in_task(Returns.refund_settled_by_hand, self._refund(), "Refund settled by hand")
             self._by_hand = True
 
         while not self._settled:
-            name = f"give {self._desk.money(quote.amount)} back"
-            await self._desk.insist(name, refund, by_hand, money=quote.amount)
-            await self._paid_out(quote)
+            name = f"give {self._desk.money(self._quote.amount)} back"
+            await self._desk.insist(name, refund, by_hand, money=self._quote.amount)
+            if self._paid is not None:
+                await self._paid_out()
 
-    async def _asked(self, quote: RefundQuote) -> None:
+    async def _asked(self, units: tuple[LineQuantity, ...]) -> None:
         """Ask for the refund, or, once it was accepted, how it stands."""
         look = self._paid is not None
         activity = Refunds.look_at_refund if look else Refunds.refund_part
         try:
-            self._paid = await quick(activity, self._refund(quote), "Look at the refund" if look else "Refund")
+            self._paid = await quick(activity, self._refund(), "Look at the refund" if look else "Refund")
         except StepFailedError as failure:
+            if failure.code == "over_refund" and await self._overtaken(units):
+                return
             if failure.code == "refund_failed":
                 self._paid, self._ask_at, self._attempt = None, None, self._attempt + 1
                 self._desk.note("refund_failed", "the refund failed at the bank: the shopper has not got the money")
             raise
 
-    async def _paid_out(self, quote: RefundQuote) -> None:
+    async def _overtaken(self, units: tuple[LineQuantity, ...]) -> bool:
+        """Another return of the parcel was refunded since the quote: what is left goes back, under the next number."""
+        before = self._quote.amount
+        await self._quote_again(units)
+        self._attempt += 1
+        return self._quote.amount < before
+
+    async def _paid_out(self) -> None:
         """A pending refund is looked at again tomorrow; after its deadline a person is asked, who may end the wait."""
         if self._settled:
             return
         if self._ask_at is None:
             self._ask_at = workflow.now() + PAID_OUT_WITHIN
             self._desk.state.progress = ReturnStatus.REFUND_PENDING
-            self._desk.note("refund_pending", f"{self._desk.money(quote.amount)} waits for the company's balance")
+            self._desk.note("refund_pending", f"{self._desk.money(self._quote.amount)} waits for the company's balance")
         await self._desk.publish()
         if workflow.now() >= self._ask_at:
-            await self._ask_about_pending(quote)
+            await self._ask_about_pending()
         else:
             tomorrow = workflow.now() + REMIND_EVERY
             await self._desk.until(lambda: False, tomorrow, "the payment company to pay the refund out")
 
-    async def _ask_about_pending(self, quote: RefundQuote) -> None:
-        amount = self._desk.money(quote.amount)
+    async def _ask_about_pending(self) -> None:
+        amount = self._desk.money(self._quote.amount)
         question = f"The refund of {amount} is still pending. Keep waiting, or is it known to be paid?"
-        choices, guarded = ("keep_waiting", "paid_outside"), ("paid_outside",)
-        choice = await self._desk.park("refund_pending", question, choices, money=quote.amount, guarded=guarded)
+        choices, stake = ("keep_waiting", "paid_outside"), Stake(self._quote.amount, ("paid_outside",))
+        choice = await self._desk.park("refund_pending", question, choices, stake=stake)
         self._by_hand = choice == "paid_outside"  # the books hold it since the company accepted it
         self._ask_at = workflow.now() + PAID_OUT_WITHIN
 
     @property
     def _settled(self) -> bool:
-        return self._by_hand or (self._paid is not None and self._paid.status == "succeeded")
+        paid = self._paid is not None and self._paid.status == "succeeded"
+        return self._by_hand or paid or not self._quote.amount
 
-    def _refund(self, quote: RefundQuote) -> PartialRefund:
+    def _refund(self) -> PartialRefund:
         return PartialRefund(
             order_id=self._case.order_id,
             parcel=self._case.plan.parcel,
-            payment_generation=quote.payment,
+            payment_generation=self._quote.payment,
             step="refund_return",
             number=self._case.number * ATTEMPTS + self._attempt,
-            amount=quote.amount,
+            amount=self._quote.amount,
             currency=self._case.order.currency,
-            purpose="returned",
+            purpose="goodwill" if self._gift else "returned",
         )

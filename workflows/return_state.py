@@ -132,9 +132,13 @@ class ReturnState:
 
     @property
     def order_status(self) -> OrderStatus:
-        """The same in the words of the order's search attribute."""
+        """The same in the words of the order's search attribute. Goodwill leaves the order completed."""
+        if self.open_attention and not self.closed:
+            return OrderStatus.NEEDS_ATTENTION
+        if self.case.request.keeps_goods:
+            return OrderStatus.COMPLETED
         if not self.closed:
-            return OrderStatus.NEEDS_ATTENTION if self.open_attention else OrderStatus.RETURNING
+            return OrderStatus.RETURNING
         return OrderStatus.RETURNED if self.ends_as is ReturnStatus.REFUNDED else OrderStatus.COMPLETED
 
     def record(self) -> ReturnRecord:

@@ -11,6 +11,7 @@ from ordersaga.domain.returns import InspectedLine, Inspection, ReturnStatus
 from ordersaga.domain.shipping import CancelDecision
 from ordersaga.domain.statuses import ParcelStatus
 from workflows.activity_policies import CARRIER_ATTEMPT, StepFailedError, in_task, on_lane
+from workflows.desk import Stake
 from workflows.messages import CARRIER_QUEUE
 from workflows.return_desk import ReturnDesk
 
@@ -152,9 +153,8 @@ class WayBack:
         if await self._desk.until(received, workflow.now() + INSPECTED_WITHIN, "the warehouse's inspection"):
             return
         question = "The goods arrived, but nobody has inspected them. Keep waiting, or refund them unseen, written off?"
-        choice = await self._desk.park(
-            "inspection_due", question, ("keep_waiting", "refund_unseen"), received, self._worth(), ("refund_unseen",)
-        )
+        choices, stake = ("keep_waiting", "refund_unseen"), Stake(self._worth(), ("refund_unseen",))
+        choice = await self._desk.park("inspection_due", question, choices, received, stake)
         if choice == "refund_unseen":
             self._state.inspection = self._unseen()
             self._state.progress = ReturnStatus.INSPECTED
@@ -180,9 +180,8 @@ class WayBack:
 
     async def _asked_about_lost(self) -> bool:
         question = "The carrier lost the return. Refund the shopper, or end it without a refund?"
-        choices = ("refund", "no_refund")
-        choice = await self._desk.park("return_lost", question, choices, self._received, self._worth(), ("refund",))
-        return choice == "refund"
+        choices, stake = ("refund", "no_refund"), Stake(self._worth(), ("refund",))
+        return await self._desk.park("return_lost", question, choices, self._received, stake) == "refund"
 
     async def _back_at_the_shopper(self) -> None:
         question = "The carrier brought the return back to the shopper. Will it be sent again, or not?"

@@ -6,6 +6,7 @@
 | when | every parcel of the order has arrived (its saga has ended), and its return window is open |
 | how much | units of that parcel that no other return has, or has had, back |
 | worth | what was paid for these units: goods and their share of tax; shipping too when the seller is at fault |
+| goodwill | goods kept, whenever: as much as was captured for the parcel and is neither back nor promised |
 
 A refund never exceeds what was captured for the parcel minus what was given back before.
 """
@@ -17,6 +18,7 @@ from datetime import datetime
 
 from pydantic import AwareDatetime
 
+from ordersaga.domain.amounts import format_amount
 from ordersaga.domain.journal import JournalEntry
 from ordersaga.domain.money import apportion
 from ordersaga.domain.orders import LineQuantity, Order, ParcelPlan
@@ -71,6 +73,11 @@ class OrderFacts:
         """Units of a parcel the shopper has and may send back."""
         return counted(facts.plan.units()) - self.taken(facts.plan.parcel)
 
+    def promised(self, parcel: int) -> int:
+        """Minor units of a parcel that open returns are to give back, and that the books do not show as given yet."""
+        waiting = (r for r in self.returns if r.open and not r.refunded and r.status is not ReturnStatus.REFUND_PENDING)
+        return sum(wanted_value(record.case) for record in waiting if record.case.plan.parcel == parcel)
+
     @property
     def next_number(self) -> int:
         return 1 + max((record.case.number for record in self.returns), default=0)
@@ -81,10 +88,10 @@ def accept(facts: OrderFacts, request: ReturnRequest, now: datetime, number: int
     refusal = _not_yet(facts) or _unknown_units(facts, request)
     if refusal is not None:
         return refusal
-    parcel = _parcel_for(facts, request)
+    parcel = _paid_parcel_for(facts, request) if request.keeps_goods else _parcel_for(facts, request)
     if isinstance(parcel, Refusal):
         return parcel
-    refusal = _too_late(facts.order, parcel, now) or _unpaid(parcel) or _no_exchange(facts.order, request)
+    refusal = None if request.keeps_goods else _no_return(facts.order, parcel, request, now)
     return refusal or _case(facts, parcel, request, now, number or facts.next_number)
 
 
@@ -101,12 +108,14 @@ def answered(facts: OrderFacts, standing: ReturnRecord | None, ask: ReturnAsk, n
 
 def opening_entry(case: ReturnCase) -> JournalEntry:
     """The first line of a return's story; its workflow writes the others."""
-    said = f"{case.request.by} asks to return {words(case.request.lines)}: {case.request.reason}, {case.request.wish}"
+    request = case.request
+    said = f"{request.by} asks to return {words(request.lines)}: {request.reason}, {request.wish}"
+    gift = f"{request.by} asks for {wanted(case)}: {request.note or request.reason}"
     return JournalEntry(
         entry_id=f"return-{case.number}-0",
         at=case.accepted_at,
-        kind="return_requested",
-        text=f"{case.return_id}: {said}",
+        kind="goodwill_requested" if request.keeps_goods else "return_requested",
+        text=f"{case.return_id}: {gift if request.keeps_goods else said}",
         parcel=case.plan.parcel,
     )
 
@@ -149,16 +158,46 @@ def _unknown_units(facts: OrderFacts, request: ReturnRequest) -> Refusal | None:
 def _parcel_for(facts: OrderFacts, request: ReturnRequest) -> ParcelFacts | Refusal:
     """The one parcel that has all units asked for, delivered and not returned before."""
     asked = counted(request.lines)
-    wanted = [facts_of for facts_of in facts.parcels if request.parcel in (0, facts_of.plan.parcel)]
-    if not wanted:
-        numbers = ", ".join(str(facts_of.plan.parcel) for facts_of in facts.parcels)
-        return Refusal("unknown_parcel", f"the order has no parcel {request.parcel}", f"use one of {numbers}", "parcel")
-    holding = [facts_of for facts_of in wanted if asked <= counted(facts_of.plan.units())]
+    named = _named_parcels(facts, request)
+    if isinstance(named, Refusal):
+        return named
+    holding = [facts_of for facts_of in named if asked <= counted(facts_of.plan.units())]
     delivered = [facts_of for facts_of in holding if facts_of.delivered_at is not None]
     free = [facts_of for facts_of in delivered if asked <= facts.left(facts_of)]
     if free:
         return free[0]
     return _why_none(facts, bool(holding), bool(delivered))
+
+
+def _named_parcels(facts: OrderFacts, request: ReturnRequest) -> list[ParcelFacts] | Refusal:
+    """The parcels the request can be about: the one it names, or every one."""
+    named = [facts_of for facts_of in facts.parcels if request.parcel in (0, facts_of.plan.parcel)]
+    if named:
+        return named
+    numbers = ", ".join(str(facts_of.plan.parcel) for facts_of in facts.parcels)
+    return Refusal("unknown_parcel", f"the order has no parcel {request.parcel}", f"use one of {numbers}", "parcel")
+
+
+def _paid_parcel_for(facts: OrderFacts, request: ReturnRequest) -> ParcelFacts | Refusal:
+    """The first delivered parcel of which as much as is asked for can be given back."""
+    named = _named_parcels(facts, request)
+    if isinstance(named, Refusal):
+        return named
+    delivered = [facts_of for facts_of in named if facts_of.delivered_at is not None]
+    if not delivered:
+        return Refusal("not_delivered", "the parcel was not delivered", "ask for another parcel of the order")
+    left = [facts_of.captured - facts.promised(facts_of.plan.parcel) for facts_of in delivered]
+    enough = [one for one, paid in zip(delivered, left, strict=True) if paid >= (request.amount or 0)]
+    if enough:
+        return enough[0]
+    most = format_amount(max(0, *left), facts.order.currency)
+    reason = f"at most {most} of what was paid for a parcel can still be given back"
+    return Refusal("too_much", reason, "ask for at most that; open returns have a claim on their goods' price")
+
+
+def _no_return(order: Order, parcel: ParcelFacts, request: ReturnRequest, now: datetime) -> Refusal | None:
+    """Why goods of this parcel do not come back."""
+    return _too_late(order, parcel, now) or _unpaid(parcel) or _no_exchange(order, request)
 
 
 def _why_none(facts: OrderFacts, holding: bool, delivered: bool) -> Refusal:
@@ -229,6 +268,18 @@ def value_of(case: ReturnCase, units: Sequence[LineQuantity]) -> int:
     return refund_value(case.order, case.plan, case.returned_before, units, sellers_fault=fault)
 
 
+def wanted_value(case: ReturnCase) -> int:
+    """What a return is to give back if it goes as it was asked for, in minor units."""
+    return case.request.amount or max(value_of(case, case.request.lines), 0)
+
+
+def wanted(case: ReturnCase) -> str:
+    """What a return is about, for people: `2 MUG`, or `USD 3.00 of parcel 1 back, goods kept`."""
+    if case.request.amount is None:
+        return words(case.request.lines)
+    return f"{format_amount(case.request.amount, case.order.currency)} of parcel {case.plan.parcel} back, goods kept"
+
+
 def _weight(plan: ParcelPlan, units: Iterable[LineQuantity]) -> int:
     free = not any(line.unit_price for line in plan.lines)
     return sum((1 if free else _price(plan, one.sku)) * one.quantity for one in units)
@@ -240,6 +291,8 @@ def _price(plan: ParcelPlan, sku: str) -> int:
 
 def wrong_inspection(request: ReturnRequest, inspection: Inspection) -> str | None:
     """What is wrong with an inspection, naming the line and the remedy; None: every unit asked for is explained."""
+    if request.keeps_goods:
+        return "lines: the goods are kept, so nothing comes back; ask for a return of its own"
     asked, found = counted(request.lines), {line.sku: line for line in inspection.lines}
     if len(found) != len(inspection.lines):
         return "lines: a SKU appears twice; give each SKU once"
@@ -262,8 +315,11 @@ def outcome_of(inspection: Inspection) -> ReturnStatus:
 
 
 def order_status(facts: OrderFacts) -> OrderStatus:
-    """What the order is called while returns are open, and afterwards. Refunded units count as back."""
-    if any(record.open for record in facts.returns):
+    """What the order is called while returns are open, and afterwards. Refunded units count as back.
+
+    Goodwill changes nothing of it: its goods stay where they are.
+    """
+    if any(record.open and not record.case.request.keeps_goods for record in facts.returns):
         return OrderStatus.RETURNING
     delivered = [parcel for parcel in facts.parcels if parcel.delivered_at is not None]
     kept = any(facts.left(parcel) for parcel in delivered)

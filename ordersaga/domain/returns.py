@@ -1,4 +1,7 @@
-"""Returns: the values of a return, from what a shopper asks to what the warehouse found."""
+"""Returns: the values of a return, from what a shopper asks to what the warehouse found.
+
+Goodwill for an order that has ended is one too, in which nothing comes back: the wish `keep`.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,27 +19,33 @@ from ordersaga.domain.values import Message
 Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 Units = Annotated[int, Field(ge=0, le=10_000, description="whole units")]
 ReturnNumber = Annotated[int, Field(ge=1, le=99)]
+Amount = Annotated[int, Field(ge=1, le=10**12, description="minor units of the order's currency")]
 LARGEST_NUMBER: Final = 99
 
 
 class ReturnReason(StrEnum):
-    """Why the goods come back. All but `unwanted` are the seller's fault."""
+    """Why the goods come back. All but `unwanted` are the seller's fault; `goodwill` is for goods that are kept."""
 
     UNWANTED = "unwanted"
     DAMAGED = "damaged"
     WRONG_ITEM = "wrong_item"
     NOT_AS_DESCRIBED = "not_as_described"
+    GOODWILL = "goodwill"
 
     @property
     def sellers_fault(self) -> bool:
-        return self is not ReturnReason.UNWANTED
+        return self not in (ReturnReason.UNWANTED, ReturnReason.GOODWILL)
 
 
 class ReturnWish(StrEnum):
-    """What the shopper wants instead. The refund comes in either case: an exchange is a new order beside it."""
+    """What the shopper wants instead. The refund comes in any case: an exchange is a new order beside it.
+
+    `keep`: the goods stay, and part of their price goes back as goodwill.
+    """
 
     REFUND = "refund"
     EXCHANGE = "exchange"
+    KEEP = "keep"
 
 
 class ReturnStatus(StrEnum):
@@ -83,15 +92,35 @@ class ReturnRequest(Message):
     """What a shopper wants to send back, and why. `parcel` 0: the parcel that holds these units.
 
     `exchange_for`: what the shopper wants instead; empty with `exchange`: the same goods again.
+    With `keep`: no lines, but the `amount` to give back of the price; `parcel` 0: the first that has that much left.
     """
 
-    lines: Annotated[tuple[LineQuantity, ...], Field(min_length=1, max_length=100)]
+    lines: Annotated[tuple[LineQuantity, ...], Field(max_length=100)] = ()
     reason: ReturnReason
     wish: ReturnWish = ReturnWish.REFUND
     parcel: Annotated[int, Field(ge=0, le=100)] = 0
     exchange_for: Annotated[tuple[WishedLine, ...], Field(max_length=100)] = ()
+    amount: Amount | None = None
     by: Said = "unknown"
     note: Said | None = None
+
+    @property
+    def keeps_goods(self) -> bool:
+        """Nothing comes back."""
+        return self.wish is ReturnWish.KEEP
+
+    @model_validator(mode="after")
+    def _goods_or_money(self) -> Self:
+        if self.keeps_goods and self.lines:
+            raise ValueError("lines: with the wish keep nothing comes back; leave them out, or change the wish")
+        if self.keeps_goods and self.amount is None:
+            raise ValueError("amount: say how much is given back, in minor units")
+        if not self.keeps_goods and not self.lines:
+            raise ValueError("lines: say what comes back; only with the wish keep it is nothing")
+        if not self.keeps_goods and (self.amount is not None or self.reason is ReturnReason.GOODWILL):
+            name = "reason" if self.amount is None else "amount"
+            raise ValueError(f"{name}: goods that come back are refunded by their price; change it, or wish keep")
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -1,6 +1,7 @@
 """Returns in PostgreSQL: each beside its order's status, story and questions, in one transaction."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -72,7 +73,8 @@ class PostgresReturns:
             answer = answered(facts, _standing(rows, ask), ask, now)
             if isinstance(answer, Opened) and not answer.repeated:
                 await _insert(work, answer.record, ask.key)
-                await work.execute(_STATUS, order_id, "returning")
+                now_open = replace(facts, returns=(*facts.returns, answer.record))
+                await work.execute(_STATUS, order_id, order_status(now_open).value)
                 await write_story(work, order_id, [opening_entry(answer.record.case)], ())
             return answer
 
