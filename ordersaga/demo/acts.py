@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from ordersaga.demo.case import Case
 from ordersaga.domain.statuses import OrderStatus
+from ordersaga.http_client import ChangeName, Units
 
 Act = Callable[[Case], Awaitable[None]]
 
@@ -118,3 +119,95 @@ async def cancel_when_shipped(case: Case) -> None:
     await case.become(OrderStatus.SHIPPED)
     await case.cancel("too_late")
     await case.go_on_at_shipbob()
+
+
+async def cancel_units_on_hold(case: Case) -> None:
+    """One unit less, before hand-off."""
+    await _put_on_hold(case)
+    await case.cancel("canceled", units=_one_unit(case))
+    await case.release_hold()
+
+
+async def cancel_units_when_accepted(case: Case) -> None:
+    """One unit less, after the provider accepted: taken back, and handed off anew."""
+    await case.place("confirmed")
+    await case.at_shipbob("Processing")
+    await case.cancel("canceled", units=_one_unit(case))
+    await case.go_on_at_shipbob()
+
+
+async def cancel_units_when_labeled(case: Case) -> None:
+    """One unit less, when the seller has a label: it is voided, and another is bought."""
+    case.world.waits_at_home.add(case.order_id)
+    await case.place("confirmed")
+    await case.labeled()
+    await case.cancel("canceled", units=_one_unit(case))
+    case.world.waits_at_home.discard(case.order_id)
+
+
+async def cancel_when_half_shipped(case: Case) -> None:
+    """Cancel when one of two parcels has left: that one is delivered and paid, the other undone."""
+    await case.place("confirmed")
+    await case.at_shipbob("Processing")
+    await case.first_leaves_shipbob()
+    await case.cancel("partly_canceled")
+    await case.go_on_at_shipbob()
+
+
+async def cancel_in_part(case: Case) -> None:
+    """Cancel, and the provider stops some of its shipments only: what is in them is neither sent nor paid."""
+    await case.place("confirmed")
+    await case.at_shipbob("Processing")
+    await case.cancel("too_late", "partly_canceled")
+    await case.go_on_at_shipbob()
+
+
+async def change_address(case: Case) -> None:
+    """The shopper moves while the provider has the parcel."""
+    elsewhere = {**case.order.body["ship_to"], "line1": "9 Harbor Rd", "line2": None}
+    await _change_at_shipbob(case, "address", ship_to=elsewhere)
+
+
+async def expedite(case: Case) -> None:
+    """It must be there sooner than promised."""
+    await _change_at_shipbob(case, "expedite")
+
+
+async def split_parcel(case: Case) -> None:
+    """One unit of a parcel leaves in a parcel of its own."""
+    await case.place("confirmed")
+    await case.at_shipbob("Processing")
+    for plan in await case.plans():
+        for line in plan.lines:
+            if line.quantity > 1:
+                await case.change("split", parcel=plan.parcel, lines=[{"sku": line.sku, "quantity": 1}])
+    await case.go_on_at_shipbob()
+
+
+async def move_parcel(case: Case) -> None:
+    """Another warehouse ships it."""
+    await case.place("confirmed")
+    await case.at_shipbob("Processing")
+    (plan,) = await case.plans()
+    elsewhere = "allentown-1" if plan.location == "reno-1" else "reno-1"
+    await case.change("move", parcel=plan.parcel, location=elsewhere)
+    await case.go_on_at_shipbob()
+
+
+async def give_goodwill(case: Case) -> None:
+    """Some of the money back though the goods are kept."""
+    await case.place("confirmed")
+    await case.become(OrderStatus.SHIPPED)
+    await case.change("refunds", amount=150)
+    await case.go_on_at_shipbob()
+
+
+async def _change_at_shipbob(case: Case, what: ChangeName, **body: object) -> None:
+    await case.place("confirmed")
+    await case.at_shipbob("Processing")
+    await case.change(what, **body)
+    await case.go_on_at_shipbob()
+
+
+def _one_unit(case: Case) -> Units:
+    return [(case.order.body["lines"][0]["sku"], 1)]

@@ -1,6 +1,7 @@
 """One order on its way through the demo: placed, acted upon, and what came as a surprise."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -8,8 +9,9 @@ from typing import Any, Final
 from ordersaga.demo.board import Board
 from ordersaga.demo.companies import Company, DemoError, patiently
 from ordersaga.demo.orders_file import DemoOrder
+from ordersaga.domain.orders import ParcelPlan
 from ordersaga.domain.statuses import FINAL_STATUSES, OrderStatus
-from ordersaga.http_client import ApiClient, ApiError
+from ordersaga.http_client import ApiClient, ApiError, ChangeName, Units
 
 ANSWER_SECONDS: Final = 15
 STEP_SECONDS: Final = 75.0
@@ -72,15 +74,41 @@ class Case:
         outcome = placed.order.outcome
         return outcome.value if outcome else "pending"
 
-    async def cancel(self, *wanted: str) -> None:
-        """Cancel as support does, and ask again while the answer is `pending`."""
+    async def cancel(self, *wanted: str, units: Units = ()) -> None:
+        """Cancel as support does, all or some units, and ask again under the same key while the answer is `pending`."""
+        call, key = self.world.support.cancel, f"demo-{self.order_id}-cancel"
+        said: dict[str, Any] = {"reason": "the demo's shopper", "wait": ANSWER_SECONDS, "idempotency_key": key}
 
         async def ask() -> str | None:
-            call = self.world.support.cancel
-            answer = await patiently(lambda: call(self.order_id, reason="the demo's shopper", wait=ANSWER_SECONDS))
+            answer = await patiently(lambda: call(self.order_id, lines=units, **said))
             return None if answer.outcome == "pending" else answer.outcome
 
         self.expect("the answer to the cancellation", await self.eventually(ask, "an answer to cancel"), *wanted)
+
+    async def change(self, what: ChangeName, **body: Any) -> None:
+        """Ask for a change as support does, again under the same key until it is done; a refusal is told at the end."""
+        call, key = self.world.support.change, f"demo-{self.order_id}-{what}"
+        asked = {"reason": "the demo's shopper", **body}
+
+        async def ask() -> bool:
+            with contextlib.suppress(ApiError):  # 409 until the money is taken, or while the stack comes up again
+                answer = await patiently(
+                    lambda: call(self.order_id, what, asked, wait=ANSWER_SECONDS, idempotency_key=key)
+                )
+                return answer.outcome == "done"
+            return False
+
+        await self.eventually(ask, f"the change ({what})")
+
+    async def plans(self) -> list[ParcelPlan]:
+        """The order's parcels as its saga sees them."""
+
+        async def look() -> list[ParcelPlan]:
+            live = (await patiently(lambda: self.world.support.order(self.order_id, live=True))).live
+            return [parcel.plan for parcel in live.parcels] if live else []
+
+        found: list[ParcelPlan] = await self.eventually(look, "its parcels")
+        return found
 
     async def authenticate(self, result: str) -> None:
         """Answer the bank's question for the shopper."""
@@ -114,6 +142,13 @@ class Case:
     async def go_on_at_shipbob(self) -> None:
         """Let ShipBob work on what its script stopped."""
         await self.world.shipbob.tell("release", match=self.order_id)
+
+    async def first_leaves_shipbob(self) -> None:
+        """Let ShipBob work on the first parcel alone, until the carrier has scanned it."""
+        first = f"{self.order_id}-1-1"
+        await self.world.shipbob.tell("scripts", match=first, stop_at="InTransit")
+        await self.world.shipbob.tell("release", match=first)
+        await self.become(OrderStatus.PARTIALLY_SHIPPED)
 
     async def labeled(self) -> None:
         """Wait until a label was bought for the order."""

@@ -117,6 +117,20 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "capture_first_canceled": Scenario(
         "captured at confirmation", acts.cancel_when_accepted, scripts=_shipbob(stop_at="Processing")
     ),
+    "units_on_hold": Scenario("canceled in part", acts.cancel_units_on_hold),
+    "units_accepted": Scenario(
+        "canceled in part", acts.cancel_units_when_accepted, scripts=_shipbob(stop_at="Processing")
+    ),
+    "units_labeled": Scenario("canceled in part", acts.cancel_units_when_labeled),
+    "half_shipped": Scenario("canceled in part", acts.cancel_when_half_shipped, scripts=_shipbob(stop_at="Processing")),
+    "provider_partly": Scenario(
+        "canceled in part", acts.cancel_in_part, scripts=_shipbob(stop_at="Processing", cancel="partial")
+    ),
+    "address_changed": Scenario("changed", acts.change_address, scripts=_shipbob(stop_at="Processing")),
+    "expedited": Scenario("changed", acts.expedite, scripts=_shipbob(stop_at="Processing")),
+    "split_parcel": Scenario("changed", acts.split_parcel, scripts=_shipbob(stop_at="Processing")),
+    "moved": Scenario("changed", acts.move_parcel, scripts=_shipbob(stop_at="Processing")),
+    "goodwill": Scenario("goodwill refund", acts.give_goodwill, scripts=_shipbob(stop_at="InTransit")),
     "returned": Scenario("returned", scripts={"easypost": ({"stop_at": "pre_transit", "end": "return_to_sender"},)}),
 }
 

@@ -42,7 +42,7 @@ def test_an_order_tells_its_scenario_and_its_end() -> None:
     [
         (
             GOOD.replace("plain", "plane"),
-            "line 2, column scenario: 'plane' is not known; use one of address_refused, cancel_accepted",
+            "line 2, column scenario: 'plane' is not known; use one of address_changed, address_refused",
         ),
         (GOOD.replace("plain", ""), "line 2, column scenario: the cell is empty; use one of"),
         (
