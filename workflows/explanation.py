@@ -45,8 +45,13 @@ def explain(state: OrderState, deadline: datetime | None) -> str:
     return " ".join(_sentences(state, deadline))
 
 
+def stands(order_id: str, status: S, because: str = "") -> str:
+    """Where an order is, in a sentence."""
+    return f"Order {order_id} {_STANDS[status]}{because}."
+
+
 def _sentences(state: OrderState, deadline: datetime | None) -> Iterator[str]:
-    yield f"Order {state.order.order_id} {_STANDS[state.status]}{_because(state)}."
+    yield stands(state.order.order_id, state.status, _because(state))
     if state.closed_as is not None:
         yield "Nothing more will happen by itself."
         return

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
 from ordersaga.api.access import Placer, Reader, ServicesDep, find_order, seller_scope
+from ordersaga.api.explaining import order_explained
 from ordersaga.api.idempotency import RepeatKey
 from ordersaga.api.placing import Placing
 from ordersaga.api.prefer import Wait
@@ -14,7 +15,6 @@ from ordersaga.api.shapes import Explanation, NewOrder, OrderDocument, OrderPage
 from ordersaga.bootstrap import Services
 from ordersaga.domain.errors import OrdersagaError
 from ordersaga.domain.identifiers import OrderId
-from ordersaga.domain.journal import OrderRecord
 from ordersaga.domain.statuses import OrderStatus
 from workflows.messages import OrderView
 
@@ -88,16 +88,4 @@ async def timeline(order_id: OrderId, services: ServicesDep, key: Reader) -> Tim
 @router.get("/{order_id}/explain")
 async def explain(order_id: OrderId, services: ServicesDep, key: Reader) -> Explanation:
     """Why the order is where it is, in words."""
-    record = await find_order(services, key, order_id)
-    try:
-        text = await services.orders.explain(order_id)
-    except OrdersagaError as error:
-        log.info("saga_not_asked", code=error.code)
-        return Explanation(order_id=order_id, status=record.status, text=_from_journal(record), live=False)
-    return Explanation(order_id=order_id, status=record.status, text=text, live=True)
-
-
-def _from_journal(record: OrderRecord) -> str:
-    reason = f": {record.reason}" if record.reason else ""
-    saga = "" if record.started else " Its saga has not started yet."
-    return f"The order is {record.status} since {record.updated_at:%Y-%m-%d %H:%M:%S} UTC{reason}.{saga}"
+    return await order_explained(services, await find_order(services, key, order_id))

@@ -15,6 +15,7 @@ from fastapi import APIRouter, Depends, Path, Response
 from pydantic import ValidationError
 
 from ordersaga.api.access import Agent, Reader, ServicesDep, acting, find_order
+from ordersaga.api.explaining import return_explained
 from ordersaga.api.idempotency import RepeatKey
 from ordersaga.api.problems import FieldError, Problem, from_validation, invalid
 from ordersaga.api.request_log import bind_order
@@ -31,7 +32,7 @@ from ordersaga.client_errors import OrderClosedError, OrderNotFoundError
 from ordersaga.client_returns import ReturnClient
 from ordersaga.domain.errors import OrdersagaError
 from ordersaga.domain.identifiers import OrderId, parse_return_id
-from ordersaga.domain.return_rules import words, wrong_inspection
+from ordersaga.domain.return_rules import wrong_inspection
 from ordersaga.domain.returns import (
     InspectedLine,
     Inspection,
@@ -131,13 +132,7 @@ async def cancel(
 @router.get("/v1/returns/{return_id}/explain")
 async def explain(record: Found, services: ServicesDep) -> ReturnExplanation:
     """Why the return is where it is, in words."""
-    case = record.case
-    try:
-        text, live = await ReturnClient(services.orders).explain(case.order_id, case.number), True
-    except OrdersagaError as error:
-        log.info("return_not_asked", code=error.code)
-        text, live = _from_record(record), False
-    return ReturnExplanation(return_id=case.return_id, status=record.status, text=text, live=live)
+    return await return_explained(services, record)
 
 
 def refused(order_id: str, refusal: Refusal) -> Problem:
@@ -193,9 +188,3 @@ async def _now(services: Services, case: ReturnCase) -> ReturnDocument:
     record = await services.returns.get(case.order_id, case.number)
     assert record is not None, "a return that was accepted is never deleted"
     return ReturnDocument.of(record)
-
-
-def _from_record(record: ReturnRecord) -> str:
-    reason = f" ({record.reason})" if record.reason else ""
-    asked = words(record.case.request.lines)
-    return f"Return {record.case.return_id} of {asked} is {record.status.value.replace('_', ' ')}{reason}."

@@ -71,6 +71,9 @@ async def test_a_return_from_the_request_to_the_refund(shop: Shop) -> None:
     assert len((await shop.api.get(f"/v1/orders/{order}/returns")).json()["returns"]) == 1
     told = (await shop.api.get("/v1/returns/backall-r1/explain")).json()
     assert (told["live"], "It is waiting for the goods" in told["text"]) == (True, True)
+    whole = (await shop.api.get(f"/v1/orders/{order}/explain")).json()
+    stands = f"Order {order} is delivered, and a return is under way. {told['text']}"
+    assert (whole["status"], whole["live"], whole["text"]) == ("returning", True, stands)
     received = await shop.api.post("/v1/returns/backall-r1/receipt", SOUND, role="support")
     assert (received.status_code, received.json()["inspection"]["by"]) == (200, "test support")
     ended = await until(shop, "/v1/returns/backall-r1", status="refunded")

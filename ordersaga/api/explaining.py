@@ -1,0 +1,53 @@
+"""Why an order or a return is where it is, in words: asked of its workflow, else read from its record."""
+
+import structlog
+
+from ordersaga.api.return_shapes import ReturnExplanation
+from ordersaga.api.shapes import Explanation
+from ordersaga.bootstrap import Services
+from ordersaga.client_returns import ReturnClient
+from ordersaga.domain.errors import OrdersagaError
+from ordersaga.domain.journal import OrderRecord
+from ordersaga.domain.return_rules import words
+from ordersaga.domain.returns import ReturnRecord
+from workflows.explanation import stands
+
+log = structlog.get_logger(__name__)
+
+
+async def order_explained(services: Services, record: OrderRecord) -> Explanation:
+    """The saga's words; once goods are asked to be returned, it has ended and the returns say what is going on."""
+    order_id = record.order.order_id
+    returns = [await return_explained(services, one) for one in await services.returns.of_order(order_id)]
+    if returns:
+        text = " ".join([stands(order_id, record.status), *(one.text for one in returns)])
+        return Explanation(order_id=order_id, status=record.status, text=text, live=all(one.live for one in returns))
+    try:
+        text, live = await services.orders.explain(order_id), True
+    except OrdersagaError as error:
+        log.info("saga_not_asked", code=error.code)
+        text, live = _of_order(record), False
+    return Explanation(order_id=order_id, status=record.status, text=text, live=live)
+
+
+async def return_explained(services: Services, record: ReturnRecord) -> ReturnExplanation:
+    """The return's own words."""
+    case = record.case
+    try:
+        text, live = await ReturnClient(services.orders).explain(case.order_id, case.number), True
+    except OrdersagaError as error:
+        log.info("return_not_asked", code=error.code)
+        text, live = _of_return(record), False
+    return ReturnExplanation(return_id=case.return_id, status=record.status, text=text, live=live)
+
+
+def _of_order(record: OrderRecord) -> str:
+    reason = f": {record.reason}" if record.reason else ""
+    saga = "" if record.started else " Its saga has not started yet."
+    return f"The order is {record.status} since {record.updated_at:%Y-%m-%d %H:%M:%S} UTC{reason}.{saga}"
+
+
+def _of_return(record: ReturnRecord) -> str:
+    reason = f" ({record.reason})" if record.reason else ""
+    asked = words(record.case.request.lines)
+    return f"Return {record.case.return_id} of {asked} is {record.status.value.replace('_', ' ')}{reason}."
