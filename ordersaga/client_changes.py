@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-from temporalio.client import WorkflowHandle, WorkflowUpdateRPCTimeoutOrCancelledError, WorkflowUpdateStage
+from temporalio.client import Client, WorkflowHandle, WorkflowUpdateRPCTimeoutOrCancelledError, WorkflowUpdateStage
 
-from ordersaga.client_errors import UndecidedError
+from ordersaga.client_errors import OrderClosedError, OrderNotFoundError, UndecidedError, translated
+from ordersaga.domain.identifiers import workflow_id
 from workflows.messages import (
     AddressChange,
     Asked,
@@ -24,6 +25,8 @@ from workflows.messages import (
 from workflows.order_fulfillment import OrderFulfillment
 
 Handle = WorkflowHandle[OrderFulfillment, OrderResult]
+
+_LOOK_BACK: Final = timedelta(seconds=5)
 
 UPDATES: Final[Mapping[type[Asked], str]] = {
     AddressChange: "change_address",
@@ -59,4 +62,22 @@ async def ask_change(order: Handle, asked: Asked, limit: timedelta) -> ChangeAns
             answer: ChangeAnswer = await taken.result()
     except (WorkflowUpdateRPCTimeoutOrCancelledError, TimeoutError) as error:
         raise UndecidedError("it has taken the request and goes on with it") from error
+    return answer
+
+
+async def answered_before(client: Client, order_id: str, asked: Asked) -> ChangeAnswer | None:
+    """What the order's saga, which has ended, had answered to this request; None when it never took it.
+
+    Raises SagaUnreachableError when Temporal does not answer: nobody knows then.
+    """
+    order: Handle = client.get_workflow_handle_for(OrderFulfillment.run, workflow_id(order_id))
+    name = update_id(UPDATES[type(asked)], asked.request_id)
+    if name is None:
+        return None
+    taken = order.get_update_handle(name, result_type=ChangeAnswer)
+    try:
+        async with translated(order_id), asyncio.timeout(_LOOK_BACK.total_seconds() + 1):
+            answer: ChangeAnswer = await taken.result(rpc_timeout=_LOOK_BACK)
+    except (OrderNotFoundError, OrderClosedError):
+        return None
     return answer

@@ -3,7 +3,7 @@
 | role | may |
 |---|---|
 | checkout | place orders and read them, ask for returns |
-| support | read everything, cancel, place and release holds |
+| support | read everything, cancel and change orders, place and release holds, receive and cancel returns |
 | operator | all of it |
 
 A key that belongs to one seller sees and touches that seller's orders only. Only an operator's key may act for
@@ -53,13 +53,18 @@ def allow(*roles: Role) -> Callable[..., Awaitable[ApiKey]]:
         if key is None:
             detail = "send a valid API key: Authorization: Bearer osk_..."
             raise Problem(401, "unauthorized", detail, headers=_REALM)
-        if key.role not in roles:
-            names = [role.value for role in roles]
-            detail = f"a {key.role} key may not do this; it takes the role {' or '.join(names)}"
-            raise Problem(403, "forbidden", detail, allowed_roles=names)
+        require(key, *roles)
         return key
 
     return check
+
+
+def require(key: ApiKey, *roles: Role) -> None:
+    """Problem 403 for a key of another role."""
+    if key.role not in roles:
+        names = [role.value for role in roles]
+        detail = f"a {key.role} key may not do this; it takes the role {' or '.join(names)}"
+        raise Problem(403, "forbidden", detail, allowed_roles=names)
 
 
 Placer = Annotated[ApiKey, Depends(allow(Role.CHECKOUT, Role.OPERATOR))]

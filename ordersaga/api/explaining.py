@@ -8,7 +8,7 @@ from ordersaga.bootstrap import Services
 from ordersaga.client_returns import ReturnClient
 from ordersaga.domain.errors import OrdersagaError
 from ordersaga.domain.journal import OrderRecord
-from ordersaga.domain.return_rules import words
+from ordersaga.domain.return_rules import wanted
 from ordersaga.domain.returns import ReturnRecord
 from workflows.explanation import stands
 
@@ -49,5 +49,6 @@ def _of_order(record: OrderRecord) -> str:
 
 def _of_return(record: ReturnRecord) -> str:
     reason = f" ({record.reason})" if record.reason else ""
-    asked = words(record.case.request.lines)
-    return f"Return {record.case.return_id} of {asked} is {record.status.value.replace('_', ' ')}{reason}."
+    name = "Goodwill" if record.case.request.keeps_goods else "Return"
+    asked = f"{name} {record.case.return_id} of {wanted(record.case)}"
+    return f"{asked} is {record.status.value.replace('_', ' ')}{reason}."

@@ -5,14 +5,17 @@
 | `done` | 200 |
 | `pending`, `awaiting_approval` | 202 |
 | refused, or the order has ended | 409 |
+
+Goodwill (`/refunds`) is given after the end, too: see `goodwill`.
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Depends, Response
 
 from ordersaga.api import change_shapes as bodies
+from ordersaga.api import goodwill
 from ordersaga.api.access import Agent, ServicesDep, acting, find_order
 from ordersaga.api.idempotency import RepeatKey, request_id
 from ordersaga.api.prefer import Wait, applied
@@ -22,6 +25,7 @@ from ordersaga.client_errors import OrderClosedError, OrderRefusedError, SagaUnr
 from ordersaga.domain.identifiers import OrderId
 from ordersaga.domain.journal import OrderRecord
 from ordersaga.domain.orders import LineQuantity
+from ordersaga.domain.returns import RETURNABLE
 from workflows import messages
 from workflows.messages import Asked, ChangeAnswer
 
@@ -33,6 +37,7 @@ _MAYBE: Final = (
     "Idempotency-Key to hear what became of it"
 )
 _LOOK_AGAIN: Final = timedelta(minutes=1)
+A = TypeVar("A", bound=Asked)
 
 router = APIRouter(prefix="/v1/orders/{order_id}", tags=["order changes"], responses=_TAKEN)
 
@@ -53,17 +58,44 @@ class Change:
         refuse_if_ended(record)
         if isinstance(body, bodies.SplitBody):
             check_lines(record, body.lines)
+        return self._told(await self._answer(record, await self._message(body, kind, **more)))
+
+    async def ask_goodwill(self, body: bodies.RefundBody) -> ChangeAnswer:
+        """Ask the order's saga or, once that has ended with the goods at the shopper's, without it."""
+        record = await find_order(self.services, self._key, self._order_id)
+        asked = await self._message(body, messages.GoodwillRefund)
+        if record.status not in RETURNABLE:
+            refuse_if_ended(record)
+            try:
+                return self._told(await self._from_saga(record, asked))
+            except OrderClosedError:
+                record = await find_order(self.services, self._key, self._order_id)
+        if record.status not in RETURNABLE:
+            raise has_ended(record)
+        return self._told(await self._after_the_end(record, asked))
+
+    async def _after_the_end(self, record: OrderRecord, asked: messages.GoodwillRefund) -> ChangeAnswer:
+        try:
+            return await goodwill.give(self.services, record, asked, self._wait)
+        except SagaUnreachableError as error:
+            raise Problem(503, error.code, _MAYBE, headers={"Retry-After": "1"}) from error
+
+    async def _message(self, body: bodies.ChangeBody, kind: type[A], **more: object) -> A:
         known = await request_id(self.services, self._key, self._repeat, self._order_id, body, kind.__name__)
         said = {name: getattr(body, name) for name in type(body).model_fields}
-        asked = kind(**{**said, **more, "by": acting(self._key, body.by), "request_id": known})
-        return self._told(await self._answer(record, asked))
+        return kind(**{**said, **more, "by": acting(self._key, body.by), "request_id": known})
 
     async def _answer(self, record: OrderRecord, asked: Asked) -> ChangeAnswer:
+        try:
+            return await self._from_saga(record, asked)
+        except OrderClosedError as error:
+            raise has_ended(await find_order(self.services, self._key, self._order_id)) from error
+
+    async def _from_saga(self, record: OrderRecord, asked: Asked) -> ChangeAnswer:
+        """Its answer; raises OrderClosedError when it has ended."""
         orders, order_id = self.services.orders, self._order_id
         try:
             return await ask_started(self.services, record, lambda: orders.change(order_id, asked, self._wait))
-        except OrderClosedError as error:
-            raise has_ended(await find_order(self.services, self._key, order_id)) from error
         except OrderRefusedError as error:
             raise _refused(order_id, error.message) from error
         except UndecidedError:
@@ -83,9 +115,9 @@ ChangeDep = Annotated[Change, Depends()]
 
 
 def _refused(order_id: str, message: str, **more: str) -> Problem:
-    """409: `reason`, and in `detail` also what can be done instead."""
-    reason = message.partition("; ")[0]
-    members: dict[str, Any] = {"order_id": order_id, "reason": reason, **more}
+    """409: `reason`, `alternative` (what can be done instead), and in `detail` both."""
+    reason, _, alternative = message.partition("; ")
+    members: dict[str, Any] = {"order_id": order_id, "reason": reason, "alternative": alternative, **more}
     return Problem(409, "change_refused", message, **members)
 
 
@@ -138,8 +170,8 @@ async def carrier(body: bodies.CarrierBody, change: ChangeDep) -> ChangeAnswer:
 
 @router.post("/refunds")
 async def refunds(body: bodies.RefundBody, change: ChangeDep) -> ChangeAnswer:
-    """Give money back though the goods are kept; above the seller's limit a second person must agree."""
-    return await change.ask(body, messages.GoodwillRefund)
+    """Give money back though the goods are kept, also after the order's end; much of it takes a second person."""
+    return await change.ask_goodwill(body)
 
 
 @router.post("/payment")

@@ -4,11 +4,12 @@ from typing import Annotated, Self
 
 from pydantic import AwareDatetime, Field
 
-from ordersaga.api.shapes import Request
+from ordersaga.api.shapes import Request, Whole
 from ordersaga.domain.identifiers import Sku
 from ordersaga.domain.money import MinorUnits
 from ordersaga.domain.orders import LineQuantity, Quantity
 from ordersaga.domain.returns import (
+    Amount,
     Inspection,
     ReturnNumber,
     ReturnReason,
@@ -32,13 +33,17 @@ class WishBody(Request):
 
 
 class ReturnBody(Request):
-    """What a shopper wants to send back. `number`: which return of the order this is, to make repeating it harmless."""
+    """What a shopper wants to send back. `number`: which return of the order this is, to make repeating it harmless.
 
-    lines: Annotated[tuple[LineQuantity, ...], Field(min_length=1, max_length=100)]
+    With the wish `keep`: no lines, but the `amount` to give back, in minor units of the order's currency.
+    """
+
+    lines: Annotated[tuple[LineQuantity, ...], Field(max_length=100)] = ()
     reason: ReturnReason
     wish: ReturnWish = ReturnWish.REFUND
     parcel: Annotated[int, Field(ge=0, le=100)] = 0
     exchange_for: Annotated[tuple[WishBody, ...], Field(max_length=100)] = ()
+    amount: Annotated[Amount, Whole] | None = None
     note: Said | None = None
     number: ReturnNumber | None = None
     by: Said | None = None
@@ -82,6 +87,7 @@ class ReturnDocument(Message):
     asked_because: ReturnReason
     wish: ReturnWish
     exchange_for: tuple[WishedLine, ...]
+    amount: int | None
     delivered_at: AwareDatetime
     requested_at: AwareDatetime
     updated_at: AwareDatetime | None
@@ -111,6 +117,7 @@ class ReturnDocument(Message):
             asked_because=case.request.reason,
             wish=case.request.wish,
             exchange_for=case.request.exchange_for,
+            amount=case.request.amount,
             delivered_at=case.delivered_at,
             requested_at=case.accepted_at,
             currency=case.order.currency,

@@ -14,7 +14,7 @@ import structlog
 from fastapi import APIRouter, Depends, Path, Response
 from pydantic import ValidationError
 
-from ordersaga.api.access import Agent, Reader, ServicesDep, acting, find_order
+from ordersaga.api.access import Agent, Reader, Role, ServicesDep, acting, find_order, require
 from ordersaga.api.explaining import return_explained
 from ordersaga.api.idempotency import RepeatKey
 from ordersaga.api.problems import FieldError, Problem, from_validation, invalid
@@ -41,6 +41,7 @@ from ordersaga.domain.returns import (
     ReturnCase,
     ReturnRecord,
     ReturnRequest,
+    ReturnWish,
     WishedLine,
 )
 from workflows.return_state import CancelReturn
@@ -60,7 +61,12 @@ T = TypeVar("T")
 async def request_return(
     order_id: OrderId, body: ReturnBody, services: ServicesDep, key: Reader, repeat: RepeatKey, response: Response
 ) -> ReturnDocument:
-    """Ask to return goods. 201 with what the shopper is to do at its URL; repeated with its key or number, 200."""
+    """Ask to return goods. 201 with what the shopper is to do at its URL; repeated with its key or number, 200.
+
+    With the wish `keep` nothing comes back and `amount` is given back: for the roles that may refund.
+    """
+    if body.wish is ReturnWish.KEEP:
+        require(key, Role.SUPPORT, Role.OPERATOR)
     await find_order(services, key, order_id)
     own_key = f"{key.id}/{repeat}" if repeat else None
     ask = ReturnAsk(_request(body, key), own_key, body.number)
@@ -69,7 +75,7 @@ async def request_return(
         raise refused(order_id, answer)
     response.status_code = 200 if answer.repeated else 201
     response.headers["Location"] = f"/v1/returns/{answer.record.case.return_id}"
-    await _start(services, answer.record)
+    await start_return(services, answer.record)
     return ReturnDocument.of(answer.record)
 
 
@@ -144,7 +150,7 @@ def refused(order_id: str, refusal: Refusal) -> Problem:
 
 
 def _request(body: ReturnBody, key: ApiKey) -> ReturnRequest:
-    said = {name: getattr(body, name) for name in ("lines", "reason", "wish", "parcel", "note")}
+    said = {name: getattr(body, name) for name in ("lines", "reason", "wish", "parcel", "amount", "note")}
     wished = tuple(WishedLine.model_validate(line.model_dump()) for line in body.exchange_for)
     try:
         return ReturnRequest(**said, exchange_for=wished, by=acting(key, body.by))
@@ -160,8 +166,8 @@ def _check(case: ReturnCase, found: Inspection) -> None:
         raise invalid([FieldError(field=field, message=message, remedy=remedy)])
 
 
-async def _start(services: Services, record: ReturnRecord) -> None:
-    """Start its workflow; when Temporal does not answer, the relay's starter does it later."""
+async def start_return(services: Services, record: ReturnRecord) -> None:
+    """Start a return's workflow; when Temporal does not answer, the relay's starter does it later."""
     if record.started:
         return
     try:

@@ -177,7 +177,7 @@ def refund(
     api_url: ApiUrl = "",
     api_key: ApiKey = "",
 ) -> None:
-    """Give money back though the goods are kept; above the seller's limit a second person must agree."""
+    """Give money back though the goods are kept, also after the order's end; much of it takes a second person."""
     body = {"amount": amount, "parcel": parcel, "reason": reason}
     _change(api_url, api_key, order_id, "refunds", body, wait, idempotency_key, as_json)
 

@@ -71,7 +71,7 @@ def list_returns(
     if as_json:
         show_json(answer)
     else:
-        show_table("Returns", ("id", "status", "units", "refunded", "reason"), map(_row, answer.returns))
+        show_table("Returns", ("id", "status", "about", "refunded", "reason"), map(_row, answer.returns))
 
 
 @app.command()
@@ -127,7 +127,7 @@ def _facts(found: ReturnDocument) -> list[tuple[str, object]]:
         ("return", found.return_id),
         ("status", found.status),
         ("reason", found.reason),
-        ("units", words(found.lines)),
+        ("about", _about(found)),
         ("label", way or None),
         ("shopper", found.instructions),
         ("refunded", format_amount(found.refunded, found.currency) if found.refunded else None),
@@ -138,7 +138,14 @@ def _facts(found: ReturnDocument) -> list[tuple[str, object]]:
 
 def _row(found: ReturnDocument) -> tuple[object, ...]:
     refunded = format_amount(found.refunded, found.currency)
-    return found.return_id, found.status, words(found.lines), refunded, found.reason
+    return found.return_id, found.status, _about(found), refunded, found.reason
+
+
+def _about(found: ReturnDocument) -> str:
+    """The units that come back, or the money for goods that are kept."""
+    if found.amount is None:
+        return words(found.lines)
+    return f"{format_amount(found.amount, found.currency)} back, goods kept"
 
 
 def _units(given: Sequence[str], *, priced: bool = False) -> list[dict[str, Any]]:
