@@ -20,6 +20,7 @@ from ordersaga.domain.returns import (
     ReturnRequest,
     ReturnStatus,
     ReturnUpdate,
+    ReturnWish,
 )
 from ordersaga.domain.statuses import OrderStatus
 from tests.contracts.worlds import World
@@ -143,6 +144,30 @@ async def test_what_changed_is_written_with_the_orders_status(world: World) -> N
     kinds = [line.kind for line in await world.journal.timeline("o1") if line.source == "journal"]
     assert kinds.count("return_closed") == 1
     assert [open_.item_id for open_ in await world.journal.open_attention()] == ["o1-r1-a1"]
+
+
+async def test_goodwill_stands_beside_an_order_that_stays_completed(world: World) -> None:
+    """Open and given; asked for again it is the same; an open one keeps its amount from the others."""
+    await delivered(world)
+    gift = ReturnRequest(wish=ReturnWish.KEEP, reason=ReturnReason.GOODWILL, amount=1500, by="ann", note="late")
+    first = await opened(world, ReturnAsk(gift, key="g"))
+    assert (first.case.request, first.case.plan.parcel, await shown(world)) == (gift, 1, OrderStatus.COMPLETED)
+    again = await world.returns.open("o1", ReturnAsk(gift, key="g"), NOW)
+    assert isinstance(again, Opened)
+    assert again.repeated
+    second = await world.returns.open("o1", ReturnAsk(gift), NOW)
+    assert isinstance(second, Refusal)
+    assert second.code == "too_much"
+    stored = await world.returns.get("o1", 1)
+    assert stored is not None
+    assert stored.case.request == gift
+    ended = stored.model_copy(update={"status": ReturnStatus.REFUNDED, "refunded": 1500})
+    await world.returns.record(ReturnUpdate(record=ended))
+    assert await shown(world) is OrderStatus.COMPLETED
+    kinds = [line.kind for line in await world.journal.timeline("o1") if line.source == "journal"]
+    assert kinds == ["delivered", "goodwill_requested"]
+    await opened(world, asked(2))
+    assert await shown(world) is OrderStatus.RETURNING
 
 
 async def test_a_return_that_comes_to_nothing_leaves_the_order_completed(world: World) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ordersaga.domain.errors import CustomerError
 from ordersaga.domain.notification_targets import kind_of
-from ordersaga.domain.notifications import GIVE_UP_AFTER, JITTER, RETRY_DELAYS, next_attempt
+from ordersaga.domain.notifications import EVENTS, GIVE_UP_AFTER, JITTER, RETRY_DELAYS, next_attempt
 
 QUEUED = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -22,6 +22,24 @@ def test_the_schedule_is_the_documented_one() -> None:
     assert waits[:6] == [5 / 60, 5, 30, 120, 300, 600]
     assert set(waits[6:]) == {600}
     assert now <= QUEUED + timedelta(days=3) < now + timedelta(hours=10)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("return_requested", "return.requested"),
+        ("return_reminder", "return.reminder"),
+        ("return_cancel_requested", "return.cancel_requested"),
+        ("return_lost", "return.lost"),
+        ("return_restocked", "return.restocked"),
+        ("return_written_off", "return.written_off"),
+        ("goodwill_requested", "return.goodwill_requested"),
+        ("goodwill_given", "return.goodwill_given"),
+    ],
+)
+def test_what_becomes_of_a_return_is_public(kind: str, name: str) -> None:
+    """Without the journal's words, which may name a person."""
+    assert (EVENTS[kind].name, EVENTS[kind].detailed) == (name, False)
 
 
 @given(st.integers(1, 50), st.floats(0, 1), st.timedeltas(timedelta(0), timedelta(days=4)))

@@ -185,6 +185,85 @@ def test_a_return_ends_by_what_was_accepted(line: InspectedLine, status: ReturnS
     assert wrong_inspection(asked(lines=units(MUG=2)), found) is None
 
 
+def gift(amount: int = 500, **changes: Any) -> ReturnRequest:
+    """Goods kept, part of their price back."""
+    return ReturnRequest(**{"wish": "keep", "reason": "goodwill", "amount": amount, **changes})
+
+
+def goodwill(status: ReturnStatus, amount: int = 500, refunded: int = 0) -> ReturnRecord:
+    """Goodwill for the order above."""
+    found = case(order("o1", ("MUG", 2)), request=gift(amount))
+    return ReturnRecord(case=found, status=status, refunded=refunded)
+
+
+@pytest.mark.parametrize(
+    ("request_", "standing", "expected"),
+    [
+        (gift(2000), (), None),
+        (gift(2001), (), "too_much"),
+        (gift(1, parcel=2), (), "unknown_parcel"),
+        (gift(1500), (goodwill(ReturnStatus.REQUESTED),), None),
+        (gift(1501), (goodwill(ReturnStatus.NEEDS_ATTENTION),), "too_much"),
+        (gift(2000), (goodwill(ReturnStatus.REFUSED), goodwill(ReturnStatus.CANCELED)), None),
+        (gift(2000), (goodwill(ReturnStatus.REFUND_PENDING), goodwill(ReturnStatus.REQUESTED, refunded=500)), None),
+        (gift(1000), (record(ReturnStatus.AWAITING_GOODS),), None),
+        (gift(1001), (record(ReturnStatus.AWAITING_GOODS),), "too_much"),
+    ],
+)
+def test_goodwill_is_what_is_left_and_not_promised(
+    request_: ReturnRequest, standing: tuple[ReturnRecord, ...], expected: str | None
+) -> None:
+    """Whenever it is asked for; what the books show as given back is not counted twice."""
+    answer = accept(facts(returns=standing), request_, NOW + timedelta(days=900))
+    assert code(answer) == expected
+    assert not isinstance(answer, ReturnCase) or answer.plan.parcel == 1
+
+
+def test_goodwill_is_of_a_delivered_parcel_that_has_that_much_left() -> None:
+    """The first one, unless it is named."""
+    bought = order("o1", ("MUG", 2))
+    parcels = [
+        ParcelFacts(plan=plan_of(bought, number), delivered_at=arrived, captured=captured)
+        for number, arrived, captured in ((1, None, 2000), (2, DELIVERED, 300), (3, DELIVERED, 900))
+    ]
+    known = facts(*parcels, bought=bought)
+    found = accept(known, gift(500), NOW)
+    assert isinstance(found, ReturnCase)
+    assert found.plan.parcel == 3
+    assert code(accept(known, gift(500, parcel=1), NOW)) == "not_delivered"
+    refused = accept(known, gift(1000), NOW)
+    assert isinstance(refused, Refusal)
+    assert refused.reason == "at most USD 9.00 of what was paid for a parcel can still be given back"
+
+
+def test_goodwill_leaves_the_order_and_its_units_alone() -> None:
+    """Open or given, the order is what its goods make it; every unit may still come back."""
+    for standing in (goodwill(ReturnStatus.REQUESTED), goodwill(ReturnStatus.REFUNDED, refunded=500)):
+        known = facts(returns=[standing])
+        assert order_status(known) is OrderStatus.COMPLETED
+        assert known.left(known.parcels[0]) == {"MUG": 2}
+    back = record(ReturnStatus.REFUNDED, inspection=SOUND)
+    assert order_status(facts(returns=[back, back, goodwill(ReturnStatus.REQUESTED)])) is OrderStatus.RETURNED
+    assert "nothing comes back" in str(wrong_inspection(gift(), SOUND))
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"lines": units(MUG=1)}, "lines"),
+        ({"amount": None}, "amount"),
+        ({"amount": 0}, "amount"),
+        ({"wish": "refund"}, "lines"),
+        ({"wish": "refund", "lines": units(MUG=1)}, "amount"),
+        ({"wish": "refund", "lines": units(MUG=1), "amount": None}, "reason"),
+    ],
+)
+def test_goods_or_money_never_both(changes: dict[str, Any], field: str) -> None:
+    """What contradicts itself names the field."""
+    with pytest.raises(ValidationError, match=field):
+        gift(**changes)
+
+
 def test_requests_that_contradict_themselves_are_refused() -> None:
     """A SKU twice, or goods wished for without an exchange."""
     with pytest.raises(ValidationError, match="a SKU appears twice"):

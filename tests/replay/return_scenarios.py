@@ -5,7 +5,7 @@ from typing import Any
 from temporalio.client import WorkflowHandle
 
 from ordersaga.domain.statuses import ParcelStatus
-from tests.workflows.returns import returning
+from tests.workflows.returns import delivered, returning, started
 from tests.workflows.world import World
 from workflows import return_way_back
 
@@ -46,4 +46,13 @@ async def return_canceled(world: World) -> Handle:
     """The shopper keeps it."""
     back = await returning(world)
     await back.cancel()
+    return back.handle
+
+
+async def goodwill_after_end(world: World) -> Handle:
+    """Nothing comes back: a second person agrees, and part of the price is given."""
+    placed = await delivered(world, terms={"second_person_above": 500})
+    gift = {"wish": "keep", "lines": (), "amount": 600, "reason": "goodwill", "by": "ann"}
+    back = await started(world, placed, **gift)
+    await back.resolve("refund_approval", "approve", by="bob")
     return back.handle

@@ -15,7 +15,7 @@ from ordersaga.domain.errors import CustomerError
 from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.shipping import CancelDecision
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
-from tests.replay.return_scenarios import return_canceled, return_expired, return_lost, returned
+from tests.replay.return_scenarios import goodwill_after_end, return_canceled, return_expired, return_lost, returned
 from tests.workflows.changes import SAVED, change, goodwill, moved, to_boston
 from tests.workflows.changes import split as split_off
 from tests.workflows.world import Handle, World
@@ -207,7 +207,7 @@ async def lost_on_the_way(world: World) -> Handle:
     return handle
 
 
-_RETURNS: tuple[Scenario, ...] = (returned, return_expired, return_lost, return_canceled)
+_RETURNS: tuple[Scenario, ...] = (returned, return_expired, return_lost, return_canceled, goodwill_after_end)
 
 
 async def partly_canceled(world: World) -> Handle:

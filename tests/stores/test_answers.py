@@ -48,3 +48,11 @@ async def test_a_question_of_a_kind_is_asked_once(pool: Pool) -> None:
 
     assert list(await journal.open_attention()) == []
     assert await pool.fetchval("SELECT count(*) FROM attention") == 1
+
+
+async def test_each_return_of_a_parcel_asks_for_itself(pool: Pool) -> None:
+    """Once: the parcel's own question of the kind does not stand for it, nor another return's."""
+    journal = PostgresJournal(pool)
+    for item_id, new in (("o1-late-k-1", True), ("o1-r1-late-k", True), ("o1-r2-late-k", True), ("o1-r1-a7", False)):
+        assert await journal.open_question(ITEM.model_copy(update={"item_id": item_id})) is new
+    assert await pool.fetchval("SELECT count(*) FROM attention") == 3
