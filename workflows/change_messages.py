@@ -52,7 +52,7 @@ class ChangeMessages(OrderMessages):
             return
         self._check_movable(0)
         if asked.ship_to == self._state.order.ship_to:
-            raise _refused("ship_to: the order goes there already")
+            raise _refused("ship_to: the order goes there already; name another address")
 
     @workflow.update(name="expedite", description="Ship by the faster service, at the seller's cost")
     async def on_expedite(self, asked: Expedite) -> ChangeAnswer:
@@ -65,7 +65,7 @@ class ChangeMessages(OrderMessages):
             return
         parcels = self._check_movable(asked.parcel)
         if all(parcel.service is ShippingService.EXPEDITED for parcel in parcels):
-            raise _refused("it is expedited already")
+            raise _refused("it is expedited already; move it to a nearer location")
 
     @workflow.update(name="split_parcel", description="Let some units leave in a parcel of their own")
     async def on_split_parcel(self, asked: SplitParcel) -> ChangeAnswer:
@@ -94,7 +94,7 @@ class ChangeMessages(OrderMessages):
             return
         (parcel,) = self._check_movable(asked.parcel, one=True)
         if parcel.plan.location == asked.location:
-            raise _refused(f"location: the parcel ships from {asked.location} already")
+            raise _refused(f"location: the parcel ships from {asked.location} already; name another one")
 
     @workflow.update(name="change_carrier", description="Let another carrier take a parcel")
     async def on_change_carrier(self, asked: ChangeCarrier) -> ChangeAnswer:
@@ -109,7 +109,7 @@ class ChangeMessages(OrderMessages):
         if parcel.books_carrier:
             raise _refused(f"{parcel.plan.provider} books its own carrier; expedite the parcel, or move it elsewhere")
         if parcel.carrier == asked.carrier:
-            raise _refused(f"carrier: {asked.carrier} has the parcel's label already")
+            raise _refused(f"carrier: {asked.carrier} has the parcel's label already; name another one")
 
     @workflow.update(name="refund", description="Give part of the money back though the goods are kept")
     async def on_refund(self, asked: GoodwillRefund) -> ChangeAnswer:
@@ -136,7 +136,7 @@ class ChangeMessages(OrderMessages):
         if not self._is_new(asked):
             return
         if not self._unpaid():
-            raise _refused("everything is paid; another payment method would change nothing")
+            raise _refused("everything is paid; use the other payment method for the next order")
 
     @workflow.update(name="answer_delay", description="The shopper's answer to a delay notice")
     async def on_answer_delay(self, asked: DelayConsent) -> ChangeAnswer:
@@ -169,7 +169,7 @@ class ChangeMessages(OrderMessages):
         answer_by = workflow.now() + ANSWER_WITHIN
         await self._desk.alarm.until(lambda: not _undecided(changes), answer_by, "the answer to a change")
         await self._desk.publish()
-        said = "; ".join(_said(change) for change in changes)
+        said = "; ".join(dict.fromkeys(map(_said, changes)))
         parcel = max(change.made_parcel for change in changes)
         return self._told(changes[0].change_id, _overall(changes), said, parcel)
 
@@ -201,7 +201,7 @@ class ChangeMessages(OrderMessages):
             known = ", ".join(str(parcel.plan.parcel) for parcel in self._state.parcels)
             raise _refused(f"parcel: the order has no parcel {number}; it has {known}")
         if one and not number:
-            raise _refused("parcel: say which one")
+            raise _refused("parcel: the change is of one parcel; say which one")
         if self._desk.cancel_wanted:
             raise _refused("the order is being canceled; ask for the cancellation's outcome first")
         movable = self._movable(number)
@@ -240,7 +240,7 @@ def _check_part(parcel: ParcelState, lines: Sequence[LineQuantity]) -> None:
     try:
         rest = parcel.planned_without().without(lines)
     except ValueError as error:
-        raise _refused(f"lines: {error}") from error
+        raise _refused(f"lines: {error}; name units that it has") from error
     if not rest.lines:
         raise _refused("lines: these are all units of the parcel; name fewer")
     if rest.amount in (0, parcel.planned_without().amount):

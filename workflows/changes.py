@@ -147,7 +147,7 @@ class Changes:
             if not second.parcel.authorized:
                 raise ChangeRefusedError("the bank wants the shopper to confirm a second payment; move it instead")
             if self._desk.stop(first.parcel) is not None:
-                raise ChangeRefusedError("the parcel was canceled meanwhile")
+                raise ChangeRefusedError("the parcel was canceled meanwhile; ask what became of that")
         except (StepFailedError, ChangeRefusedError):
             await payments.give_back()
             raise
@@ -200,11 +200,11 @@ class Changes:
 
     async def _give(self, asked: GoodwillRefund, parcel: ParcelState, change: Change) -> None:
         if change.outcome == "awaiting_approval" and not await self._approved(asked, parcel):
-            change.refuse("a second person declined it")
+            change.refuse("a second person declined it; settle with them what can be given")
         elif await self._saga(parcel).payments.goodwill(asked.amount):
             change.done()
         else:
-            change.refuse("less than that is left of what was paid")
+            change.refuse("less than that is left of what was paid; ask for less")
         self._desk.note(f"change_{change.outcome}", change.message, parcel.plan.parcel)
         await self._desk.publish()
 

@@ -219,7 +219,7 @@ class Resolution(Message):
 
 
 class ParcelView(Message):
-    """A parcel as its saga sees it."""
+    """A parcel as its saga sees it. Amounts in minor units of the order's currency."""
 
     plan: ParcelPlan
     status: ParcelStatus
@@ -231,7 +231,7 @@ class ParcelView(Message):
 
 
 class OrderView(Message):
-    """The answer of `order_state`."""
+    """The answer of `order_state`. `holds`: kinds in force, with their reasons; `attention`: open questions."""
 
     order_id: str
     status: OrderStatus

@@ -164,7 +164,7 @@ class ParcelPayments:
     async def _pay_with(self, payment: Payment) -> None:
         parcel = self.parcel
         if parcel.paid or parcel.undoing or parcel.undone or not parcel.plan.amount:
-            raise ChangeRefusedError("nothing of it is reserved that another payment method could replace")
+            raise ChangeRefusedError("nothing of it is reserved; use the other payment method for the next order")
         old = self._payment
         asked = self._payment_for(self._next_generation(), payment.customer)
         new = asked.model_copy(update={"payment_method": payment.payment_method})

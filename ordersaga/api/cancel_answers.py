@@ -23,9 +23,15 @@ async def ended(services: Services, record: OrderRecord) -> CancelAnswer:
         status=record.status,
         currency=record.order.currency,
         message="it is undone already" if undone else f"it has ended: {record.status}",
-        next_step="ask for a return: the return window is open" if returnable else "",
+        next_step=_next_step(undone, returnable),
         return_offered=returnable,
     )
+
+
+def _next_step(undone: bool, returnable: bool) -> str:
+    if undone:
+        return "nothing more is to be done"
+    return "ask for a return: the return window is open" if returnable else "nothing of it can be undone any more"
 
 
 async def _returnable(services: Services, record: OrderRecord) -> bool:
@@ -43,6 +49,7 @@ def not_started(record: OrderRecord, lines: Sequence[LineQuantity]) -> CancelAns
         status=record.status,
         currency=record.order.currency,
         message="nothing was reserved or charged yet; all that was asked for can be undone",
+        next_step="cancel it, if that is meant",
         parts=tuple(_parts(record.parcels, lines)),
     )
 

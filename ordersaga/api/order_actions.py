@@ -93,6 +93,7 @@ def _asked(record: OrderRecord) -> CancelAnswer:
         status=record.status,
         currency=record.order.currency,
         message="cancellation was asked for; its outcome is not known yet",
+        next_step="ask again by the time named",
         answer_by=datetime.now(UTC) + _LOOK_AGAIN,
     )
 

@@ -77,7 +77,7 @@ async def resolve_many(services: Services, key: ApiKey, body: ResolveManyBody, b
     resolver = _Resolver(services, body, by)
     items = await asyncio.gather(*map(resolver.settle, found[:MOST]))
     totals = _totals(items, left=max(0, len(found) - MOST))
-    log.info("attention_resolved_many", by=by, choice=body.choice, dry_run=body.dry_run, **totals.model_dump())
+    log.info("attention_resolved_many", key=key.name, choice=body.choice, dry_run=body.dry_run, **totals.model_dump())
     return ResolvedMany(dry_run=body.dry_run, choice=body.choice, items=tuple(items), totals=totals)
 
 

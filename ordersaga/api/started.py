@@ -40,8 +40,15 @@ def has_ended(record: OrderRecord) -> Problem:
     order_id = record.order.order_id
     reason = f"order {order_id} has ended: it is {record.status}"
     instead = _INSTEAD.get(record.status, "look at it again: GET /v1/orders/" + order_id)
-    detail = f"{reason}; {instead}"
-    return Problem(409, "order_closed", detail, order_id=order_id, reason=reason, order_status=record.status)
+    return Problem(
+        409,
+        "order_closed",
+        f"{reason}; {instead}",
+        order_id=order_id,
+        reason=reason,
+        alternative=instead,
+        order_status=record.status,
+    )
 
 
 def check_lines(record: OrderRecord, lines: tuple[LineQuantity, ...]) -> None:

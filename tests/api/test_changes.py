@@ -101,6 +101,7 @@ async def test_a_refused_change_is_409_with_the_alternative(api: Api, orders: St
     assert refused.headers["content-type"] == "application/problem+json"
     problem = refused.json()
     assert (problem["code"], problem["reason"]) == ("change_refused", "parcel 1 has left")
+    assert problem["alternative"] == "ask for an intercept by canceling"
     assert (problem["detail"], problem["order_id"], problem["change_id"]) == (message, "a1", "c1")
     orders.fail = {"change": OrderRefusedError("refused", message)}
     at_door = (await api.post("/v1/orders/a1/address", CHANGES["address"][0])).json()
@@ -121,6 +122,7 @@ async def test_an_ended_order_says_what_to_do_instead(
     assert (answer.status_code, answer.json()["code"]) == (409, "order_closed")
     assert answer.json()["reason"] == f"order a1 has ended: it is {status}"
     assert instead in answer.json()["detail"]
+    assert instead in answer.json()["alternative"]
     assert orders.requests == []
 
 

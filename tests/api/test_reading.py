@@ -107,6 +107,7 @@ async def test_cancel_without_an_answer_in_time_is_202_and_kept(api: Api, orders
     orders.fail = {"cancel": SagaUnreachableError("no answer in time")}
     answer = await api.post("/v1/orders/a1/cancel", headers={"Prefer": "wait=1"})
     assert (answer.status_code, answer.json()["outcome"]) == (202, "pending")
+    assert answer.json()["next_step"] == "ask again by the time named"
     assert answer.json()["answer_by"] > datetime.now(UTC).isoformat()
     assert [what for what, _ in orders.asked][-2:] == ["cancel", "request_cancel"]
 

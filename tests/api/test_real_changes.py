@@ -74,6 +74,7 @@ async def test_an_address_is_changed_and_shown(shop: Shop) -> None:
     again = await post(shop, "chgaddr/address", {"ship_to": ship_to})
     assert (again.status_code, again.json()["code"]) == (409, "change_refused")
     assert again.json()["reason"] == "ship_to: the order goes there already"
+    assert again.json()["alternative"] == "name another address"
     assert (await post(shop, "chgaddr/address", {"ship_to": ship_to}, "a-1")).json() == done.json()
 
 

@@ -167,7 +167,7 @@ async def test_same_address_is_no_change(world: World) -> None:
     """Refused at the door, naming the field."""
     placed, handle = await world.accepted()
     told = await refusal(handle, "change_address", to_boston(ship_to=placed.ship_to))
-    assert told == "customer: ship_to: the order goes there already"
+    assert told == "customer: ship_to: the order goes there already; name another address"
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -271,5 +271,5 @@ async def test_paid_parcels_keep_their_payment(world: World) -> None:
     _, handle = await world.accepted()
     await _shipped(world, handle)
     told = await refusal(handle, "change_payment", paying_with("pm_other"))
-    assert told == "customer: everything is paid; another payment method would change nothing"
+    assert told == "customer: everything is paid; use the other payment method for the next order"
     assert len(world.payments.called("authorize")) == 1

@@ -70,7 +70,10 @@ async def test_only_the_slow_parcels_are_expedited(world: World) -> None:
         world.reference(placed, 1),
         world.reference(placed, 2),
     ]
-    assert await refusal(handle, "expedite", expedited()) == "customer: it is expedited already"
+    assert (
+        await refusal(handle, "expedite", expedited())
+        == "customer: it is expedited already; move it to a nearer location"
+    )
     await world.until(handle, lambda view: all(p.status is ParcelStatus.ACCEPTED for p in view.parcels))
     await world.deliver(handle, 1, 2, generation=2)
     await world.balanced(placed)
@@ -137,9 +140,9 @@ async def test_moving_where_it_is_or_what_is_not_there(world: World) -> None:
         await refusal(handle, "move_parcel", asked) for asked in (moved("ca-1"), moved(parcel=7), moved(parcel=0))
     ]
     assert refusals == [
-        "customer: location: the parcel ships from ca-1 already",
+        "customer: location: the parcel ships from ca-1 already; name another one",
         "customer: parcel: the order has no parcel 7; it has 1",
-        "customer: parcel: say which one",
+        "customer: parcel: the change is of one parcel; say which one",
     ]
     assert world.provider.called("cancel") == []
 
@@ -154,7 +157,7 @@ async def test_label_of_the_wanted_carrier(own: World) -> None:
     assert own.carrier.labels[own.reference(placed)].voided
     assert own.carrier.requests[own.reference(placed, generation=2)].carrier == "ups"
     told = await refusal(handle, "change_carrier", with_carrier("ups"))
-    assert told == "customer: carrier: ups has the parcel's label already"
+    assert told == "customer: carrier: ups has the parcel's label already; name another one"
     await own.deliver(handle, generation=2)
     await own.balanced(placed)
 

@@ -113,9 +113,9 @@ async def test_units_that_cannot_leave_by_themselves(world: World) -> None:
     _, handle = await world.accepted(("MUG", 2), payment=SAVED)
     asked = [split(("MUG", 3)), split(("MUG", 2)), split(("LAMP", 1))]
     assert [await refusal(handle, "split_parcel", one) for one in asked] == [
-        "customer: lines: parcel 1 does not contain these units",
+        "customer: lines: parcel 1 does not contain these units; name units that it has",
         "customer: lines: these are all units of the parcel; name fewer",
-        "customer: lines: parcel 1 does not contain these units",
+        "customer: lines: parcel 1 does not contain these units; name units that it has",
     ]
 
 
