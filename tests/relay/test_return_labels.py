@@ -17,8 +17,10 @@ from ordersaga.gateways.easypost import EasyPost
 from tests.fakes.samples import order, sale
 from tests.gateways.conftest import easypost, easypost_company, easypost_emulator
 from tests.gateways.test_easypost_choices import shipment_of
-from tests.support.emulators import EmulatorProcess
+from tests.support.emulators import EmulatorProcess, eventually
+from workers.relay_deliverer import Deliverer
 from workers.relay_returns import ReturnPoller
+from workers.relay_voids import VoidPoller
 
 __all__ = ["easypost", "easypost_company", "easypost_emulator"]
 
@@ -81,3 +83,29 @@ async def test_the_way_back_is_followed_without_any_webhook(
     resolved = await easypost.resolve(Incoming(source="easypost", source_id="e1", lookup=shipment["id"]))
     assert resolved.order_id == "retnews"
     assert [told.returning for told in resolved.events if isinstance(told, ParcelEvent)] == [1]
+
+
+async def test_a_rejected_refund_of_an_unused_label_becomes_a_question(
+    services: Services, easypost: EasyPost, easypost_emulator: EmulatorProcess
+) -> None:
+    """EasyPost tells nobody: the relay asks it, writes it down, and asks a person once about the return."""
+    await easypost_emulator.post("scripts", match="retvoid", refund="rejected")
+    case, labels = await accepted(services, "retvoid"), labels_of(services, easypost)
+    await labels.book_return_label(case)
+    assert await labels.void_return_label(case) is CancelDecision.PENDING
+    relay = replace(services, carrier=easypost)
+    await easypost_emulator.post("time-scale", scale=100_000)
+
+    async def told() -> bool:
+        await VoidPoller(relay).step()
+        await Deliverer(relay).step()
+        return bool(await services.journal.open_attention())
+
+    await eventually(told)
+    await easypost_emulator.post("time-scale", scale=1)
+    (item,) = await services.journal.open_attention()
+    assert (item.item_id, item.kind, item.parcel) == ("retvoid-r1-late-void_rejected", "void_rejected", 1)
+    assert item.question.startswith("Return retvoid-r1: easypost says the refund of label ")
+    assert await services.effects.open_voids() == []
+    story = await services.journal.timeline("retvoid")
+    assert [line.kind for line in story if line.source == "journal"].count("void_rejected") == 1
