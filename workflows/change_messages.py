@@ -124,7 +124,9 @@ class ChangeMessages(OrderMessages):
             left = [parcel for parcel in self._state.parcels if parcel.scanned_at is not None]
             paid = max((parcel.captured - parcel.refunded for parcel in left), default=0)
             most = self._desk.money(paid)
-            raise _refused(f"amount: at most {most} of the price of a parcel that left can be given back; else cancel")
+            raise _refused(
+                f"amount: at most {most} of what a parcel that left cost can be given; ask for less, or cancel"
+            )
 
     @workflow.update(name="change_payment", description="Reserve the amounts anew with another payment method")
     async def on_change_payment(self, asked: ChangePayment) -> ChangeAnswer:

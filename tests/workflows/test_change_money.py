@@ -41,7 +41,7 @@ async def test_goodwill_is_limited_to_what_was_taken(world: World) -> None:
     await _shipped(world, handle)
     await change(handle, "refund", goodwill(400))
     late = [await refusal(handle, "refund", goodwill(amount)) for amount in (601, 1000)]
-    most = "of the price of a parcel that left can be given back; else cancel"
+    most = "of what a parcel that left cost can be given; ask for less, or cancel"
     assert early == f"customer: amount: at most USD 0.00 {most}"
     assert late == [f"customer: amount: at most USD 6.00 {most}"] * 2
     assert (world.payment(placed).refunded, len(world.payments.called("refund"))) == (400, 1)
