@@ -8,18 +8,18 @@ from functools import partial
 
 from temporalio import workflow
 
-from activities.inventory import Inventory, Replan
 from ordersaga.domain.amounts import format_amount
 from ordersaga.domain.lattices import reached
 from ordersaga.domain.orders import LineQuantity
-from ordersaga.domain.shipping import InterceptDecision, ParcelEvent
+from ordersaga.domain.shipping import InterceptDecision
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
-from workflows.activity_policies import PATIENCE, StepFailedError, in_task
-from workflows.change import Change, ChangeRefusedError
-from workflows.desk import Desk, Stake
+from workflows.activity_policies import PATIENCE, StepFailedError
+from workflows.change import Change
+from workflows.desk import Desk
 from workflows.journeys import Journeys
 from workflows.messages import CancelAnswer, CanceledPart, CancelOutcome, CancelRequest
 from workflows.order_state import OrderState, ParcelState
+from workflows.removals import removal, take_out, taken_from
 
 ANSWER_WITHIN = timedelta(seconds=30)
 """How long the asker is kept waiting for a decision before being told `pending`."""
@@ -30,7 +30,8 @@ class Part:
     """What one request asks of one parcel. `change`: the removal of some units; None: the whole parcel.
 
     `voided` and `refunded`: what the parcel had given back already when the request came, in minor units; `claims`:
-    units that others had asked to take out of it by then, whose money is told to them.
+    units that others had asked to take out of it by then, whose money is told to them; `before`: how many changes of
+    the parcel there were.
     """
 
     parcel: ParcelState
@@ -39,6 +40,7 @@ class Part:
     voided: int = 0
     refunded: int = 0
     claims: tuple[Change, ...] = ()
+    before: int = 0
 
     @property
     def outcome(self) -> CancelOutcome:
@@ -53,7 +55,16 @@ class Part:
         if not self.parcel.cancel_decided:
             return "pending"
         turned = self.parcel.intercept is InterceptDecision.ACCEPTED and not self.parcel.ended
-        return "intercepting" if turned else "too_late"
+        late: CancelOutcome = "partly_canceled" if self._by_provider() else "too_late"
+        return "intercepting" if turned else late
+
+    def _by_provider(self) -> list[Change]:
+        """What the provider could still stop of a parcel that it could not stop as a whole."""
+        return [
+            change
+            for change in self.parcel.changes[self.before :]
+            if change.by_provider and change.voided + change.refunded
+        ]
 
     def foreseen(self) -> CancelOutcome:
         """What asking now would come to, as far as one can know without asking."""
@@ -73,6 +84,9 @@ class Part:
 
     def _money(self, outcome: CancelOutcome) -> tuple[int, int]:
         parcel, change = self.parcel, self.change
+        if outcome == "partly_canceled":
+            stopped = self._by_provider()
+            return sum(one.voided for one in stopped), sum(one.refunded for one in stopped)
         if change is not None:
             return (change.voided, change.refunded) if change.outcome == "done" else self._as_paid(change.worth)
         if outcome == "canceled" and parcel.ended:
@@ -162,10 +176,10 @@ class Cancellations:
     def _ask_of_parcel(self, part: Part, asked: CancelRequest) -> None:
         parcel = part.parcel
         if part.change is not None and parcel.movable:
-            part.change.make = partial(take_out, self._desk, self._journeys, part.change, parcel)
+            part.change.make = partial(take_out, self._desk, part.change, parcel)
             parcel.changes.append(part.change)
         elif part.change is not None:
-            part.change.refuse("the parcel has left")
+            part.change.refuse("the parcel has left; offer a return once it is delivered")
         elif parcel.stop is None:
             parcel.stop = StepFailedError("customer", "canceled", f"canceled by {asked.by}: {asked.reason}")
 
@@ -216,7 +230,7 @@ class Cancellations:
 
     def _answer(self, outcome: CancelOutcome, parts: list[CanceledPart]) -> CancelAnswer:
         voided, refunded = sum(part.voided for part in parts), sum(part.refunded for part in parts)
-        late = outcome == "too_late" or any(part.outcome == "too_late" for part in parts)
+        late = any(each in ("too_late", "partly_canceled") for each in (outcome, *(part.outcome for part in parts)))
         waits = {"pending": PATIENCE, "intercepting": self._state.order.terms.deliver_within}.get(outcome)
         return CancelAnswer(
             order_id=self._state.order.order_id,
@@ -237,58 +251,11 @@ class Cancellations:
         return f"{format_amount(voided, currency)} released, {format_amount(refunded, currency)} refunded"
 
 
-async def take_out(desk: Desk, journeys: Journeys, change: Change, parcel: ParcelState) -> None:
-    """The parcel leaves without these units: first the stock, then what they cost is not taken, or goes back."""
-    smaller = parcel.plan.without(change.removes)
-    request = Replan(order_id=desk.state.order.order_id, parcels=(smaller,))
-    if not await in_task(Inventory.replan, request, f"Release units of parcel {parcel.plan.parcel}"):
-        raise ChangeRefusedError("the stock could not be planned anew")
-    by, parcel.plan = parcel.plan.amount - smaller.amount, smaller
-    change.voided, change.refunded = await journeys.saga_of(parcel.plan.parcel).payments.reduce(by)
-    desk.note("units_canceled", f"{change.what}: {desk.money(by)} less", parcel.plan.parcel)
-
-
-def provider_took_out(desk: Desk, journeys: Journeys, parcel: ParcelState, event: ParcelEvent) -> None:
-    """The provider canceled some of a parcel's shipments: what is in them is not sold, and not paid for."""
-    known = Counter[str]()
-    for change in parcel.changes:
-        if change.by_provider:
-            known.update({line.sku: line.quantity for line in change.removes})
-    new = Counter({line.sku: line.quantity for line in event.canceled_lines}) - known
-    taken = _taken(parcel, new)
-    all_of_it = not parcel.planned_without().without(taken).lines  # then its status says so, and it is undone
-    if not taken or all_of_it or parcel.undone:
-        return
-    what = "the provider canceled " + ", ".join(f"{line.quantity} {line.sku}" for line in taken)
-    change = _removal("provider", parcel, what, taken)
-    change.takes_back, change.by_provider = False, True
-    change.make = partial(take_out, desk, journeys, change, parcel)
-    parcel.changes.append(change)
-    if parcel.scanned_at is not None:
-        change.refuse("the parcel was charged as a whole by then")
-        desk.errand(_ask_about_less(desk, journeys, parcel, taken))
-
-
-async def _ask_about_less(
-    desk: Desk, journeys: Journeys, parcel: ParcelState, missing: tuple[LineQuantity, ...]
-) -> None:
-    """Heard only after the parcel was charged as a whole: a person sees whether the shopper got less."""
-    number, share = parcel.plan.parcel, parcel.plan.amount - parcel.plan.without(missing).amount
-    units = ", ".join(f"{line.quantity} {line.sku}" for line in missing)
-    question = (
-        f"The provider says it never sent {units} of parcel {number}, which was charged. Give {desk.money(share)} back?"
-    )
-    stake = Stake(share, ("refund",))
-    choice = await desk.park("partly_canceled", question, ("refund", "keep"), number, stake=stake)
-    if choice == "refund" and parcel.captured - parcel.refunded >= share:
-        await journeys.saga_of(number).payments.goodwill(share)
-
-
 def _whole_part(parcel: ParcelState, *, fresh: bool = False) -> Part:
     """All of a parcel. `fresh`: the request came before the parcel had moved any money."""
     voided, refunded = (0, 0) if fresh else (parcel.voided, parcel.refunded)
     claims = tuple(change for change in parcel.changes if change.undecided and change.removes)
-    return Part(parcel, parcel.planned_without().units(), None, voided, refunded, claims)
+    return Part(parcel, parcel.planned_without().units(), None, voided, refunded, claims, len(parcel.changes))
 
 
 def units_left(state: OrderState) -> Counter[str]:
@@ -319,7 +286,7 @@ def _allot(state: OrderState, lines: Iterable[LineQuantity]) -> list[Part]:
         wanted[line.sku] += line.quantity
     parts = []
     for parcel in sorted(_standing(state), key=_ease):
-        taken = _taken(parcel, wanted)
+        taken = taken_from(parcel, wanted)
         if taken:
             parts.append(_part_of(parcel, taken))
             wanted -= Counter({line.sku: line.quantity for line in taken})
@@ -330,28 +297,12 @@ def _ease(parcel: ParcelState) -> tuple[bool, bool, int]:
     return not parcel.movable, parcel.handed_off, -parcel.plan.parcel
 
 
-def _taken(parcel: ParcelState, wanted: Counter[str]) -> tuple[LineQuantity, ...]:
-    there = {line.sku: line.quantity for line in parcel.planned_without().lines}
-    amounts = ((sku, min(quantity, there.get(sku, 0))) for sku, quantity in sorted(wanted.items()))
-    return tuple(LineQuantity(sku=sku, quantity=quantity) for sku, quantity in amounts if quantity)
-
-
 def _part_of(parcel: ParcelState, taken: tuple[LineQuantity, ...]) -> Part:
     """Units of a parcel; all that is left of it: the parcel itself."""
     if not parcel.planned_without().without(taken).lines:
         return _whole_part(parcel)
     what = "take out " + ", ".join(f"{line.quantity} {line.sku}" for line in taken)
-    return Part(parcel, taken, _removal("cancel", parcel, what, taken), parcel.voided, parcel.refunded)
-
-
-def _removal(why: str, parcel: ParcelState, what: str, taken: tuple[LineQuantity, ...]) -> Change:
-    left = parcel.planned_without()
-    worth = left.amount - left.without(taken).amount
-    return Change(f"{why}-{len(parcel.changes) + 1}", what, _nothing, removes=taken, worth=worth)
-
-
-async def _nothing() -> None:
-    """A change that is only looked at."""
+    return Part(parcel, taken, removal("cancel", parcel, what, taken), parcel.voided, parcel.refunded)
 
 
 def _overall(parts: list[CanceledPart]) -> CancelOutcome:
@@ -378,6 +329,6 @@ def _message(outcome: CancelOutcome, parts: list[CanceledPart], money: str) -> s
         "pending": f"being undone, not decided yet: {money} if it can be stopped",
         "intercepting": f"it has left and is being turned around: {money} when it is back",
         "too_late": "it has left, or can no longer be stopped",
-        "partly_canceled": f"{stopped} of {len(parts)} parts stopped: {money}",
+        "partly_canceled": f"{stopped} of {len(parts)} parcels stopped as a whole: {money}",
     }
     return words[outcome]

@@ -51,6 +51,14 @@ class Siblings(Protocol):
         """Give back what was paid for a parcel that came to nothing."""
         ...
 
+    async def reduce(self, number: int, by: int) -> tuple[int, int]:
+        """Less of a parcel is bought: (released from its reservation, refunded) minor units."""
+        ...
+
+    async def goodwill(self, number: int, amount: int) -> bool:
+        """Give part of a parcel's price back; False when less than that is left of it."""
+        ...
+
 
 class Desk:
     """The working place of one order's saga. `siblings`: its parcels, once it has any."""

@@ -15,6 +15,7 @@ from ordersaga.domain.statuses import ParcelStatus
 from workflows.activity_policies import CARRIER_ATTEMPT, StepFailedError, in_task, on_lane
 from workflows.desk import Desk
 from workflows.messages import CARRIER_QUEUE, provider_queue
+from workflows.news import look_at_provider
 from workflows.order_state import ParcelState
 from workflows.parcel_payments import ParcelPayments
 from workflows.promise import Promise
@@ -216,6 +217,8 @@ class HandOver:
             except StepFailedError as failure:
                 if failure.kind != "given_up" or not self.parcel.goods_left:
                     decision = await self._ask_where_it_is(failure)
+        if decision is CancelDecision.REFUSED and not self.parcel.goods_left:
+            await look_at_provider(self._desk, self.parcel)  # it may have stopped a part of it
         if decision is CancelDecision.REFUSED or self.parcel.goods_left:
             raise GoodsGoneError
 

@@ -38,6 +38,14 @@ class Journeys:
         """Give back what was paid for a parcel that came to nothing."""
         await self.saga_of(number).delivery.refund()
 
+    async def reduce(self, number: int, by: int) -> tuple[int, int]:
+        """Less of a parcel is bought."""
+        return await self.saga_of(number).payments.reduce(by)
+
+    async def goodwill(self, number: int, amount: int) -> bool:
+        """Give part of a parcel's price back."""
+        return await self.saga_of(number).payments.goodwill(amount)
+
     def depart(self) -> None:
         """Every parcel sets out on its way."""
         self._departed = True

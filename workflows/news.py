@@ -1,5 +1,6 @@
 """What providers and carriers say about a parcel, told to us or asked for, passes the status lattice here."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from temporalio import workflow
@@ -13,7 +14,11 @@ from workflows.activity_policies import StepFailedError, on_lane
 from workflows.desk import Desk
 from workflows.messages import CARRIER_QUEUE, provider_queue
 from workflows.order_state import ParcelState
+from workflows.removals import provider_took_out
 
+Ask = Callable[[Desk, ParcelState], Awaitable[ParcelReport | None]]
+CARRIER_SOURCE = "easypost"
+"""Whose lattice a carrier's answer passes."""
 LOOK_PATIENCE = timedelta(minutes=10)
 """How long a company is asked where a parcel is before that counts as silence."""
 
@@ -23,6 +28,8 @@ def hear(desk: Desk, parcel: ParcelState, event: ParcelEvent) -> bool:
     verdict = judge(ParcelStatus.CANCELED if parcel.undone else parcel.status, event.status, event.source)
     said = f"{event.source}: {event.status}" + (f" ({event.detail})" if event.detail else "")
     parcel.partial = parcel.partial or (event.partial and not event.canceled_lines)
+    if event.canceled_lines:
+        provider_took_out(desk, parcel, event)
     if verdict is Verdict.APPLIED:
         _apply(desk, parcel, event, said)
     elif verdict is Verdict.OLDER:
@@ -59,13 +66,24 @@ def _left_after_all(parcel: ParcelState, event: ParcelEvent) -> bool:
 
 async def look_at(desk: Desk, parcel: ParcelState) -> bool:
     """Ask the company that has the parcel where it is, as if it had told us; False: it did not say."""
+    if parcel.books_carrier is False:
+        return await _look(desk, parcel, _carrier_says, CARRIER_SOURCE)
+    return await look_at_provider(desk, parcel)
+
+
+async def look_at_provider(desk: Desk, parcel: ParcelState) -> bool:
+    """The same of its provider alone, whoever carries it."""
+    return await _look(desk, parcel, _provider_says, parcel.plan.provider)
+
+
+async def _look(desk: Desk, parcel: ParcelState, ask: Ask, source: str) -> bool:
     try:
-        report = await (_carrier_says if parcel.books_carrier is False else _provider_says)(desk, parcel)
+        report = await ask(desk, parcel)
     except StepFailedError as failure:
         desk.note("silence", f"asked where the parcel is: {failure}", parcel.plan.parcel)
         return False
     if report is not None:
-        hear(desk, parcel, _as_event(desk, parcel, report))
+        hear(desk, parcel, _as_event(desk, parcel, report, source))
     return report is not None
 
 
@@ -91,8 +109,7 @@ async def _carrier_says(desk: Desk, parcel: ParcelState) -> ParcelReport | None:
     )
 
 
-def _as_event(desk: Desk, parcel: ParcelState, report: ParcelReport) -> ParcelEvent:
-    source = parcel.plan.provider if parcel.books_carrier else "easypost"
+def _as_event(desk: Desk, parcel: ParcelState, report: ParcelReport, source: str) -> ParcelEvent:
     return ParcelEvent(
         source=source,
         source_id=f"look-{len(desk.state.entries)}",

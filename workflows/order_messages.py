@@ -13,7 +13,7 @@ from ordersaga.domain.journal import AttentionItem, JournalEntry
 from ordersaga.domain.lattices import goods_left
 from ordersaga.domain.orders import Order
 from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
-from workflows.cancellation import Cancellations, provider_took_out, units_left
+from workflows.cancellation import Cancellations, units_left
 from workflows.confirmation import Confirmation
 from workflows.desk import Desk
 from workflows.explanation import explain as explain_in_words
@@ -111,8 +111,6 @@ class OrderMessages:
             return
         if hear(self._desk, parcel, event):
             self._journeys.saga_of(event.parcel).own_up()
-        if event.canceled_lines:
-            provider_took_out(self._desk, self._journeys, parcel, event)
 
     def _heard_of_old_one(self, parcel: ParcelState, event: ParcelEvent) -> None:
         """What was taken back for a change is reported about: it should be gone."""

@@ -90,7 +90,8 @@ class ParcelState:
     @property
     def cancel_decided(self) -> bool:
         settled = self.ended or self.too_late or self.scanned
-        return not self.undoing and settled and not self.interception_open
+        entering = any(change.undecided and change.by_provider for change in self.changes)
+        return not self.undoing and settled and not (self.interception_open or entering)
 
     @property
     def interception_open(self) -> bool:

@@ -87,7 +87,7 @@ class ParcelSaga:
         stop = None if change.by_provider else self._desk.stop(self.parcel)
         if stop is not None:
             change.superseded = True
-            raise ChangeRefusedError(f"the parcel is being canceled ({stop.message})")
+            raise ChangeRefusedError(f"the parcel is being canceled ({stop.message}); ask what became of that")
         if change.takes_back:
             await self.take_back()
         await change.make()
@@ -102,7 +102,7 @@ class ParcelSaga:
     async def refuse_changes(self) -> None:
         """The parcel has left, or is undone: only what its provider itself did to it can still be entered."""
         for change in self.parcel.changes:
-            if change.undecided and not change.by_provider:
+            if change.undecided and (self.parcel.undone or not change.by_provider):
                 change.superseded = self.parcel.undone
                 change.refuse("the parcel has left or is undone; offer a return after delivery")
         await self.changed()

@@ -322,6 +322,19 @@ async def test_units_the_provider_canceled_are_not_paid(world: World, status: Pa
     await world.balanced(stage.placed)
 
 
+@pytest.mark.parametrize("capture", ["at_first_scan", "at_confirmation"])
+async def test_a_provider_that_could_stop_a_part_is_told_as_such(world: World, capture: str) -> None:
+    """Asked for all, it stops one of three: `partly_canceled`, with that unit's money, and the rest is paid."""
+    stage = await accepted(world, ("MUG", 3), terms={"capture": capture})
+    world.warehouse.cancel_part_next(MISSING)
+    answer = await cancel(stage.handle)
+    back = answer.refunded if capture == "at_confirmation" else answer.voided
+    assert (answer.outcome, back, answer.voided + answer.refunded) == ("partly_canceled", 1000, 1000)
+    assert answer.return_offered
+    assert await settled(stage, answer) is OrderStatus.COMPLETED
+    assert (kept(stage), shelves(world)["MUG"], "attention" in world.story(stage.placed)) == (2000, 8, False)
+
+
 async def test_units_the_provider_canceled_without_saying_which(world: World) -> None:
     """A person is asked before anything is charged."""
     stage = await accepted(world)

@@ -68,7 +68,7 @@ async def test_cancel_stops_what_can_be_stopped(split: World) -> None:
     result = await split.deliver(handle, 1)
     first, second = (split.payment(placed, parcel) for parcel in (1, 2))
     assert (answer.outcome, answer.voided, answer.refunded) == ("partly_canceled", second.amount, 0)
-    assert "1 of 2 parts stopped" in answer.message
+    assert "1 of 2 parcels stopped as a whole" in answer.message
     assert (first.status, second.status) == (PaymentStatus.CAPTURED, PaymentStatus.VOIDED)
     assert (result.status, result.captured) == (OrderStatus.COMPLETED, first.amount)
     await split.balanced(placed)

@@ -1,0 +1,75 @@
+"""Units taken out of a parcel: because somebody canceled them, or because its provider did."""
+
+from collections import Counter
+from functools import partial
+
+from activities.inventory import Inventory, Replan
+from ordersaga.domain.orders import LineQuantity
+from ordersaga.domain.shipping import ParcelEvent
+from workflows.activity_policies import in_task
+from workflows.change import Change, ChangeRefusedError
+from workflows.desk import Desk, Stake
+from workflows.order_state import ParcelState
+
+
+async def take_out(desk: Desk, change: Change, parcel: ParcelState) -> None:
+    """The parcel leaves without these units: first the stock, then what they cost is not taken, or goes back."""
+    smaller = parcel.plan.without(change.removes)
+    request = Replan(order_id=desk.state.order.order_id, parcels=(smaller,))
+    if not await in_task(Inventory.replan, request, f"Release units of parcel {parcel.plan.parcel}"):
+        raise ChangeRefusedError("the stock could not be planned anew; try again, or cancel the whole parcel")
+    by, parcel.plan = parcel.plan.amount - smaller.amount, smaller
+    change.voided, change.refunded = await desk.siblings.reduce(parcel.plan.parcel, by)
+    desk.note("units_canceled", f"{change.what}: {desk.money(by)} less", parcel.plan.parcel)
+
+
+def provider_took_out(desk: Desk, parcel: ParcelState, event: ParcelEvent) -> None:
+    """The provider canceled some of a parcel's shipments: what is in them is not sold, and not paid for."""
+    known = Counter[str]()
+    for change in parcel.changes:
+        if change.by_provider:
+            known.update({line.sku: line.quantity for line in change.removes})
+    new = Counter({line.sku: line.quantity for line in event.canceled_lines}) - known
+    taken = taken_from(parcel, new)
+    all_of_it = not parcel.planned_without().without(taken).lines  # then its status says so, and it is undone
+    if not taken or all_of_it or parcel.undone:
+        return
+    what = "the provider canceled " + ", ".join(f"{line.quantity} {line.sku}" for line in taken)
+    change = removal("provider", parcel, what, taken)
+    change.takes_back, change.by_provider = False, True
+    change.make = partial(take_out, desk, change, parcel)
+    parcel.changes.append(change)
+    if parcel.scanned_at is not None:
+        change.refuse("the parcel was charged as a whole by then")
+        desk.errand(_ask_about_less(desk, parcel, taken))
+
+
+async def _ask_about_less(desk: Desk, parcel: ParcelState, missing: tuple[LineQuantity, ...]) -> None:
+    """Heard only after the parcel was charged as a whole: a person sees whether the shopper got less."""
+    number, share = parcel.plan.parcel, parcel.plan.amount - parcel.plan.without(missing).amount
+    units = ", ".join(f"{line.quantity} {line.sku}" for line in missing)
+    question = (
+        f"The provider says it never sent {units} of parcel {number}, which was charged. Give {desk.money(share)} back?"
+    )
+    stake = Stake(share, ("refund",))
+    choice = await desk.park("partly_canceled", question, ("refund", "keep"), number, stake=stake)
+    if choice == "refund" and parcel.captured - parcel.refunded >= share:
+        await desk.siblings.goodwill(number, share)
+
+
+def taken_from(parcel: ParcelState, wanted: Counter[str]) -> tuple[LineQuantity, ...]:
+    """Which of these units are in the parcel, not counting what others asked for."""
+    there = {line.sku: line.quantity for line in parcel.planned_without().lines}
+    amounts = ((sku, min(quantity, there.get(sku, 0))) for sku, quantity in sorted(wanted.items()))
+    return tuple(LineQuantity(sku=sku, quantity=quantity) for sku, quantity in amounts if quantity)
+
+
+def removal(why: str, parcel: ParcelState, what: str, taken: tuple[LineQuantity, ...]) -> Change:
+    """The change that takes these units out of a parcel, and what they cost."""
+    left = parcel.planned_without()
+    worth = left.amount - left.without(taken).amount
+    return Change(f"{why}-{len(parcel.changes) + 1}", what, nothing, removes=taken, worth=worth)
+
+
+async def nothing() -> None:
+    """A change that is only looked at."""
