@@ -38,6 +38,14 @@ async def ends(shop: Shop, order_id: str, status: str) -> None:
             await asyncio.sleep(0.05)
 
 
+async def leaves(shop: Shop, order_id: str) -> None:
+    """The carrier scans the order's one parcel."""
+    known = {"source": "test", "source_id": "1", "parcel": 1, "generation": 1, "status": "in_transit"}
+    event = ParcelEvent.model_validate({**known, "occurred_at": "2026-03-01T12:00:00Z"})
+    await shop.orders.parcel_event(order_id, event)
+    await ends(shop, order_id, "shipped")
+
+
 async def post(shop: Shop, path: str, body: dict[str, Any], key: str | None = None, role: str = "support") -> Any:
     """POST about an order, waiting for the outcome."""
     headers = {**WAIT, **({"Idempotency-Key": key} if key else {})}
@@ -109,6 +117,7 @@ async def test_much_goodwill_takes_two_keys(shop: Shop) -> None:
     await place(shop, "chggood", quantity=1, unit_price=90_000)
     early = await post(shop, "chggood/refunds", {"amount": 60_000})
     assert (early.status_code, early.json()["alternative"]) == (409, "ask for less, or cancel")
+    await leaves(shop, "chggood")
     asked = await post(shop, "chggood/refunds", {"amount": 60_000, "by": "ann"}, "g-1", role="operator")
     assert (asked.status_code, asked.json()["outcome"]) == (202, "awaiting_approval"), asked.text
     (item,) = (await shop.api.get("/v1/attention")).json()["items"]
