@@ -8,6 +8,7 @@ from temporalio import workflow
 from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
 
 from ordersaga.domain.amounts import format_amount
+from ordersaga.domain.journal import AttentionItem
 from ordersaga.domain.orders import Order
 from ordersaga.domain.statuses import OrderStatus
 from workflows.order_state import OrderState
@@ -53,7 +54,7 @@ def upsert(state: OrderState) -> None:
     changes: list[SearchAttributeUpdate[Any]] = [
         key.value_set(value) for key, value in _wanted(state) if now.get(key) != value
     ]
-    changes += _asked_since(state)
+    changes += asked_since(state.open_attention)
     if changes:
         workflow.upsert_search_attributes(changes)
 
@@ -73,9 +74,9 @@ def _wanted(state: OrderState) -> list[tuple[SearchAttributeKey[Any], Any]]:
     return wanted
 
 
-def _asked_since(state: OrderState) -> list[SearchAttributeUpdate[Any]]:
-    """When the oldest open question was opened; nothing when nobody is asked."""
-    since = min((item.opened_at for item in state.open_attention), default=None)
+def asked_since(questions: Iterable[AttentionItem]) -> list[SearchAttributeUpdate[Any]]:
+    """What to change so that it says when the oldest open question was asked; absent when nobody is asked."""
+    since = min((item.opened_at for item in questions), default=None)
     if workflow.info().typed_search_attributes.get(ATTENTION_SINCE) == since:
         return []
     return [ATTENTION_SINCE.value_set(since) if since else ATTENTION_SINCE.value_unset()]

@@ -2,7 +2,7 @@
 
 from ordersaga.domain.return_rules import wanted
 from ordersaga.domain.returns import ReturnStatus
-from workflows.desk import Stake
+from workflows.common_desk import Stake
 from workflows.return_desk import ReturnDesk
 from workflows.return_refund import ReturnRefund
 
@@ -46,7 +46,8 @@ class ReturnGoodwill:
         request = self._case.request
         question = f"{request.by} wants to give {wanted(self._case)}: {request.note or request.reason}. Approve?"
         stake = Stake(self._amount, ("approve",), proposed="approve", proposed_by=request.by)
-        choice = await self._desk.park("refund_approval", question, ("approve", "decline"), self._withdrawn, stake)
+        choices, withdrawn = ("approve", "decline"), self._withdrawn
+        choice = await self._desk.park("refund_approval", question, choices, settled=withdrawn, stake=stake)
         return choice == "approve"
 
     def _withdrawn(self) -> bool:

@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
 
 from ordersaga.domain.return_rules import wanted
 from ordersaga.domain.returns import ReturnCase
 from ordersaga.domain.statuses import OrderStatus
-from workflows.presentation import ATTENTION, CARRIER, CHANNEL, PROVIDER, REGION, SELLER, STATUS
+from workflows.presentation import ATTENTION, CARRIER, CHANNEL, PROVIDER, REGION, SELLER, STATUS, asked_since
 from workflows.return_state import ReturnState
 
 
@@ -40,7 +40,8 @@ def upsert(state: ReturnState) -> None:
         (ATTENTION, sorted({item.kind for item in state.open_attention})),
     ]
     wanted = [(STATUS, state.order_status.value), *((key, value) for key, value in lists if value or now.get(key))]
-    changes = [key.value_set(value) for key, value in wanted if now.get(key) != value]
+    changes: list[SearchAttributeUpdate[Any]] = [key.value_set(value) for key, value in wanted if now.get(key) != value]
+    changes += asked_since(state.open_attention)
     if changes:
         workflow.upsert_search_attributes(changes)
 

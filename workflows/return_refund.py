@@ -10,8 +10,8 @@ from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.return_rules import wanted, words
 from ordersaga.domain.returns import ReturnStatus
 from workflows.activity_policies import StepFailedError, in_task, quick
-from workflows.desk import Stake
-from workflows.return_desk import REMIND_EVERY, ReturnDesk
+from workflows.common_desk import REMIND_EVERY, Stake
+from workflows.return_desk import ReturnDesk
 
 PAID_OUT_WITHIN = timedelta(days=7)
 """How long a refund may be pending (the company's balance is short) before a person is asked."""
@@ -78,7 +78,7 @@ class ReturnRefund:
 
         while not self._settled:
             name = f"give {self._desk.money(self._quote.amount)} back"
-            await self._desk.insist(name, refund, by_hand, money=self._quote.amount)
+            await self._desk.insist(name, refund, by_hand=by_hand, money=self._quote.amount)
             if self._paid is not None:
                 await self._paid_out()
 

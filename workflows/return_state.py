@@ -17,6 +17,7 @@ from temporalio import workflow
 
 from ordersaga.domain.journal import AttentionItem, JournalEntry
 from ordersaga.domain.lattices import scanned
+from ordersaga.domain.orders import Order
 from ordersaga.domain.returns import Inspection, ReturnCase, ReturnRecord, ReturnStatus, ReturnUpdate
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
 from ordersaga.domain.values import Message
@@ -102,12 +103,17 @@ class ReturnState:
     known: KnownReturn = field(default_factory=KnownReturn)
     awaiting: str = "a label for the way back"
 
-    def note(self, kind: str, text: str) -> None:
+    def note(self, kind: str, text: str, parcel: int = 0) -> None:
         """Add a line to the story; the order's journal is shared, so the line names the return."""
-        number, parcel = self.case.number, self.case.plan.parcel
+        number, parcel = self.case.number, parcel or self.case.plan.parcel
         entry_id = f"return-{number}-{len(self.entries) + 1}"
         said = f"{self.case.return_id}: {text}"
         self.entries.append(JournalEntry(entry_id=entry_id, at=workflow.now(), kind=kind, text=said, parcel=parcel))
+
+    @property
+    def order(self) -> Order:
+        """The order the goods were bought with."""
+        return self.case.order
 
     @property
     def under_way(self) -> bool:

@@ -1,6 +1,7 @@
 """The goods' way back: a label, the wait for them, and what is done when they do not come."""
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from temporalio import workflow
 
@@ -11,7 +12,7 @@ from ordersaga.domain.returns import InspectedLine, Inspection, ReturnStatus
 from ordersaga.domain.shipping import CancelDecision
 from ordersaga.domain.statuses import ParcelStatus
 from workflows.activity_policies import CARRIER_ATTEMPT, StepFailedError, in_task, on_lane
-from workflows.desk import Stake
+from workflows.common_desk import Stake
 from workflows.messages import CARRIER_QUEUE
 from workflows.return_desk import ReturnDesk
 
@@ -78,7 +79,7 @@ class WayBack:
         bought = self._state.label_url is not None or self._state.tracking_number is not None
         unused = not self._state.under_way and self._state.inspection is None
         if self._state.label_in_doubt or (bought and unused):
-            await self._desk.insist("give the label back", self._void, self._voided_by_hand)
+            await self._desk.insist("give the label back", self._void, by_hand=self._voided_by_hand)
 
     async def _void(self) -> None:
         decision = await on_lane(
@@ -144,7 +145,8 @@ class WayBack:
             return
         question = "The return is overdue on its way back. Keep waiting, or treat it as lost?"
         choices = ("keep_waiting", "treat_as_lost")
-        if await self._desk.park("return_overdue", question, choices, lambda: self._news(before)) == "treat_as_lost":
+        moved = partial(self._news, before)
+        if await self._desk.park("return_overdue", question, choices, settled=moved) == "treat_as_lost":
             self._state.way_back = ParcelStatus.LOST
 
     async def _arrived(self) -> None:
@@ -154,7 +156,7 @@ class WayBack:
             return
         question = "The goods arrived, but nobody has inspected them. Keep waiting, or refund them unseen, written off?"
         choices, stake = ("keep_waiting", "refund_unseen"), Stake(self._worth(), ("refund_unseen",))
-        choice = await self._desk.park("inspection_due", question, choices, received, stake)
+        choice = await self._desk.park("inspection_due", question, choices, settled=received, stake=stake)
         if choice == "refund_unseen":
             self._state.inspection = self._unseen()
             self._state.progress = ReturnStatus.INSPECTED
@@ -181,12 +183,13 @@ class WayBack:
     async def _asked_about_lost(self) -> bool:
         question = "The carrier lost the return. Refund the shopper, or end it without a refund?"
         choices, stake = ("refund", "no_refund"), Stake(self._worth(), ("refund",))
-        return await self._desk.park("return_lost", question, choices, self._received, stake) == "refund"
+        choice = await self._desk.park("return_lost", question, choices, settled=self._received, stake=stake)
+        return choice == "refund"
 
     async def _back_at_the_shopper(self) -> None:
         question = "The carrier brought the return back to the shopper. Will it be sent again, or not?"
         choices = ("sent_again", "no_return")
-        choice = await self._desk.park("returned_to_shopper", question, choices, self._received)
+        choice = await self._desk.park("returned_to_shopper", question, choices, settled=self._received)
         if choice == "no_return":
             self._ends(ReturnStatus.CANCELED, "the carrier brought it back to the shopper")
         elif choice == "sent_again":

@@ -294,6 +294,8 @@ async def test_attention_of_a_return_names_the_return(world: World) -> None:
     assert back.record.status is ReturnStatus.NEEDS_ATTENTION
     attributes = await attributes_with(back, "Attention")
     assert (attributes["OrderStatus"], attributes["Attention"]) == ("needs_attention", ["return_lost"])
+    since = world.memory.attention[back.placed.order_id, item].opened_at
+    assert attributes["AttentionSince"] == since
     assert not any("Ada" in str(value) for value in attributes.values())
     await back.resolve("return_lost", "no_refund")
     await back.result()
