@@ -82,7 +82,7 @@ class Refunds:
             found = await self._gateway.find_refund(payment_id, row.key)
             return _outcome(refund, row.key, found) if found else None
 
-        row = await self._effects.perform(_intent(refund), call, inquire, always)
+        row = await self._effects.perform(refund_intent(refund), call, inquire, always)
         if row.status is EffectStatus.REFUSED:
             raise OperatorError(row.code or "refund_refused", row.message or "the payment company refused the refund")
         return _result(RefundState.model_validate(row.answer))
@@ -96,7 +96,7 @@ class Refunds:
         """
         row = await self._find(refund, refund.step)
         if row is None or row.status is not EffectStatus.DONE:
-            raise OperatorError("refund_not_made", f"{_intent(refund).key} is not done: ask for the refund first")
+            raise OperatorError("refund_not_made", f"{refund_intent(refund).key} is not done: ask for the refund first")
         await self._require_standing(refund)
         state = await self._gateway.find_refund(await self._captured_payment(refund), row.key)
         if state is None:
@@ -150,11 +150,12 @@ class Refunds:
         async def inquire(_: EffectRow) -> EffectOutcome | None:
             return outcome
 
-        intent = _intent(refund).model_copy(update={"step": f"{refund.step}_failed"})
+        intent = refund_intent(refund).model_copy(update={"step": f"{refund.step}_failed"})
         await self._effects.perform(intent, call, inquire)
 
 
-def _intent(refund: PartialRefund) -> EffectIntent:
+def refund_intent(refund: PartialRefund) -> EffectIntent:
+    """The refund as the ledger knows it: by its number."""
     return EffectIntent(
         order_id=refund.order_id,
         step=refund.step,
@@ -174,7 +175,7 @@ def _result(state: RefundState) -> RefundResult:
 
 
 def _failed(refund: PartialRefund) -> OperatorError:
-    key = _intent(refund).key
+    key = refund_intent(refund).key
     return OperatorError("refund_failed", f"the bank sent refund {key} back: ask again as number {refund.number + 1}")
 
 

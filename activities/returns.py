@@ -5,9 +5,9 @@ from temporalio import activity
 from activities.effects import Effects, always
 from activities.failures import translated
 from activities.journal import CloseResult
-from activities.refunds import PartialRefund, refund_postings
+from activities.refunds import PartialRefund, refund_intent, refund_postings
 from ordersaga.domain.books import MoneyTransaction
-from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, EffectStatus
+from ordersaga.domain.effects import EffectOutcome, EffectRow, EffectStatus
 from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.orders import LineQuantity, Order
 from ordersaga.domain.return_rules import value_of
@@ -87,7 +87,7 @@ class Returns:
         async def inquire(_: EffectRow) -> EffectOutcome | None:
             return outcome
 
-        await self._effects.perform(_intent(refund), call, inquire, always)
+        await self._effects.perform(refund_intent(refund), call, inquire, always)
 
     @activity.defn
     @translated
@@ -102,20 +102,9 @@ class Returns:
         return await self._exchanges.look(order_id)
 
 
-def _intent(refund: PartialRefund) -> EffectIntent:
-    return EffectIntent(
-        order_id=refund.order_id,
-        step=refund.step,
-        parcel=refund.parcel,
-        generation=refund.number,
-        amount=refund.amount,
-        currency=refund.currency,
-    )
-
-
 def _by_hand(refund: PartialRefund) -> EffectOutcome:
     transaction = MoneyTransaction(
-        transaction_id=f"{_intent(refund).key}/by_hand",
+        transaction_id=f"{refund_intent(refund).key}/by_hand",
         order_id=refund.order_id,
         parcel=refund.parcel,
         currency=refund.currency,
