@@ -10,7 +10,6 @@ import pytest
 
 from ordersaga.client import OrderClient
 from ordersaga.client_returns import ReturnClient
-from ordersaga.commands import run
 from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.returns import Opened, ReturnAsk, ReturnReason, ReturnRequest
 from ordersaga.domain.shipping import ParcelEvent
@@ -19,6 +18,7 @@ from ordersaga.gateways.easypost_webhooks import _read
 from tests.api.conftest import Shop
 from tests.support.api import order_body, serving
 from tests.support.emulators import free_port
+from tests.support.terminal import exit_code
 from workers.relay_deliverer import Deliverer
 from workers.relay_pollers import store
 from workers.relay_returns import ReturnStarter
@@ -199,15 +199,6 @@ async def command(shop: Shop, capture: pytest.CaptureFixture[str], *words: str) 
     ended = await asyncio.to_thread(exit_code, ["return", *words, *options])
     said = capture.readouterr()
     return ended, said.out + said.err
-
-
-def exit_code(words: list[str]) -> int:
-    """Run the command line as the console script does."""
-    try:
-        run(words)
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 async def test_the_command_line_plays_a_return(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
