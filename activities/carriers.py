@@ -202,7 +202,11 @@ def _as_asked(label: LabelRequest, request: BookLabel) -> LabelRequest:
 
 def _report(told: ParcelEvent) -> ParcelReport:
     return ParcelReport(
-        status=told.status, carrier=told.carrier, tracking_number=told.tracking_number, detail=told.detail
+        status=told.status,
+        source=told.source,
+        carrier=told.carrier,
+        tracking_number=told.tracking_number,
+        detail=told.detail,
     )
 
 

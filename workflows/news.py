@@ -17,8 +17,6 @@ from workflows.order_state import ParcelState
 from workflows.removals import provider_took_out
 
 Ask = Callable[[Desk, ParcelState], Awaitable[ParcelReport | None]]
-CARRIER_SOURCE = "easypost"
-"""Whose lattice a carrier's answer passes."""
 LOOK_PATIENCE = timedelta(minutes=10)
 """How long a company is asked where a parcel is before that counts as silence."""
 
@@ -67,23 +65,23 @@ def _left_after_all(parcel: ParcelState, event: ParcelEvent) -> bool:
 async def look_at(desk: Desk, parcel: ParcelState) -> bool:
     """Ask the company that has the parcel where it is, as if it had told us; False: it did not say."""
     if parcel.books_carrier is False:
-        return await _look(desk, parcel, _carrier_says, CARRIER_SOURCE)
+        return await _look(desk, parcel, _carrier_says)
     return await look_at_provider(desk, parcel)
 
 
 async def look_at_provider(desk: Desk, parcel: ParcelState) -> bool:
     """The same of its provider alone, whoever carries it."""
-    return await _look(desk, parcel, _provider_says, parcel.plan.provider)
+    return await _look(desk, parcel, _provider_says)
 
 
-async def _look(desk: Desk, parcel: ParcelState, ask: Ask, source: str) -> bool:
+async def _look(desk: Desk, parcel: ParcelState, ask: Ask) -> bool:
     try:
         report = await ask(desk, parcel)
     except StepFailedError as failure:
         desk.note("silence", f"asked where the parcel is: {failure}", parcel.plan.parcel)
         return False
     if report is not None:
-        hear(desk, parcel, _as_event(desk, parcel, report, source))
+        hear(desk, parcel, _as_event(desk, parcel, report))
     return report is not None
 
 
@@ -109,9 +107,9 @@ async def _carrier_says(desk: Desk, parcel: ParcelState) -> ParcelReport | None:
     )
 
 
-def _as_event(desk: Desk, parcel: ParcelState, report: ParcelReport, source: str) -> ParcelEvent:
+def _as_event(desk: Desk, parcel: ParcelState, report: ParcelReport) -> ParcelEvent:
     return ParcelEvent(
-        source=source,
+        source=report.source or parcel.plan.provider,
         source_id=f"look-{len(desk.state.entries)}",
         parcel=parcel.plan.parcel,
         generation=parcel.generation,

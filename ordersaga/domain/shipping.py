@@ -76,10 +76,12 @@ class InterceptDecision(StrEnum):
 class ParcelReport(Message):
     """What a provider or carrier answers about a parcel when asked: as it stands now, nothing is moved by it.
 
-    `partial` and `canceled_lines` as in `ParcelEvent`.
+    `source`: whose lattice judges it; None: the provider that was asked. `partial` and `canceled_lines` as in
+    `ParcelEvent`.
     """
 
     status: ParcelStatus
+    source: str | None = None
     carrier: str | None = None
     tracking_number: str | None = None
     detail: str | None = None

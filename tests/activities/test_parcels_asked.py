@@ -134,6 +134,7 @@ async def test_a_look_at_a_label(bench: Bench) -> None:
     bench.carrier.track(REFERENCE, ParcelStatus.RETURNED_TO_SENDER, "refused at the door")
     assert await bench.carriers.look(look) == ParcelReport(
         status=ParcelStatus.RETURNED_TO_SENDER,
+        source="fedex",
         carrier="fedex",
         tracking_number="1Z000001",
         detail="refused at the door",
