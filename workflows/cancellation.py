@@ -264,7 +264,7 @@ def units_left(state: OrderState) -> Counter[str]:
         return Counter({line.sku: line.quantity for line in state.order.lines})
     left: Counter[str] = Counter()
     for parcel in _standing(state):
-        left.update({line.sku: line.quantity for line in parcel.planned_without().lines})
+        left.update({line.sku: line.quantity for line in parcel.staying().lines})
     return left
 
 

@@ -15,8 +15,9 @@ class ChangeRefusedError(Exception):
 class Change:
     """A change of a parcel. `takes_back`: only while the parcel is with us, so it is taken back first.
 
-    `by_provider`: it has happened there and is only entered here. `removes`: the units it takes out. `worth`: what they
-    cost. `voided` and `refunded`: what the shopper gets back by it. `superseded`: the whole parcel is canceled instead.
+    `by_provider`: it has happened there and is only entered here. `removes`: the units it takes out; `moves`: those
+    that leave in a parcel of their own; `planned`: the parcel's plan is without them already. `worth`: what they cost.
+    `voided` and `refunded`: what the shopper gets back by it. `superseded`: the whole parcel is canceled instead.
     `made_parcel`: the parcel that came of it. Amounts in minor units.
     """
 
@@ -26,6 +27,8 @@ class Change:
     takes_back: bool = True
     by_provider: bool = False
     removes: tuple[LineQuantity, ...] = ()
+    moves: tuple[LineQuantity, ...] = ()
+    planned: bool = False
     worth: int = 0
     outcome: ChangeOutcome = "pending"
     message: str = ""
@@ -37,6 +40,11 @@ class Change:
     @property
     def undecided(self) -> bool:
         return self.outcome == "pending"
+
+    @property
+    def to_come(self) -> bool:
+        """It is wanted, and the parcel's plan is still as it was."""
+        return self.undecided and not self.planned
 
     def done(self) -> None:
         """It was made."""

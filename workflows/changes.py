@@ -120,7 +120,11 @@ class Changes:
     def split(self, asked: SplitParcel, parcel: ParcelState) -> list[Change]:
         """Some units leave in a parcel of their own."""
         units = ", ".join(f"{line.quantity} {line.sku}" for line in asked.lines)
-        return self._put([parcel], f"{units} leave in a parcel of their own", partial(self._split, asked.lines), True)
+        changes = self._put(
+            [parcel], f"{units} leave in a parcel of their own", partial(self._split, asked.lines), True
+        )
+        changes[0].moves = tuple(asked.lines)
+        return changes
 
     async def _split(self, lines: tuple[LineQuantity, ...], parcel: ParcelState) -> None:
         """The new parcel's money is reserved first: until then nothing else has changed."""
@@ -130,14 +134,22 @@ class Changes:
             self._desk, ParcelState(moved, service=parcel.service, carrier_wanted=parcel.carrier_wanted)
         )
         await self._reserve(first, second)
-        if not await self._replanned(rest, moved):
-            await second.payments.give_back()
-            raise ChangeRefusedError("the stock could not be planned anew; try again")
+        await self._plan_both(rest, second)
         parcel.plan = rest
-        await first.payments.reduce(moved.amount)
-        self._journeys.add(second)
         if change is not None:
-            change.made_parcel = moved.parcel
+            change.planned, change.made_parcel = True, moved.parcel
+        await first.payments.reduce(moved.amount)
+        second.parcel.stop = parcel.stop
+        self._journeys.add(second)
+
+    async def _plan_both(self, rest: ParcelPlan, second: ParcelSaga) -> None:
+        """The stock of both parcels; a refusal leaves nothing of the second reserved."""
+        try:
+            if not await self._replanned(rest, second.parcel.plan):
+                raise ChangeRefusedError("the stock could not be planned anew; try again")
+        except (StepFailedError, ChangeRefusedError):
+            await second.payments.give_back()
+            raise
 
     async def _reserve(self, first: ParcelSaga, second: ParcelSaga) -> None:
         """The second parcel's money, at once and without the shopper; a refusal leaves nothing reserved."""

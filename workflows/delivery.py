@@ -6,8 +6,8 @@ from datetime import datetime
 from temporalio import workflow
 
 from activities.carriers import Carriers, InterceptParcel
-from activities.inventory import Inventory, Replan, ShipUnits, TakeBack
-from ordersaga.domain.orders import LostPolicy
+from activities.inventory import Inventory, ParcelUnits, Replan, ShipUnits, TakeBack
+from ordersaga.domain.orders import LostPolicy, ParcelPlan
 from ordersaga.domain.shipping import InterceptDecision
 from ordersaga.domain.statuses import ParcelStatus
 from workflows.activity_policies import StepFailedError, in_task, on_lane
@@ -137,22 +137,41 @@ class Delivery:
         return acts and not self._arrived() and workflow.now() >= self._lost_at()
 
     async def _decided(self, choice: str | None) -> None:
-        if choice == "reship":
+        """Do what was chosen; a parcel that arrived while the choice was written down, or carried out, is not lost."""
+        if choice == "reship" and not self._arrived():
             self._replaced = await self._sent_again()
-        if choice in ("reship", "refund_as_lost"):
+        if choice in ("reship", "refund_as_lost") and not self._arrived():
             self.parcel.status = ParcelStatus.LOST
 
     async def _sent_again(self) -> bool:
         """The same goods once more, free of charge; False when they are sold out: then the money goes back."""
         number = self._desk.state.next_parcel()
         again = self.parcel.plan.model_copy(update={"parcel": number, "amount": 0})
-        request = Replan(order_id=self._desk.state.order.order_id, parcels=(again,))
-        if not await in_task(Inventory.replan, request, f"Hold the goods of parcel {self._number} once more"):
+        if not await self._held(again):
             self._desk.note("not_reshipped", "sold out: the shopper is refunded instead", self._number)
+            return False
+        if self._arrived():
+            await self._released(number)
             return False
         self._desk.siblings.join(ParcelState(again, replaces=self._number))
         self._desk.note("reshipped", f"lost on the way; sent once more as parcel {number}", self._number)
         return True
+
+    async def _held(self, again: ParcelPlan) -> bool:
+        held: list[bool] = []
+        request = Replan(order_id=self._desk.state.order.order_id, parcels=(again,))
+
+        async def hold() -> None:
+            held.append(await in_task(Inventory.replan, request, f"Hold the goods of parcel {self._number} once more"))
+
+        await self._desk.insist("hold the goods once more", hold, self._number)
+        return held[-1]
+
+    async def _released(self, number: int) -> None:
+        units = ParcelUnits(order_id=self._desk.state.order.order_id, parcel=number)
+        summary = f"Release stock of parcel {number}"
+        await self._desk.settle("release the stock", Inventory.release_stock, units, summary, number)
+        self._desk.note("not_reshipped", "it has turned up meanwhile", self._number)
 
     async def replacement_failed(self) -> None:
         """Neither this parcel nor the one it was sent for arrives: the shopper gets the money of the first back."""

@@ -74,9 +74,14 @@ class HandOver:
         self.parcel.given_away = True
 
     async def label_after_all(self) -> None:
-        """A parcel that could not be stopped does not go without its label."""
+        """A parcel that could not be stopped does not go without its label; whether it needs one may be unheard."""
+        if self.parcel.books_carrier is None and not self.parcel.goods_left:
+            await self._desk.insist("hear what became of the hand-off", self._hear_of_hand_off, self._number)
         if self._needs_label and self.parcel.tracking_number is None:
             await self._desk.insist("buy a label", self._try_book_carrier, self._number)
+
+    async def _hear_of_hand_off(self) -> None:
+        self.parcel.books_carrier = (await self._try_hand_off()).books_carrier
 
     async def taken_back(self) -> bool:
         """Have the parcel back from its provider, its label voided; False when it can no longer be stopped.
@@ -98,7 +103,8 @@ class HandOver:
         parcel.taken_back |= {parcel.generation, parcel.label_generation}
         parcel.generation = parcel.label_generation = max(parcel.generation, parcel.label_generation) + 1
         parcel.status, parcel.problem, parcel.partial = ParcelStatus.PLANNED, None, False
-        parcel.handed_off = parcel.given_away = False
+        parcel.handed_off = parcel.given_away = parcel.too_late = False
+        parcel.missing.clear()
         parcel.carrier = parcel.tracking_number = None
         self._desk.note("taken_back", f"taken back from {parcel.plan.provider}", self._number)
 

@@ -46,6 +46,11 @@ class Journeys:
         """Give part of a parcel's price back."""
         return await self.saga_of(number).payments.goodwill(amount)
 
+    @property
+    def departed(self) -> bool:
+        """The parcels are on their ways: nothing keeps them back any more but a cancellation or a change."""
+        return self._departed
+
     def depart(self) -> None:
         """Every parcel sets out on its way."""
         self._departed = True

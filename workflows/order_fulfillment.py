@@ -55,8 +55,7 @@ class OrderFulfillment(ChangeMessages):
             if self._in_grace():
                 await self._desk.until(moved, self._grace_ends, "the channel's grace period")
             else:
-                again = workflow.now() + REVIEW
-                await self._desk.until(moved, again, f"the release of holds: {', '.join(held_by)}")
+                await self._desk.until(moved, self._looks_again(), f"the release of holds: {', '.join(held_by)}")
 
     async def ship_and_deliver_every_parcel(self) -> None:
         """Each parcel on its own way: handed off, scanned, paid, delivered; one that fails is undone by itself."""
@@ -106,6 +105,13 @@ class OrderFulfillment(ChangeMessages):
             return (await in_task(Journal.close, update, "Check the books and close")).differences
         except StepFailedError as failure:
             return (f"the journal refused the close ({failure})",)
+
+    def _looks_again(self) -> datetime:
+        """At the latest tomorrow; sooner where a shopper must be told of a delay, which is done when it is due."""
+        promises = [saga.promise for saga in self._journeys.parcels]
+        for promise in promises:
+            promise.notify_of_delay()
+        return min([promise.notice_due for promise in promises if promise.notice_due] + [workflow.now() + REVIEW])
 
     def _cleared(self) -> bool:
         stopped = self._desk.cancel_wanted or all(parcel.stop for parcel in self._state.parcels)

@@ -1,5 +1,6 @@
 """Everything an order's saga knows, and what queries, search attributes and people are told of it."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -26,7 +27,7 @@ class ParcelState:
     the goods could not be stopped. `handed_off`: its provider may have it; `given_away`: it does, and no label is
     missing. `stop`: why this parcel alone is to be canceled. `changes`: what was asked of it, oldest first.
     `replaces`: the lost parcel it was sent for, free of charge. `taken_back`: generations that are given up, of which
-    `left_twice` left all the same.
+    `left_twice` left all the same. `missing`: units that the provider took out of the hand-off that stands.
     """
 
     plan: ParcelPlan
@@ -49,6 +50,7 @@ class ParcelState:
     changes: list[Change] = field(default_factory=list)
     taken_back: set[int] = field(default_factory=set)
     left_twice: set[int] = field(default_factory=set)
+    missing: Counter[str] = field(default_factory=Counter)
     replaces: int = 0
     delay_told: bool = False
     delay_consent: bool | None = None
@@ -113,8 +115,16 @@ class ParcelState:
         """The plan once every wanted removal of units is done."""
         plan = self.plan
         for change in self.changes:
-            if change.undecided and change.removes:
+            if change.to_come and change.removes:
                 plan = plan.without(change.removes)
+        return plan
+
+    def staying(self) -> ParcelPlan:
+        """The same without the units that are about to leave in a parcel of their own."""
+        plan = self.planned_without()
+        for change in self.changes:
+            if change.to_come and change.moves:
+                plan = plan.without(change.moves)
         return plan
 
     def known_as(self, generation: int) -> bool:

@@ -291,11 +291,13 @@ class ParcelPayments:
 
         Raises StepFailedError when the bank could not be asked.
         """
+        voided = self.parcel.voided
         await self._release()
         self._promised_back = 0
         self._payment = self._payment_for(self._next_generation(), self._customer, off_session=True)
         result = await quick(Payments.authorize, self._payment, f"Authorize {self._amount()} anew")
         self._mind(result)
+        self.parcel.voided = voided if self.parcel.authorized else self.parcel.voided  # replaced, not given back
         return result.status is PaymentStatus.AUTHORIZED
 
     async def _ask_about_capture(self, refused: CaptureResult) -> str | None:

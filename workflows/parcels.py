@@ -32,8 +32,8 @@ class ParcelSaga:
         self._undo.register(Phase.STOCK, self._release_stock)
         self.payments = ParcelPayments(desk, parcel, self._undo)
         self.delivery = Delivery(desk, parcel, self.payments, self.units)
-        self._promise = Promise(desk, parcel)
-        self._hand_over = HandOver(desk, parcel, self._undo, self._left_late, self._promise, self.payments)
+        self.promise = Promise(desk, parcel)
+        self._hand_over = HandOver(desk, parcel, self._undo, self._left_late, self.promise, self.payments)
         self._owning_up: asyncio.Task[None] | None = None
 
     @property
@@ -161,7 +161,7 @@ class ParcelSaga:
 
     async def _first_scan(self) -> StepFailedError | None:
         """Wait for the carrier's scan; returns why the parcel should be undone instead, if it should."""
-        looks = [self._promise.next_look(), self.payments.renew_at]
+        looks = [self.promise.next_look(), self.payments.renew_at]
         deadline = min((look for look in looks if look), default=workflow.now() + REMIND_EVERY)
         reserved = self.payments.reserved_by
 
@@ -171,14 +171,14 @@ class ParcelSaga:
 
         def sooner() -> bool:
             """Also when it left, which begins a wait of its own."""
-            return moved() or self._promise.next_look() < deadline
+            return moved() or self.promise.next_look() < deadline
 
         if await self._desk.until(sooner, deadline, "the carrier's first scan"):
             return None if self.parcel.scanned else self._trouble()
         if self._renewal_due():
             await self.payments.secure()
             return None
-        return await self._promise.look(moved, self.payments.renew_at)
+        return await self.promise.look(moved, self.payments.renew_at)
 
     def _renewal_due(self) -> bool:
         renew_at = self.payments.renew_at

@@ -83,7 +83,7 @@ class Promise:
             ended = _or_at(news, wake)
             choice = await self._desk.park("no_scan", question, choices, self._number, ended, wake)
             self._asked_for_scan = choice is not None
-            if choice == "treat_as_lost":
+            if choice == "treat_as_lost" and not self.parcel.scanned:  # or while the choice was written down
                 self.parcel.status = ParcelStatus.LOST
         return None
 

@@ -3,33 +3,41 @@
 from collections import Counter
 from functools import partial
 
+from temporalio import workflow
+
 from activities.inventory import Inventory, Replan
 from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.shipping import ParcelEvent
-from workflows.activity_policies import in_task
+from ordersaga.domain.statuses import ParcelStatus
+from workflows.activity_policies import StepFailedError, in_task
 from workflows.change import Change, ChangeRefusedError
-from workflows.desk import Desk, Stake
+from workflows.desk import REMIND_EVERY, Desk, Stake
 from workflows.order_state import ParcelState
 
 
 async def take_out(desk: Desk, change: Change, parcel: ParcelState) -> None:
     """The parcel leaves without these units: first the stock, then what they cost is not taken, or goes back."""
     smaller = parcel.plan.without(change.removes)
+    if not smaller.lines:
+        _cancel_whole(change, parcel)
     request = Replan(order_id=desk.state.order.order_id, parcels=(smaller,))
     if not await in_task(Inventory.replan, request, f"Release units of parcel {parcel.plan.parcel}"):
         raise ChangeRefusedError("the stock could not be planned anew; try again, or cancel the whole parcel")
-    by, parcel.plan = parcel.plan.amount - smaller.amount, smaller
+    by, parcel.plan, change.planned = parcel.plan.amount - smaller.amount, smaller, True
     change.voided, change.refunded = await desk.siblings.reduce(parcel.plan.parcel, by)
     desk.note("units_canceled", f"{change.what}: {desk.money(by)} less", parcel.plan.parcel)
 
 
+def _cancel_whole(change: Change, parcel: ParcelState) -> None:
+    """The rest left in a parcel of its own meanwhile: what is to be taken out is all there is."""
+    change.superseded = True
+    parcel.stop = parcel.stop or StepFailedError("customer", "canceled", change.what)
+    raise ChangeRefusedError("nothing else is left in the parcel; it is canceled as a whole")
+
+
 def provider_took_out(desk: Desk, parcel: ParcelState, event: ParcelEvent) -> None:
     """The provider canceled some of a parcel's shipments: what is in them is not sold, and not paid for."""
-    known = Counter[str]()
-    for change in parcel.changes:
-        if change.by_provider:
-            known.update({line.sku: line.quantity for line in change.removes})
-    new = Counter({line.sku: line.quantity for line in event.canceled_lines}) - known
+    new = Counter({line.sku: line.quantity for line in event.canceled_lines}) - parcel.missing
     taken = taken_from(parcel, new)
     all_of_it = not parcel.planned_without().without(taken).lines  # then its status says so, and it is undone
     if not taken or all_of_it or parcel.undone:
@@ -39,13 +47,20 @@ def provider_took_out(desk: Desk, parcel: ParcelState, event: ParcelEvent) -> No
     change.takes_back, change.by_provider = False, True
     change.make = partial(take_out, desk, change, parcel)
     parcel.changes.append(change)
+    parcel.missing.update({line.sku: line.quantity for line in taken})
     if parcel.scanned_at is not None:
         change.refuse("the parcel was charged as a whole by then")
         desk.errand(_ask_about_less(desk, parcel, taken))
 
 
 async def _ask_about_less(desk: Desk, parcel: ParcelState, missing: tuple[LineQuantity, ...]) -> None:
-    """Heard only after the parcel was charged as a whole: a person sees whether the shopper got less."""
+    """Heard only after the parcel was charged as a whole: a person sees whether the shopper got less.
+
+    Asked once the charge is decided: nothing can be given back before.
+    """
+    while not _charge_decided(parcel):
+        again = workflow.now() + REMIND_EVERY
+        await desk.until(lambda: _charge_decided(parcel), again, f"the charge for parcel {parcel.plan.parcel}")
     number, share = parcel.plan.parcel, parcel.plan.amount - parcel.plan.without(missing).amount
     units = ", ".join(f"{line.quantity} {line.sku}" for line in missing)
     question = (
@@ -57,9 +72,14 @@ async def _ask_about_less(desk: Desk, parcel: ParcelState, missing: tuple[LineQu
         await desk.siblings.goodwill(number, share)
 
 
+def _charge_decided(parcel: ParcelState) -> bool:
+    paid = parcel.captured > 0 or parcel.written_off > 0
+    return paid or not parcel.plan.amount or parcel.status in (ParcelStatus.LOST, ParcelStatus.RETURNED_TO_SENDER)
+
+
 def taken_from(parcel: ParcelState, wanted: Counter[str]) -> tuple[LineQuantity, ...]:
     """Which of these units are in the parcel, not counting what others asked for."""
-    there = {line.sku: line.quantity for line in parcel.planned_without().lines}
+    there = {line.sku: line.quantity for line in parcel.staying().lines}
     amounts = ((sku, min(quantity, there.get(sku, 0))) for sku, quantity in sorted(wanted.items()))
     return tuple(LineQuantity(sku=sku, quantity=quantity) for sku, quantity in amounts if quantity)
 

@@ -129,6 +129,6 @@ async def test_hand_off_waits_for_the_last_of_several_holds(world: World) -> Non
     await handle.execute_update("release_hold", stock)
     await world.until(handle, lambda view: view.parcels[0].status is ParcelStatus.ACCEPTED)
     late = await refusal(handle, "place_hold", fraud)
-    assert late == "customer: too late for a hold: a parcel is handed off; cancel instead"
+    assert late == "customer: too late for a hold: the hand-off has begun; cancel instead"
     assert (await world.deliver(handle)).captured == 1000
     await world.balanced(placed)
