@@ -240,12 +240,12 @@ class ChangeMessages(OrderMessages):
 
 def _check_part(parcel: ParcelState, lines: Sequence[LineQuantity]) -> None:
     try:
-        rest = parcel.planned_without().without(lines)
+        rest = parcel.staying().without(lines)
     except ValueError as error:
         raise _refused(f"lines: {error}; name units that it has") from error
     if not rest.lines:
         raise _refused("lines: these are all units of the parcel; name fewer")
-    if rest.amount in (0, parcel.planned_without().amount):
+    if rest.amount in (0, parcel.staying().amount):
         raise _refused("lines: one of the two parcels would cost nothing; name other units")
 
 

@@ -153,8 +153,8 @@ class OrderMessages:
     @on_place_hold.validator
     def _may_hold(self, hold: HoldRequest) -> None:
         _not_empty(hold)
-        if any(parcel.handed_off for parcel in self._state.parcels) or self._state.closed_as:
-            raise ApplicationError("too late for a hold: a parcel is handed off; cancel instead", type="customer")
+        if self._journeys.departed or self._state.closed_as:
+            raise ApplicationError("too late for a hold: the hand-off has begun; cancel instead", type="customer")
 
     @workflow.update(name="release_hold", description="Release a hold of the same kind")
     def on_release_hold(self, hold: HoldRequest) -> OrderView:
