@@ -34,7 +34,7 @@ def verify_and_read(headers: Mapping[str, str], body: bytes, secret: str) -> Inc
         return _asking(source_id, tracker, REFUND_LOOKUP) or ignored(SOURCE, source_id, body)
     if source_id is None or event.get("description") not in _KINDS or status_of(tracker) is None:
         return ignored(SOURCE, source_id, body)
-    return _read(source_id, tracker) or ignored(SOURCE, source_id, body)
+    return read_event(source_id, tracker) or ignored(SOURCE, source_id, body)
 
 
 def _verify(signature: str, body: bytes, secret: str) -> None:
@@ -47,7 +47,8 @@ def _verify(signature: str, body: bytes, secret: str) -> None:
         return
 
 
-def _read(source_id: str, tracker: Mapping[str, Any]) -> Incoming | None:
+def read_event(source_id: str, tracker: Mapping[str, Any]) -> Incoming | None:
+    """What a tracker says of an order's label, or the message that has EasyPost asked about it; None when neither."""
     reference = text(tracker.get("reference")) or text(child(tracker, "shipment").get("reference")) or ""
     owner, told = parse_label_reference(reference), parcel_event(tracker, reference, source_id)
     if owner is not None and told is not None:

@@ -14,7 +14,7 @@ from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.returns import Opened, ReturnAsk, ReturnReason, ReturnRequest
 from ordersaga.domain.shipping import ParcelEvent
 from ordersaga.domain.statuses import ParcelStatus
-from ordersaga.gateways.easypost_webhooks import _read
+from ordersaga.gateways.easypost_webhooks import read_event
 from tests.api.conftest import Shop
 from tests.support.api import order_body, serving
 from tests.support.emulators import free_port
@@ -229,7 +229,7 @@ async def test_the_command_line_plays_a_return(shop: Shop, capsys: pytest.Captur
 async def carried(shop: Shop, number: int, status: str, source_id: str) -> list[str]:
     """A tracker's message arrives and is delivered; what became of all messages so far."""
     tracker = {"id": "trk_1", "status": status, "shipment": {"reference": f"backnews-r{number}-1"}}
-    told = _read(source_id, tracker)
+    told = read_event(source_id, tracker)
     assert told is not None
     await store(shop.api.services, told)
     await Deliverer(shop.api.services).step()
