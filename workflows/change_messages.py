@@ -25,6 +25,7 @@ from workflows.messages import (
     MoveParcel,
     SplitParcel,
 )
+from workflows.on_record import on_record
 from workflows.order_messages import OrderMessages
 from workflows.order_state import ParcelState
 
@@ -44,6 +45,7 @@ class ChangeMessages(OrderMessages):
     @workflow.update(name="change_address", description="Ship to another address")
     async def on_change_address(self, asked: AddressChange) -> ChangeAnswer:
         """Every parcel that has not left."""
+        await self._still(asked, self._may_change_address)
         return await self._carried_out(asked, lambda: self._changes.address(asked, self._movable(0)))
 
     @on_change_address.validator
@@ -57,6 +59,7 @@ class ChangeMessages(OrderMessages):
     @workflow.update(name="expedite", description="Ship by the faster service, at the seller's cost")
     async def on_expedite(self, asked: Expedite) -> ChangeAnswer:
         """One parcel, or all that have not left."""
+        await self._still(asked, self._may_expedite)
         return await self._carried_out(asked, lambda: self._changes.expedite(asked, self._movable(asked.parcel)))
 
     @on_expedite.validator
@@ -70,6 +73,7 @@ class ChangeMessages(OrderMessages):
     @workflow.update(name="split_parcel", description="Let some units leave in a parcel of their own")
     async def on_split_parcel(self, asked: SplitParcel) -> ChangeAnswer:
         """One parcel becomes two."""
+        await self._still(asked, self._may_split)
         return await self._carried_out(asked, lambda: self._changes.split(asked, self._parcel(asked.parcel)))
 
     @on_split_parcel.validator
@@ -86,6 +90,7 @@ class ChangeMessages(OrderMessages):
     @workflow.update(name="move_parcel", description="Ship a parcel from another location, with its provider")
     async def on_move_parcel(self, asked: MoveParcel) -> ChangeAnswer:
         """Another location."""
+        await self._still(asked, self._may_move)
         return await self._carried_out(asked, lambda: self._changes.move(asked, self._parcel(asked.parcel)))
 
     @on_move_parcel.validator
@@ -99,6 +104,7 @@ class ChangeMessages(OrderMessages):
     @workflow.update(name="change_carrier", description="Let another carrier take a parcel")
     async def on_change_carrier(self, asked: ChangeCarrier) -> ChangeAnswer:
         """Another carrier."""
+        await self._still(asked, self._may_change_carrier)
         return await self._carried_out(asked, lambda: self._changes.carrier(asked, self._parcel(asked.parcel)))
 
     @on_change_carrier.validator
@@ -114,6 +120,7 @@ class ChangeMessages(OrderMessages):
     @workflow.update(name="refund", description="Give part of the money back though the goods are kept")
     async def on_refund(self, asked: GoodwillRefund) -> ChangeAnswer:
         """Goodwill."""
+        await self._still(asked, self._may_refund)
         return await self._carried_out(asked, lambda: [self._changes.goodwill(asked, self._refundable(asked)[0])])
 
     @on_refund.validator
@@ -131,6 +138,7 @@ class ChangeMessages(OrderMessages):
     @workflow.update(name="change_payment", description="Reserve the amounts anew with another payment method")
     async def on_change_payment(self, asked: ChangePayment) -> ChangeAnswer:
         """Another payment method."""
+        await self._still(asked, self._may_change_payment)
         return await self._carried_out(asked, lambda: self._changes.payment(asked, self._unpaid()))
 
     @on_change_payment.validator
@@ -143,6 +151,7 @@ class ChangeMessages(OrderMessages):
     @workflow.update(name="answer_delay", description="The shopper's answer to a delay notice")
     async def on_answer_delay(self, asked: DelayConsent) -> ChangeAnswer:
         """Wait longer, or not."""
+        await self._still(asked, self._may_answer_delay)
         for parcel in self._delayed():
             parcel.delay_consent = asked.consent
             if not asked.consent:
@@ -159,6 +168,11 @@ class ChangeMessages(OrderMessages):
             raise _refused("no delay notice is open; cancel the order if the shopper does not want it")
 
     # ---- what they share -------------------------------------------------------------------------------------
+
+    async def _still(self, asked: A, check: Callable[[A], None]) -> None:
+        """The request is on record, and may still be made."""
+        await on_record()
+        check(asked)
 
     async def _carried_out(self, asked: Asked, begin: Callable[[], list[Change]]) -> ChangeAnswer:
         """Begin the change, once per request, and wait a bounded time for its end."""

@@ -13,7 +13,7 @@ from ordersaga.domain.orders import Order
 from ordersaga.domain.shipping import CancelDecision, HandOff
 from ordersaga.domain.statuses import ParcelStatus
 from workflows.activity_policies import CARRIER_ATTEMPT, StepFailedError, in_task, on_lane
-from workflows.desk import Desk
+from workflows.desk import REMIND_EVERY, Desk
 from workflows.messages import CARRIER_QUEUE, provider_queue
 from workflows.news import look_at_provider
 from workflows.order_state import ParcelState
@@ -302,11 +302,21 @@ class HandOver:
         Card schemes want a reservation voided within a day of knowing that the sale is dead, so the shopper's money
         waits for that person only so long; should the parcel turn out to ship, it is charged for or written off.
         """
-        voiding = self._desk.errand(self._voided())
-        await self._desk.until(voiding.done, workflow.now() + MONEY_WAITS, "the label to be voided")
+        voiding, due = self._desk.errand(self._voided()), workflow.now() + MONEY_WAITS
+
+        def waited() -> bool:
+            return voiding.done() or (self._money_waits() and workflow.now() >= due)
+
+        while not waited():
+            again = due if workflow.now() < due else workflow.now() + REMIND_EVERY
+            await self._desk.until(waited, again, "the label to be voided")
         self._label_answered_late = not voiding.done()
         if self._label_ships and not self._label_answered_late:
             raise GoodsGoneError
+
+    def _money_waits(self) -> bool:
+        """The shopper's money does; a parcel taken back for a change has time: it must not leave twice."""
+        return self.parcel.undoing or self._stop() is not None
 
     async def _voided(self) -> None:
         insist = self._desk.insist

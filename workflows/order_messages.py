@@ -1,7 +1,6 @@
 """What running orders are told and asked: the handlers of signals, updates and queries. None of them ever fails."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from functools import wraps
 from typing import Any
 
@@ -20,11 +19,8 @@ from workflows.explanation import explain as explain_in_words
 from workflows.journeys import Journeys
 from workflows.messages import CancelAnswer, CancelRequest, ConfirmAnswer, HoldRequest, OrderView, Resolution
 from workflows.news import hear
+from workflows.on_record import on_record
 from workflows.order_state import OrderState, ParcelState
-
-ON_RECORD = timedelta(milliseconds=1)
-"""A pause that lets Temporal keep an update before anything is done about it. One whose first step also ends the order
-would be forgotten, with its void or refund made, when another message comes in that very step."""
 
 
 def never_fails(handler: Callable[..., None]) -> Callable[..., None]:
@@ -66,8 +62,7 @@ class OrderMessages:
     async def on_cancel(self, asked: CancelRequest | None = None) -> CancelAnswer:
         """Cancel, and answer truthfully."""
         asked = asked or CancelRequest(by="update")
-        if not asked.lines:
-            await workflow.sleep(ON_RECORD)
+        await on_record()
         return await self._cancellations.answer(self._cancellations.request(asked))
 
     @on_cancel.validator
@@ -174,6 +169,8 @@ class OrderMessages:
     @workflow.update(name="resolve_attention", description="Answer a parked question")
     async def on_resolve_attention(self, resolution: Resolution) -> AttentionItem:
         """Take a person's choice; lists show it before the person is answered."""
+        await on_record()
+        self._may_resolve(resolution)
         answered = self._desk.resolve(resolution)
         await self._desk.publish()
         return answered

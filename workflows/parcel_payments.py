@@ -163,7 +163,7 @@ class ParcelPayments:
 
     async def _pay_with(self, payment: Payment) -> None:
         parcel = self.parcel
-        if parcel.paid or parcel.undoing or parcel.undone or not parcel.plan.amount:
+        if parcel.paid or parcel.undoing or parcel.undone or parcel.written_off or not parcel.plan.amount:
             raise ChangeRefusedError("nothing of it is reserved; use the other payment method for the next order")
         old = self._payment
         asked = self._payment_for(self._next_generation(), payment.customer)
@@ -323,6 +323,7 @@ class ParcelPayments:
             await self.capture()
 
     async def _write_off(self) -> None:
+        self.parcel.written_off = self.parcel.plan.amount  # from now on nothing more is reserved for it
         await self.give_back()
         loss = WriteOff(
             order_id=self._order.order_id,
@@ -334,7 +335,6 @@ class ParcelPayments:
         await self._desk.settle(
             "write the loss off", Journal.write_off, loss, f"Write off {self._amount()}", self._number
         )
-        self.parcel.written_off = loss.amount
         self._desk.note("written_off", f"{self._amount()} written off", self._number)
 
     async def give_back(self) -> None:

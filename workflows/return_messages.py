@@ -16,6 +16,7 @@ from ordersaga.domain.shipping import ParcelEvent
 from ordersaga.domain.statuses import ParcelStatus
 from workflows import return_presentation as presentation
 from workflows.messages import Resolution
+from workflows.on_record import on_record
 from workflows.return_desk import ReturnDesk
 from workflows.return_state import CancelReturn, ReturnState, ReturnView
 
@@ -50,6 +51,8 @@ class ReturnMessages:
     @workflow.update(name="receive", description="The warehouse says what it found")
     async def on_receive(self, inspection: Inspection) -> ReturnView:
         """Take the inspection; the same one again changes nothing."""
+        await on_record()
+        self._may_receive(inspection)
         if self._state.inspection is None:
             self._state.inspection = inspection
             self._state.progress = ReturnStatus.INSPECTED
@@ -71,6 +74,8 @@ class ReturnMessages:
     @workflow.update(name="cancel_return", description="The shopper keeps the goods")
     async def on_cancel_return(self, asked: CancelReturn | None = None) -> ReturnView:
         """End the return without any goods; a second request changes nothing."""
+        await on_record()
+        self._may_cancel(asked)
         self.cancel(asked or CancelReturn(by="update"))
         await self._desk.publish()
         return self.return_state()
@@ -121,6 +126,8 @@ class ReturnMessages:
     @workflow.update(name="resolve_attention", description="Answer a parked question")
     async def on_resolve_attention(self, resolution: Resolution) -> AttentionItem:
         """Take a person's choice; lists show it before the person is answered."""
+        await on_record()
+        self._may_resolve(resolution)
         answered = self._desk.resolve(resolution)
         await self._desk.publish()
         return answered
