@@ -127,24 +127,20 @@ class ParcelPayments:
     async def _renewed(self) -> bool:
         """Renew; what keeps us from asking the bank is a person's to repair, never the shopper's loss."""
         while True:
+            asked = self._payment.generation
             try:
                 if not self._customer_saved:
                     self._ask_buyer()
                     raise StepFailedError("operator", "no_saved_card", "the shopper's card is not saved for renewal")
-                async with self._at_work:
-                    return await self._renew()
+                async with self._at_work:  # the shopper may have paid anew meanwhile
+                    return self._payment.generation != asked or await self._renew()
             except StepFailedError as failure:
                 question = (
                     f"{self._amount()} for parcel {self._number} is about to lapse and was not renewed ({failure})."
                 )
                 choices = ("retry", "cancel", "wait")
-                choice = await self._desk.park(
-                    "renewal_failed",
-                    question,
-                    choices,
-                    self._number,
-                    partial(self._overtaken, self._payment.generation),
-                )
+                overtaken = partial(self._overtaken, self._payment.generation)
+                choice = await self._desk.park("renewal_failed", question, choices, self._number, overtaken)
                 if choice != "retry":
                     return choice != "cancel"
 

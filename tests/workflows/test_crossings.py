@@ -13,7 +13,7 @@ from ordersaga.domain.shipping import CancelDecision
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
 from tests.workflows import cancels
 from tests.workflows.cancels import cancel, units
-from tests.workflows.changes import SAVED, change, expedited, moved, refusal, split
+from tests.workflows.changes import SAVED, change, expedited, moved, paying_with, refusal, split
 from tests.workflows.test_lost_parcels import overdue
 from tests.workflows.world import World, stalled
 from workflows.messages import HoldRequest, OrderView, Resolution
@@ -143,6 +143,42 @@ async def test_hold_while_the_parcel_is_taken_back_is_refused(world: World) -> N
     await world.balanced(placed)
 
 
+@pytest.mark.parametrize(("choice", "hand_offs"), [("it_ships", 1), ("it_has_not", 2)])
+async def test_change_waits_for_a_label_that_is_not_voided(world: World, choice: str, hand_offs: int) -> None:
+    """As long as it takes: nothing is handed off anew that the carrier may have already."""
+    world.restocked(("nj-1", "MUG", 10), provider="seller_warehouse")
+    placed, handle = await world.accepted(("MUG", 2), terms={"ship_within": timedelta(days=6)})
+    await world.until(handle, lambda view: view.parcels[0].tracking_number is not None)
+    world.carrier.answer_void_next(CancelDecision.REFUSED)
+    asked = asyncio.ensure_future(change(handle, "expedite", expedited()))
+    await world.question(handle, "label_not_voided")
+    assert (await asyncio.gather(asked, world.pass_time(handle, timedelta(hours=21))))[0].outcome == "pending"
+    assert list(world.warehouse.orders) == [world.reference(placed)]
+    await world.resolve(handle, choice, "label_not_voided")
+    await world.until(handle, lambda view: view.parcels[0].tracking_number is not None and not view.attention)
+    assert (await world.deliver(handle, generation=hand_offs)).captured == 2000
+    assert (len(world.warehouse.orders), len(world.carrier.labels)) == (hand_offs, hand_offs)
+    await world.balanced(placed)
+
+
+async def test_payment_changed_while_the_loss_is_written_off(world: World) -> None:
+    """A slow database: nothing is reserved any more for what was given up, and the order closes."""
+    world.payments.fail_next("capture", CustomerError("card_reported_stolen", "no"))
+    placed, handle = await world.accepted()
+    await world.report(handle, ParcelStatus.IN_TRANSIT)
+    await world.question(handle, "capture_refused")
+    async with stalled(world.effects, "post") as reached:
+        asked = asyncio.ensure_future(world.resolve(handle, "write_off", "capture_refused"))
+        await asyncio.wait_for(reached.wait(), 10)
+        late = await refusal(handle, "change_payment", paying_with("pm_other"))
+    assert "everything is paid" in late
+    await asked
+    await world.report(handle, ParcelStatus.DELIVERED)
+    assert (await world.result(handle)).captured == 0
+    assert len(world.payments.payments) == 1
+    await world.balanced(placed)
+
+
 # ---- units the provider canceled -----------------------------------------------------------------------------------
 
 
@@ -219,6 +255,24 @@ async def test_shopper_is_told_of_a_delay_while_the_order_is_held(world: World) 
     assert world.story(placed).count("delay_notice") == 1
     assert (await cancel(handle)).outcome == "canceled"
     assert (await world.result(handle)).captured == 0
+    await world.balanced(placed)
+
+
+async def test_payment_method_given_when_the_renewal_is_due_is_kept(world: World) -> None:
+    """The bank answers late: what the shopper gave then is not given back for a renewal."""
+    placed, handle = await world.accepted(payment=SAVED, terms={"ship_within": timedelta(days=10)})
+    await world.pass_time(handle, timedelta(days=6, hours=17, minutes=40))
+    world.down(world.payments, "authorize")
+    asked = asyncio.ensure_future(change(handle, "change_payment", paying_with("pm_other", "cus_ada")))
+    await world.called(world.payments, "authorize", 3)
+    await world.pass_time(handle, timedelta(minutes=30))
+    world.up(world.payments, "authorize")
+    await asked
+    await world.called(world.payments, "void", 1)
+    assert [request.payment_method for request in world.payments.requests] == ["pm_card_visa", "pm_other"]
+    result = await world.deliver(handle)
+    assert (result.captured, world.payment(placed, generation=2).captured) == (1000, 1000)
+    assert len(world.payments.payments) == 2
     await world.balanced(placed)
 
 
