@@ -19,6 +19,7 @@ from workflows.order_state import ParcelState
 from workflows.part_refunds import PartRefunds
 from workflows.saga import Phase, UndoPlan
 
+_RENEWAL, _CAPTURE = ("retry", "cancel", "wait"), ("retry", "write_off")
 _UNDECIDED = (PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING)
 NOT_THE_BANK = "no_answer"
 """The bank did not say no: the same reservation is captured again, it is never given up for a new one."""
@@ -135,12 +136,10 @@ class ParcelPayments:
                 async with self._at_work:  # the shopper may have paid anew meanwhile
                     return self._payment.generation != asked or await self._renew()
             except StepFailedError as failure:
-                question = (
-                    f"{self._amount()} for parcel {self._number} is about to lapse and was not renewed ({failure})."
-                )
-                choices = ("retry", "cancel", "wait")
+                asks = f"{self._amount()} for parcel {self._number} is about to lapse"
+                question = f"{asks} and was not renewed ({failure})."
                 overtaken = partial(self._overtaken, self._payment.generation)
-                choice = await self._desk.park("renewal_failed", question, choices, self._number, overtaken)
+                choice = await self._desk.park("renewal_failed", question, _RENEWAL, self._number, overtaken)
                 if choice != "retry":
                     return choice != "cancel"
 
@@ -196,10 +195,11 @@ class ParcelPayments:
             await quick(Payments.release, payment, f"Give back generation {payment.generation}")
 
     async def reduce(self, by: int) -> tuple[int, int]:
-        """The shopper buys less: (released from the reservation, refunded) minor units, `by` in total."""
+        """The shopper buys less: (released from the reservation, refunded) minor units; 0 where nothing is."""
         if self.parcel.paid:
             await self._parts.give(by, "canceled", self._payment.generation)
             return 0, by
+        by = 0 if self._nothing_reserved else by
         self._promised_back += by
         self.parcel.voided += by
         return by, 0
@@ -216,8 +216,7 @@ class ParcelPayments:
 
     def _overtaken(self, generation: int) -> bool:
         """Shipped, canceled, or reserved otherwise meanwhile."""
-        renewed = self._payment.generation != generation
-        return renewed or self.parcel.scanned or self._stopped()
+        return self._payment.generation != generation or self.parcel.scanned or self._stopped()
 
     @property
     def _customer_saved(self) -> bool:
@@ -283,18 +282,24 @@ class ParcelPayments:
             return False
 
     async def _renew(self) -> bool:
-        """A new generation of the payment; False when the bank refuses.
-
-        Raises StepFailedError when the bank could not be asked.
-        """
+        """A new generation of the payment; False when the bank refuses, StepFailedError when it was not asked."""
         voided = self.parcel.voided
         await self._release()
         self._promised_back = 0
         self._payment = self._payment_for(self._next_generation(), self._customer, off_session=True)
-        result = await quick(Payments.authorize, self._payment, f"Authorize {self._amount()} anew")
+        try:
+            result = await quick(Payments.authorize, self._payment, f"Authorize {self._amount()} anew")
+        except StepFailedError as failure:
+            self._never_reserved(failure.kind == "refused")
+            raise
+        self._never_reserved(result.status is PaymentStatus.DECLINED)
         self._mind(result)
         self.parcel.voided = voided if self.parcel.authorized else self.parcel.voided  # replaced, not given back
         return result.status is PaymentStatus.AUTHORIZED
+
+    def _never_reserved(self, known: bool) -> None:
+        if known:
+            self._given_back = self._payment.generation
 
     async def _ask_about_capture(self, refused: CaptureResult) -> str | None:
         """The goods are gone and the money was refused: try again with new funds, or accept the loss.
@@ -305,9 +310,8 @@ class ParcelPayments:
         why = f"{refused.code}: {refused.message}"
         question = f"{self._amount()} for parcel {self._number} could not be captured ({why})."
         stake = Stake(self.parcel.plan.amount, ("write_off",))
-        choices = ("retry", "write_off")
         return await self._desk.park(
-            "capture_refused", question, choices, self._number, lambda: self._payment.generation != asked, stake=stake
+            "capture_refused", question, _CAPTURE, self._number, lambda: self._payment.generation != asked, stake=stake
         )
 
     async def charge_or_write_off(self, kind: str, question: str) -> None:

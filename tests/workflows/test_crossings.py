@@ -276,6 +276,21 @@ async def test_payment_method_given_when_the_renewal_is_due_is_kept(world: World
     await world.balanced(placed)
 
 
+async def test_renewal_refused_to_us_is_asked_anew_when_the_goods_leave(world: World) -> None:
+    """Nothing was reserved: units taken out release nothing, and the charge asks the bank for new funds."""
+    placed, handle = await world.accepted(("MUG", 3), terms={"ship_within": timedelta(days=10)}, payment=SAVED)
+    world.payments.fail_next("authorize", OperatorError("bad_credentials", "key revoked"))
+    await world.pass_time(handle, timedelta(days=6, hours=19))
+    await world.resolve(handle, "wait", "renewal_failed")
+    assert (await cancel(handle, units(("MUG", 1)))).voided == 0
+    view = await world.until(handle, accepted)
+    assert view.parcels[0].voided == 3000
+    result = await world.deliver(handle, generation=2)
+    assert (result.captured, result.refunded) == (2000, 0)
+    assert len(world.payments.called("capture")) == 1
+    await world.balanced(placed)
+
+
 async def test_renewed_reservation_is_told_as_released_once(world: World) -> None:
     """The first one was replaced, not given back: canceled, the shopper hears of one amount."""
     placed, handle = await world.accepted(("MUG", 3), terms={"ship_within": timedelta(days=10)}, payment=SAVED)
