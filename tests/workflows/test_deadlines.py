@@ -108,6 +108,7 @@ async def test_lost_and_returned_parcels_are_refunded(world: World) -> None:
     for status, ends_as in ((ParcelStatus.LOST, OrderStatus.CANCELED), (ParcelStatus.RETURNED_TO_SENDER, "returned")):
         placed, handle = await world.accepted()
         await world.report(handle, ParcelStatus.IN_TRANSIT)
+        await world.until(handle, lambda seen: seen.parcels[0].captured > 0)
         await world.report(handle, status)
         result = await world.result(handle)
         assert (result.status, result.captured, result.refunded) == (ends_as, 1000, 1000)
