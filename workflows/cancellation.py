@@ -165,7 +165,16 @@ class Cancellations:
             for part in negotiation.parts:
                 self._ask_of_parcel(part, negotiation.request)
             self._say_what_left(negotiation)
+            self._say_what_is_missing(negotiation)
         self._waiting.clear()
+
+    def _say_what_is_missing(self, negotiation: Negotiation) -> None:
+        """A signal is not refused: units that the order has not, or that others took, are named in the story."""
+        missing = _counted(negotiation.request.lines)
+        for part in negotiation.parts:
+            missing -= _counted(part.lines)
+        for sku, quantity in sorted(missing.items()):
+            self._desk.note("ignored", f"{quantity} {sku} asked for are not left to cancel")
 
     def _say_what_left(self, negotiation: Negotiation) -> None:
         """Who asks by a signal hears no answer: the story says it."""
@@ -281,9 +290,7 @@ def _being_canceled(state: OrderState, parcel: ParcelState) -> bool:
 
 def _allot(state: OrderState, lines: Iterable[LineQuantity]) -> list[Part]:
     """Which parcels the units come from: those not handed off first, those that have left last."""
-    wanted = Counter[str]()
-    for line in lines:
-        wanted[line.sku] += line.quantity
+    wanted = _counted(lines)
     parts = []
     for parcel in sorted(_standing(state), key=_ease):
         taken = taken_from(parcel, wanted)
@@ -291,6 +298,13 @@ def _allot(state: OrderState, lines: Iterable[LineQuantity]) -> list[Part]:
             parts.append(_part_of(parcel, taken))
             wanted -= Counter({line.sku: line.quantity for line in taken})
     return parts
+
+
+def _counted(lines: Iterable[LineQuantity]) -> Counter[str]:
+    counted = Counter[str]()
+    for line in lines:
+        counted[line.sku] += line.quantity
+    return counted
 
 
 def _ease(parcel: ParcelState) -> tuple[bool, bool, int]:

@@ -304,6 +304,19 @@ async def test_partial_then_another_card_then_whole(world: World) -> None:
     assert payments(world, stage.placed) == ("voided", "voided")
 
 
+async def test_a_signal_for_more_than_there_is_takes_what_there_is_and_says_so(world: World) -> None:
+    """A signal cannot be refused: one of two is taken, the story names what was not left."""
+    stage = await confirmed(world)
+    await stage.handle.signal("request_cancel", units(("MUG", 1), ("TEE", 7)))
+    await stage.told("units_canceled")
+    await stage.told("ignored")
+    await stage.go_on()
+    assert await stage.ended() is OrderStatus.COMPLETED
+    story = [entry.text for (owner, _), entry in world.memory.journal.items() if owner == stage.placed.order_id]
+    assert "7 TEE asked for are not left to cancel" in story
+    await world.balanced(stage.placed)
+
+
 # ---- the provider itself cancels units -----------------------------------------------------------------------------
 
 MISSING = (LineQuantity(sku="MUG", quantity=1),)
