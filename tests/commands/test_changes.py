@@ -130,13 +130,14 @@ async def test_units_are_canceled_and_previewed(terminal: Terminal) -> None:
     assert [[(line.sku, line.quantity) for line in each] for each in lines] == [[("MUG", 1)], [("MUG", 1)]]
 
 
-async def test_the_preview_of_an_order_that_was_not_started_shows_its_parcels(terminal: Terminal) -> None:
-    """From the record."""
+async def test_the_preview_of_an_order_that_has_ended_is_told_from_its_record(terminal: Terminal) -> None:
+    """Nothing of it can be undone: said with what is left to do."""
     terminal.orders.fail = {"place": SagaUnreachableError("away")}
     await place(terminal)
     await terminal.api.services.journal.record(JournalUpdate(order_id="web_1", status=OrderStatus.COMPLETED))
     answer = await terminal("order", "cancel", "web_1", "--preview")
-    assert (answer.code, answer.out) == (0, "too_late: it has ended: completed\n")
+    next_step = "next:        nothing of it can be undone any more\n"
+    assert (answer.code, answer.out) == (0, f"too_late: it has ended: completed\n{next_step}")
 
 
 async def test_a_hold_that_is_not_there_is_said(terminal: Terminal) -> None:

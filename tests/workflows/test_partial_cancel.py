@@ -167,11 +167,12 @@ async def test_two_partial_cancels_at_once_that_leave_nothing(world: World) -> N
 
 @pytest.mark.parametrize("lines", [3, 2])
 async def test_partial_then_whole_at_once(world: World, lines: int) -> None:
-    """Whichever the warehouse hears first, nobody is told too late, and the money is told once."""
+    """Whichever is heard first, nobody is told too late, and the money is told once."""
     stage = await accepted(world, ("MUG", lines))
     partial, whole = await asyncio.gather(cancel(stage.handle, ONE), cancel(stage.handle))
     assert (partial.outcome, whole.outcome) == ("canceled", "canceled")
-    assert (partial.voided, whole.voided) == (1000, (lines - 1) * 1000)
+    assert partial.voided in (1000, 0)  # 0: the other was heard first, and has it all
+    assert partial.voided + whole.voided == lines * 1000
     assert await settled(stage, partial, whole) is OrderStatus.CANCELED
     assert len(world.payments.called("void")) == 1
 
