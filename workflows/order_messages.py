@@ -1,13 +1,8 @@
 """What running orders are told and asked: the handlers of signals, updates and queries. None of them ever fails."""
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
-
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from ordersaga.domain.approvals import same_person
 from ordersaga.domain.journal import AttentionItem, JournalEntry
 from ordersaga.domain.lattices import goods_left
 from ordersaga.domain.orders import Order
@@ -15,27 +10,13 @@ from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
 from workflows.cancellation import Cancellations, units_left
 from workflows.confirmation import Confirmation
 from workflows.desk import Desk
+from workflows.doors import check_answer, never_fails, not_empty
 from workflows.explanation import explain as explain_in_words
 from workflows.journeys import Journeys
 from workflows.messages import CancelAnswer, CancelRequest, ConfirmAnswer, HoldRequest, OrderView, Resolution
 from workflows.news import hear
 from workflows.on_record import on_record
 from workflows.order_state import OrderState, ParcelState
-
-
-def never_fails(handler: Callable[..., None]) -> Callable[..., None]:
-    """A signal with too few, too many or empty inputs is noted and dropped: nobody may wedge an order with one."""
-    bare_works = handler.__defaults__ is not None
-
-    @wraps(handler)
-    def take(self: "OrderMessages", *inputs: Any) -> None:
-        given = [one for one in inputs if one is not None]
-        if len(inputs) <= 1 and (bare_works or given):
-            handler(self, *given)
-        else:
-            self.ignore(f"a signal for {handler.__name__} with {len(given)} usable inputs of {len(inputs)}")
-
-    return take
 
 
 class OrderMessages:
@@ -147,7 +128,7 @@ class OrderMessages:
 
     @on_place_hold.validator
     def _may_hold(self, hold: HoldRequest) -> None:
-        _not_empty(hold)
+        not_empty(hold)
         if self._journeys.departed or self._state.closed_as:
             raise ApplicationError("too late for a hold: the hand-off has begun; cancel instead", type="customer")
 
@@ -161,7 +142,7 @@ class OrderMessages:
     @on_release_hold.validator
     def _is_held(self, hold: HoldRequest) -> None:
         """Fewer or more inputs are refused, and a hold that is not in force."""
-        _not_empty(hold)
+        not_empty(hold)
         if hold.kind not in self._state.holds:
             held = ", ".join(sorted(self._state.holds)) or "none"
             raise ApplicationError(f"no hold {hold.kind!r} is in force; in force: {held}", type="customer")
@@ -177,16 +158,7 @@ class OrderMessages:
 
     @on_resolve_attention.validator
     def _may_resolve(self, resolution: Resolution) -> None:
-        _not_empty(resolution)
-        item = self._state.attention.get(resolution.item_id)
-        if item is None or item.resolved is not None:
-            raise ApplicationError(f"no open question is named {resolution.item_id!r}", type="operator")
-        if resolution.choice not in item.choices:
-            choices = ", ".join(item.choices)
-            raise ApplicationError(f"choice {resolution.choice!r} is not one of: {choices}", type="operator")
-        if item.proposed == resolution.choice and same_person(item.proposed_by or "", resolution.by):
-            told = f"{item.proposed_by} proposed it already; it moves much money, so a second person must choose it too"
-            raise ApplicationError(told, type="operator")
+        check_answer(self._state.attention, resolution)
 
     @workflow.query(description="The order as its saga sees it")
     def order_state(self) -> OrderView:
@@ -202,9 +174,3 @@ class OrderMessages:
     def explain(self) -> str:
         """For people on the phone with a shopper."""
         return explain_in_words(self._state, self._desk.deadline)
-
-
-def _not_empty(asked: object) -> None:
-    """JSON's null passes every type hint; behind the validator it would fail the workflow task."""
-    if asked is None:
-        raise ApplicationError("the input is empty", type="customer")

@@ -1,13 +1,8 @@
 """What running returns are told and asked: the handlers of signals, updates and queries. None of them ever fails."""
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
-
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from ordersaga.domain.approvals import same_person
 from ordersaga.domain.journal import AttentionItem, JournalEntry
 from ordersaga.domain.lattices import Verdict, judge, scanned
 from ordersaga.domain.return_rules import words, wrong_inspection
@@ -15,25 +10,13 @@ from ordersaga.domain.returns import Inspection, ReturnCase, ReturnStatus
 from ordersaga.domain.shipping import ParcelEvent
 from ordersaga.domain.statuses import ParcelStatus
 from workflows import return_presentation as presentation
+from workflows.doors import check_answer, never_fails, not_empty
 from workflows.messages import Resolution
 from workflows.on_record import on_record
 from workflows.return_desk import ReturnDesk
 from workflows.return_state import CancelReturn, ReturnState, ReturnView
 
 _PROGRESS = {ParcelStatus.IN_TRANSIT: ReturnStatus.IN_TRANSIT, ParcelStatus.DELIVERED: ReturnStatus.ARRIVED}
-
-
-def never_fails(handler: Callable[..., None]) -> Callable[..., None]:
-    """A signal with too few, too many or empty inputs is noted and dropped: nobody may wedge a return with one."""
-
-    @wraps(handler)
-    def take(self: "ReturnMessages", *inputs: Any) -> None:
-        if len(inputs) == 1 and inputs[0] is not None:
-            handler(self, inputs[0])
-        else:
-            self.ignore(f"a signal for {handler.__name__} with {len(inputs)} inputs")
-
-    return take
 
 
 class ReturnMessages:
@@ -62,7 +45,7 @@ class ReturnMessages:
 
     @on_receive.validator
     def _may_receive(self, inspection: Inspection) -> None:
-        _not_empty(inspection)
+        not_empty(inspection)
         if self._state.inspection not in (None, inspection):
             _refuse("the goods were inspected already: what was found cannot be replaced")
         if self._state.inspection is None and self._state.ends_as is not None:
@@ -134,16 +117,7 @@ class ReturnMessages:
 
     @on_resolve_attention.validator
     def _may_resolve(self, resolution: Resolution) -> None:
-        _not_empty(resolution)
-        item = self._state.attention.get(resolution.item_id)
-        if item is None or item.resolved is not None:
-            raise ApplicationError(f"no open question is named {resolution.item_id!r}", type="operator")
-        if resolution.choice not in item.choices:
-            choices = ", ".join(item.choices)
-            raise ApplicationError(f"choice {resolution.choice!r} is not one of: {choices}", type="operator")
-        if item.proposed == resolution.choice and same_person(item.proposed_by or "", resolution.by):
-            told = f"{item.proposed_by} proposed it already; it moves much money, so a second person must choose it too"
-            raise ApplicationError(told, type="operator")
+        check_answer(self._state.attention, resolution)
 
     @workflow.query(description="The return as its workflow sees it")
     def return_state(self) -> ReturnView:
@@ -169,9 +143,3 @@ def _found(inspection: Inspection) -> str:
 
 def _refuse(why: str) -> None:
     raise ApplicationError(why, type="customer")
-
-
-def _not_empty(asked: object) -> None:
-    """JSON's null passes every type hint; behind the validator it would fail the workflow task."""
-    if asked is None:
-        _refuse("the input is empty")
