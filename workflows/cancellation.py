@@ -208,8 +208,7 @@ class Cancellations:
         """Wait, for a bounded time, until every part has its answer; then say it."""
         answer_by = workflow.now() + ANSWER_WITHIN
         await self._desk.alarm.until(lambda: self._decided(negotiation), answer_by, "the answer to a cancellation")
-        if not self._decided(negotiation):
-            await self._desk.publish()
+        await self._desk.publish()
         return self.stands(negotiation)
 
     def stands(self, negotiation: Negotiation) -> CancelAnswer:

@@ -130,6 +130,8 @@ class ChangeMessages(OrderMessages):
         if not self._refundable(asked):
             left = [parcel for parcel in self._state.parcels if parcel.scanned_at is not None]
             paid = max((parcel.captured - parcel.refunded for parcel in left), default=0)
+            if not paid:
+                raise _refused("nothing that left is paid; ask again after the first scan, or cancel units")
             most = self._desk.money(paid)
             raise _refused(
                 f"amount: at most {most} of what a parcel that left cost can be given; ask for less, or cancel"

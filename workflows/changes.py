@@ -55,8 +55,16 @@ class Changes:
         """Its provider takes the new address, or the parcel is taken back and handed off anew."""
         if parcel.handed_off and not await self._taken_by_provider(ship_to, parcel):
             await self._saga(parcel).take_back()
+        if not parcel.given_away:
+            self._to_be_accepted(parcel)
         self._state.ship_to = ship_to
         self._state.order = self._state.order.model_copy(update={"ship_to": ship_to})
+
+    def _to_be_accepted(self, parcel: ParcelState) -> None:
+        """The answer does not promise what the provider or the carrier may yet refuse."""
+        parcel.former_ship_to = parcel.former_ship_to or self._state.order.ship_to
+        if parcel.wanted is not None:
+            parcel.wanted.what += "; whoever ships it must accept it, a refusal is asked about"
 
     async def _taken_by_provider(self, ship_to: Address, parcel: ParcelState) -> bool:
         """Whatever keeps it from taking the address, or leaves it half taken: taken back, it has one address."""

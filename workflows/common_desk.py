@@ -184,10 +184,13 @@ class CommonDesk(ABC, Generic[K]):
         `by_hand`: enters what the person has settled outside into our books; without it only `retry` can help.
         `money`: how much, in minor units, the person would vouch for.
         """
+        before, attempt = self.state.awaiting, f"an attempt to {name}"
         while True:
-            self.state.awaiting = f"an attempt to {name}"
+            self.state.awaiting = attempt
             try:
-                return await step()
+                await step()
+                self.state.awaiting = before if self.state.awaiting == attempt else self.state.awaiting
+                return
             except StepFailedError as failure:
                 if by_hand is not None and await self._asked_to_settle(name, failure, parcel, money):
                     step, by_hand = by_hand, None

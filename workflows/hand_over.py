@@ -71,7 +71,7 @@ class HandOver:
         self.parcel.books_carrier = (await self._hand_off()).books_carrier
         if self._needs_label:
             await self._book_carrier()
-        self.parcel.given_away = True
+        self.parcel.given_away, self.parcel.former_ship_to = True, None
 
     async def label_after_all(self) -> None:
         """A parcel that could not be stopped does not go without its label; whether it needs one may be unheard."""

@@ -120,10 +120,11 @@ class OrderMessages:
         self._desk.note("payment_event", f"{event.source}: {event.kind}", event.parcel)
 
     @workflow.update(name="place_hold", description="Keep the order from being handed off")
-    def on_place_hold(self, hold: HoldRequest) -> OrderView:
+    async def on_place_hold(self, hold: HoldRequest) -> OrderView:
         """Place a typed hold; several may be in force."""
         self._state.holds[hold.kind] = hold
         self._desk.note("hold", f"{hold.by} placed hold {hold.kind}: {hold.reason}")
+        await self._desk.publish()
         return self.order_state()
 
     @on_place_hold.validator
@@ -133,10 +134,11 @@ class OrderMessages:
             raise ApplicationError("too late for a hold: the hand-off has begun; cancel instead", type="customer")
 
     @workflow.update(name="release_hold", description="Release a hold of the same kind")
-    def on_release_hold(self, hold: HoldRequest) -> OrderView:
+    async def on_release_hold(self, hold: HoldRequest) -> OrderView:
         """Release a hold."""
         self._state.holds.pop(hold.kind, None)
         self._desk.note("release", f"{hold.by} released hold {hold.kind}: {hold.reason}")
+        await self._desk.publish()
         return self.order_state()
 
     @on_release_hold.validator

@@ -26,7 +26,8 @@ class ParcelState:
     `status` is what provider and carrier report; `undone`: our undo ran to its end; `too_late`: an undo was tried and
     the goods could not be stopped. `handed_off`: its provider may have it; `given_away`: it does, and no label is
     missing. `stop`: why this parcel alone is to be canceled. `changes`: what was asked of it, oldest first.
-    `replaces`: the lost parcel it was sent for, free of charge. `taken_back`: generations that are given up, of which
+    `former_ship_to`: where it went before, until somebody accepts its new address. `replaces`: the lost parcel it was
+    sent for, free of charge. `taken_back`: generations that are given up, of which
     `left_twice` left all the same. `missing`: units that the provider took out of the hand-off that stands.
     """
 
@@ -52,6 +53,7 @@ class ParcelState:
     left_twice: set[int] = field(default_factory=set)
     missing: Counter[str] = field(default_factory=Counter)
     replaces: int = 0
+    former_ship_to: Address | None = None
     delay_told: bool = False
     delay_consent: bool | None = None
     consent_wanted: bool = False
@@ -70,7 +72,8 @@ class ParcelState:
 
     @property
     def paid(self) -> bool:
-        return self.captured > self.refunded
+        """What was taken for it was not given back; goodwill is a gift out of it."""
+        return self.captured > self.refunded - self.allowed
 
     @property
     def ended(self) -> bool:

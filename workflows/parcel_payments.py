@@ -178,7 +178,7 @@ class ParcelPayments:
                 return result
             why = f"the bank said {result.code or result.status}"
         except StepFailedError as failure:
-            why = f"the bank was not heard ({failure.code})"
+            why = "the bank was not heard" if failure.kind in ("unresolved", "given_up") else failure.message
         await self._desk.insist("give the unfinished payment back", partial(self._drop, new), self._number)
         raise ChangeRefusedError(f"{why}; offer another payment method")
 

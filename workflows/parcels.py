@@ -5,7 +5,7 @@ import asyncio
 from temporalio import workflow
 
 from activities.inventory import Inventory, ParcelUnits, ShipUnits
-from ordersaga.domain.orders import Order
+from ordersaga.domain.orders import Address, Order
 from ordersaga.domain.statuses import ParcelStatus
 from workflows.activity_policies import StepFailedError
 from workflows.change import Change, ChangeRefusedError
@@ -17,6 +17,7 @@ from workflows.parcel_payments import ParcelPayments
 from workflows.promise import Promise
 from workflows.saga import GoodsGoneError, Phase, UndoPlan
 
+_ADDRESS_REFUSED = ("address_refused", "label_refused")
 _PROBLEMS = frozenset({ParcelStatus.EXCEPTION, ParcelStatus.CANCELED})
 _NEVER_ARRIVES = frozenset({ParcelStatus.LOST, ParcelStatus.RETURNED_TO_SENDER})
 
@@ -67,8 +68,25 @@ class ParcelSaga:
             else:
                 return await self._first_scan()
         except StepFailedError as failure:
+            if failure.code in _ADDRESS_REFUSED and self.parcel.former_ship_to is not None:
+                return await self._other_address(failure, self.parcel.former_ship_to)
             return None if failure.kind == "given_up" and self.parcel.wanted else failure
         return None
+
+    async def _other_address(self, refused: StepFailedError, former: Address) -> StepFailedError | None:
+        """An address given later is refused: that loses no order, a person decides where it goes."""
+        if not await self._hand_over.taken_back():
+            return refused
+        question = f"The new address of parcel {self._number} is refused ({refused.message}). Ship to the former one?"
+        choices = ("ship_to_former", "cancel")
+        choice = await self._desk.park("address_refused", question, choices, self._number, self._interrupted)
+        if choice == "ship_to_former":
+            self._desk.state.ship_to = former
+            self._desk.state.order = self._order.model_copy(update={"ship_to": former})
+        return refused if choice == "cancel" else None
+
+    def _interrupted(self) -> bool:
+        return self.parcel.wanted is not None or self._desk.stop(self.parcel) is not None
 
     # ---- changes ---------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from temporalio import workflow
 from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
 
 from ordersaga.domain.return_rules import wanted
+from ordersaga.domain.return_words import outcome_told
 from ordersaga.domain.returns import ReturnCase
 from ordersaga.domain.statuses import OrderStatus
 from workflows.presentation import ATTENTION, CARRIER, CHANNEL, PROVIDER, REGION, SELLER, STATUS, asked_since
@@ -55,7 +56,7 @@ def details(state: ReturnState, deadline: datetime | None) -> str:
     """The return in Markdown: what happened, what is awaited."""
     lines = [f"**{state.status.value}**{_because(state)}", ""]
     if not state.closed:
-        lines += [f"Awaiting: {state.awaiting}{_by(deadline)}", ""]
+        lines += [f"Awaiting: {state.waits_for}{_by(deadline)}", ""]
     tracking = f", {state.carrier} {state.tracking_number}" if state.tracking_number else ""
     if not state.case.request.keeps_goods:
         lines.append(f"- way back to {state.case.plan.location}: {state.way_back.value}{tracking}")
@@ -71,14 +72,15 @@ def explain(state: ReturnState, deadline: datetime | None) -> str:
     name = "Goodwill" if state.case.request.keeps_goods else "Return"
     asked = f"{name} {state.case.return_id} of {wanted(state.case)}"
     said = f"{asked} is {state.status.value.replace('_', ' ')}{_because(state)}."
+    told = outcome_told(state.record(), state.entries)
     if state.closed:
-        return f"{said} Nothing more will happen."
+        return " ".join([said, *told, "Nothing more will happen."])
     questions = [
         f"A person must decide {item.item_id} ({', '.join(item.choices)}): {item.question}"
         for item in state.open_attention
     ]
-    waiting = [] if questions else [f"It is waiting for {state.awaiting}{_by(deadline)}."]
-    return " ".join([said, *questions, *waiting])
+    waiting = [] if questions else [f"It is waiting for {state.waits_for}{_by(deadline)}."]
+    return " ".join([said, *told, *questions, *waiting])
 
 
 def _because(state: ReturnState) -> str:

@@ -126,6 +126,12 @@ class ReturnState:
         return self.ends_as is None and self.inspection is None and not self.under_way
 
     @property
+    def waits_for(self) -> str:
+        """What comes next, for people; a return that is being canceled says so whatever it was doing before."""
+        being_canceled = self.canceled is not None and self.inspection is None
+        return "its end: it is being canceled" if being_canceled else self.awaiting
+
+    @property
     def open_attention(self) -> list[AttentionItem]:
         return [item for item in self.attention.values() if item.resolved is None]
 
@@ -201,7 +207,7 @@ class ReturnState:
             inspection=self.inspection,
             attention=tuple(self.open_attention),
             next_deadline=next_deadline,
-            awaiting="nothing" if self.closed else self.awaiting,
+            awaiting="nothing" if self.closed else self.waits_for,
         )
 
     def result(self) -> ReturnResult:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 import pytest_asyncio
 
-from ordersaga.domain.errors import OperatorError, RetryError
+from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
 from tests.workflows.changes import BOSTON, change, refusal, since, to_boston
 from tests.workflows.world import World
@@ -25,7 +25,8 @@ async def test_before_hand_off_the_parcel_simply_goes_elsewhere(world: World) ->
     _, handle = await world.checkout(placed)
     mark = len(world.log)
     answer = await change(handle, "change_address", to_boston())
-    assert (answer.outcome, answer.message) == ("done", "parcel 1: goes to the other address")
+    told = "parcel 1: goes to the other address; whoever ships it must accept it, a refusal is asked about"
+    assert (answer.outcome, answer.message) == ("done", told)
     assert since(world, mark) == []
     assert world.journal.updates[-1].ship_to == BOSTON
     assert world.memory.orders[placed.order_id].order.ship_to == BOSTON
@@ -59,6 +60,47 @@ async def test_back_to_the_first_address(world: World) -> None:
     assert [call[1] for call in world.provider.called("update_address")] == [BOSTON, placed.ship_to]
     assert world.provider.hand_offs[world.reference(placed)].ship_to == placed.ship_to
     await world.deliver(handle)
+    await world.balanced(placed)
+
+
+@pytest.mark.parametrize(
+    ("choice", "ends_as", "captured"),
+    [("ship_to_former", OrderStatus.COMPLETED, 1000), ("cancel", OrderStatus.CANCELED, 0)],
+)
+async def test_an_address_that_nobody_ships_to_loses_no_order(
+    world: World, choice: str, ends_as: OrderStatus, captured: int
+) -> None:
+    """A typo: the provider refuses it twice, a person is asked; the former address still stands."""
+    world.provider.address_until = None
+    placed, handle = await world.accepted()
+    world.provider.fail_next("submit", CustomerError("address_refused", "no such postal code"))
+    assert (await change(handle, "change_address", to_boston())).outcome == "done"
+    await world.question(handle, "address_refused")
+    assert world.payments.called("void") == []
+    await world.resolve(handle, choice)
+    if choice == "ship_to_former":
+        await world.until(handle, lambda view: view.parcels[0].status is ParcelStatus.ACCEPTED)
+        third = world.reference(placed, generation=3)
+        assert world.provider.hand_offs[third].ship_to == placed.ship_to
+        await world.arrive(handle, 1, 3)
+    result = await world.result(handle)
+    assert (result.status, result.captured) == (ends_as, captured)
+    await world.balanced(placed)
+
+
+async def test_an_address_corrected_once_more_answers_the_question(world: World) -> None:
+    """Another change while the question is open: nobody needs to choose."""
+    world.provider.address_until = None
+    placed, handle = await world.accepted()
+    world.provider.fail_next("submit", CustomerError("address_refused", "no such postal code"))
+    await change(handle, "change_address", to_boston())
+    await world.question(handle, "address_refused")
+    right = BOSTON.model_copy(update={"postal_code": "02109"})
+    assert (await change(handle, "change_address", to_boston(ship_to=right))).outcome == "done"
+    await world.until(handle, lambda view: view.parcels[0].status is ParcelStatus.ACCEPTED)
+    assert world.provider.hand_offs[world.reference(placed, generation=3)].ship_to == right
+    await world.arrive(handle, 1, 3)
+    assert (await world.result(handle)).captured == 1000
     await world.balanced(placed)
 
 

@@ -42,7 +42,7 @@ async def test_goodwill_is_limited_to_what_was_taken(world: World) -> None:
     await change(handle, "refund", goodwill(400))
     late = [await refusal(handle, "refund", goodwill(amount)) for amount in (601, 1000)]
     most = "of what a parcel that left cost can be given; ask for less, or cancel"
-    assert early == f"customer: amount: at most USD 0.00 {most}"
+    assert early == "customer: nothing that left is paid; ask again after the first scan, or cancel units"
     assert late == [f"customer: amount: at most USD 6.00 {most}"] * 2
     assert (world.payment(placed).refunded, len(world.payments.called("refund"))) == (400, 1)
     await world.report(handle, ParcelStatus.DELIVERED)
@@ -273,3 +273,19 @@ async def test_paid_parcels_keep_their_payment(world: World) -> None:
     told = await refusal(handle, "change_payment", paying_with("pm_other"))
     assert told == "customer: everything is paid; use the other payment method for the next order"
     assert len(world.payments.called("authorize")) == 1
+
+
+async def test_a_parcel_given_away_altogether_is_paid_all_the_same(world: World) -> None:
+    """Goodwill of the whole price: the card is not asked again, what it waits for is delivery, and the order ends."""
+    placed, handle = await world.accepted()
+    await _shipped(world, handle)
+    await world.until(handle, lambda view: view.awaiting == "delivery")
+    await change(handle, "refund", goodwill(250))
+    await change(handle, "refund", goodwill(750))
+    assert (await world.until(handle, lambda view: view.parcels[0].refunded == 1000)).awaiting == "delivery"
+    told = await refusal(handle, "change_payment", paying_with("pm_other"))
+    assert told == "customer: everything is paid; use the other payment method for the next order"
+    assert len(world.payments.called("authorize")) == 1
+    await world.report(handle, ParcelStatus.DELIVERED)
+    assert (await world.result(handle)).status is OrderStatus.COMPLETED
+    await world.balanced(placed)
