@@ -30,6 +30,22 @@ _REMEDIES: Final = {
     "time_delta_parsing": "give a whole number of hours",
     "timezone_aware": "add the offset from UTC, as in 2026-01-31T12:00:00Z",
 }
+_PATTERNS: Final = {
+    r"^[A-Z]{2}$": "use a two-letter country code in capitals, such as DE",
+    r"^[A-Z]{3}$": "use a three-letter currency code in capitals, such as USD",
+    r"^[A-Z0-9]{1,6}$": "use the code of the state or province: 1 to 6 capitals or digits, such as CA",
+    r"^[A-Za-z0-9 \-]{2,12}$": "use 2 to 12 letters, digits, spaces or hyphens",
+    r"^[A-Za-z0-9_]{1,64}$": "use 1 to 64 letters, digits or underscores, such as web_1001",
+    r"^[A-Za-z0-9_\-]{1,120}$": "use 1 to 120 letters, digits, underscores or hyphens",
+    r"^[A-Za-z0-9_.\-]{1,64}$": "use 1 to 64 letters, digits, underscores, dots or hyphens, such as MUG-RED",
+    r"^[a-z0-9][a-z0-9_\-]{0,63}$": "use 1 to 64 lower-case letters, digits, underscores or hyphens, such as acme",
+    r"^[a-z0-9][a-z0-9_\-]*$": "use lower-case letters, digits, underscores or hyphens, such as acme",
+    r"^[a-z][a-z0-9_]{0,63}$": "use up to 64 lower-case letters, digits or underscores, a letter first",
+    r"^[a-z][a-z0-9_]{0,40}$": "use up to 41 lower-case letters, digits or underscores, a letter first",
+    r"^pm_[A-Za-z0-9_]{1,120}$": "use the id of a payment method, pm_...",
+    r"^cus_[A-Za-z0-9_]{1,120}$": "use the id of a customer at the payment company, cus_...",
+}
+"""Every pattern a caller's value is held against, in words."""
 _NO_OBJECT: Final = ("missing", "model_type", "model_attributes_type", "dict_type")
 
 
@@ -51,11 +67,15 @@ def remedy(error: ErrorDetails) -> str:
     if error["loc"] == ("body",) and error["type"] in _NO_OBJECT:
         return "send a JSON object, with `Content-Type: application/json`"
     context: dict[str, Any] = dict(error.get("ctx") or {})
+    if error["type"] == "string_pattern_mismatch" and context.get("pattern") in _PATTERNS:
+        return _PATTERNS[context["pattern"]]
     return _REMEDIES.get(error["type"], "correct the value").format_map(_Lenient(context))
 
 
 def message(error: ErrorDetails) -> str:
     """Pydantic's sentence, without its prefix for our own rules and without the remedy, which stands apart."""
+    if error["type"] == "string_pattern_mismatch":
+        return "is written in another form"
     return error["msg"].removeprefix("Value error, ").partition("; ")[0]
 
 

@@ -77,6 +77,7 @@ async def rotate_secret(endpoint_id: EndpointId, services: ServicesDep, key: Ope
 @router.post("/{endpoint_id}/replay", status_code=202)
 async def replay(endpoint_id: EndpointId, body: ReplayBody, services: ServicesDep, key: Operator) -> ReplayAnswer:
     """Send events again, with the ids they had; those it missed for the first time."""
+    _check(body)
     endpoint = await _find(services, key, endpoint_id)
     if endpoint.disabled_at is not None:
         detail = f"the endpoint is disabled: {endpoint.disabled_reason}; remove it and add it anew"
@@ -97,6 +98,14 @@ async def list_deliveries(
     endpoint = await _find(services, key, endpoint_id)
     found = await services.outbox.deliveries(endpoint.id, status, limit)
     return DeliveryList(deliveries=tuple(map(DeliveryRow.of, found)))
+
+
+def _check(body: ReplayBody) -> None:
+    """Problem 422 for a time in which nothing can have happened."""
+    if body.since > datetime.now(UTC):
+        raise invalid([FieldError(field="since", message="is in the future", remedy="use a time that has passed")])
+    if body.until is not None and body.until <= body.since:
+        raise invalid([FieldError(field="until", message="is not after since", remedy="use a later time, or none")])
 
 
 async def _find(services: Services, key: ApiKey, endpoint_id: str) -> Endpoint:

@@ -13,7 +13,7 @@ from ordersaga.api.access import Role
 from ordersaga.bootstrap import ApiKeys, open_api_keys
 from ordersaga.commands.errors import FAILED, PART_FAILED, CommandError
 from ordersaga.commands.remote import show_table
-from ordersaga.domain.errors import OrdersagaError, RetryError
+from ordersaga.domain.errors import OperatorError, OrdersagaError, RetryError
 from ordersaga.embedded import running_stack
 from ordersaga.settings import SettingsError, read_settings
 
@@ -34,7 +34,7 @@ def issue(
     seller: Annotated[str | None, typer.Option(help="See and do only what concerns this seller.")] = None,
 ) -> None:
     """Issue a key. It is shown now and never again."""
-    typer.echo(_with_keys(lambda keys: keys.issue(role.value, name, seller)))
+    typer.echo(_with_keys(lambda keys: _issue(keys, role, name, seller)))
 
 
 @app.command("list")
@@ -50,6 +50,22 @@ def revoke(key_id: Annotated[str, typer.Argument(help="key_...: see `ordersaga k
     if not _with_keys(lambda keys: keys.revoke(key_id)):
         raise CommandError(f"no key in force has the id {key_id}; list them: ordersaga keys list", FAILED)
     typer.echo(f"{key_id} is revoked")
+
+
+async def _issue(keys: ApiKeys, role: Role, name: str, seller: str | None) -> str:
+    """A key's text. CommandError for a name that a key in force has, whatever its case, and for an unknown seller."""
+    if any(_same(key.name, name) for key in await keys.list()):
+        raise CommandError(f"a key named {name} exists; revoke it first, or choose another name", FAILED)
+    try:
+        return await keys.issue(role.value, name, seller)
+    except OperatorError as error:
+        if seller is None or error.code != "integrity_violation":
+            raise
+        raise CommandError(f"--seller: no seller is called {seller}; load it first", FAILED) from error
+
+
+def _same(name: str, other: str) -> bool:
+    return name.strip().casefold() == other.strip().casefold()
 
 
 def _with_keys(work: Callable[[ApiKeys], Awaitable[T]]) -> T:

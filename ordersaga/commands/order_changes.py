@@ -200,7 +200,9 @@ def payment(
 
 def delay(
     order_id: OrderIdArgument,
-    consent: Annotated[bool, typer.Option("--consent/--refuse", help="Keep waiting, or cancel what has not left.")],
+    consent: Annotated[
+        bool | None, typer.Option("--consent/--refuse", help="Keep waiting, or cancel what has not left.")
+    ] = None,
     reason: Reason = "not given",
     wait: Wait = 10,
     idempotency_key: Repeat = "",
@@ -209,6 +211,8 @@ def delay(
     api_key: ApiKey = "",
 ) -> None:
     """Enter the shopper's answer to a delay notice."""
+    if consent is None:
+        raise CommandError("say what the shopper answered: --consent to keep waiting, or --refuse", USAGE)
     body = {"consent": consent, "reason": reason}
     _change(api_url, api_key, order_id, "delay", body, wait, idempotency_key, as_json)
 

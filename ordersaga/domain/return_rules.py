@@ -186,13 +186,15 @@ def _paid_parcel_for(facts: OrderFacts, request: ReturnRequest) -> ParcelFacts |
     delivered = [facts_of for facts_of in named if facts_of.delivered_at is not None]
     if not delivered:
         return Refusal("not_delivered", "the parcel was not delivered", "ask for another parcel of the order")
-    left = [facts_of.captured - facts.promised(facts_of.plan.parcel) for facts_of in delivered]
+    promised = [facts.promised(facts_of.plan.parcel) for facts_of in delivered]
+    left = [facts_of.captured - claim for facts_of, claim in zip(delivered, promised, strict=True)]
     enough = [one for one, paid in zip(delivered, left, strict=True) if paid >= (request.amount or 0)]
     if enough:
         return enough[0]
     most = format_amount(max(0, *left), facts.order.currency)
     reason = f"at most {most} of what was paid for a parcel can still be given back"
-    return Refusal("too_much", reason, "ask for at most that; open returns have a claim on their goods' price")
+    claims = "; open returns have a claim on their goods' price" if any(promised) else ""
+    return Refusal("too_much", reason, f"ask for at most that{claims}")
 
 
 def _no_return(order: Order, parcel: ParcelFacts, request: ReturnRequest, now: datetime) -> Refusal | None:
@@ -236,7 +238,8 @@ def _no_exchange(order: Order, request: ReturnRequest) -> Refusal | None:
     for index, wished in enumerate(request.exchange_for):
         if wished.unit_price is None and wished.sku not in known:
             reason = f"the order has no price for {wished.sku}"
-            return Refusal("price_missing", reason, "give its unit_price", f"exchange_for[{index}].unit_price")
+            remedy = f"give its unit_price in minor units; on the command line --for {wished.sku}=QTY@PRICE"
+            return Refusal("price_missing", reason, remedy, f"exchange_for[{index}].unit_price")
     return None
 
 

@@ -176,6 +176,10 @@ async def test_what_cannot_be_replayed(api: Api, services: Services) -> None:
     assert problem(await api.post(path, {})) == (422, "invalid_request", ["since"])
     body = {"since": "2026-03-01T12:00:00Z"}
     assert problem(await api.post(path, {**body, "types": ["x"]})) == (422, "invalid_request", ["types"])
+    future = {"since": "2400-01-01T00:00:00Z"}
+    assert problem(await api.post(path, future)) == (422, "invalid_request", ["since"])
+    for until in ("2026-03-01T12:00:00Z", "2026-02-01T12:00:00Z"):
+        assert problem(await api.post(path, {**body, "until": until})) == (422, "invalid_request", ["until"])
     assert problem(await api.post(f"{PATH}/whe_none/replay", body))[:2] == (404, "endpoint_not_found")
 
     await services.endpoints.disable(made["id"], "answered 410")

@@ -62,6 +62,14 @@ async def test_a_change_is_asked_for_and_its_answer_shown(terminal: Terminal, co
     assert (answer["order_id"], answer["outcome"]) == ("web_1", "done")
 
 
+async def test_a_delay_is_answered_either_way(terminal: Terminal) -> None:
+    """Without an answer nothing is asked, and both are named."""
+    await place(terminal)
+    silent = await terminal("order", "delay", "web_1")
+    assert (silent.code, silent.out, terminal.orders.requests) == (2, "", [])
+    assert silent.err == "ordersaga: say what the shopper answered: --consent to keep waiting, or --refuse\n"
+
+
 async def test_a_repeated_command_is_the_same_request(terminal: Terminal) -> None:
     """With its key."""
     await place(terminal)

@@ -54,11 +54,26 @@ async def test_refusals_name_what_to_do(keys: Keys, database_url: str) -> None:
     """An unknown role, seller and key; nothing is issued."""
     assert (await keys("issue", "owner", "ann")).code == 2
     unknown = await keys("issue", "operator", "ann", "--seller", "nobody")
-    assert (unknown.code, "integrity_violation" in unknown.err) == (1, True)
+    assert (unknown.code, unknown.err) == (1, "ordersaga: --seller: no seller is called nobody; load it first\n")
     gone = await keys("revoke", "key_none")
     assert (gone.code, "ordersaga keys list" in gone.err) == (1, True)
     async with open_api_keys(database_url) as store:
         assert await store.list() == []
+
+
+async def test_one_person_has_one_key(keys: Keys, database_url: str) -> None:
+    """A second key of a name in force is refused; a revoked name may be used again."""
+    assert (await keys("issue", "operator", "ann")).code == 0
+    second = await keys("issue", "support", "Ann")
+    refusal = "ordersaga: a key named Ann exists; revoke it first, or choose another name\n"
+    assert (second.code, second.out, second.err) == (1, "", refusal)
+    async with open_api_keys(database_url) as store:
+        (key,) = await store.list()
+    assert (key.role, key.name) == ("operator", "ann")
+    assert (await keys("revoke", key.id)).code == 0
+    assert (await keys("issue", "support", "ann")).code == 0
+    async with open_api_keys(database_url) as store:
+        assert [(one.role, one.name) for one in await store.list()] == [("support", "ann")]
 
 
 async def test_a_database_that_is_not_there_is_named(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,6 +118,19 @@ def test_requests_and_their_answers(request_: ReturnRequest, now: datetime, expe
     assert not isinstance(answer, Refusal) or (answer.reason and answer.alternative)
 
 
+def test_open_returns_are_named_only_where_one_has_a_claim() -> None:
+    """More goodwill than is left is refused with what stands in its way, and with nothing that does not."""
+    gift = ReturnRequest(wish="keep", reason="goodwill", amount=10**6, by="ann")
+    claim = "; open returns have a claim on their goods' price"
+    for status, expected in ((ReturnStatus.AWAITING_GOODS, claim), (ReturnStatus.CANCELED, "")):
+        answer = accept(facts(returns=(record(status),)), gift, NOW)
+        assert isinstance(answer, Refusal)
+        assert (answer.code, answer.alternative) == ("too_much", f"ask for at most that{expected}")
+    alone = accept(facts(), gift, NOW)
+    assert isinstance(alone, Refusal)
+    assert alone.alternative == "ask for at most that"
+
+
 def test_one_return_is_of_one_delivered_parcel() -> None:
     """Units of two parcels are two returns; a parcel on its way, or unpaid, is none."""
     bought = order("o1", ("MUG", 3))
