@@ -28,7 +28,7 @@ from temporalio.common import (
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from ordersaga.client_changes import Handle, ask_change, update_id
+from ordersaga.client_changes import Handle, ask_change, named, new_update_id, update_id
 from ordersaga.client_errors import OrderClosedError, SagaUnreachableError, translated
 from ordersaga.domain.identifiers import workflow_id, workflow_of
 from ordersaga.domain.journal import AttentionItem, JournalEntry
@@ -156,11 +156,15 @@ class OrderClient:
         return True
 
     async def cancel(self, order_id: str, request: CancelRequest, wait: timedelta | None = None) -> CancelAnswer:
-        """Ask for cancellation and hear the truth about it. `wait` bounds the answer (default: 5 s)."""
-        name = update_id("cancel", request.request_id)
+        """Ask for cancellation and hear the truth about it. `wait` bounds the answer (default: 5 s).
+
+        To ask again, by whichever method, without asking twice: give the request a `request_id`.
+        """
+        asked = named(request)
+        name = update_id("cancel", asked.request_id)
 
         def ask(order: Handle, limit: timedelta) -> Awaitable[CancelAnswer]:
-            return order.execute_update("cancel", request, id=name, result_type=CancelAnswer, rpc_timeout=limit)
+            return order.execute_update("cancel", asked, id=name, result_type=CancelAnswer, rpc_timeout=limit)
 
         return await self._ask(order_id, ask, wait)
 
@@ -179,38 +183,46 @@ class OrderClient:
         when the saga took it and has not answered in time.
         """
 
+        request = named(asked)
+
         async def ask(order: Handle, limit: timedelta) -> ChangeAnswer:
-            return await ask_change(order, asked, limit)
+            return await ask_change(order, request, limit)
 
         return await self._ask(order_id, ask, wait)
 
     async def request_cancel(self, order_id: str, request: CancelRequest) -> None:
         """Ask for cancellation without waiting for the answer."""
+        asked = named(request)
         await self._ask(
-            order_id, lambda order, limit: order.signal(OrderFulfillment.on_request_cancel, request, rpc_timeout=limit)
+            order_id, lambda order, limit: order.signal(OrderFulfillment.on_request_cancel, asked, rpc_timeout=limit)
         )
 
     async def place_hold(self, order_id: str, request: HoldRequest) -> OrderView:
         """Put a typed hold on the order: hand-off waits until it is released."""
+        name = new_update_id("place_hold")
 
         def ask(order: Handle, limit: timedelta) -> Awaitable[OrderView]:
-            return order.execute_update(OrderFulfillment.on_place_hold, request, rpc_timeout=limit)
+            return order.execute_update("place_hold", request, id=name, result_type=OrderView, rpc_timeout=limit)
 
         return await self._ask(order_id, ask)
 
     async def release_hold(self, order_id: str, request: HoldRequest) -> OrderView:
         """Release a typed hold."""
+        name = new_update_id("release_hold")
 
         def ask(order: Handle, limit: timedelta) -> Awaitable[OrderView]:
-            return order.execute_update(OrderFulfillment.on_release_hold, request, rpc_timeout=limit)
+            return order.execute_update("release_hold", request, id=name, result_type=OrderView, rpc_timeout=limit)
 
         return await self._ask(order_id, ask)
 
     async def resolve_attention(self, order_id: str, resolution: Resolution) -> AttentionItem:
         """Answer an attention item with one of its choices; a question of a return goes to the return."""
+        name = new_update_id("resolve")
 
         def ask(order: Handle, limit: timedelta) -> Awaitable[AttentionItem]:
-            return order.execute_update("resolve_attention", resolution, result_type=AttentionItem, rpc_timeout=limit)
+            return order.execute_update(
+                "resolve_attention", resolution, id=name, result_type=AttentionItem, rpc_timeout=limit
+            )
 
         return await self._ask(order_id, ask, asker=workflow_of(resolution.item_id, order_id))
 

@@ -1,9 +1,10 @@
 """Which update of an order's saga takes which change, and under which id: the same request again is the same update."""
 
 import asyncio
+import uuid
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateRPCTimeoutOrCancelledError, WorkflowUpdateStage
 
@@ -12,6 +13,7 @@ from ordersaga.domain.identifiers import workflow_id
 from workflows.messages import (
     AddressChange,
     Asked,
+    CancelRequest,
     ChangeAnswer,
     ChangeCarrier,
     ChangePayment,
@@ -25,6 +27,7 @@ from workflows.messages import (
 from workflows.order_fulfillment import OrderFulfillment
 
 Handle = WorkflowHandle[OrderFulfillment, OrderResult]
+R = TypeVar("R", Asked, CancelRequest)
 
 _LOOK_BACK: Final = timedelta(seconds=5)
 
@@ -38,6 +41,16 @@ UPDATES: Final[Mapping[type[Asked], str]] = {
     ChangePayment: "change_payment",
     DelayConsent: "answer_delay",
 }
+
+
+def named(asked: R) -> R:
+    """The request with an id: one that has none gets its own, so that sending it again is not asking again."""
+    return asked if asked.request_id else asked.model_copy(update={"request_id": uuid.uuid4().hex})
+
+
+def new_update_id(update: str) -> str:
+    """For an update whose message has no id: made once per call, so that the call's repeats are one update."""
+    return f"{update}-{uuid.uuid4().hex}"
 
 
 def update_id(update: str, request_id: str | None) -> str | None:

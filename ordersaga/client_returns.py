@@ -17,6 +17,7 @@ from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReus
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from ordersaga.client import OrderClient
+from ordersaga.client_changes import new_update_id
 from ordersaga.client_errors import SagaUnreachableError, translated
 from ordersaga.domain.identifiers import return_id, return_workflow_id
 from ordersaga.domain.journal import JournalEntry
@@ -66,17 +67,19 @@ class ReturnClient:
 
     async def receive(self, order_id: str, number: int, inspection: Inspection) -> ReturnView:
         """Say what the warehouse found."""
+        name = new_update_id("receive")
 
         def ask(handle: Handle, limit: timedelta) -> Awaitable[ReturnView]:
-            return handle.execute_update("receive", inspection, result_type=ReturnView, rpc_timeout=limit)
+            return handle.execute_update("receive", inspection, id=name, result_type=ReturnView, rpc_timeout=limit)
 
         return await self._ask(order_id, number, ask)
 
     async def cancel(self, order_id: str, number: int, request: CancelReturn) -> ReturnView:
         """The shopper keeps the goods."""
+        name = new_update_id("cancel_return")
 
         def ask(handle: Handle, limit: timedelta) -> Awaitable[ReturnView]:
-            return handle.execute_update("cancel_return", request, result_type=ReturnView, rpc_timeout=limit)
+            return handle.execute_update("cancel_return", request, id=name, result_type=ReturnView, rpc_timeout=limit)
 
         return await self._ask(order_id, number, ask)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import uuid
 from typing import Annotated
 
 from fastapi import Depends, Header
@@ -29,13 +30,13 @@ RepeatKey = Annotated[str | None, Depends(checked_key)]
 
 async def request_id(
     services: Services, key: ApiKey, given: str | None, order_id: str, asked: BaseModel, what: str
-) -> str | None:
-    """The id under which the order's saga knows this request; None without an `Idempotency-Key`.
+) -> str:
+    """The id under which the order's saga knows this request, however often it is sent on; without a key, a new one.
 
     Problem 422 when the key stands for another request. The saga is told a digest: two callers' keys never meet.
     """
     if given is None:
-        return None
+        return uuid.uuid4().hex
     claim = IdempotencyKey(key.id, given, _digest(what, order_id, json.dumps(asked.model_dump(mode="json"))))
     if not await services.intake.claim_key(claim, order_id):
         raise Problem(422, "idempotency_key_reused", REUSED)

@@ -23,6 +23,8 @@ from workflows.messages import CancelAnswer, CancelRequest, HoldRequest, OrderVi
 router = APIRouter(prefix="/v1/orders/{order_id}", tags=["order actions"])
 
 _LOOK_AGAIN: Final = timedelta(minutes=1)
+_REPEAT: Final = "ask again by the time named"
+_LOOK: Final = "look at the order by the time named; asked again without an Idempotency-Key, more units are canceled"
 
 
 @router.post("/cancel", responses={202: {"model": CancelAnswer, "description": "Asked; not answered in time."}})
@@ -47,7 +49,8 @@ async def cancel(
     except OrderClosedError:
         return await ended(services, await find_order(services, key, order_id))
     except SagaUnreachableError:
-        return await _cancel_later(services, key, record, request, response)
+        next_step = _LOOK if body.lines and repeat is None else _REPEAT
+        return await _cancel_later(services, key, record, request, next_step, response)
 
 
 @router.post("/cancel-preview")
@@ -72,9 +75,9 @@ def _request(key: ApiKey, body: CancelBody, known: str | None) -> CancelRequest:
 
 
 async def _cancel_later(
-    services: Services, key: ApiKey, record: OrderRecord, request: CancelRequest, response: Response
+    services: Services, key: ApiKey, record: OrderRecord, request: CancelRequest, next_step: str, response: Response
 ) -> CancelAnswer:
-    """The update may have been lost: a signal is kept by Temporal even while no worker runs.
+    """The update may have been lost: a signal is kept by Temporal even while no worker runs. Both are one request.
 
     Raises SagaUnreachableError (503) if Temporal itself does not answer.
     """
@@ -83,17 +86,17 @@ async def _cancel_later(
     except OrderClosedError:
         return await ended(services, await find_order(services, key, record.order.order_id))
     response.status_code = 202
-    return _asked(record)
+    return _asked(record, next_step)
 
 
-def _asked(record: OrderRecord) -> CancelAnswer:
+def _asked(record: OrderRecord, next_step: str) -> CancelAnswer:
     return CancelAnswer(
         order_id=record.order.order_id,
         outcome="pending",
         status=record.status,
         currency=record.order.currency,
         message="cancellation was asked for; its outcome is not known yet",
-        next_step="ask again by the time named",
+        next_step=next_step,
         answer_by=datetime.now(UTC) + _LOOK_AGAIN,
     )
 

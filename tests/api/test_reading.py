@@ -10,6 +10,7 @@ from ordersaga.domain.shipping import HandOff
 from ordersaga.domain.statuses import OrderStatus
 from tests.fakes.samples import order as sample_order
 from tests.support.api import Api, StubOrders, attention, order_body
+from workflows.messages import CancelRequest
 
 
 async def place(api: Api, *order_ids: str, **changes: object) -> None:
@@ -110,6 +111,24 @@ async def test_cancel_without_an_answer_in_time_is_202_and_kept(api: Api, orders
     assert answer.json()["next_step"] == "ask again by the time named"
     assert answer.json()["answer_by"] > datetime.now(UTC).isoformat()
     assert [what for what, _ in orders.asked][-2:] == ["cancel", "request_cancel"]
+    updated, signaled = orders.requests
+    assert updated == signaled
+
+
+@pytest.mark.parametrize("key", [None, "k-1"])
+async def test_units_not_canceled_in_time_are_asked_for_once(api: Api, orders: StubOrders, key: str | None) -> None:
+    """The update and the signal after it have one id, another request has another; only a key lets it be repeated."""
+    await place(api, "a1")
+    orders.fail = {"cancel": SagaUnreachableError("no answer in time")}
+    headers = {"Idempotency-Key": key} if key else {}
+    lines = {"lines": [{"sku": "MUG", "quantity": 1}]}
+    for _ in range(2):
+        answer = (await api.post("/v1/orders/a1/cancel", lines, headers=headers)).json()
+    ids = [request.request_id for request in orders.requests if isinstance(request, CancelRequest)]
+    assert ids[0] == ids[1] is not None
+    assert ids[2] == ids[3] is not None
+    assert (ids[0] == ids[2]) is (key is not None)
+    assert answer["next_step"].startswith("ask again by the time named" if key else "look at the order")
 
 
 async def test_cancel_of_an_order_that_ends_while_it_is_asked_says_how_it_ended(api: Api, orders: StubOrders) -> None:
@@ -137,6 +156,8 @@ async def test_cancel_with_temporal_away_is_503_and_not_a_promise(api: Api, orde
     assert (answer.status_code, answer.json()["code"]) == (503, "saga_unreachable")
     assert answer.headers["retry-after"] == "1"
     assert [what for what, _ in orders.asked][-2:] == ["cancel", "request_cancel"]
+    updated, signaled = orders.requests
+    assert updated == signaled
 
 
 async def test_holds_are_placed_and_released(api: Api, orders: StubOrders) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ordersaga.domain.errors import RetryError
-from ordersaga.domain.shipping import ParcelEvent
+from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
 from tests.api.conftest import Shop
 from tests.support.api import order_body
 
@@ -69,6 +69,28 @@ async def test_one_unit_is_previewed_and_canceled_once(shop: Shop) -> None:
     assert (await shop.api.get("/v1/orders/chgpart")).json()["status"] not in ("canceled", "canceling")
     too_many = await post(shop, "chgpart/cancel", {"lines": [{"sku": "MUG", "quantity": 3}]})
     assert (too_many.status_code, too_many.json()["errors"][0]["field"]) == (422, "lines[0].quantity")
+
+
+async def test_a_partial_cancellation_not_answered_in_time_takes_its_units_once(shop: Shop) -> None:
+    """The shopper has not paid yet, no key: the update and the signal after it are one request."""
+    shop.payments.require_action_next()
+    lines = [{"sku": "MUG", "quantity": 3, "unit_price": 1000}]
+    placed = await shop.api.post("/v1/orders", order_body(order_id="chgonce", lines=lines), headers=WAIT)
+    assert placed.json()["outcome"] == "action_required"
+    body = {"lines": [{"sku": "MUG", "quantity": 1}]}
+    asked = await shop.api.post("/v1/orders/chgonce/cancel", body, role="support", headers={"Prefer": "wait=1"})
+    assert (asked.status_code, asked.json()["outcome"]) == (202, "pending")
+    payment_id = placed.json()["next_action"]["payment_id"]
+    shop.payments.complete_action(payment_id)
+    event = PaymentEvent(source="stripe", source_id="evt_1", parcel=1, payment_id=payment_id, kind="authorized")
+    await shop.orders.payment_event("chgonce", event)
+    await until(lambda: bool(shop.provider.called("submit")))
+    kinds = [line.kind for line in await shop.orders.timeline("chgonce")]
+    assert (kinds.count("cancel_requested"), kinds.count("ignored")) == (1, 0)
+    (parcel,) = (await shop.orders.state("chgonce")).parcels
+    assert [(line.sku, line.quantity) for line in parcel.plan.lines] == [("MUG", 2)]
+    (level,) = (await shop.api.get("/v1/stock?sku=MUG")).json()["levels"]
+    assert (level["on_hand"], level["held"]) == (10, 2)
 
 
 async def test_an_address_is_changed_and_shown(shop: Shop) -> None:

@@ -98,6 +98,20 @@ async def test_a_cancellation_whose_step_is_repeated_is_asked_again() -> None:
     assert saga.ids == ["cancel-k"] * 3
 
 
+async def test_what_has_no_id_gets_one_for_all_its_repeats() -> None:
+    """Sent again by the client itself, it is one update; the caller's next request is another."""
+    ids = []
+    for _ in range(2):
+        saga = InterruptedSaga(failures=2)
+        client = OrderClient(cast("Client", saga))
+        await client.cancel("r1", CancelRequest(), timedelta(seconds=5))
+        assert len(saga.ids) == 3
+        ids.append(saga.ids)
+    assert [len(set(each)) for each in ids] == [1, 1]
+    assert ids[0][0] != ids[1][0]
+    assert None not in ids[0]
+
+
 async def test_a_cancellation_is_not_asked_for_ever() -> None:
     """The time to wait ends it."""
     saga = InterruptedSaga(failures=1000)

@@ -120,7 +120,7 @@ class StubOrders(OrderClient):
 
     async def request_cancel(self, order_id: str, request: CancelRequest) -> None:
         """Taken."""
-        self._noted("request_cancel", order_id)
+        self._noted("request_cancel", order_id, request)
 
     async def place_hold(self, order_id: str, request: HoldRequest) -> OrderView:
         """Held."""
