@@ -1,5 +1,7 @@
 """Why an order or a return is where it is, in words: asked of its workflow, else read from its record."""
 
+from collections.abc import Sequence
+
 import structlog
 
 from ordersaga.api.return_shapes import ReturnExplanation
@@ -7,8 +9,9 @@ from ordersaga.api.shapes import Explanation
 from ordersaga.bootstrap import Services
 from ordersaga.client_returns import ReturnClient
 from ordersaga.domain.errors import OrdersagaError
-from ordersaga.domain.journal import OrderRecord
+from ordersaga.domain.journal import OrderRecord, TimelineEntry
 from ordersaga.domain.return_rules import wanted
+from ordersaga.domain.return_words import outcome_told
 from ordersaga.domain.returns import ReturnRecord
 from workflows.explanation import stands
 
@@ -37,7 +40,7 @@ async def return_explained(services: Services, record: ReturnRecord) -> ReturnEx
         text, live = await ReturnClient(services.orders).explain(case.order_id, case.number), True
     except OrdersagaError as error:
         log.info("return_not_asked", code=error.code)
-        text, live = _of_return(record), False
+        text, live = _of_return(record, await services.journal.timeline(case.order_id)), False
     return ReturnExplanation(return_id=case.return_id, status=record.status, text=text, live=live)
 
 
@@ -47,8 +50,9 @@ def _of_order(record: OrderRecord) -> str:
     return f"The order is {record.status} since {record.updated_at:%Y-%m-%d %H:%M:%S} UTC{reason}.{saga}"
 
 
-def _of_return(record: ReturnRecord) -> str:
+def _of_return(record: ReturnRecord, story: Sequence[TimelineEntry]) -> str:
     reason = f" ({record.reason})" if record.reason else ""
     name = "Goodwill" if record.case.request.keeps_goods else "Return"
     asked = f"{name} {record.case.return_id} of {wanted(record.case)}"
-    return f"{asked} is {record.status.value.replace('_', ' ')}{reason}."
+    stands_so = f"{asked} is {record.status.value.replace('_', ' ')}{reason}."
+    return " ".join([stands_so, *outcome_told(record, story)])

@@ -7,7 +7,7 @@ Once the order is accepted (committed), the order is ours: whatever fails afterw
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -19,12 +19,13 @@ from ordersaga.api.next_actions import needs_shopper, storable, with_next_action
 from ordersaga.api.prefer import applied
 from ordersaga.api.problems import MEDIA_TYPE, FieldError, Problem, from_validation, invalid
 from ordersaga.api.request_log import bind_order
+from ordersaga.api.return_shapes import WishBody
 from ordersaga.api.shapes import NewOrder, PlacedOrder
 from ordersaga.bootstrap import ApiKey, IdempotencyKey, KeyMismatch, Replay, Services, SoldOut
 from ordersaga.client_errors import OrderClosedError
 from ordersaga.domain.errors import OrdersagaError
 from ordersaga.domain.journal import OrderRecord
-from ordersaga.domain.orders import Order, ParcelPlan
+from ordersaga.domain.orders import Order, OrderLine, ParcelPlan
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
 from workflows.messages import ConfirmAnswer
 
@@ -78,7 +79,7 @@ class Placing:
             raise invalid([FieldError(field="seller", message=f"no seller is called {body.seller}", remedy=advice)])
         unknown = await self._services.catalog.unknown(body.seller, [line.sku for line in body.lines])
         if unknown.skus:
-            raise invalid(_unknown_skus(body, set(unknown.skus)))
+            raise invalid(unknown_skus(body.seller, "lines", body.lines, set(unknown.skus)))
         fields = {name: getattr(body, name) for name in NewOrder.model_fields}
         order_id = body.order_id or f"ord_{uuid.uuid4().hex}"
         terms = terms.model_copy(update={"payment_window": self._services.settings.payment_window})
@@ -245,14 +246,15 @@ def _mismatch(mismatch: KeyMismatch) -> Problem:
     return Problem(409, "order_id_taken", detail, order_id=mismatch.order_id)
 
 
-def _unknown_skus(body: NewOrder, unknown: set[str]) -> list[FieldError]:
+def unknown_skus(seller: str, field: str, lines: Sequence[OrderLine | WishBody], unknown: Set[str]) -> list[FieldError]:
+    """The lines of `field` whose SKU the seller's catalog does not have."""
     return [
         FieldError(
-            field=f"lines[{index}].sku",
-            message=f"{body.seller} sells no SKU {line.sku}",
+            field=f"{field}[{index}].sku",
+            message=f"{seller} sells no SKU {line.sku}",
             remedy="use a SKU of this seller, or load the catalog first",
         )
-        for index, line in enumerate(body.lines)
+        for index, line in enumerate(lines)
         if line.sku in unknown
     ]
 

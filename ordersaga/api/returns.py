@@ -6,9 +6,10 @@
 | the order, the window, the units or the return itself do not allow it | 409 |
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import structlog
 from fastapi import APIRouter, Depends, Path, Response
@@ -17,6 +18,7 @@ from pydantic import ValidationError
 from ordersaga.api.access import Agent, Reader, Role, ServicesDep, acting, find_order, require
 from ordersaga.api.explaining import return_explained
 from ordersaga.api.idempotency import RepeatKey
+from ordersaga.api.placing import unknown_skus
 from ordersaga.api.problems import FieldError, Problem, from_validation, invalid
 from ordersaga.api.request_log import bind_order
 from ordersaga.api.return_shapes import (
@@ -26,6 +28,7 @@ from ordersaga.api.return_shapes import (
     ReturnDocument,
     ReturnExplanation,
     ReturnList,
+    WishBody,
 )
 from ordersaga.bootstrap import ApiKey, Services
 from ordersaga.client_errors import OrderClosedError, OrderNotFoundError
@@ -34,6 +37,7 @@ from ordersaga.domain.errors import OrdersagaError
 from ordersaga.domain.identifiers import OrderId, parse_return_id
 from ordersaga.domain.return_rules import wrong_inspection
 from ordersaga.domain.returns import (
+    FINAL_RETURNS,
     InspectedLine,
     Inspection,
     Refusal,
@@ -44,13 +48,16 @@ from ordersaga.domain.returns import (
     ReturnWish,
     WishedLine,
 )
-from workflows.return_state import CancelReturn
+from workflows.return_state import CancelReturn, ReturnView
 
 router = APIRouter(tags=["returns"])
 log = structlog.get_logger(__name__)
 
 ReturnId = Annotated[str, Path(max_length=80)]
 T = TypeVar("T")
+_ENDS_WITHIN: Final = 3.0
+"""How long a cancellation is waited for, in seconds."""
+_PAUSE: Final = 0.1
 
 
 @router.post(
@@ -67,7 +74,8 @@ async def request_return(
     """
     if body.wish is ReturnWish.KEEP:
         require(key, Role.SUPPORT, Role.OPERATOR)
-    await find_order(services, key, order_id)
+    found = await find_order(services, key, order_id)
+    await _sold(services, found.order.seller, body.exchange_for)
     own_key = f"{key.id}/{repeat}" if repeat else None
     ask = ReturnAsk(_request(body, key), own_key, body.number)
     answer = await services.returns.open(order_id, ask, datetime.now(UTC))
@@ -91,7 +99,8 @@ async def _found(return_id: ReturnId, services: ServicesDep, key: Reader) -> Ret
     owner = parse_return_id(return_id)
     record = await services.returns.get(*owner) if owner else None
     if record is None or (key.seller and record.case.order.seller != key.seller):
-        raise Problem(404, "return_not_found", f"there is no return {return_id}", return_id=return_id)
+        detail = f"there is no return {return_id}; list them: ordersaga return list ORDER_ID"
+        raise Problem(404, "return_not_found", detail, return_id=return_id)
     bind_order(record.case.order_id)
     return record
 
@@ -128,11 +137,14 @@ async def receive(key: Agent, record: Found, body: ReceiptBody, services: Servic
 async def cancel(
     key: Agent, record: Found, services: ServicesDep, body: CancelReturnBody | None = None
 ) -> ReturnDocument:
-    """The shopper keeps the goods: possible until the carrier has them."""
+    """The shopper keeps the goods: possible until the carrier has them.
+
+    Answers once it took effect; where that takes longer than 3 seconds, `live.awaiting` says that it is being canceled.
+    """
     case, body = record.case, body or CancelReturnBody()
     asked = CancelReturn(by=acting(key, body.by), reason=body.reason)
-    await _told(services, case, lambda running: running.cancel(case.order_id, case.number, asked))
-    return await _now(services, case)
+    view = await _told(services, case, lambda running: running.cancel(case.order_id, case.number, asked))
+    return await _ended(services, case, view)
 
 
 @router.get("/v1/returns/{return_id}/explain")
@@ -147,6 +159,13 @@ def refused(order_id: str, refusal: Refusal) -> Problem:
         return invalid([FieldError(field=refusal.field, message=refusal.reason, remedy=refusal.alternative)])
     detail = f"{refusal.reason}; {refusal.alternative}"
     return Problem(409, refusal.code, detail, order_id=order_id, reason=refusal.reason, alternative=refusal.alternative)
+
+
+async def _sold(services: Services, seller: str, wished: Sequence[WishBody]) -> None:
+    """Problem 422 for wished goods that the order's seller does not have in the catalog."""
+    unknown = await services.catalog.unknown(seller, [line.sku for line in wished])
+    if unknown.skus:
+        raise invalid(unknown_skus(seller, "exchange_for", wished, set(unknown.skus)))
 
 
 def _request(body: ReturnBody, key: ApiKey) -> ReturnRequest:
@@ -188,6 +207,16 @@ async def _told(services: Services, case: ReturnCase, ask: Callable[[ReturnClien
     except OrderClosedError as error:
         detail = f"return {case.return_id} has ended; ask for another one while the order's return window is open"
         raise Problem(409, "return_closed", detail, return_id=case.return_id) from error
+
+
+async def _ended(services: Services, case: ReturnCase, view: ReturnView) -> ReturnDocument:
+    """The return once it has ended; else, after a while, with what its workflow answered."""
+    until = asyncio.get_running_loop().time() + _ENDS_WITHIN
+    while (found := await _now(services, case)).status not in FINAL_RETURNS:
+        if asyncio.get_running_loop().time() >= until:
+            return found.model_copy(update={"live": view})
+        await asyncio.sleep(_PAUSE)
+    return found
 
 
 async def _now(services: Services, case: ReturnCase) -> ReturnDocument:

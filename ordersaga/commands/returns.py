@@ -5,7 +5,7 @@ Exit codes: 0 done; 1 refused, with what can be done instead; 2 wrong usage; 3 n
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import typer
 
@@ -14,7 +14,6 @@ from ordersaga.commands.errors import USAGE, CommandError
 from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_pairs, show_table
 from ordersaga.domain.amounts import format_amount
 from ordersaga.domain.return_rules import words
-from ordersaga.domain.returns import ReturnReason
 
 OrderIdArgument = Annotated[str, typer.Argument(metavar="ORDER_ID")]
 ReturnIdArgument = Annotated[str, typer.Argument(metavar="RETURN_ID", help="Such as web_1-r1.")]
@@ -26,6 +25,9 @@ Wished = Annotated[
 Found = Annotated[list[str] | None, typer.Option(metavar="SKU=QTY", help="Units found so; repeatable.")]
 
 _LINE: Final = re.compile(r"(?P<sku>[A-Za-z0-9_.\-]{1,64})=(?P<quantity>[1-9][0-9]{0,4})(?:@(?P<price>[0-9]{1,12}))?")
+
+GoodsReason = Literal["unwanted", "damaged", "wrong_item", "not_as_described"]
+"""Of goods that come back; goodwill, for goods that are kept, is `ordersaga order refund`."""
 
 app = typer.Typer(help="Returns: what shoppers send back.", no_args_is_help=True)
 
@@ -39,7 +41,7 @@ def register(root: typer.Typer) -> None:
 def request(
     order_id: OrderIdArgument,
     line: Lines,
-    reason: Annotated[ReturnReason, typer.Option(help="Why it comes back.")],
+    reason: Annotated[GoodsReason, typer.Option(help="Why it comes back.")],
     exchange: Annotated[bool, typer.Option("--exchange", help="The same goods again, or those of --for.")] = False,
     wished: Wished = None,
     parcel: Annotated[int, typer.Option(min=0, max=100, help="0: the one that has these units.")] = 0,
@@ -49,7 +51,7 @@ def request(
     api_key: ApiKey = "",
 ) -> None:
     """Ask to return goods, and hear what the shopper is to do."""
-    body: dict[str, Any] = {"lines": _units(line), "reason": reason.value, "parcel": parcel}
+    body: dict[str, Any] = {"lines": _units(line), "reason": reason, "parcel": parcel}
     if exchange or wished:
         body |= {"wish": "exchange", "exchange_for": _units(wished or (), priced=True)}
     key = idempotency_key or None

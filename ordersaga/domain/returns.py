@@ -21,6 +21,7 @@ Units = Annotated[int, Field(ge=0, le=10_000, description="whole units")]
 ReturnNumber = Annotated[int, Field(ge=1, le=99)]
 Amount = Annotated[int, Field(ge=1, le=10**12, description="minor units of the order's currency")]
 LARGEST_NUMBER: Final = 99
+_GOODWILL_DOOR: Final = "change it, or give goodwill: POST /v1/orders/{id}/refunds, or ordersaga order refund"
 
 
 class ReturnReason(StrEnum):
@@ -119,7 +120,7 @@ class ReturnRequest(Message):
             raise ValueError("lines: say what comes back; only with the wish keep it is nothing")
         if not self.keeps_goods and (self.amount is not None or self.reason is ReturnReason.GOODWILL):
             name = "reason" if self.amount is None else "amount"
-            raise ValueError(f"{name}: goods that come back are refunded by their price; change it, or wish keep")
+            raise ValueError(f"{name}: goods that come back are refunded by their price; {_GOODWILL_DOOR}")
         return self
 
     @model_validator(mode="after")

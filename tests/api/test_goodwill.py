@@ -167,6 +167,9 @@ async def test_a_kept_return_is_for_those_who_may_refund(shop: Shop) -> None:
         answer = await shop.api.post(path, body, role="support")
         assert code(answer) == (422, "invalid_request"), body
         assert [error["field"] for error in answer.json()["errors"]] == [field]
+    named = await shop.api.post(path, {**MUG, "reason": "goodwill"}, role="support")
+    remedy = "change it, or give goodwill: POST /v1/orders/{id}/refunds, or ordersaga order refund"
+    assert named.json()["errors"][0]["remedy"] == remedy
     assert code(await shop.api.post(path, keep(PAID + 1), role="support")) == (409, "too_much")
     assert (await shop.api.get(path)).json() == {"returns": []}
     opened = await shop.api.post(path, keep(PAID, reason="damaged", note="one is chipped"), role="support")

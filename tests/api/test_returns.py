@@ -25,6 +25,7 @@ from workers.relay_returns import ReturnStarter
 
 WAIT = {"Prefer": "wait=20"}
 MUG = {"lines": [{"sku": "MUG", "quantity": 1}], "reason": "unwanted"}
+NOPE = {"sku": "NOPE", "quantity": 1, "unit_price": 100}
 SOUND = {"lines": [{"sku": "MUG", "sellable": 1}]}
 
 
@@ -106,6 +107,8 @@ async def test_what_the_policy_refuses_is_a_problem_with_an_alternative(shop: Sh
         ({**MUG, "parcel": 3}, "parcel"),
         ({**MUG, "exchange_for": [{"sku": "TEE", "quantity": 1}]}, "exchange_for"),
         ({**MUG, "wish": "exchange", "exchange_for": [{"sku": "TEE", "quantity": 1}]}, "exchange_for[0].unit_price"),
+        ({**MUG, "wish": "exchange", "exchange_for": [{"sku": "NOPE", "quantity": 1}]}, "exchange_for[0].sku"),
+        ({**MUG, "wish": "exchange", "exchange_for": [NOPE]}, "exchange_for[0].sku"),
     ):
         answer = await shop.api.post(f"/v1/orders/{order}/returns", body)
         assert code(answer) == (422, "invalid_request"), body
@@ -140,9 +143,10 @@ async def test_a_return_is_canceled_and_its_units_may_be_asked_for_again(shop: S
     assert (await shop.api.post("/v1/returns/backkeep-r1/cancel", {}, role="checkout")).status_code == 403
     late = await shop.api.post(f"/v1/orders/{order}/cancel", {"reason": "test"}, role="support")
     assert (late.status_code, late.json()["outcome"]) == (200, "too_late")
+    await until(shop, "/v1/returns/backkeep-r1", status="awaiting_goods")
     canceled = await shop.api.post("/v1/returns/backkeep-r1/cancel", {"reason": "likes it"}, role="support")
-    assert canceled.status_code == 200
-    await until(shop, "/v1/returns/backkeep-r1", status="canceled", reason="canceled by test support: likes it")
+    assert (canceled.status_code, canceled.json()["status"]) == (200, "canceled")
+    assert canceled.json()["reason"] == "canceled by test support: likes it"
     await until(shop, f"/v1/orders/{order}", status="completed")
     assert shop.payments.called("refund") == []
     assert (await shop.api.post(f"/v1/orders/{order}/returns", MUG)).json()["return_id"] == "backkeep-r2"
@@ -211,6 +215,11 @@ async def test_the_command_line_plays_a_return(shop: Shop, capsys: pytest.Captur
     assert (ended, "returned_before" in said, "nothing is left to return" in said) == (1, True, True)
     ended, said = await command(shop, capsys, "request", order, "--line", "MUG", "--reason", "damaged")
     assert (ended, "such as MUG=2" in said) == (2, True)
+    ended, said = await command(shop, capsys, "request", order, "--line", "MUG=1", "--reason", "goodwill")
+    assert (ended, "not_as_described" in said, "goodwill" in said.partition("not one of")[2]) == (2, True, False)
+    wish = ("--line", "MUG=1", "--reason", "damaged", "--for")
+    ended, said = await command(shop, capsys, "request", order, *wish, "NOPE=1@100")
+    assert (ended, "exchange_for[0].sku: acme sells no SKU NOPE" in said) == (1, True)
     ended, said = await command(shop, capsys, "show", "backcli-r1")
     assert (ended, "waits for:" in said, "label:" in said) == (0, True, True)
     ended, said = await command(shop, capsys, "receive", "backcli-r1")
@@ -221,7 +230,7 @@ async def test_the_command_line_plays_a_return(shop: Shop, capsys: pytest.Captur
     ended, said = await command(shop, capsys, "list", order)
     assert (ended, "USD 15.90" in said) == (0, True)
     ended, said = await command(shop, capsys, "explain", "backcli-r1")
-    assert (ended, "Nothing more will happen" in said) == (0, True)
+    assert (ended, "USD 15.90 was given back for 1 MUG. Nothing more will happen." in said) == (0, True)
     ended, said = await command(shop, capsys, "cancel", "backcli-r1", "--reason", "late")
     assert (ended, "return_closed" in said or "too late" in said) == (1, True)
 

@@ -113,6 +113,11 @@ async def test_only_accepted_units_are_refunded(world: World) -> None:
         (1, f"{back.reference}-damaged"),
     ]
     assert "return_refused" in back.story()
+    told: str = await back.handle.query("explain")
+    assert told == (
+        f"Return {back.placed.order_id}-r1 of 4 MUG is partly refunded (one is of another maker)."
+        " USD 20.00 was given back for 2 MUG. Missing: 1 MUG. Refused and sent back: 1 MUG. Nothing more will happen."
+    )
     assert shown(back) is OrderStatus.COMPLETED
     await world.balanced(back.placed)
 

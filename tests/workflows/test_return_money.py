@@ -115,6 +115,13 @@ def decided(order_id: str, outcome: ConfirmOutcome) -> JournalUpdate:
     return JournalUpdate(order_id=order_id, status=status, outcome=outcome.value, reason="card_declined")
 
 
+async def not_placed(back: Returning) -> str:
+    """Why the exchange was not placed, as the return explains it."""
+    told: str = await back.handle.query("explain")
+    assert "is placed in exchange" not in told
+    return told.partition("The exchange could not be placed (")[2].partition("); the refund stands. Nothing more")[0]
+
+
 async def test_an_exchange_is_a_linked_order_of_its_own(world: World) -> None:
     """Placed on receipt, confirmed by its own saga; the return is refunded as usual."""
     back = await exchanging(world, **wish(1))
@@ -131,6 +138,8 @@ async def test_an_exchange_is_a_linked_order_of_its_own(world: World) -> None:
     assert (result.status, result.refunded) == (ReturnStatus.REFUNDED, 1000)
     assert (result.exchange_order_id, back.record.exchange_order_id) == (order.order_id, order.order_id)
     assert len(world.exchanges.called("place")) == 1
+    told: str = await back.handle.query("explain")
+    assert f"USD 10.00 was given back for 1 MUG. Order {order.order_id} is placed in exchange. Nothing" in told
 
 
 async def test_an_exchange_that_is_sold_out_ends_as_a_refund(world: World) -> None:
@@ -140,6 +149,7 @@ async def test_an_exchange_that_is_sold_out_ends_as_a_refund(world: World) -> No
     result = await back.result()
     assert (result.status, result.refunded, result.exchange_order_id) == (ReturnStatus.REFUNDED, 1000, None)
     assert "exchange_not_placed" in back.story()
+    assert "sold out" in await not_placed(back)
     assert world.units()["ca-1", "TEE"] == (10, 0)
 
 
@@ -153,6 +163,7 @@ async def test_an_exchange_the_bank_declines_ends_as_a_refund(world: World) -> N
     result = await back.result()
     assert (result.status, result.refunded, result.exchange_order_id) == (ReturnStatus.REFUNDED, 1000, None)
     assert "exchange_not_placed" in back.story()
+    assert "card_declined" in await not_placed(back)
 
 
 async def test_an_exchange_without_a_saved_card_is_not_placed(world: World) -> None:
@@ -162,3 +173,4 @@ async def test_an_exchange_without_a_saved_card_is_not_placed(world: World) -> N
     assert (await back.result()).status is ReturnStatus.REFUNDED
     assert world.exchanges.called("place") == []
     assert "exchange_not_placed" in back.story()
+    assert "no payment method of the shopper is saved" in await not_placed(back)
