@@ -27,9 +27,14 @@ _LOOK_AGAIN: Final = timedelta(minutes=1)
 _PAUSE: Final = 0.1
 
 
-async def give(services: Services, record: OrderRecord, asked: GoodwillRefund, wait: timedelta | None) -> ChangeAnswer:
-    """Open it, once per request, and wait for what becomes of it. What the saga answered while it ran, stands."""
-    before = await answered_before(services.orders.temporal, record.order.order_id, asked) if asked.request_id else None
+async def give(
+    services: Services, record: OrderRecord, asked: GoodwillRefund, wait: timedelta | None, *, look_back: bool
+) -> ChangeAnswer:
+    """Open it, once per request, and wait for what becomes of it.
+
+    `look_back`: the saga may have heard the request while it ran; what it answered, stands.
+    """
+    before = await answered_before(services.orders.temporal, record.order.order_id, asked) if look_back else None
     if before is not None:
         return before
     key = f"refund/{asked.request_id}" if asked.request_id else None

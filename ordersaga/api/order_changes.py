@@ -64,19 +64,23 @@ class Change:
         """Ask the order's saga or, once that has ended with the goods at the shopper's, without it."""
         record = await find_order(self.services, self._key, self._order_id)
         asked = await self._message(body, messages.GoodwillRefund)
+        look_back = self._repeat is not None
         if record.status not in RETURNABLE:
             refuse_if_ended(record)
+            look_back = True
             try:
                 return self._told(await self._from_saga(record, asked))
             except OrderClosedError:
                 record = await find_order(self.services, self._key, self._order_id)
         if record.status not in RETURNABLE:
             raise has_ended(record)
-        return self._told(await self._after_the_end(record, asked))
+        return self._told(await self._after_the_end(record, asked, look_back))
 
-    async def _after_the_end(self, record: OrderRecord, asked: messages.GoodwillRefund) -> ChangeAnswer:
+    async def _after_the_end(
+        self, record: OrderRecord, asked: messages.GoodwillRefund, look_back: bool
+    ) -> ChangeAnswer:
         try:
-            return await goodwill.give(self.services, record, asked, self._wait)
+            return await goodwill.give(self.services, record, asked, self._wait, look_back=look_back)
         except SagaUnreachableError as error:
             raise Problem(503, error.code, _MAYBE, headers={"Retry-After": "1"}) from error
 
