@@ -34,7 +34,7 @@ class OrderNotFoundError(CustomerError):
     """No saga has this order's id."""
 
     def __init__(self, order_id: str) -> None:
-        super().__init__("order_not_found", f"no running order has the id {order_id}")
+        super().__init__("order_not_found", f"no running order has the id {order_id}; list them: ordersaga order list")
 
 
 class OrderClosedError(CustomerError):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
+from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -101,7 +102,7 @@ class ApiClient:
 
     async def order(self, order_id: str, *, live: bool = False) -> OrderDocument:
         """One order; `live` asks its saga as well."""
-        return await self._get(f"/v1/orders/{order_id}", OrderDocument, live="true" if live else None)
+        return await self._get(f"/v1/orders/{_part(order_id)}", OrderDocument, live="true" if live else None)
 
     async def orders(
         self,
@@ -118,11 +119,11 @@ class ApiClient:
 
     async def timeline(self, order_id: str) -> Timeline:
         """The order's story."""
-        return await self._get(f"/v1/orders/{order_id}/timeline", Timeline)
+        return await self._get(f"/v1/orders/{_part(order_id)}/timeline", Timeline)
 
     async def explain(self, order_id: str) -> Explanation:
         """Why the order is where it is."""
-        return await self._get(f"/v1/orders/{order_id}/explain", Explanation)
+        return await self._get(f"/v1/orders/{_part(order_id)}/explain", Explanation)
 
     async def cancel(
         self,
@@ -134,17 +135,16 @@ class ApiClient:
         idempotency_key: str | None = None,
     ) -> CancelAnswer:
         """Ask for cancellation of the order, or of (sku, quantity) units of it; these need a key to be asked again."""
-        body = {"reason": reason, "lines": _units(lines)}
+        body = {"reason": reason, **_these(lines)}
         headers = _prefer(wait) | ({"Idempotency-Key": idempotency_key} if idempotency_key else {})
         return _read(
-            await self._send("POST", f"/v1/orders/{order_id}/cancel", json=body, headers=headers), CancelAnswer
+            await self._send("POST", f"/v1/orders/{_part(order_id)}/cancel", json=body, headers=headers), CancelAnswer
         )
 
     async def preview_cancel(self, order_id: str, *, lines: Units = ()) -> CancelAnswer:
         """What `cancel` would answer now; nothing is done."""
         return _read(
-            await self._send("POST", f"/v1/orders/{order_id}/cancel-preview", json={"lines": _units(lines)}),
-            CancelAnswer,
+            await self._send("POST", f"/v1/orders/{_part(order_id)}/cancel-preview", json=_these(lines)), CancelAnswer
         )
 
     async def change(
@@ -158,18 +158,18 @@ class ApiClient:
     ) -> ChangeAnswer:
         """Ask for a change; `body` as the route of that name takes it. A refusal is an `ApiError` of status 409."""
         headers = _prefer(wait) | ({"Idempotency-Key": idempotency_key} if idempotency_key else {})
-        answer = await self._send("POST", f"/v1/orders/{order_id}/{what}", json=dict(body), headers=headers)
+        answer = await self._send("POST", f"/v1/orders/{_part(order_id)}/{what}", json=dict(body), headers=headers)
         return _read(answer, ChangeAnswer)
 
     async def hold(self, order_id: str, kind: str, *, reason: str = "not given") -> OrderView:
         """Place a hold."""
         body = {"kind": kind, "reason": reason}
-        return _read(await self._send("POST", f"/v1/orders/{order_id}/holds", json=body), OrderView)
+        return _read(await self._send("POST", f"/v1/orders/{_part(order_id)}/holds", json=body), OrderView)
 
     async def release(self, order_id: str, kind: str, *, reason: str = "not given") -> OrderView:
         """Release a hold."""
         params = {"kind": kind, "reason": reason}
-        return _read(await self._send("DELETE", f"/v1/orders/{order_id}/holds", params=params), OrderView)
+        return _read(await self._send("DELETE", f"/v1/orders/{_part(order_id)}/holds", params=params), OrderView)
 
     async def attention(
         self,
@@ -188,7 +188,7 @@ class ApiClient:
     ) -> AttentionItem:
         """Answer an attention item; one whose `resolved` is None then waits for a second person."""
         body = _given(choice=choice, reason=reason, order_id=order_id, by=by)
-        return _read(await self._send("POST", f"/v1/attention/{item_id}/resolve", json=body), AttentionItem)
+        return _read(await self._send("POST", f"/v1/attention/{_part(item_id)}/resolve", json=body), AttentionItem)
 
     async def resolve_many(
         self,
@@ -212,7 +212,7 @@ class ApiClient:
 
     async def requeue_message(self, message_id: int) -> None:
         """Deliver one of them after all."""
-        await self._send("POST", f"/v1/inbox/{message_id}/requeue")
+        await self._send("POST", f"/v1/inbox/{_part(message_id)}/requeue")
 
     async def stock(
         self, *, location: str | None = None, sku: str | None = None, seller: str | None = None
@@ -226,36 +226,38 @@ class ApiClient:
 
     async def move_ticket(self, reference: str, to: Literal["packed", "collected"]) -> TicketMoved:
         """Say that a parcel is packed, or that the carrier took it."""
-        return _read(await self._send("POST", f"/v1/pick-tickets/{reference}/{to}"), TicketMoved)
+        return _read(await self._send("POST", f"/v1/pick-tickets/{_part(reference)}/{to}"), TicketMoved)
 
     async def request_return(
         self, order_id: str, request: Mapping[str, Any], *, idempotency_key: str | None = None
     ) -> ReturnDocument:
         """Ask to return goods of an order."""
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        path = f"/v1/orders/{order_id}/returns"
+        path = f"/v1/orders/{_part(order_id)}/returns"
         return _read(await self._send("POST", path, json=dict(request), headers=headers), ReturnDocument)
 
     async def returns(self, order_id: str) -> ReturnList:
         """An order's returns."""
-        return await self._get(f"/v1/orders/{order_id}/returns", ReturnList)
+        return await self._get(f"/v1/orders/{_part(order_id)}/returns", ReturnList)
 
     async def show_return(self, return_id: str, *, live: bool = False) -> ReturnDocument:
         """One return; `live` asks its workflow as well."""
-        return await self._get(f"/v1/returns/{return_id}", ReturnDocument, live="true" if live else None)
+        return await self._get(f"/v1/returns/{_part(return_id)}", ReturnDocument, live="true" if live else None)
 
     async def receive_return(self, return_id: str, found: Mapping[str, Any]) -> ReturnDocument:
         """Say what the warehouse found."""
-        return _read(await self._send("POST", f"/v1/returns/{return_id}/receipt", json=dict(found)), ReturnDocument)
+        return _read(
+            await self._send("POST", f"/v1/returns/{_part(return_id)}/receipt", json=dict(found)), ReturnDocument
+        )
 
     async def cancel_return(self, return_id: str, *, reason: str = "not given") -> ReturnDocument:
         """The shopper keeps the goods."""
         body = {"reason": reason}
-        return _read(await self._send("POST", f"/v1/returns/{return_id}/cancel", json=body), ReturnDocument)
+        return _read(await self._send("POST", f"/v1/returns/{_part(return_id)}/cancel", json=body), ReturnDocument)
 
     async def explain_return(self, return_id: str) -> ReturnExplanation:
         """Why the return is where it is."""
-        return await self._get(f"/v1/returns/{return_id}/explain", ReturnExplanation)
+        return await self._get(f"/v1/returns/{_part(return_id)}/explain", ReturnExplanation)
 
     async def load_catalog(self, content: bytes) -> CatalogLoaded:
         """Load a catalog file (docs/csv.md)."""
@@ -273,11 +275,13 @@ class ApiClient:
 
     async def remove_endpoint(self, endpoint_id: str) -> None:
         """Send it nothing any more."""
-        await self._send("DELETE", f"/v1/webhook-endpoints/{endpoint_id}")
+        await self._send("DELETE", f"/v1/webhook-endpoints/{_part(endpoint_id)}")
 
     async def rotate_secret(self, endpoint_id: str) -> RotatedSecret:
         """Sign with a new secret, and for a day with the one before it as well."""
-        return _read(await self._send("POST", f"/v1/webhook-endpoints/{endpoint_id}/rotate-secret"), RotatedSecret)
+        return _read(
+            await self._send("POST", f"/v1/webhook-endpoints/{_part(endpoint_id)}/rotate-secret"), RotatedSecret
+        )
 
     async def replay(
         self, endpoint_id: str, since: datetime, until: datetime | None = None, types: Sequence[str] = ()
@@ -285,11 +289,13 @@ class ApiClient:
         """Send what happened from `since` to before `until` again, with the ids it had."""
         end = until.isoformat() if until else None
         body = _given(since=since.isoformat(), until=end, types=list(types))
-        return _read(await self._send("POST", f"/v1/webhook-endpoints/{endpoint_id}/replay", json=body), ReplayAnswer)
+        return _read(
+            await self._send("POST", f"/v1/webhook-endpoints/{_part(endpoint_id)}/replay", json=body), ReplayAnswer
+        )
 
     async def deliveries(self, endpoint_id: str, *, status: str | None = None) -> DeliveryList:
         """How deliveries to an endpoint stand, newest first."""
-        return await self._get(f"/v1/webhook-endpoints/{endpoint_id}/deliveries", DeliveryList, status=status)
+        return await self._get(f"/v1/webhook-endpoints/{_part(endpoint_id)}/deliveries", DeliveryList, status=status)
 
     async def _get(self, path: str, shape: type[M], **filters: str | int | None) -> M:
         params = {name: value for name, value in filters.items() if value is not None}
@@ -307,6 +313,20 @@ class ApiClient:
 
 def _prefer(wait: int | None) -> dict[str, str]:
     return {"Prefer": f"wait={wait}"} if wait else {}
+
+
+def _part(name: object) -> str:
+    """An id as one part of a path, whatever it is made of, so that the API refuses it by name and looks nowhere else.
+
+    One quoting is taken off before the path is looked for: slashes are quoted twice, and dots where nothing else is.
+    """
+    text = str(name).replace("/", "%2F")
+    return quote(text if text.strip(".") else text.replace(".", "%2E") or " ", safe="")
+
+
+def _these(units: Units) -> dict[str, Any]:
+    """No units: the whole order, which is meant by leaving them out."""
+    return {"lines": _units(units)} if units else {}
 
 
 def _units(units: Units) -> list[dict[str, str | int]]:

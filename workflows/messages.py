@@ -62,6 +62,7 @@ class ConfirmAnswer(Message):
 class CancelRequest(Message):
     """Who wants the order canceled and why; `lines`: only these units of it, empty for the whole order.
 
+    No units cannot be told apart from the whole order here: who takes requests from outside refuses an empty list.
     `request_id`: the same request sent again (a signal that is repeated) counts once.
     """
 

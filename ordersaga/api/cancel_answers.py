@@ -22,10 +22,16 @@ async def ended(services: Services, record: OrderRecord) -> CancelAnswer:
         outcome="canceled" if undone else "too_late",
         status=record.status,
         currency=record.order.currency,
-        message="it is undone already" if undone else f"it has ended: {record.status}",
+        message=_message(record.status),
         next_step=_next_step(undone, returnable),
         return_offered=returnable,
     )
+
+
+def _message(status: OrderStatus) -> str:
+    if status is OrderStatus.REJECTED:
+        return "it was rejected: nothing to cancel"
+    return "it is undone already" if status in _UNDONE else f"it has ended: {status}"
 
 
 def _next_step(undone: bool, returnable: bool) -> str:
@@ -48,8 +54,8 @@ def not_started(record: OrderRecord, lines: Sequence[LineQuantity]) -> CancelAns
         outcome="canceled",
         status=record.status,
         currency=record.order.currency,
-        message="nothing was reserved or charged yet; all that was asked for can be undone",
-        next_step="cancel it, if that is meant",
+        message="nothing was reserved or charged yet; all that was asked for would be undone; nothing was done",
+        next_step="cancel to do it",
         parts=tuple(_parts(record.parcels, lines)),
     )
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from ordersaga.api.shapes import Request, Whole
 from ordersaga.domain.identifiers import Code
@@ -24,6 +24,14 @@ class CancelBody(Request):
     by: Word | None = None
     reason: Word = "not given"
     lines: Annotated[tuple[Units, ...], Field(max_length=100)] = ()
+
+    @field_validator("lines")
+    @classmethod
+    def _not_empty(cls, lines: tuple[Units, ...]) -> tuple[Units, ...]:
+        """Only a list that was sent is looked at: no units would be read as the whole order."""
+        if not lines:
+            raise ValueError("names no units; give at least 1, or leave lines out to cancel the whole order")
+        return lines
 
 
 class ChangeBody(Request):

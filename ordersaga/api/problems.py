@@ -95,7 +95,9 @@ def invalid(errors: Sequence[FieldError], status: int = 422) -> Problem:
 
 def not_found(order_id: str) -> Problem:
     """No order of this id, or none that the caller may see."""
-    return Problem(404, "order_not_found", f"there is no order {order_id}", order_id=order_id)
+    return Problem(
+        404, "order_not_found", f"there is no order {order_id}; list them: ordersaga order list", order_id=order_id
+    )
 
 
 def from_validation(details: Sequence[ErrorDetails]) -> Problem:

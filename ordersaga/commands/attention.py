@@ -1,7 +1,7 @@
 """`ordersaga attention`: questions that wait for a person, and answering them, through the HTTP API.
 
-Exit codes: 0 done, or proposed to a second person; 1 refused, or a question of many could not be answered; 2 wrong
-usage; 3 no API.
+Exit codes: 0 done, or proposed to a second person; 1 refused, or of many questions one could not be answered, or none
+was; 2 wrong usage; 3 no API.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ordersaga.api.attention_shapes import OpenItem, ResolvedItem, ResolvedMany
+from ordersaga.api.attention_shapes import OpenItem, ResolvedItem, ResolvedMany, Result
 from ordersaga.commands.errors import FAILED, USAGE, CommandError
 from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_pairs, show_table
 from ordersaga.domain.amounts import format_amount
@@ -112,8 +112,21 @@ def resolve_many(
         show_json(answer)
     else:
         _show_many(answer)
-    if answer.totals.failed:
-        raise CommandError(f"{answer.totals.failed} of {answer.totals.count} failed and are still open", FAILED)
+    if why := _shortfall(answer):
+        raise CommandError(why, FAILED)
+
+
+def _shortfall(answer: ResolvedMany) -> str | None:
+    """Why it is not done: some failed, or nothing was done where something was to be."""
+    totals = answer.totals
+    if totals.failed:
+        return f"{totals.failed} of {totals.count} failed and are still open"
+    if answer.dry_run or totals.resolved or totals.waiting_for_second_person:
+        return None
+    if not totals.count:
+        return "no open question matches; list them: ordersaga attention list"
+    choices = "; ".join(sorted({item.detail for item in answer.items if item.detail}))
+    return f"nothing was resolved: none of {totals.count} offers {answer.choice}; {choices}"
 
 
 def _filter(named: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,13 +139,14 @@ def _filter(named: Mapping[str, Any]) -> dict[str, Any]:
 
 def _show_many(answer: ResolvedMany) -> None:
     title = f"Dry run: {answer.choice}" if answer.dry_run else answer.choice
-    show_table(title, ("item", "order", "kind", "at stake", "result", "detail"), map(_many_row, answer.items))
-    totals = answer.totals
+    rows = (_many_row(item, answer.dry_run) for item in answer.items)
+    show_table(title, ("item", "order", "kind", "at stake", "result", "detail"), rows)
+    totals, maybe = answer.totals, "would be " if answer.dry_run else ""
     money = ", ".join(format_amount(amount, currency) for currency, amount in sorted(totals.money.items()))
     show_pairs(
         [
-            ("resolved", totals.resolved),
-            ("proposed", f"{totals.waiting_for_second_person} (a second person must make the same choice)"),
+            (f"{maybe}resolved", totals.resolved),
+            (f"{maybe}proposed", f"{totals.waiting_for_second_person} (a second person must make the same choice)"),
             ("not offered", totals.not_offered),
             ("failed", totals.failed),
             ("at stake", money or None),
@@ -143,7 +157,11 @@ def _show_many(answer: ResolvedMany) -> None:
         typer.echo("nothing was done: add --apply to do it")
 
 
-def _many_row(item: ResolvedItem) -> tuple[object, ...]:
+def _many_row(item: ResolvedItem, dry_run: bool) -> tuple[object, ...]:
     stake = format_amount(item.money, item.currency) if item.money else ""
     detail = f"{item.code}: {item.detail}" if item.code else item.detail
-    return item.item_id, item.order_id, item.kind, stake, item.result, detail
+    return item.item_id, item.order_id, item.kind, stake, _result(item.result, dry_run), detail
+
+
+def _result(result: Result, dry_run: bool) -> str:
+    return f"would be {result}" if dry_run and result in ("resolved", "proposed") else result

@@ -63,7 +63,8 @@ def _stack_key(stack: RunningStack | None, url: str) -> str:
 
 def _told(error: ApiError) -> str:
     refused = "; ".join(f"{each['field']}: {each['message']} ({each['remedy']})" for each in error.errors)
-    return f"{error.code}: {refused or error.detail}"
+    advice = "; correct --api-key / ORDERSAGA_API_KEY" if error.status == 401 else ""
+    return f"{error.code}: {refused or error.detail}{advice}"
 
 
 def show_json(answer: BaseModel | Sequence[BaseModel | Mapping[str, Any]]) -> None:

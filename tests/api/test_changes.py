@@ -214,6 +214,8 @@ async def test_a_support_key_acts_for_nobody_else(api: Api, orders: StubOrders) 
         ("cancel", {"lines": [*UNITS, {"sku": "MUG", "quantity": 9}]}, "lines[1].sku"),
         ("cancel", {"lines": [{"sku": "MUG", "quantity": 3}]}, "lines[0].quantity"),
         ("cancel", {"lines": [{"sku": "MUG", "quantity": -1}]}, "lines[0].quantity"),
+        ("cancel", {"lines": []}, "lines"),
+        ("cancel-preview", {"lines": []}, "lines"),
         ("cancel-preview", {"lines": [{"sku": "LAMP", "quantity": 1}]}, "lines[0].sku"),
     ],
 )
@@ -228,6 +230,17 @@ async def test_a_wrong_body_names_its_field_and_nothing_is_asked(
     assert all(error["remedy"] for error in answer.json()["errors"])
     assert "4242" not in answer.text
     assert orders.requests == []
+
+
+async def test_no_units_are_not_the_whole_order(api: Api, orders: StubOrders) -> None:
+    """The remedy says both ways on; left out, the whole order is meant."""
+    await place(api)
+    (error,) = (await api.post("/v1/orders/a1/cancel", {"lines": []})).json()["errors"]
+    remedy = "give at least 1, or leave lines out to cancel the whole order"
+    assert error == {"field": "lines", "message": "names no units", "remedy": remedy}
+    assert orders.requests == []
+    assert (await api.post("/v1/orders/a1/cancel", {"reason": "all"})).status_code == 200
+    assert [asked.lines for asked in orders.requests if isinstance(asked, CancelRequest)] == [()]
 
 
 @pytest.mark.parametrize(

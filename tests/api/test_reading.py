@@ -98,6 +98,10 @@ async def test_cancel_of_an_ended_order_asks_nobody(api: Api, orders: StubOrders
     await api.services.journal.record(JournalUpdate(order_id="a1", status=OrderStatus.CANCELED))
     await api.services.journal.record(JournalUpdate(order_id="a2", status=OrderStatus.COMPLETED))
     assert (await api.post("/v1/orders/a1/cancel")).json()["outcome"] == "canceled"
+    await api.services.journal.record(JournalUpdate(order_id="a1", status=OrderStatus.REJECTED))
+    for path in ("cancel", "cancel-preview"):
+        rejected = (await api.post(f"/v1/orders/a1/{path}")).json()
+        assert (rejected["outcome"], rejected["message"]) == ("canceled", "it was rejected: nothing to cancel")
     assert (await api.post("/v1/orders/a2/cancel")).json()["outcome"] == "too_late"
     assert "cancel" not in [what for what, _ in orders.asked]
 

@@ -110,6 +110,11 @@ async def test_a_refused_change_ends_with_one_line_that_says_what_to_do(terminal
         (("order", "address", "web_1", *SHIP_TO, "--country", "usa"), 1, "ship_to.country"),
         (("attention", "resolve-many", "adopt", "--reason", "x"), 2, "at least one of --kind"),
         (("attention", "resolve-many", "adopt", "--reason", "x", "--kind", "Lost!"), 1, "filter.kind"),
+        (("order", "cancel", "no/pe x"), 1, "order_id: "),
+        (("order", "cancel", "..", "--preview"), 1, "order_id: "),
+        (("order", "cancel", ""), 1, "order_id: "),
+        (("order", "show", "ghost"), 1, "there is no order ghost; list them: ordersaga order list"),
+        (("return", "show", "ghost-r1"), 1, "there is no return ghost-r1; list them: ordersaga return list ORDER_ID"),
         (("attention", "list", "--older-than", "0"), 2, "--older-than"),
         (("attention", "list", "--provider", "Ship Bob"), 1, "provider"),
     ],
@@ -196,6 +201,7 @@ async def test_many_are_answered_only_when_told_to(terminal: Terminal) -> None:
     words = ("attention", "resolve-many", "adopt", "--kind", "unknown_capture", "--reason", "seen")
     dry = await terminal(*words)
     assert dry.code == 0
+    assert "would be resolved: 2" in dry.out
     assert "nothing was done: add --apply to do it" in dry.out
     assert "at stake:    USD 10.00" in dry.out
     assert terminal.orders.requests == []
@@ -207,6 +213,21 @@ async def test_many_are_answered_only_when_told_to(terminal: Terminal) -> None:
         "web_2": "resolved",
     }
     assert len([said for said in terminal.orders.requests if isinstance(said, Resolution)]) == 2
+
+
+async def test_a_choice_that_nothing_offers_is_told(terminal: Terminal) -> None:
+    """A dry run says so; with --apply it is exit code 1 with the choices there are, and nobody is asked."""
+    await ask(terminal, "web_1")
+    words = ("attention", "resolve-many", "nosuch", "--kind", "unknown_capture", "--reason", "seen")
+    dry = await terminal(*words)
+    assert (dry.code, "would be resolved: 0" in dry.out, "not_offered" in dry.out) == (0, True, True)
+    done = await terminal(*words, "--apply")
+    assert done.code == 1
+    assert "nothing was resolved: none of 1 offers nosuch; its choices are " in done.err
+    none = await terminal("attention", "resolve-many", "adopt", "--kind", "nosuch", "--reason", "seen", "--apply")
+    advice = "no open question matches; list them: ordersaga attention list"
+    assert (none.code, none.err) == (1, f"ordersaga: {advice}\n")
+    assert terminal.orders.requests == []
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,7 @@ async def test_stock_is_loaded_or_nothing_of_it(terminal: Terminal, tmp_path: Pa
     [
         (("order", "show", "ghost"), {}, 1, "order_not_found"),
         (("order", "list"), {"role": "osk_wrong"}, 2, "unauthorized"),
+        (("order", "list"), {"role": "osk_wrong"}, 2, "correct --api-key / ORDERSAGA_API_KEY"),
         (("order", "cancel", "x"), {"role": "checkout"}, 1, "support or operator"),
         (("order", "list"), {"url": "http://127.0.0.1:{port}"}, 3, "ordersaga up"),
         (("order", "place", "/nowhere.json"), {}, 2, "cannot read"),
