@@ -224,6 +224,19 @@ async def test_a_label_that_may_exist_is_looked_for_before_the_return_ends(world
     await world.balanced(placed)
 
 
+async def test_a_return_that_is_being_canceled_says_so(world: World) -> None:
+    """From the shopper's word until the label is given back."""
+    back = await returning(world)
+    async with stalled(world.carrier, "void") as reached:
+        asked = await back.cancel()
+        await reached.wait()
+        told: str = await back.handle.query("explain")
+        view = await back.until(lambda seen: seen.awaiting == "its end: it is being canceled")
+    assert (asked.awaiting, view.status) == ("its end: it is being canceled", ReturnStatus.AWAITING_GOODS)
+    assert "It is waiting for its end: it is being canceled" in told
+    assert (await back.result()).status is ReturnStatus.CANCELED
+
+
 async def test_goods_received_while_the_label_is_still_being_bought(world: World) -> None:
     """The shopper did not wait for it: inspected all the same, and what was bought in doubt is given back."""
     placed = await delivered(world)
