@@ -202,7 +202,13 @@ class Cancellations:
             else [_whole_part(parcel) for parcel in self._state.parcels if not parcel.undone]
         )
         told = [part.answer(part.foreseen()) for part in parts]
-        return self._answer(_overall(told) if told else "canceled", told)
+        return self._foretold(self._answer(_overall(told) if told else "canceled", told))
+
+    def _foretold(self, answer: CancelAnswer) -> CancelAnswer:
+        """The same in words of what may be, not of what is: nobody is asked, so there is no time to look again."""
+        words = _foreseen(answer, self._money(answer.voided, answer.refunded))
+        step = "offer a return after delivery" if answer.outcome == "too_late" else "cancel to do it"
+        return answer.model_copy(update={"message": f"{words}; nothing was done", "next_step": step, "answer_by": None})
 
     async def answer(self, negotiation: Negotiation) -> CancelAnswer:
         """Wait, for a bounded time, until every part has its answer; then say it."""
@@ -345,3 +351,15 @@ def _message(outcome: CancelOutcome, parts: list[CanceledPart], money: str) -> s
         "partly_canceled": f"{stopped} of {len(parts)} parcels stopped as a whole: {money}",
     }
     return words[outcome]
+
+
+def _foreseen(answer: CancelAnswer, money: str) -> str:
+    stopped = sum(part.outcome == "canceled" for part in answer.parts)
+    words: dict[CancelOutcome, str] = {
+        "canceled": f"everything asked for would be undone: {money}",
+        "pending": f"would be undone if the provider can still stop it: {money}",
+        "intercepting": f"it has left; the carrier would be asked to turn it around: {money} when it is back",
+        "too_late": "it has left, or can no longer be stopped",
+        "partly_canceled": f"{stopped} of {len(answer.parts)} parcels would be stopped as a whole: {money}",
+    }
+    return words[answer.outcome]

@@ -96,6 +96,27 @@ async def _equal(stage: Stage, asked: CancelRequest) -> CancelAnswer:
     return foretold
 
 
+@pytest.mark.parametrize("status", KNOWN)
+async def test_preview_speaks_of_what_may_be(world: World, status: OrderStatus) -> None:
+    """Nothing is under way by it: no time to look again, and how to go on."""
+    stage = await BRING[status](world)
+    answer = await preview(stage.handle)
+    late = answer.outcome == "too_late"
+    assert answer.message.endswith("; nothing was done")
+    assert ("would be" in answer.message) is not late
+    assert answer.next_step == ("offer a return after delivery" if late else "cancel to do it")
+    assert answer.answer_by is None
+
+
+async def test_preview_of_what_the_provider_has_names_the_condition(world: World) -> None:
+    """The amounts, and on what they hang."""
+    stage = await accepted(world, ("MUG", 2))
+    answer = await preview(stage.handle)
+    money = "USD 20.00 released, USD 0.00 refunded"
+    assert answer.outcome == "pending"
+    assert answer.message == f"would be undone if the provider can still stop it: {money}; nothing was done"
+
+
 @pytest.mark.parametrize("status", sorted(FINAL_STATUSES))
 async def test_preview_of_a_closed_order_is_nothing(world: World, status: OrderStatus) -> None:
     """It can still be asked: no money, and whether it is canceled or too late."""
