@@ -138,7 +138,7 @@ async def test_much_goodwill_takes_two_keys(shop: Shop) -> None:
     """One key cannot agree with itself, whomever it acts for; the second key's agreement moves the money, once."""
     await place(shop, "chggood", quantity=1, unit_price=90_000)
     early = await post(shop, "chggood/refunds", {"amount": 60_000})
-    assert (early.status_code, early.json()["alternative"]) == (409, "ask for less, or cancel")
+    assert (early.status_code, early.json()["alternative"]) == (409, "ask again after the first scan, or cancel units")
     await leaves(shop, "chggood")
     asked = await post(shop, "chggood/refunds", {"amount": 60_000, "by": "ann"}, "g-1", role="operator")
     assert (asked.status_code, asked.json()["outcome"]) == (202, "awaiting_approval"), asked.text
