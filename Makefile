@@ -26,7 +26,7 @@ up: $(STAMP) ## Run the whole stack on this machine until Ctrl-C
 test: $(STAMP) ## Run the tests; choose with TEST_ARGS, e.g. TEST_ARGS="tests/domain -k refund"
 	$(BIN)/pytest -n 2 --dist loadfile $(TEST_ARGS)
 
-test-slow: $(STAMP) ## Run the tests that run whole demos: quick, with kills, with a restart
+test-slow: $(STAMP) ## Run the tests of the whole stack: demos with kills and restarts, lost answers, decisions of providers, the runbook
 	$(BIN)/pytest -m slow $(TEST_ARGS)
 
 check: $(STAMP) ## Lint, format, types, import contracts, size budget

@@ -15,7 +15,7 @@ from tests.support.emulators import ROOT
 from tests.support.stack import RealShop, Record, open_shop_at
 from workflows.messages import CancelAnswer
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 RED = ("SOCK-RED-M", 3, 1400)
 WOOL, GIFT = ("SOCK-WOOL-L", 1, 2200), ("SOCK-GIFT-3", 1, 3900)

@@ -17,7 +17,7 @@ from ordersaga.demo.case import Case
 from ordersaga.domain.statuses import OrderStatus
 from tests.support.stack import RealShop, Record, open_shop_at
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 FAULTS: dict[str, Mapping[str, Any]] = {
     "lost": {"kind": "lose_answer"},

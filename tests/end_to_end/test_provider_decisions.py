@@ -17,7 +17,7 @@ from ordersaga.domain.statuses import OrderStatus
 from tests.support.stack import RealShop, Record, open_shop_at
 from workflows.messages import CancelAnswer
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 THINKS_MS = 1500
 """How long ShipBob takes over each cancellation."""
