@@ -161,7 +161,7 @@ async def test_other_payment_method_nobody_could_say_anything_about_is_given_bac
     world.payments.fail_next("authorize", RetryError("timeout", "no answer", unknown=True), after_doing=True)
     world.payments.fail_next("find", OperatorError("bad_credentials", "key revoked"))
     answer = await change(handle, "change_payment", paying_with("pm_other"))
-    told = "the bank was not heard (bad_credentials); offer another payment method"
+    told = "key revoked; offer another payment method"
     assert (answer.outcome, answer.message) == ("refused", told)
     states = [world.payment(placed, generation=number).status for number in (1, 2)]
     assert states == [PaymentStatus.AUTHORIZED, PaymentStatus.VOIDED]
