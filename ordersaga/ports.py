@@ -6,7 +6,7 @@ Every method that changes something outside may raise:
 - `OperatorError`: a final refusal an operator must look at.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from ordersaga.domain.journal import AttentionAge, AttentionItem, JournalUpdate,
 from ordersaga.domain.notifications import Email
 from ordersaga.domain.orders import Address, LineQuantity, Order, ParcelPlan
 from ordersaga.domain.payments import PaymentRequest, PaymentState, RefundState
+from ordersaga.domain.reconciliation import LabelRecord, PaymentRecord, StockLevel
 from ordersaga.domain.return_rules import ParcelFacts
 from ordersaga.domain.returns import ExchangeAnswer, Opened, Refusal, ReturnAsk, ReturnRecord, ReturnUpdate
 from ordersaga.domain.shipping import (
@@ -284,4 +285,32 @@ class Notifier(Protocol):
 
         Refused for good: OperatorError; the message does not quote the address.
         """
+        ...
+
+
+class PaymentHistory(Protocol):
+    """What a payment company has on record, whoever caused it."""
+
+    def payments_since(self, since: datetime) -> AsyncIterator[PaymentRecord]:
+        """Every payment made since then, with its refunds, oldest or newest first. Raises RetryError midway."""
+        ...
+
+
+class ProviderStock(Protocol):
+    """What lies on a provider's shelves, as it counts."""
+
+    async def stock(self) -> Sequence[StockLevel]:
+        """Every SKU it knows; one it does not know is not listed."""
+        ...
+
+
+class LabelHistory(Protocol):
+    """Every label bought on our account."""
+
+    def labels_since(self, since: datetime) -> AsyncIterator[LabelRecord]:
+        """Labels bought since then, those given back included."""
+        ...
+
+    async def void_label(self, label_id: str) -> CancelDecision:
+        """Give back the label with this id of the carrier's own, whichever reference it bears."""
         ...
