@@ -3,11 +3,11 @@
 | kind | the companies and we disagree how | repair |
 |---|---|---|
 | `orphan_authorization` | funds are reserved for an order that has ended, or under a key we never used | `void` |
-| `missed_capture` | goods left, nobody will charge for them any more, and the money is still only reserved | `capture` |
+| `missed_capture` | goods left, nobody will charge for them any more, money is still reserved | `capture` |
 | `paid_without_goods` | money was taken and kept for a parcel whose goods never left | `refund` |
 | `cash_differs` | money moved at the payment company that our books do not have, or the other way round | `enter` |
-| `double_label` | a label in force that no parcel of ours needs: a second one, or one of a canceled parcel | `void_label` |
-| `live_provider_order` | a provider is about to ship a parcel that was canceled, or an older generation of one | `withdraw` |
+| `double_label` | a label in force that no parcel needs: a second one, or of a canceled parcel | `void_label` |
+| `live_provider_order` | a provider will ship a canceled parcel, or an older generation of one | `withdraw` |
 | `provider_order_missing` | we handed a parcel over, its provider knows nothing of it | `ask` |
 | `stock_drift` | a provider counts other units on its shelf than we do | `adjust` |
 | `never_started` | an order was accepted, its saga was never started | `start` |
@@ -22,7 +22,7 @@ An order whose saga runs belongs to its saga: of such an order only that is a fi
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from ordersaga.domain.money import Currency, MinorUnits
 from ordersaga.domain.payments import PaymentStatus
@@ -89,7 +89,7 @@ class Finding(Message):
     generation: int = 1
     money: MinorUnits = 0
     currency: str = ""
-    facts: dict[str, str] = {}
+    facts: dict[str, str] = Field(default_factory=dict)
 
 
 class StoredFinding(Message):
@@ -115,9 +115,9 @@ class RunRecord(Message):
     started_at: AwareDatetime
     ended_at: AwareDatetime | None = None
     requested_by: str = "schedule"
-    looked_at: dict[str, int] = {}
-    found: dict[str, int] = {}
-    failed: dict[str, str] = {}
+    looked_at: dict[str, int] = Field(default_factory=dict)
+    found: dict[str, int] = Field(default_factory=dict)
+    failed: dict[str, str] = Field(default_factory=dict)
 
 
 class RefundRecord(Message):
