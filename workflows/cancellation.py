@@ -178,9 +178,11 @@ class Cancellations:
 
     def _say_what_left(self, negotiation: Negotiation) -> None:
         """Who asks by a signal hears no answer: the story says it."""
-        for part in negotiation.parts:
-            if part.outcome == "too_late":
-                self._desk.note("too_late", "it has left, or can no longer be stopped", part.parcel.plan.parcel)
+        late = [part.parcel.plan.parcel for part in negotiation.parts if part.outcome == "too_late"]
+        for parcel in late:
+            self._desk.note("too_late", "it has left, or can no longer be stopped", parcel)
+        if late:
+            self._desk.errand(self._desk.publish())
 
     def _ask_of_parcel(self, part: Part, asked: CancelRequest) -> None:
         parcel = part.parcel
@@ -201,8 +203,9 @@ class Cancellations:
             if asked.lines
             else [_whole_part(parcel) for parcel in self._state.parcels if not parcel.undone]
         )
-        told = [part.answer(part.foreseen()) for part in parts]
-        return self._foretold(self._answer(_overall(told) if told else "canceled", told))
+        waits = bool(asked.lines) and not self._state.confirmed  # some units: only once the order is confirmed
+        told = [part.answer("pending" if waits else part.foreseen()) for part in parts]
+        return self._foretold(self._answer(_overall(told) if told else "pending" if waits else "canceled", told))
 
     def _foretold(self, answer: CancelAnswer) -> CancelAnswer:
         """The same in words of what may be, not of what is: nobody is asked, so there is no time to look again."""
@@ -334,7 +337,7 @@ def _overall(parts: list[CanceledPart]) -> CancelOutcome:
 
 _NEXT: dict[CancelOutcome, str] = {
     "canceled": "nothing more is to be done",
-    "pending": "the provider or the payment company is asked; ask again by the time named",
+    "pending": "the provider or the payment company is asked; look at the order again by the time named",
     "intercepting": "the carrier brings the parcel back; the money goes back when it is received",
     "too_late": "offer a return after delivery; a parcel the shopper refuses at the door is refunded when it is back",
     "partly_canceled": "what has left can be returned after delivery",

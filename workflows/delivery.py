@@ -32,7 +32,7 @@ class Delivery:
         self._number = parcel.plan.parcel
         self._payments = payments
         self._units = units
-        self._replaced = False
+        self._replaced = self._decided_here = False
         self._intercept_open = False
 
     async def run(self) -> None:
@@ -45,6 +45,8 @@ class Delivery:
                 await self._overdue()
                 deadline = workflow.now() + REMIND_EVERY
         await self._close_interception()
+        if self._reported_lost() and self._policy() is LostPolicy.RESHIP:
+            self._replaced = await self._sent_again()
         if self.parcel.status is not ParcelStatus.DELIVERED and not self._replaced:
             await self._lose_goods()
 
@@ -121,7 +123,7 @@ class Delivery:
             stake=Stake(self._worth(), ("refund_as_lost", "reship")),
         )
         if choice is None and self._lost_by_policy():
-            choice = _BY_POLICY[self._desk.state.order.terms.lost_parcel]
+            choice = _BY_POLICY[self._policy()]
         await self._decided(choice)
 
     def _worth(self) -> int:
@@ -132,16 +134,29 @@ class Delivery:
     def _lost_at(self) -> datetime:
         return self._due() + self._desk.state.order.terms.lost_after
 
+    def _policy(self) -> LostPolicy:
+        """What the seller's terms say; nothing is sent a third time, unpaid, or canceled, without a person."""
+        policy = self._desk.state.order.terms.lost_parcel
+        again = self.parcel.paid and not self.parcel.replaces and self._desk.stop(self.parcel) is None
+        return LostPolicy.REFUND if policy is LostPolicy.RESHIP and not again else policy
+
+    def _reported_lost(self) -> bool:
+        """Its carrier says so, and nobody here has decided about it."""
+        return self.parcel.status is ParcelStatus.LOST and not self._decided_here
+
     def _lost_by_policy(self) -> bool:
-        acts = self._desk.state.order.terms.lost_parcel in _BY_POLICY
+        acts = self._policy() in _BY_POLICY
         return acts and not self._arrived() and workflow.now() >= self._lost_at()
 
     async def _decided(self, choice: str | None) -> None:
         """Do what was chosen; a parcel that arrived while the choice was written down, or carried out, is not lost."""
-        if choice == "reship" and not self._arrived():
+        if choice == "reship" and not self._turned_up():
             self._replaced = await self._sent_again()
-        if choice in ("reship", "refund_as_lost") and not self._arrived():
-            self.parcel.status = ParcelStatus.LOST
+        if choice in ("reship", "refund_as_lost") and not self._turned_up():
+            self.parcel.status, self._decided_here = ParcelStatus.LOST, True
+
+    def _turned_up(self) -> bool:
+        return self._arrived() and self.parcel.status is not ParcelStatus.LOST
 
     async def _sent_again(self) -> bool:
         """The same goods once more, free of charge; False when they are sold out: then the money goes back."""
@@ -150,7 +165,7 @@ class Delivery:
         if not await self._held(again):
             self._desk.note("not_reshipped", "sold out: the shopper is refunded instead", self._number)
             return False
-        if self._arrived():
+        if self._turned_up():
             await self._released(number)
             return False
         self._desk.siblings.join(ParcelState(again, replaces=self._number))

@@ -4,12 +4,10 @@ import asyncio
 from datetime import datetime
 from functools import partial
 
-from temporalio import workflow
-
 from activities.by_hand import ByHand
 from activities.journal import Journal, WriteOff
 from activities.payments import LAPSED, AuthorizationResult, CaptureResult, ParcelPayment, Payments, ReleaseResult
-from ordersaga.domain.authorization_clock import Clock, ClockAction, decide, reservation_wanted
+from ordersaga.domain.authorization_clock import ClockAction, reservation_wanted
 from ordersaga.domain.orders import Order, Payment
 from ordersaga.domain.payments import PaymentStatus
 from workflows.activity_policies import StepFailedError, in_task, quick
@@ -17,6 +15,7 @@ from workflows.change import ChangeRefusedError
 from workflows.desk import Desk, Stake
 from workflows.order_state import ParcelState
 from workflows.part_refunds import PartRefunds
+from workflows.reservation_clock import ReservationClock
 from workflows.saga import Phase, UndoPlan
 
 _RENEWAL, _CAPTURE = ("retry", "cancel", "wait"), ("retry", "write_off")
@@ -35,7 +34,7 @@ class ParcelPayments:
         self._undo = undo
         self._payment = self._payment_for(generation=1)
         self._customer: str | None = None
-        self._lapses_at: datetime | None = None
+        self._clock = ReservationClock(desk, parcel, lambda: self._customer_saved)
         self._asked_buyer = False
         self._at_work = asyncio.Lock()  # one step of its money at a time
         self._promised_back = 0  # of the reservation, to the shopper: it will not be captured
@@ -75,11 +74,8 @@ class ParcelPayments:
         return result
 
     def _mind(self, result: AuthorizationResult) -> None:
-        """Remember when it lapses; one that lapses at once is left to the capture, which asks anew."""
         self.parcel.authorized = result.status is PaymentStatus.AUTHORIZED
-        lapses_at = result.capture_before
-        lasts = lapses_at is not None and decide(self._clock(lapses_at)).action is ClockAction.WAIT
-        self._lapses_at = lapses_at if lasts else None
+        self._clock.wind(result.capture_before)
 
     @property
     def customer(self) -> str | None:
@@ -94,32 +90,17 @@ class ParcelPayments:
     @property
     def renew_at(self) -> datetime | None:
         """When something must be done to keep the money, if it is not taken before; None: it never lapses."""
-        if self._lapses_at is None or self.parcel.paid:
-            return None
-        return decide(self._clock(self._lapses_at)).at or workflow.now()
-
-    def _clock(self, lapses_at: datetime) -> Clock:
-        terms = self._order.terms
-        return Clock(
-            now=workflow.now(),
-            capture_before=lapses_at,
-            ship_by=self._order.ship_by,
-            accepted=self.parcel.given_away,
-            can_reauthorize=self._customer_saved,
-            early_capture=terms.early_capture,
-        )
+        return self._clock.next_look
 
     async def secure(self) -> None:
         """Keep a reservation that is about to lapse from lapsing: nothing ships unpaid.
 
         Raises StepFailedError when the bank refuses, or when a person gives the parcel up.
         """
-        if self._lapses_at is None or self.parcel.paid:
-            return
-        action = decide(self._clock(self._lapses_at)).action
+        action = self._clock.due
         if action is ClockAction.WAIT:
             return
-        self._lapses_at = None
+        self._clock.stop()
         if action is ClockAction.CAPTURE_EARLY and (await self._collect(renew=False)).captured:
             self._desk.note("captured_early", "taken before the reservation lapsed", self._number)
         elif not await self._renewed():
@@ -167,7 +148,7 @@ class ParcelPayments:
         self._payment, self._customer = new, result.customer or payment.customer
         self._promised_back = new.amount - parcel.plan.amount
         self._mind(result)
-        await self._desk.insist("give the old reservation back", partial(self._drop, old), self._number)
+        await self._dropped("give the old reservation back", old)
 
     async def _reserved_with(self, new: ParcelPayment) -> AuthorizationResult:
         """Reserved at once, or nothing of it stays: ChangeRefusedError."""
@@ -179,7 +160,7 @@ class ParcelPayments:
             why = f"the bank said {result.code or result.status}"
         except StepFailedError as failure:
             why = "the bank was not heard" if failure.kind in ("unresolved", "given_up") else failure.message
-        await self._desk.insist("give the unfinished payment back", partial(self._drop, new), self._number)
+        await self._dropped("give the unfinished payment back", new)
         raise ChangeRefusedError(f"{why}; offer another payment method")
 
     def _stopped(self) -> bool:
@@ -189,6 +170,14 @@ class ParcelPayments:
         """Never one that was tried before: the ledger would repeat its answer."""
         self._last_generation = max(self._last_generation, self._payment.generation) + 1
         return self._last_generation
+
+    async def _dropped(self, name: str, payment: ParcelPayment) -> None:
+        """Give back a payment that is not the parcel's any more; ends when it is done, here or by a person's hand."""
+        here, by_hand = partial(self._drop, payment), partial(self._drop_by_hand, payment)
+        await self._desk.insist(name, here, self._number, by_hand, payment.amount)
+
+    async def _drop_by_hand(self, payment: ParcelPayment) -> None:
+        await in_task(ByHand.released_by_hand, payment, f"Enter generation {payment.generation} given back by hand")
 
     async def _drop(self, payment: ParcelPayment) -> None:
         if self._given_back != payment.generation:

@@ -169,6 +169,23 @@ async def test_other_payment_method_nobody_could_say_anything_about_is_given_bac
     await world.balanced(placed)
 
 
+async def test_old_reservation_is_settled_by_hand(world: World) -> None:
+    """Our key is gone for good: a person gives the old reservation back; the new one is captured, books agree."""
+    placed, handle = await world.accepted()
+    world.payments.fail_next("void", OperatorError("bad_credentials", "key revoked"))
+    asked = asyncio.ensure_future(change(handle, "change_payment", paying_with("pm_other")))
+    item = await world.question(handle, "step_failed")
+    view = await world.until(handle, lambda seen: bool(seen.attention))
+    assert (view.attention[0].item_id, view.attention[0].money) == (item, 1000)
+    assert view.attention[0].choices == ("retry", "settled_by_hand")
+    await world.resolve(handle, "settled_by_hand", "step_failed")
+    assert (await asked).outcome == "done"
+    assert (await world.deliver(handle)).captured == 1000
+    assert (len(world.payments.called("void")), len(world.payments.called("capture"))) == (1, 1)
+    assert world.payment(placed, generation=2).captured == 1000
+    await world.balanced(placed)
+
+
 @pytest.mark.parametrize("asked", [expedited(), moved("nj-1"), split(("MUG", 1))])
 async def test_provider_that_cannot_give_it_back_ships_it(world: World, asked: object) -> None:
     """Refused with the alternative; the parcel is scanned and paid as it was, and stock leaves where it was."""

@@ -8,16 +8,28 @@ import pytest
 from ordersaga.domain.errors import RetryError
 from ordersaga.domain.shipping import InterceptDecision
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
-from tests.workflows.cancels import TWO_PARCELS, Stage, accepted, cancel, labels, payments, preview, shelves, units
+from tests.workflows.cancels import (
+    TWO_PARCELS,
+    WHOLE,
+    Stage,
+    accepted,
+    cancel,
+    labels,
+    payments,
+    preview,
+    shelves,
+    units,
+)
 from tests.workflows.world import World
+from workflows.messages import CancelRequest
 
 ALL_OF_IT = units(("MUG", 2))
 
 
-async def on_its_way(world: World, *lines: tuple[str, int], parcel: int = 1) -> Stage:
+async def on_its_way(world: World, *lines: tuple[str, int], parcel: int = 1, **changes: object) -> Stage:
     """A parcel scanned by a carrier that turns parcels around, and paid."""
     world.carrier.can_intercept = True
-    stage = await accepted(world, *lines)
+    stage = await accepted(world, *lines, **changes)
     reference = world.reference(stage.placed, parcel)
     world.carrier.track(reference, ParcelStatus.IN_TRANSIT)
     await stage.scanned(reference)
@@ -106,6 +118,19 @@ async def test_parcel_lost_on_its_way_back_is_refunded(world: World) -> None:
     await cancel(stage.handle)
     await stage.report(stage.live[0], ParcelStatus.LOST)
     assert (await world.result(stage.handle)).refunded == 2000
+    assert shelves(world)["MUG"] == 8
+    await world.balanced(stage.placed)
+
+
+@pytest.mark.parametrize("asked", [WHOLE, ALL_OF_IT])
+async def test_canceled_parcel_that_is_lost_is_not_sent_again(world: World, asked: CancelRequest) -> None:
+    """The terms send lost parcels again, but nobody wants this one any more: refunded."""
+    stage = await on_its_way(world, terms={"lost_parcel": "reship"})
+    await cancel(stage.handle, asked)
+    await stage.report(stage.live[0], ParcelStatus.LOST)
+    assert (await world.result(stage.handle)).refunded == 2000
+    assert len(world.warehouse.called("submit")) == 1
+    assert "reshipped" not in world.story(stage.placed)
     assert shelves(world)["MUG"] == 8
     await world.balanced(stage.placed)
 

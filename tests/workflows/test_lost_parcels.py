@@ -1,11 +1,13 @@
 """Parcels that do not arrive: looked for, refunded or sent once more, and never paid for or given back twice."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from ordersaga.domain.errors import RetryError
 from ordersaga.domain.orders import Order
+from ordersaga.domain.payments import PaymentStatus
+from ordersaga.domain.shipping import ParcelEvent
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
 from tests.workflows.world import Handle, World
 from workflows.messages import Resolution
@@ -242,3 +244,100 @@ async def test_terms_that_ask_do_nothing_by_themselves(world: World) -> None:
     await world.report(handle, ParcelStatus.DELIVERED)
     assert (await world.result(handle)).status is OrderStatus.COMPLETED
     await world.balanced(placed)
+
+
+# ---- its carrier says that it is lost --------------------------------------------------------------------------------
+
+
+async def say_lost(handle: Handle, parcel: int = 1) -> None:
+    """Its carrier says so, who knows that it had the parcel even where no scan was heard."""
+    now = datetime.now(UTC)
+    said = ParcelEvent(
+        source="easypost",
+        source_id=f"lost-{parcel}",
+        parcel=parcel,
+        generation=1,
+        status=ParcelStatus.LOST,
+        occurred_at=now,
+    )
+    await handle.signal("parcel_event", said)
+
+
+async def reported_lost(world: World, policy: str) -> tuple[Order, Handle]:
+    """A paid parcel on its way; its carrier reports it as lost, long before it is overdue."""
+    placed, handle = await world.accepted(terms={"lost_parcel": policy})
+    await on_its_way(world, placed, handle)
+    await world.until(handle, lambda seen: seen.parcels[0].captured == 1000)
+    await say_lost(handle)
+    return placed, handle
+
+
+async def test_reported_lost_it_is_sent_again_by_the_terms(world: World) -> None:
+    """At once and without a person: one more hand-off, paid once, nothing given back."""
+    placed, handle = await reported_lost(world, "reship")
+    await accepted_again(world, handle)
+    result = await world.deliver(handle, 2)
+    assert (result.status, result.captured, result.refunded) == (OrderStatus.COMPLETED, 1000, 0)
+    assert [call[0] for call in world.provider.called("submit")] == [world.reference(placed, n) for n in (1, 2)]
+    assert list(world.provider.orders) == [world.reference(placed, n) for n in (1, 2)]
+    assert (len(world.payments.called("authorize")), len(world.payments.called("capture"))) == (1, 1)
+    assert (world.payments.called("refund"), world.payments.called("void"), world.memory.attention) == ([], [], {})
+    assert world.story(placed).count("reshipped") == 1
+    assert {"goods_lost", "conflict"}.isdisjoint(world.story(placed))
+    assert world.units()["ca-1", "MUG"] == (8, 0)
+    await world.balanced(placed)
+
+
+async def test_reported_lost_twice_it_is_refunded(world: World) -> None:
+    """What was sent once more is lost too: the money goes back once, and nothing is sent a third time."""
+    placed, handle = await reported_lost(world, "reship")
+    await accepted_again(world, handle)
+    await on_its_way(world, placed, handle, 2)
+    await say_lost(handle, 2)
+    await money_back(world, placed, handle)
+    assert list(world.provider.orders) == [world.reference(placed, n) for n in (1, 2)]
+    assert (world.story(placed).count("reshipped"), world.memory.attention) == (1, {})
+    assert world.units()["ca-1", "MUG"] == (8, 0)
+
+
+async def test_replacement_that_is_overdue_is_refunded_by_the_terms(world: World) -> None:
+    """Nobody answers, and it was sent once more already: the money goes back, nothing is sent a third time."""
+    placed, handle = await reported_lost(world, "reship")
+    await accepted_again(world, handle)
+    await on_its_way(world, placed, handle, 2)
+    await world.pass_time(handle, OVERDUE)
+    await world.question(handle, "delivery_overdue")
+    assert world.payments.called("refund") == []
+    await world.pass_time(handle, COUNTS_AS_LOST + timedelta(hours=1))
+    await money_back(world, placed, handle)
+    assert list(world.provider.orders) == [world.reference(placed, n) for n in (1, 2)]
+
+
+async def test_reported_lost_before_any_scan_nothing_is_taken(world: World) -> None:
+    """Nobody pays for it, so nothing is sent again: the reservation is given back."""
+    placed, handle = await world.accepted(terms={"lost_parcel": "reship"})
+    await say_lost(handle)
+    result = await world.result(handle)
+    assert (result.status, result.captured, result.refunded) == (OrderStatus.CANCELED, 0, 0)
+    assert world.payment(placed).status is PaymentStatus.VOIDED
+    assert (world.payments.called("capture"), world.payments.called("refund")) == ([], [])
+    assert list(world.provider.orders) == [world.reference(placed)]
+    assert ("reshipped" in world.story(placed), world.memory.attention) == (False, {})
+    await world.balanced(placed)
+
+
+async def test_reported_lost_and_sold_out_is_refunded(world: World) -> None:
+    """Nothing is left to send: the money goes back, and nobody is asked."""
+    world.restocked(("ca-1", "MUG", 1))
+    placed, handle = await reported_lost(world, "reship")
+    await money_back(world, placed, handle)
+    assert list(world.provider.orders) == [world.reference(placed)]
+    assert (world.story(placed).count("not_reshipped"), world.memory.attention) == (1, {})
+
+
+@pytest.mark.parametrize("policy", ["ask", "refund"])
+async def test_reported_lost_under_other_terms_is_refunded(world: World, policy: str) -> None:
+    """Only terms that say so send it again."""
+    placed, handle = await reported_lost(world, policy)
+    await money_back(world, placed, handle)
+    assert (list(world.provider.orders), world.memory.attention) == ([world.reference(placed)], {})

@@ -318,6 +318,22 @@ async def test_a_signal_for_more_than_there_is_takes_what_there_is_and_says_so(w
     await world.balanced(stage.placed)
 
 
+async def test_a_signal_that_comes_too_late_is_told_at_once(world: World) -> None:
+    """It has left: the published story says so before anything else happens to the order."""
+    stage = await accepted(world)
+    await stage.scanned()
+    await stage.handle.signal("request_cancel", ONE)
+    for _ in range(100):
+        if "too_late" in world.story(stage.placed):
+            break
+        await asyncio.sleep(0.05)
+    assert "too_late" in world.story(stage.placed)
+    assert (world.payments.called("refund"), world.warehouse.called("cancel")) == ([], [])
+    assert await stage.ended() is OrderStatus.COMPLETED
+    assert world.story(stage.placed).count("too_late") == 1
+    await world.balanced(stage.placed)
+
+
 # ---- the provider itself cancels units -----------------------------------------------------------------------------
 
 MISSING = (LineQuantity(sku="MUG", quantity=1),)

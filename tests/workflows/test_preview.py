@@ -64,6 +64,7 @@ async def test_preview_foretells_the_money(world: World, status: OrderStatus, wh
     stage = await BRING[status](world)
     if (status, what) == (S.ACTION_REQUIRED, "part"):
         foretold = await preview(stage.handle, ASKED[what])
+        assert foretold.outcome == "pending"  # taken up once the order is confirmed
         assert (foretold.voided, foretold.refunded) == (0, 0)  # before there are payments to take it from
         return
     await _equal(stage, ASKED[what])
@@ -106,6 +107,15 @@ async def test_preview_speaks_of_what_may_be(world: World, status: OrderStatus) 
     assert ("would be" in answer.message) is not late
     assert answer.next_step == ("offer a return after delivery" if late else "cancel to do it")
     assert answer.answer_by is None
+
+
+@pytest.mark.parametrize("status", [S.PENDING, S.ACTION_REQUIRED])
+async def test_preview_of_units_before_the_confirmation_waits_for_it(world: World, status: OrderStatus) -> None:
+    """Nothing of them is undone before there are parcels to take them from, so it is not foretold as done."""
+    stage = await BRING[status](world)
+    answer = await preview(stage.handle, ASKED["part"])
+    assert (answer.outcome, answer.voided, answer.refunded) == ("pending", 0, 0)
+    assert (answer.next_step, answer.answer_by) == ("cancel to do it", None)
 
 
 async def test_preview_of_what_the_provider_has_names_the_condition(world: World) -> None:
