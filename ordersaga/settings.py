@@ -33,6 +33,14 @@ class Settings(BaseSettings):
     temporal_address: str = Field(default="127.0.0.1:7233", description="host:port of the Temporal frontend")
     temporal_namespace: str = "default"
     temporal_ui_url: str = Field(default="http://127.0.0.1:8233", description="shown to people, never called")
+    worker_deployment: str = Field(
+        default="ordersaga", pattern=r"^[A-Za-z0-9_-]{1,100}$", description="the workers of every build together"
+    )
+    worker_build: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9_.+-]{0,100}$",
+        description="this code's name: orders stay on the build they began on; empty: workers without versions",
+    )
 
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8080, ge=1, le=65535)

@@ -18,7 +18,7 @@ from ordersaga.settings import Settings, SettingsError, read_settings, require_c
 from ordersaga.telemetry import configure_logging
 from workers.activities import Ports, build
 from workers.lifecycle import running, stop_on_signals
-from workers.orders import lane_workers, order_worker
+from workers.orders import lane_workers, order_worker, versioned
 from workers.relay import run_relay
 
 ROLES = ("orders", "lanes", "relay")
@@ -61,7 +61,7 @@ async def _work(settings: Settings, roles: Sequence[str]) -> None:
         open_services(settings, name="ordersaga-worker") as services,
         running(_workers(client, services, roles)),
     ):
-        log.info("worker_started", roles=roles)
+        log.info("worker_started", roles=roles, build=settings.worker_build or None)
         await (run_relay(services, stop) if "relay" in roles else stop.wait())
     log.info("worker_stopped")
 
@@ -95,8 +95,9 @@ def _workers(client: Client, services: Services, roles: Sequence[str]) -> list[W
             visible_after=services.settings.visible_after,
         )
     )
-    workers = [order_worker(client, activities)] if "orders" in roles else []
-    return workers + (lane_workers(client, activities, services.providers) if "lanes" in roles else [])
+    code = versioned(services.settings)
+    workers = [order_worker(client, activities, code)] if "orders" in roles else []
+    return workers + (lane_workers(client, activities, services.providers, code) if "lanes" in roles else [])
 
 
 if __name__ == "__main__":

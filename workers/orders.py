@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.worker import Worker, WorkerDeploymentConfig
 
+from ordersaga.settings import Settings
 from workers.activities import Activity, ActivitySet
 from workers.logging_context import LoggingContext
 from workers.sandbox import workflow_runner
@@ -17,7 +19,18 @@ GRACE = timedelta(seconds=8)
 """How long running activities may finish when a worker is asked to stop."""
 
 
-def order_worker(client: Client, activities: ActivitySet) -> Worker:
+def versioned(settings: Settings) -> WorkerDeploymentConfig | None:
+    """The build all workers of this process belong to; its orders and returns stay on it. None: no versions."""
+    if not settings.worker_build:
+        return None
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(settings.worker_deployment, settings.worker_build),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.PINNED,
+    )
+
+
+def order_worker(client: Client, activities: ActivitySet, build: WorkerDeploymentConfig | None = None) -> Worker:
     """Runs the sagas, and the local activities inside them."""
     return Worker(
         client,
@@ -28,21 +41,27 @@ def order_worker(client: Client, activities: ActivitySet) -> Worker:
         no_remote_activities=True,
         interceptors=[LoggingContext()],
         graceful_shutdown_timeout=GRACE,
+        deployment_config=build,
     )
 
 
-def lane_workers(client: Client, activities: ActivitySet, providers: Iterable[str]) -> list[Worker]:
-    """One worker for each lane: books, payments, carriers, and every provider of its own."""
+def lane_workers(
+    client: Client, activities: ActivitySet, providers: Iterable[str], build: WorkerDeploymentConfig | None = None
+) -> list[Worker]:
+    """One worker for each lane: books, payments, carriers, and every provider of its own.
+
+    With a `build` they do the calls of that build's orders only.
+    """
     lanes: dict[str, list[Activity]] = {
         BOOKS_QUEUE: activities.books,
         PAYMENT_QUEUE: activities.payments,
         CARRIER_QUEUE: activities.carriers,
     }
     lanes |= {provider_queue(name): activities.providers for name in providers}
-    return [_lane(client, queue, work) for queue, work in lanes.items()]
+    return [_lane(client, queue, work, build) for queue, work in lanes.items()]
 
 
-def _lane(client: Client, queue: str, work: list[Activity]) -> Worker:
+def _lane(client: Client, queue: str, work: list[Activity], build: WorkerDeploymentConfig | None) -> Worker:
     return Worker(
         client,
         task_queue=queue,
@@ -50,4 +69,5 @@ def _lane(client: Client, queue: str, work: list[Activity]) -> Worker:
         max_concurrent_activities=50,
         interceptors=[LoggingContext()],
         graceful_shutdown_timeout=GRACE,
+        deployment_config=build,
     )
