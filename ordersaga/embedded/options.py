@@ -5,14 +5,17 @@ Each option is also a setting (`ORDERSAGA_<NAME>`), so that a shell profile or a
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 EMULATORS: Final = ("stripe", "shipbob", "easypost")
 PORT_NAMES: Final = ("postgres", "temporal", "temporal_ui", *EMULATORS, "api")
+
+Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 def default_data_folder() -> Path:
@@ -39,6 +42,10 @@ class StackOptions(BaseSettings):
     api_port: int = Field(default=8080, ge=1, le=65535)
     free_ports: bool = Field(default=False, description="ignore the ports above and take free ones")
 
+    seen_ports: Mapping[str, Port] = Field(
+        default_factory=dict, description="where the other parts find a part, if not where it listens: a proxy of yours"
+    )
+
     only: frozenset[str] = Field(default=frozenset(), description="start nothing but these parts")
     without: frozenset[str] = Field(default=frozenset(), description="leave these parts out: they run elsewhere")
 
@@ -46,9 +53,20 @@ class StackOptions(BaseSettings):
     time_skipping: bool = Field(default=False, description="let tests skip the time of single workflows")
     ready_timeout: float = Field(default=60.0, gt=0, description="seconds one part may take to become ready")
 
+    @field_validator("seen_ports")
+    @classmethod
+    def _known(cls, seen: Mapping[str, int]) -> Mapping[str, int]:
+        if unknown := sorted(seen.keys() - set(PORT_NAMES)):
+            raise ValueError(f"no port is called {', '.join(unknown)}; the ports are {', '.join(PORT_NAMES)}")
+        return seen
+
     def port(self, name: str) -> int:
-        """The port chosen for `name`, one of `PORT_NAMES`."""
+        """The port chosen for `name`, one of `PORT_NAMES`: there it listens."""
         return int(getattr(self, f"{name}_port"))
+
+    def seen_port(self, name: str) -> int:
+        """The port at which the other parts find `name`."""
+        return self.seen_ports.get(name, self.port(name))
 
     def with_ports(self, ports: dict[str, int]) -> "StackOptions":
         """The same options with these ports."""

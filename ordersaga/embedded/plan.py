@@ -35,13 +35,13 @@ def stack_settings(options: StackOptions, chosen: Collection[str], base: Setting
     updates: dict[str, object] = {"api_host": HOST, "api_port": options.api_port, "notify_loopback": True}
     updates.update(emulated_credentials(options.data, chosen, base))
     if "postgres" in chosen:
-        updates["database_url"] = SecretStr(database_url(options.data, options.postgres_port))
+        updates["database_url"] = SecretStr(database_url(options.data, options.seen_port("postgres")))
     if "temporal" in chosen:
-        updates["temporal_address"] = f"{HOST}:{options.temporal_port}"
-        updates["temporal_ui_url"] = ui_url(options.temporal_ui_port)
+        updates["temporal_address"] = f"{HOST}:{options.seen_port('temporal')}"
+        updates["temporal_ui_url"] = ui_url(options.seen_port("temporal_ui"))
     for name in EMULATORS:
         if name in chosen:
-            updates[f"{name}_base_url"] = f"http://{HOST}:{options.port(name)}"
+            updates[f"{name}_base_url"] = f"http://{HOST}:{options.seen_port(name)}"
     return base.model_copy(update=updates)
 
 
@@ -120,7 +120,7 @@ def _emulator(name: str, options: StackOptions, settings: Settings, environment:
     folder, port = options.data / "emulators" / name, options.port(name)
     folder.mkdir(parents=True, exist_ok=True)
     secret = getattr(settings, f"{name}_webhook_secret").get_secret_value()
-    webhook_url = f"http://{HOST}:{settings.api_port}/v1/webhooks/{name}"
+    webhook_url = f"http://{HOST}:{options.seen_port('api')}/v1/webhooks/{name}"
     argv = [
         *(sys.executable, "-m", "emulators", name, "--host", HOST, "--port", str(port), "--data", str(folder)),
         *("--time-scale", f"{options.time_scale:g}", "--webhook-url", webhook_url),

@@ -6,9 +6,11 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -82,6 +84,27 @@ def kill_group(pid: int) -> None:
     """Kill what is left of the session that `pid` led."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
+
+
+def freeze(pid: int) -> list[psutil.Process]:
+    """Suspend a process and all that descend from it; the process itself first, so that it starts no more."""
+    frozen: list[psutil.Process] = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        leader = psutil.Process(pid)
+        leader.suspend()
+        frozen.append(leader)
+        for child in leader.children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.suspend()
+                frozen.append(child)
+    return frozen
+
+
+def thaw(frozen: Iterable[psutil.Process]) -> None:
+    """Let suspended processes go on."""
+    for each in frozen:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            each.resume()
 
 
 def describe_exit(returncode: int) -> str:

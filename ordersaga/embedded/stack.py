@@ -118,6 +118,14 @@ class Stack:
         """Return when the part answers (again)."""
         await self._running().wait_ready(name, within)
 
+    async def freeze(self, name: str) -> None:
+        """Suspend a part with all its processes (SIGSTOP): it neither answers nor dies, until `thaw(name)`."""
+        self._running().freeze(name)
+
+    async def thaw(self, name: str) -> None:
+        """Let a frozen part go on; harmless for any other."""
+        self._running().thaw(name)
+
     async def halt(self, name: str) -> None:
         """Stop one part and leave it stopped: an outage, until `resume(name)`."""
         await self._running().halt(name)

@@ -49,6 +49,14 @@ class Supervisor:
         """Kill a part; it is restarted as after any crash."""
         self._part(name).kill(with_signal)
 
+    def freeze(self, name: str) -> None:
+        """Suspend a part's processes until `thaw`; it is not restarted, since it lives."""
+        self._part(name).freeze()
+
+    def thaw(self, name: str) -> None:
+        """Let a frozen part go on."""
+        self._part(name).thaw()
+
     async def halt(self, name: str) -> None:
         """Stop one part and leave it stopped: an outage, until `resume`."""
         await self._part(name).stop()

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
+
 from ordersaga.embedded import process as processes
 from ordersaga.embedded.errors import PartFailedError
 from ordersaga.embedded.folders import birth_of
@@ -27,6 +29,7 @@ class WatchedPart:
         self.ready = asyncio.Event()
         self.born: float | None = None
         self._process: asyncio.subprocess.Process | None = None
+        self._frozen: list[psutil.Process] = []
         self._watch: asyncio.Task[None] | None = None
         self._report = report
         self._changed = changed
@@ -57,6 +60,7 @@ class WatchedPart:
             with contextlib.suppress(asyncio.CancelledError):
                 await watch
         self.ready.clear()
+        self.thaw()
         if self._process:
             await processes.stop(self._process, self.part.command)
             self._process = None
@@ -69,6 +73,17 @@ class WatchedPart:
             raise PartFailedError(self.part.name, "is not running, so it cannot be killed", self.log)
         self.ready.clear()
         self._process.send_signal(with_signal)
+
+    def freeze(self) -> None:
+        """Stop the part's processes in their tracks (SIGSTOP), as a machine under load or a paused one does."""
+        if self.pid is None:
+            raise PartFailedError(self.part.name, "is not running, so it cannot be frozen", self.log)
+        self._frozen += processes.freeze(self.pid)
+
+    def thaw(self) -> None:
+        """Let frozen processes go on, those of a part that was killed meanwhile too."""
+        frozen, self._frozen = self._frozen, []
+        processes.thaw(frozen)
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         self._process = await processes.spawn(self.part.command, self.log)
@@ -90,6 +105,7 @@ class WatchedPart:
         began = time.monotonic()
         await process.wait()
         self.ready.clear()
+        self.thaw()
         processes.kill_group(process.pid)
         return time.monotonic() - began > STEADY_AFTER
 

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from pydantic import SecretStr
+import pytest
+from pydantic import SecretStr, ValidationError
 
 from emulators.__main__ import parse
 from ordersaga.embedded import StackOptions
 from ordersaga.embedded.parts import Part
-from ordersaga.embedded.plan import build_plan
+from ordersaga.embedded.plan import build_plan, stack_settings
 from ordersaga.settings import Settings
 
 
@@ -22,3 +23,26 @@ def test_an_emulator_understands_a_secret_that_begins_with_a_dash(tmp_path: Path
     plan = build_plan(StackOptions(data=tmp_path), settings, {"easypost"}, nothing_to_prepare)
     [part] = [item for item in plan if isinstance(item, Part)]
     assert parse(list(part.command.argv)[3:]).webhook_secret == "-Qx7"
+
+
+def test_parts_find_one_another_where_a_proxy_listens(tmp_path: Path) -> None:
+    """A seen port stands in every address that a part is given; the part itself listens on its own."""
+    seen = {"postgres": 101, "temporal": 102, "stripe": 103, "api": 104}
+    options = StackOptions(data=tmp_path, seen_ports=seen, stripe_port=203, api_port=204)
+    chosen = {"postgres", "temporal", "stripe", "shipbob", "api"}
+    settings = stack_settings(options, chosen, Settings(_env_file=None, easypost_api_key=SecretStr("EZTK")))
+    assert ":101/" in settings.database_url.get_secret_value()
+    assert settings.temporal_address.endswith(":102")
+    assert settings.stripe_base_url.endswith(":103")
+    assert settings.shipbob_base_url.endswith(f":{options.shipbob_port}")
+    assert settings.api_port == 204
+    [part] = [item for item in build_plan(options, settings, {"stripe"}, nothing_to_prepare) if isinstance(item, Part)]
+    told = parse(list(part.command.argv)[3:])
+    assert (told.port, told.webhook_url) == (203, "http://127.0.0.1:104/v1/webhooks/stripe")
+
+
+@pytest.mark.parametrize("seen", [{"postgress": 5433}, {"postgres": 0}, {"postgres": 65_536}])
+def test_a_seen_port_of_nothing_is_refused(tmp_path: Path, seen: dict[str, int]) -> None:
+    """A name that is no part's, or a number that is no port."""
+    with pytest.raises(ValidationError, match="seen_ports"):
+        StackOptions(data=tmp_path, seen_ports=seen)

@@ -146,3 +146,27 @@ def test_for_a_normal_user_everything_is_in_the_state_folder(data: Path, monkeyp
     assert (home.user, home.folder) == (None, data / "postgres")
     assert home.programs == _installed_programs()
     assert stat.S_IMODE(home.folder.stat().st_mode) == 0o700
+
+
+async def test_a_frozen_server_answers_nobody_and_goes_on(stack: Stack) -> None:
+    """Every one of its processes stands still, is not restarted, and goes on where it stood."""
+    connection = await asyncpg.connect(stack.settings.database_url.get_secret_value())
+    try:
+        await stack.freeze("postgres")
+        with pytest.raises(TimeoutError):
+            await connection.fetchval("SELECT 1", timeout=0.3)
+        await stack.thaw("postgres")
+        assert await connection.fetchval("SELECT 2", timeout=20) == 2
+    finally:
+        await connection.close()
+    assert stack.restarts == {"postgres": 0}
+
+
+async def test_a_server_killed_while_frozen_is_restarted(stack: Stack) -> None:
+    """Its frozen sessions would hold on to the cluster for ever: they are let go, and end."""
+    connection = await asyncpg.connect(stack.settings.database_url.get_secret_value())
+    await stack.freeze("postgres")
+    await stack.kill("postgres")
+    await stack.wait_ready("postgres")
+    connection.terminate()
+    assert stack.restarts["postgres"] >= 1
