@@ -112,7 +112,7 @@ class Emulator:
             self._control = self._control or control_app(self)
             await self._control(scope, receive, send)
         else:
-            await self._serve(await Call.read(scope, receive), send)
+            await self._serve(await Call.read(scope, receive), receive, send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -126,20 +126,23 @@ class Emulator:
         self.store.close()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _serve(self, call: Call, send: Send) -> None:
+    async def _serve(self, call: Call, receive: Receive, send: Send) -> None:
         """One vendor request: what goes wrong is decided before the work and after it."""
         early = self.enter(call)
+        about = self.about(call)
         if early is not None:
-            self.log.add(call, early.status, None)
+            self.log.add(call, early.status, None, about)
             await early.send(send)
             return
-        plan = self.faults.plan(call, self.about(call))
+        plan = self.faults.plan(call, about)
         try:
             await asyncio.sleep(plan.latency)
+            if plan.kind == "hold_before":
+                await _until_gone(receive)
             answer = await self._work(call, plan.fault)
         finally:
             self.leave(call)
-        self.log.add(call, answer.status if answer else None, plan.kind)
+        self.log.add(call, answer.status if answer else None, plan.kind, about)
         await self._finish(call, plan, answer, send)
 
     async def _work(self, call: Call, fault: Fault | None) -> Answer | None:
@@ -149,8 +152,10 @@ class Emulator:
             return self.status_answer(call, fault)
         if fault is not None and kind == "refuse":
             return self.refuse(call, fault.code or "")
-        if kind == "reset_before":
+        if kind in ("reset_before", "hold_before"):
             return None
+        if kind == "duplicate":
+            await self.perform(call)
         answer = await self.perform(call)
         if fault is not None and kind == "spoil_answer":
             return self.spoiled_answer(call, fault)
@@ -178,3 +183,11 @@ class Emulator:
                 await drop_connection(call.scope)
                 return
         await answer.send(send)
+
+
+async def _until_gone(receive: Receive) -> None:
+    """Wait until the client has closed its connection, or should have long ago, or the process ends."""
+    with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+        async with asyncio.timeout(_HANG_SECONDS):
+            while (await receive())["type"] != "http.disconnect":
+                pass

@@ -1,4 +1,14 @@
-"""Faults an operator of the emulator asks for: slow, refusing, forgetful or broken answers."""
+"""Faults an operator of the emulator asks for: slow, refusing, forgetful or broken answers.
+
+| kind | the work is done | the client sees |
+|---|---|---|
+| `latency` | once, late | the answer, late |
+| `status`, `refuse` | not | a failure, or the vendor's refusal |
+| `spoil_answer` | once | a failure |
+| `lose_answer`, `hang` | once | a broken connection; nothing |
+| `duplicate` | twice: the request is delivered again | the second answer |
+| `reset_before`, `hold_before` | not | a broken connection; nothing, for as long as it waits |
+"""
 
 import itertools
 import re
@@ -10,7 +20,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from emulators.common.calls import Call
 from emulators.common.store import Store
 
-Kind = Literal["latency", "status", "refuse", "lose_answer", "spoil_answer", "reset_before", "hang"]
+Kind = Literal[
+    "latency", "status", "refuse", "lose_answer", "spoil_answer", "reset_before", "hold_before", "hang", "duplicate"
+]
 _NEEDS: dict[str, str] = {"latency": "latency_ms", "status": "status", "spoil_answer": "status", "refuse": "code"}
 _NAME = "faults"
 

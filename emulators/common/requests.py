@@ -11,6 +11,7 @@ CREATE TABLE IF NOT EXISTS requests (
     id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL,
     query TEXT NOT NULL, idempotency_key TEXT, status INTEGER, fault TEXT, body TEXT NOT NULL);
 """
+_ABOUT = "ALTER TABLE requests ADD COLUMN about TEXT NOT NULL DEFAULT ''"
 _COLUMNS = "at, method, path, query, idempotency_key, status, fault, substr(body, 1, 500) AS body_excerpt"
 
 
@@ -20,21 +21,24 @@ class RequestLog:
     def __init__(self, store: Store) -> None:
         self._db = store.db
         self._db.executescript(_SCHEMA)
+        if not any(column["name"] == "about" for column in self._db.execute("PRAGMA table_info(requests)")):
+            self._db.execute(_ABOUT)
 
-    def add(self, call: Call, status: int | None, fault: str | None) -> None:
-        """Note a request after it was handled."""
+    def add(self, call: Call, status: int | None, fault: str | None, about: str = "") -> None:
+        """Note a request after it was handled; `about`: whose object it names, where its own text does not say."""
         now, body = datetime.now(UTC).isoformat(), call.body.decode("utf-8", "replace")
         self._db.execute(
-            "INSERT INTO requests (at, method, path, query, idempotency_key, status, fault, body) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (now, call.method, call.path, call.query, call.idempotency_key, status, fault, body),
+            "INSERT INTO requests (at, method, path, query, idempotency_key, status, fault, body, about) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (now, call.method, call.path, call.query, call.idempotency_key, status, fault, body, about),
         )
 
     def find(self, match: str | None, path: str | None) -> list[dict[str, Any]]:
-        """Requests whose path, query, key or body contains `match` and whose path contains `path`, oldest first."""
+        """Requests whose path contains `path` and whose path, query, key, body or owner contains `match`, oldest first."""
         rows = self._db.execute(
             f"SELECT {_COLUMNS} FROM requests WHERE instr(path, ?) > 0 "  # noqa: S608 - a constant
-            "AND instr(path || '?' || query || char(10) || ifnull(idempotency_key, '') || char(10) || body, ?) > 0 "
+            "AND instr(path || '?' || query || char(10) || ifnull(idempotency_key, '') || char(10) || body "
+            "|| char(10) || about, ?) > 0 "
             "ORDER BY id",
             (path or "", match or ""),
         )

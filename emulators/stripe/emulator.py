@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 from typing import Any
 
 from starlette.routing import BaseRoute
@@ -16,6 +17,8 @@ from emulators.stripe.idempotency import Keys
 from emulators.stripe.intents import LAPSE, Intents
 from emulators.stripe.methods import Methods
 from emulators.stripe.refunds import SETTLE, Refunds
+
+_INTENT_PATH = re.compile(r"/v1/payment_intents/(pi_[^/]+)")
 
 
 class StripeEmulator(Emulator):
@@ -45,6 +48,13 @@ class StripeEmulator(Emulator):
         except errors.StripeError as error:
             return error.answer()
         return None
+
+    def about(self, call: Call) -> str:
+        """The key, and the order of the payment in the path: reading one by its id says nothing of it."""
+        found = _INTENT_PATH.match(call.path)
+        intent = self.store.get("payment_intent", found[1]) if found else None
+        order = (intent or {}).get("metadata", {}).get("order_id", "")
+        return f"{super().about(call)} {order}".strip()
 
     def leave(self, call: Call) -> None:
         """The key may be used again."""

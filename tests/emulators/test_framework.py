@@ -107,6 +107,47 @@ async def test_hang_did_the_work(emulator: EmulatorProcess) -> None:
     assert await customers(emulator) == ["Ada"]
 
 
+async def test_hold_before_did_nothing(emulator: EmulatorProcess) -> None:
+    """A request that is held is never handled, and is known to be held before its client gives up."""
+    await emulator.post("faults", kind="hold_before", times=1)
+    async with httpx.AsyncClient(base_url=emulator.url, timeout=2) as client:
+        waiting = asyncio.create_task(client.post("/v1/customers", data={"name": "Ada"}, headers=AUTH))
+
+        async def held() -> bool:
+            return bool((await emulator.get("faults"))["faults"][0]["applied"] == 1)
+
+        await eventually(held, seconds=1.5)
+        assert await emulator.get("requests", path="/v1/customers") == []
+        with pytest.raises(httpx.ReadTimeout):
+            await waiting
+
+    async def noticed() -> bool:
+        return bool(await emulator.get("requests", path="/v1/customers"))
+
+    await eventually(noticed)
+    assert [entry["status"] for entry in await emulator.get("requests", path="/v1/customers")] == [None]
+    assert await customers(emulator) == []
+
+
+async def test_duplicate_delivers_the_request_twice(emulator: EmulatorProcess) -> None:
+    """Without a key the work is done twice; under a key the second delivery is answered with what the first did."""
+    await emulator.post("faults", kind="duplicate", times=2)
+    assert (await create(emulator)).status_code == 200
+    assert await customers(emulator) == ["Ada", "Ada"]
+    again = await create(emulator, "Grace", **{"idempotency-key": "once"})
+    assert again.headers["idempotent-replayed"] == "true"
+    assert await customers(emulator) == ["Ada", "Ada", "Grace"]
+
+
+async def test_a_read_by_id_is_found_by_its_order(emulator: EmulatorProcess) -> None:
+    """Faults and the request log know whose payment is read, though the request does not say so."""
+    made = await intent(emulator, "ord_1")
+    await emulator.post("faults", method="GET", match="ord_1", kind="status", status=500, times=1)
+    answer = await emulator.request("GET", f"/v1/payment_intents/{made['id']}", headers=AUTH)
+    assert answer.status_code == 500
+    assert [entry["method"] for entry in await emulator.get("requests", match="ord_1")] == ["POST", "GET"]
+
+
 async def test_fault_strikes_only_what_it_is_meant_for(emulator: EmulatorProcess) -> None:
     """Method, path, match, skip and times all narrow a fault."""
     await emulator.post(
