@@ -34,7 +34,7 @@ class RequestLog:
         )
 
     def find(self, match: str | None, path: str | None) -> list[dict[str, Any]]:
-        """Requests whose path contains `path` and whose path, query, key, body or owner contains `match`, oldest first."""
+        """Requests with `match` in their path, query, key, body or owner and `path` in their path, oldest first."""
         rows = self._db.execute(
             f"SELECT {_COLUMNS} FROM requests WHERE instr(path, ?) > 0 "  # noqa: S608 - a constant
             "AND instr(path || '?' || query || char(10) || ifnull(idempotency_key, '') || char(10) || body "
