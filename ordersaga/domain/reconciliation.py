@@ -26,6 +26,7 @@ from pydantic import AwareDatetime, Field
 
 from ordersaga.domain.money import Currency, MinorUnits
 from ordersaga.domain.payments import PaymentStatus
+from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.domain.values import Message
 
 
@@ -93,7 +94,10 @@ class Finding(Message):
 
 
 class StoredFinding(Message):
-    """A finding and what became of it. `by`, `second`: who asked for its repair, and who agreed."""
+    """A finding and what became of it. `by`, `second`: who asked for its repair, and who agreed.
+
+    `occurrence` counts how often the same disagreement came about anew, after it was repaired or had gone by itself.
+    """
 
     finding: Finding
     status: FindingStatus
@@ -104,6 +108,7 @@ class StoredFinding(Message):
     second: str | None = None
     reason: str | None = None
     outcome: str | None = None
+    occurrence: int = 1
     repaired_at: AwareDatetime | None = None
 
 
@@ -150,7 +155,8 @@ class PaymentRecord(Message):
 class LabelRecord(Message):
     """A bought label as the carrier lists it. `voided`: given back, or the carrier has taken the request to.
 
-    `reference`: ours, '' when it was not bought by us. `scanned`: the carrier has had the parcel.
+    `reference`: ours, '' when it was not bought by us. `scanned`: the carrier has had the parcel. `tracking`: where
+    the parcel is by then, where the listing says so.
     """
 
     label_id: str
@@ -160,6 +166,7 @@ class LabelRecord(Message):
     voided: bool
     scanned: bool
     created_at: AwareDatetime
+    tracking: ParcelStatus | None = None
 
 
 class StockLevel(Message):
@@ -168,3 +175,26 @@ class StockLevel(Message):
     sku: str
     on_hand: int
     committed: int = 0
+
+
+class FindingFilter(Message):
+    """Which findings: None asks for all. `statuses` empty: those not settled (`open`, `proposed`, `repairing`)."""
+
+    kind: FindingKind | None = None
+    seller: str | None = None
+    order_id: str | None = None
+    run_id: str | None = None
+    statuses: tuple[FindingStatus, ...] = ()
+
+
+ClaimResult = Literal["claimed", "proposed", "not_open", "not_found"]
+
+
+class Claim(Message):
+    """What became of asking for a repair: `claimed` may go ahead; `proposed` waits for a second person.
+
+    `not_open`: somebody repairs it, or it is settled; `not_found`: no such finding. `finding` as it stands now.
+    """
+
+    result: ClaimResult
+    finding: StoredFinding | None = None

@@ -1,0 +1,144 @@
+"""Our side of a reconciliation: what our ledgers hold of an order, a shelf, or a call, in the shape its rules need."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from ordersaga.domain.books import Account
+from ordersaga.domain.effects import EffectStatus
+from ordersaga.domain.orders import Order, ParcelPlan
+from ordersaga.domain.statuses import FINAL_STATUSES, OrderStatus, ParcelStatus
+
+OPEN = (EffectStatus.INTENDED, EffectStatus.UNKNOWN)
+"""Nobody knows yet what came of it."""
+
+
+@dataclass(frozen=True)
+class Deed:
+    """An effect as the rules need it. `decision`: what whoever was asked to undo something said."""
+
+    key: str
+    step: str
+    parcel: int
+    generation: int
+    status: EffectStatus
+    external_id: str | None
+    amount: int
+    decision: str
+    intended_at: datetime
+    settled_at: datetime | None
+
+    @property
+    def done(self) -> bool:
+        return self.status is EffectStatus.DONE
+
+    @property
+    def open(self) -> bool:
+        return self.status in OPEN
+
+    @property
+    def at(self) -> datetime:
+        """When it was last heard of."""
+        return self.settled_at or self.intended_at
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A report that reached our inbox: who said it, about which parcel."""
+
+    source: str
+    parcel: int
+    generation: int
+    status: ParcelStatus
+    partial: bool = False
+
+
+@dataclass(frozen=True)
+class OrderEvidence:
+    """All we hold of one order. `money`: signed minor units by parcel and account. `asked`: kinds of questions.
+
+    `shipped`: parcels that left by our books; `shipped_at`: when the last of them did.
+    `told`: entry ids of its journal that tell what became of voids and repairs.
+    """
+
+    order: Order
+    status: OrderStatus
+    parcels: tuple[ParcelPlan, ...]
+    accepted_at: datetime
+    updated_at: datetime
+    started: bool
+    deeds: tuple[Deed, ...] = ()
+    money: Mapping[tuple[int, Account], int] | None = None
+    shipped: frozenset[int] = frozenset()
+    heard: frozenset[Heard] = frozenset()
+    asked: frozenset[str] = frozenset()
+    told: frozenset[str] = frozenset()
+    returns: bool = False
+    units_held: int = 0
+
+    @property
+    def order_id(self) -> str:
+        return self.order.order_id
+
+    @property
+    def final(self) -> bool:
+        """Whether the order has ended, with no return of it under way."""
+        return self.status in FINAL_STATUSES
+
+    @cached_property
+    def plans(self) -> Mapping[int, ParcelPlan]:
+        return {plan.parcel: plan for plan in self.parcels}
+
+    def amount(self, parcel: int, account: Account) -> int:
+        """What an account holds of a parcel, in minor units."""
+        return (self.money or {}).get((parcel, account), 0)
+
+    def of(self, step: str, parcel: int | None = None, generation: int | None = None) -> list[Deed]:
+        """The effects of a step, oldest generation first."""
+        found = [
+            deed
+            for deed in self.deeds
+            if deed.step == step
+            and (parcel is None or deed.parcel == parcel)
+            and (generation is None or deed.generation == generation)
+        ]
+        return sorted(found, key=lambda deed: (deed.generation, deed.intended_at))
+
+    def latest(self, step: str, parcel: int, generation: int | None = None) -> Deed | None:
+        """The latest effect of a step."""
+        found = self.of(step, parcel, generation)
+        return found[-1] if found else None
+
+
+@dataclass(frozen=True)
+class OpenEffect:
+    """An effect without a known outcome, and the order it belongs to."""
+
+    key: str
+    order_id: str
+    step: str
+    parcel: int
+    generation: int
+    intended_at: datetime
+    seller: str
+    final: bool
+    ended_at: datetime
+
+
+@dataclass(frozen=True)
+class ShelfEvidence:
+    """Units of a SKU on one of our shelves.
+
+    `under_way`: of parcels handed to the provider and not booked as shipped: its goods may have left already.
+    `came`, `left`: units booked onto and off the shelf just now, which the provider may not have counted yet.
+    """
+
+    location: str
+    sku: str
+    seller: str
+    on_hand: int
+    held: int
+    under_way: int = 0
+    came: int = 0
+    left: int = 0
