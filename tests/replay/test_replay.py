@@ -1,8 +1,5 @@
 """Running orders are users of this code: what they did must be what the code would do again."""
 
-import importlib
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +7,6 @@ from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer
-from temporalio.workflow import NondeterminismError
 
 from tests.replay.commands import HISTORIES, baseline, commands
 from tests.replay.scenarios import SCENARIOS, played
@@ -80,48 +76,3 @@ def _difference(before: list[str], now: list[str]) -> str:
     at = min(len(before), len(now)) if first is None else first
     earlier = [f"    {line}" for line in before[max(0, at - 3) : at]]
     return "\n".join([*earlier, f"  - {[*before, 'nothing'][at]}", f"  + {[*now, 'nothing'][at]}"])
-
-
-# ---- the alarm itself works: a copy of the workflows with a step moved does not replay ------------------------------
-
-
-@pytest.fixture
-def copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder that copies of `workflows` can be imported from."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-    yield tmp_path
-    importlib.invalidate_caches()
-
-
-def altered(folder: Path, package: str, file: str = "", old: str = "", new: str = "") -> type:
-    """The workflow of a copy of `workflows` under another name, with one piece of one file changed."""
-    shutil.copytree(ROOT / "workflows", folder / package, ignore=shutil.ignore_patterns("__pycache__"))
-    for path in (folder / package).glob("*.py"):
-        text = path.read_text(encoding="utf-8").replace("from workflows", f"from {package}")
-        if path.name == file:
-            assert text.count(old) == 1, f"{file} no longer has: {old}"
-            text = text.replace(old, new)
-        path.write_text(text, encoding="utf-8")
-    workflow: type = importlib.import_module(f"{package}.order_fulfillment").OrderFulfillment
-    return workflow
-
-
-async def test_unchanged_copy_replays(copies: Path) -> None:
-    """The control: what makes the next two fail is the change, not the copy."""
-    same = replayer(altered(copies, "same_saga"))
-    for name in ("one_parcel", "canceled_before_pick"):
-        await same.replay_workflow(recorded(name))
-
-
-async def test_reordered_undo_is_caught(copies: Path) -> None:
-    """Settling money before the goods are stopped is another saga: replay refuses it."""
-    reordered = altered(copies, "reordered_saga", "saga.py", "    GOODS = 1\n", "    GOODS = 5\n")
-    with pytest.raises(NondeterminismError):
-        await replayer(reordered).replay_workflow(recorded("canceled_before_pick"))
-
-
-async def test_forgotten_step_is_caught(copies: Path) -> None:
-    """A saga that forgets to capture cannot continue an order that was captured."""
-    forgetful = altered(copies, "forgetful_saga", "parcels.py", "        await self.payments.capture()\n", "")
-    result = await replayer(forgetful).replay_workflow(recorded("one_parcel"), raise_on_replay_failure=False)
-    assert result.replay_failure is not None
