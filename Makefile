@@ -12,13 +12,16 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	&& { echo "$$python"; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check up stack-clean
+.PHONY: help demo chaos test test-slow check up stack-clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(STAMP) ## See orders ship, fail and be undone on a stack of its own; KEEP=1 leaves it running
 	$(ORDERSAGA) demo $(if $(KEEP),--keep) $(DEMO_ARGS)
+
+chaos: $(STAMP) ## Orders under load while parts are killed and paused and the network fails: SEED=1 MINUTES=3
+	$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),3) $(CHAOS_ARGS)
 
 up: $(STAMP) ## Run the whole stack on this machine until Ctrl-C
 	$(ORDERSAGA) up $(UP_ARGS)
