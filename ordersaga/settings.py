@@ -77,6 +77,17 @@ class Settings(BaseSettings):
         default=timedelta(seconds=30), description="between two looks at what webhooks missed"
     )
     hold_ttl: timedelta = Field(default=timedelta(minutes=30), description="life of a stock hold no saga confirmed")
+    reconcile_every: timedelta = Field(
+        default=timedelta(hours=1), ge=timedelta(minutes=1), description="between two runs of reconciliation"
+    )
+    reconcile_window: timedelta = Field(
+        default=timedelta(hours=26),
+        ge=timedelta(minutes=1),
+        description="how far back a run looks: more than a day, so that no gap of a day stays unseen",
+    )
+    reconcile_grace: timedelta = Field(
+        default=timedelta(minutes=10), ge=timedelta(0), description="what is younger may be under way: no finding"
+    )
     payment_window: timedelta = Field(default=timedelta(minutes=15), description="time a shopper has for 3-D Secure")
 
     smtp_host: str = Field(default="", description="hands e-mail out; without it, e-mail endpoints are refused")
