@@ -292,7 +292,10 @@ class PaymentHistory(Protocol):
     """What a payment company has on record, whoever caused it."""
 
     def payments_since(self, since: datetime) -> AsyncIterator[PaymentRecord]:
-        """Every payment made since then, with its refunds, oldest or newest first. Raises RetryError midway."""
+        """Every payment made since then, and every older one captured, voided or refunded since, with all its refunds.
+
+        In any order, each once. Raises RetryError midway.
+        """
         ...
 
 

@@ -1,6 +1,7 @@
 """The v2 API over HTTP, as far as labels and tracking need it."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from itertools import islice
 from json import JSONDecodeError
 from typing import Any, Final
@@ -13,6 +14,7 @@ from emulators.easypost import errors
 from emulators.easypost.books import REFUNDS, SHIPMENTS, TRACKERS, Record
 from emulators.easypost.desk import Desk
 from emulators.easypost.tracking import view
+from emulators.easypost.window import window_of
 
 DEFAULT_PAGE_SIZE: Final = 20
 LARGEST_PAGE_SIZE: Final = 100
@@ -48,10 +50,8 @@ class Routes:
 
     async def _list_shipments(self, request: Request) -> Response:
         found: Iterable[Record] = self._newest(SHIPMENTS, request)
-        purchased = request.query_params.get("purchased")
-        if purchased is not None:
-            wanted = purchased.lower() == "true"
-            found = (each for each in found if (each["postage_label"] is not None) == wanted)
+        if request.query_params.get("purchased", "true").lower() == "true":
+            found = (each for each in found if each["postage_label"] is not None)
         page, more = _page(found, request)
         return JSONResponse({"shipments": [self._desk.shipments.view(each) for each in page], "has_more": more})
 
@@ -111,7 +111,10 @@ class Routes:
         return shipment
 
     def _newest(self, kind: str, request: Request) -> Iterable[Record]:
-        return self._desk.store.newest(kind, after=request.query_params.get("before_id"))
+        """Newest first, of the window that was asked for."""
+        start, end = window_of(request.query_params, self._desk.books.now())
+        found = self._desk.store.newest(kind, after=request.query_params.get("before_id"))
+        return (each for each in found if start < datetime.fromisoformat(each["created_at"]) < end)
 
 
 async def _json(request: Request) -> dict[str, Any]:

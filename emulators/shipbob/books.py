@@ -46,6 +46,10 @@ class Books:
         keys = [f"reference:{order['reference_id']}", *(f"shipment:{shipment['id']}" for shipment in shipments)]
         self.store.put(KIND, str(order["id"]), order, keys=keys)
 
+    def forget_order(self, order: Record) -> None:
+        """As if it had never been placed."""
+        self.store.delete(KIND, str(order["id"]))
+
     def shipment(self, shipment_id: int) -> Record | None:
         """The shipment, or None."""
         order = self._first(f"shipment:{shipment_id}")

@@ -57,6 +57,8 @@ class Control:
             "advance": self._advance,
             "release": self._release,
             "provider-cancel": self._provider_cancel,
+            "revive": self._revive,
+            "forget": self._forget,
             "rate-limit": self._rate_limit,
             "inventory": self._stock,
         }
@@ -94,6 +96,25 @@ class Control:
             found = self._desk.books.shipments_matching(wanted.match)
             answer = cancel_by_provider(found, self._desk.warehouse.cancel)
         return JSONResponse(answer)
+
+    async def _revive(self, request: Request) -> Response:
+        """A cancellation that was confirmed, and then forgotten."""
+        wanted = await read_model(request, _Match)
+        with self._desk.store.transaction():
+            found = self._desk.books.shipments_matching(wanted.match)
+            revived = [shipment["id"] for shipment in found if self._desk.warehouse.revive(shipment)]
+        return JSONResponse({"revived": revived})
+
+    async def _forget(self, request: Request) -> Response:
+        """An order that was confirmed, and of which then nobody knows."""
+        wanted = await read_model(request, _Match)
+        with self._desk.store.transaction():
+            found = self._desk.books.orders_matching(wanted.match)
+            for order in found:
+                for shipment in order["shipments"]:
+                    self._desk.warehouse.forget(shipment)
+                self._desk.books.forget_order(order)
+        return JSONResponse({"forgotten": [order["id"] for order in found]})
 
     async def _rate_limit(self, request: Request) -> Response:
         wanted = await read_model(request, _RateLimit)

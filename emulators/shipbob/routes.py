@@ -127,14 +127,11 @@ class Routes:
 
     async def _inventory_levels(self, request: Request) -> Response:
         query = {name.lower(): value for name, value in request.query_params.items()}
-        levels = self._desk.inventory.levels()
-        if "inventoryids" in query:
-            wanted = set(query["inventoryids"].split(","))
-            levels = [level for level in levels if str(level["inventory_id"]) in wanted]
-        if "searchby" in query:
-            text = query["searchby"].lower()
-            levels = [each for each in levels if text in f"{each['sku']} {each['name']}".lower()]
-        return JSONResponse({"first": None, "last": None, **_page(request, levels, query.get("pagesize"))})
+        try:
+            levels = self._desk.inventory.listed(query)
+        except ValueError as error:
+            return JSONResponse({"title": str(error), "status": 400}, 400)
+        return JSONResponse(_linked_page(request, levels, query.get("pagesize")))
 
     async def _subscribe(self, request: Request) -> Response:
         try:
@@ -195,14 +192,28 @@ def _unprocessable(message: str) -> Record:
 
 def _page(request: Request, items: list[Record], size: str | None) -> Record:
     """One page and the links to its neighbors; the cursor is the position of the page's first item."""
-    cursor, given = request.query_params.get("Cursor", "0"), size or str(DEFAULT_PAGE_SIZE)
-    start, count = int(cursor) if cursor.isdigit() else 0, int(given) if given.isdigit() and int(given) else 50
-
-    def link(position: int) -> str:
-        return str(request.url.include_query_params(Cursor=position).replace(scheme="", netloc=""))
-
+    start, count = _place(request, size)
     return {
         "items": items[start : start + count],
-        "next": link(start + count) if start + count < len(items) else None,
-        "prev": link(max(0, start - count)) if start else None,
+        "next": _link(request, start + count) if start + count < len(items) else None,
+        "prev": _link(request, max(0, start - count)) if start else None,
     }
+
+
+def _linked_page(request: Request, items: list[Record], size: str | None) -> Record:
+    """One page, with links to the first and the last as well, unless it is that page."""
+    start, count = _place(request, size)
+    last = max(len(items) - 1, 0) // count * count
+    ends = {"first": _link(request, 0) if start else None, "last": _link(request, last) if start < last else None}
+    return {**_page(request, items, size), **ends}
+
+
+def _place(request: Request, size: str | None) -> tuple[int, int]:
+    """Where the page begins, and how many items it holds."""
+    cursor, given = request.query_params.get("Cursor", "0"), size or ""
+    count = int(given) if given.isdigit() and int(given) else DEFAULT_PAGE_SIZE
+    return int(cursor) if cursor.isdigit() else 0, count
+
+
+def _link(request: Request, position: int) -> str:
+    return str(request.url.include_query_params(Cursor=position).replace(scheme="", netloc=""))

@@ -87,6 +87,22 @@ class Warehouse:
         self._books.save_shipment(shipment)
         self._notify(CANCELLED_TOPIC, shapes.shipment_view(shipment))
 
+    def revive(self, shipment: Record) -> bool:
+        """Live on after a cancellation, as if nobody had asked for it. False when there was none."""
+        if not shipment["cancelled_at"]:
+            return False
+        shipment.update(cancelled_at=None, cancelled_by=None, ships_anyway=False, committed=not shipment["goods_left"])
+        if shipment["committed"]:
+            self._inventory.commit(shipment["products"])
+        self._books.write_log(shipment, 900, "Released", "Shipment released for fulfillment")
+        self._live_on(shipment, self._script(shipment))
+        return True
+
+    def forget(self, shipment: Record) -> None:
+        """Its goods are free again, and nothing happens to it any more."""
+        self._timers.cancel(_key(shipment))
+        self._uncommit(shipment)
+
     def _arrive(self, shipment: Record, stage: Stage) -> None:
         shipment["stage"] = stage.name
         shipment["stage_times"][stage.name] = self._books.now()

@@ -1,15 +1,14 @@
 """EasyPost, as a carrier: one account, many carriers, labels found again by our reference.
 
 EasyPost has no idempotency key: our reference goes into `reference`, a shipment can be retrieved by it
-(https://docs.easypost.com/docs/shipments), and a purchase is looked for before it is made. The SDK is synchronous:
-each call runs in a thread.
+(https://docs.easypost.com/docs/shipments), and a purchase is looked for before it is made.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 from easypost.easypost_client import EasyPostClient
 from easypost.errors.api.api_error import ApiError
@@ -20,8 +19,11 @@ from ordersaga.domain.errors import RetryError
 from ordersaga.domain.identifiers import parse_label_reference
 from ordersaga.domain.messages_in import Incoming
 from ordersaga.domain.orders import Address
+from ordersaga.domain.reconciliation import LabelRecord
 from ordersaga.domain.shipping import CancelDecision, InterceptDecision, LabelRequest, LabelState, ParcelEvent
+from ordersaga.gateways.easypost_calls import Json, in_thread, json_of
 from ordersaga.gateways.easypost_errors import code_of, translate, translated
+from ordersaga.gateways.easypost_history import EasyPostHistory
 from ordersaga.gateways.easypost_rates import cheapest
 from ordersaga.gateways.easypost_states import (
     REFUND_LOOKUP,
@@ -40,27 +42,36 @@ from ordersaga.gateways.webhook_parts import child
 _POSTAGE_EXISTS = "SHIPMENT.POSTAGE.EXISTS"
 _REFUND_REFUSED = "SHIPMENT.REFUND."
 _GRAMS_PER_OUNCE = Decimal("28.349523125")
-Result = TypeVar("Result")
-Json = dict[str, Any]
+_PAGE = 100
 
 
 class EasyPost:
-    """Carrier port over EasyPost.
+    """Carrier and LabelHistory ports over EasyPost.
 
     Args:
         api_key: of the account.
         base_url: `https://api.easypost.com`, or an emulator's URL.
         timeout: of one call.
         carriers: whose rates may be chosen, in EasyPost's names (`USPS`, `FedEx`, `UPSDAP`); empty means all.
+        page_size: labels per call when listing; EasyPost allows 100.
     """
 
-    def __init__(self, api_key: str, *, base_url: str, timeout: timedelta, carriers: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        api_key: str,
+        *,
+        base_url: str,
+        timeout: timedelta,
+        carriers: Iterable[str] = (),
+        page_size: int = _PAGE,
+    ) -> None:
         api_base = f"{base_url.rstrip('/')}/v2"
         seconds: Any = timeout.total_seconds()  # annotated int, but handed to requests, which takes fractions
         self._client = EasyPostClient(api_key, api_base=api_base, timeout=seconds)
         # The SDK asks a GET up to four times by itself, each with the full timeout: the caller decides about repeats.
         self._client._requests_session.mount(base_url, HTTPAdapter(max_retries=0))
         self._carriers = frozenset(carrier.lower() for carrier in carriers)
+        self._history = EasyPostHistory(self._client, page_size)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -69,22 +80,30 @@ class EasyPost:
     async def book(self, request: LabelRequest) -> LabelState:
         """Buy the cheapest permitted label, unless one was bought under this reference already."""
         with hiding(request.ship_to), hiding(request.ship_from):
-            return await _in_thread(self._book, request)
+            return await in_thread(self._book, request)
 
     async def inquire(self, reference: str) -> LabelState | None:
         """The label bought under our reference."""
-        return await _in_thread(self._inquire, reference)
+        return await in_thread(self._inquire, reference)
 
     async def void(self, reference: str) -> CancelDecision:
         """Ask for the refund of an unused label; `submitted` settles in days, and asking again tells what became of it.
 
         A rejected refund may be asked for again (EasyPost: too early a refund may be flagged as invalid).
         """
-        return await _in_thread(self._void, reference)
+        return await in_thread(self._void, reference)
+
+    def labels_since(self, since: datetime) -> AsyncIterator[LabelRecord]:
+        """Labels bought since then, whoever bought them, those given back included."""
+        return self._history.labels_since(since)
+
+    async def void_label(self, label_id: str) -> CancelDecision:
+        """Ask for the refund of the label with EasyPost's own id, though others bear the same reference."""
+        return await in_thread(self._void, label_id)
 
     async def look(self, reference: str) -> ParcelEvent | None:
         """What the label's tracker says now."""
-        return await _in_thread(self._latest, reference)
+        return await in_thread(self._latest, reference)
 
     async def intercept(self, reference: str) -> InterceptDecision:
         """EasyPost's API has no call for it, though carriers sell it: NOT_OFFERED, and no label says `can_intercept`.
@@ -95,11 +114,11 @@ class EasyPost:
 
     async def void_news(self, reference: str) -> ParcelEvent | None:
         """What became of a refund the carrier took: EasyPost sends an event for a successful one only."""
-        return await _in_thread(self._void_news, reference)
+        return await in_thread(self._void_news, reference)
 
     async def changes(self, references: Sequence[str]) -> tuple[ParcelEvent, ...]:
         """What the trackers of these labels say now: the poller's view of what webhooks missed."""
-        found = [await _in_thread(self._latest, reference) for reference in references]
+        found = [await in_thread(self._latest, reference) for reference in references]
         return tuple(event for event in found if event)
 
     async def resolve(self, incoming: Incoming) -> Incoming:
@@ -109,7 +128,7 @@ class EasyPost:
         """
         if incoming.lookup is None:
             return incoming
-        shipment = await _in_thread(self._find, incoming.lookup.removeprefix(REFUND_LOOKUP))
+        shipment = await in_thread(self._find, incoming.lookup.removeprefix(REFUND_LOOKUP))
         reference = str((shipment or {}).get("reference") or "")
         read = void_event if incoming.lookup.startswith(REFUND_LOOKUP) else self._event
         owner, event = parse_label_reference(reference), read(shipment or {}, incoming.source_id)
@@ -130,7 +149,7 @@ class EasyPost:
     def _find(self, reference: str) -> Json | None:
         """By our reference, or by EasyPost's own id."""
         try:
-            return _json(self._client.shipment.retrieve(reference))
+            return json_of(self._client.shipment.retrieve(reference))
         except NotFoundError:
             return None
 
@@ -144,7 +163,7 @@ class EasyPost:
             return label_state(shipment)
         rate = cheapest(shipment, request, self._carriers)
         try:
-            return label_state(_json(self._client.shipment.buy(shipment["id"], rate={"id": rate["id"]})))
+            return label_state(json_of(self._client.shipment.buy(shipment["id"], rate={"id": rate["id"]})))
         except ApiError as error:
             return self._bought_meanwhile(request.reference, error)
 
@@ -161,7 +180,7 @@ class EasyPost:
             is_return=request.returning,
             parcel={"weight": max(float(ounces), 0.1)},
         )
-        return _json(created)
+        return json_of(created)
 
     def _bought_meanwhile(self, reference: str, error: ApiError) -> LabelState:
         """Another attempt of ours bought it between our look and our purchase: that label is the answer."""
@@ -186,28 +205,12 @@ class EasyPost:
 
     def _ask_refund(self, shipment_id: str) -> CancelDecision:
         try:
-            return refund_decision(_json(self._client.shipment.refund(shipment_id))) or CancelDecision.PENDING
+            return refund_decision(json_of(self._client.shipment.refund(shipment_id))) or CancelDecision.PENDING
         except ApiError as error:
             if not code_of(error).startswith(_REFUND_REFUSED):
                 raise translate(error) from error
         with already_asked(), translated():
             return refund_decision(self._find(shipment_id) or {}) or CancelDecision.REFUSED
-
-
-async def _in_thread(call: Callable[..., Result], *arguments: Any) -> Result:
-    """Run the synchronous SDK beside the event loop; what it raises is translated there."""
-
-    def run() -> Result:
-        with translated():
-            return call(*arguments)
-
-    return await asyncio.to_thread(run)
-
-
-def _json(found: Any) -> Json:
-    """The SDK's object as plain JSON."""
-    plain: Json = found.to_dict()
-    return plain
 
 
 def _address(address: Address) -> Json:

@@ -12,6 +12,7 @@ import httpx
 from ordersaga.domain.errors import OperatorError, RetryError
 from ordersaga.domain.identifiers import parse_parcel_reference
 from ordersaga.domain.orders import Address
+from ordersaga.domain.reconciliation import StockLevel
 from ordersaga.domain.shipping import (
     AddressDecision,
     CancelDecision,
@@ -26,9 +27,11 @@ from ordersaga.gateways.personal_data import hiding
 from ordersaga.gateways.shipbob_addresses import goes_to, is_updated, may_change, put_back_body, update_body
 from ordersaga.gateways.shipbob_errors import json_of, names_reference, refusal
 from ordersaga.gateways.shipbob_states import living_shipments, provider_order
+from ordersaga.gateways.shipbob_stock import next_query, stock_levels
 
 _ORDERS = "/2026-01/order"
 _SHIPMENTS = "/2026-01/shipment"
+_INVENTORY = "/2026-01/inventory-level"
 _PAGE = 250
 _CAPABILITIES = ProviderCapabilities(name="shipbob", books_carrier=True, point_of_no_return=ParcelStatus.PICKED)
 
@@ -40,7 +43,7 @@ METHODS: Mapping[ShippingService, str] = {
 
 
 class ShipBob:
-    """Provider port over ShipBob.
+    """Provider and ProviderStock ports over ShipBob.
 
     Args:
         token: personal access token or OAuth token.
@@ -50,7 +53,7 @@ class ShipBob:
         shipping_methods: the ship options as they are named in the ShipBob account; one that is not named here is
             called as `METHODS` says.
         locations: ShipBob's fulfillment center id by our location code; ShipBob chooses for the others.
-        page_size: orders per page when polling; ShipBob allows 250.
+        page_size: orders, or SKUs, per page when listing; ShipBob allows 250.
     """
 
     def __init__(
@@ -217,16 +220,31 @@ class ShipBob:
                 return
             page += 1
 
+    async def stock(self) -> Sequence[StockLevel]:
+        """Every SKU as ShipBob counts it over all of its fulfillment centers; what is digital lies on no shelf."""
+        return stock_levels([item async for item in self._inventory()])
+
+    async def _inventory(self) -> AsyncIterator[dict[str, Any]]:
+        query: dict[str, str] | None = {"IsDigital": "false", "PageSize": str(self._page_size)}
+        while query is not None:
+            page = await self._get(_INVENTORY, query)
+            if not isinstance(page, dict) or not isinstance(page.get("items"), list):
+                raise _unreadable("no page of inventory levels")
+            for item in page["items"]:
+                yield item
+            query = next_query(page)
+
     async def _get_page(self, query: dict[str, str]) -> list[dict[str, Any]]:
-        answer = await self._send("GET", _ORDERS, params=query)
+        found = await self._get(_ORDERS, query)
+        if not isinstance(found, list):
+            raise _unreadable("no list of orders")
+        return found
+
+    async def _get(self, path: str, query: dict[str, str]) -> Any:
+        answer = await self._send("GET", path, params=query)
         if not answer.is_success:
             raise refusal(answer)
-        found = json_of(answer)
-        if not isinstance(found, list):
-            raise RetryError(
-                "shipbob_unavailable", "ShipBob answered something that is no list of orders", unknown=True
-            )
-        return found
+        return json_of(answer)
 
     async def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         try:
@@ -238,6 +256,10 @@ class ShipBob:
 def _not_visible(reference: str) -> RetryError:
     """An order that must stand, as ShipBob or our own hand-off said, is not shown: that is no proof of absence."""
     return RetryError("shipbob_not_visible", f"ShipBob does not show the order {reference}", unknown=True)
+
+
+def _unreadable(what: str) -> RetryError:
+    return RetryError("shipbob_unavailable", f"ShipBob answered something that is {what}", unknown=True)
 
 
 def _recipient(to: Address) -> dict[str, Any]:

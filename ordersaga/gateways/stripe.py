@@ -4,7 +4,8 @@ Protocol: the `stripe` SDK's async StripeClient, API version pinned by the SDK, 
 decides, because a repeat after an unknown outcome needs an inquiry first.
 """
 
-from datetime import timedelta
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import httpx
@@ -18,6 +19,7 @@ from stripe.params import (
 
 from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
 from ordersaga.domain.payments import PaymentRequest, PaymentState, PaymentStatus, RefundState
+from ordersaga.domain.reconciliation import PaymentRecord
 from ordersaga.gateways.http_errors import already_asked
 from ordersaga.gateways.stripe_errors import (
     body_of,
@@ -29,6 +31,7 @@ from ordersaga.gateways.stripe_errors import (
     translate,
     translated,
 )
+from ordersaga.gateways.stripe_history import StripeHistory
 from ordersaga.gateways.stripe_states import declined, likeliest, payment_state, refund_state
 
 _LAPSED = "charge_expired_for_capture"
@@ -37,20 +40,30 @@ _USED_UP = "the payment method was used once and not saved: pay with a new one"
 
 
 class StripePayments:
-    """PaymentGateway port over Stripe.
+    """PaymentGateway and PaymentHistory ports over Stripe.
 
     Args:
         api_key: secret key of the account.
         base_url: `https://api.stripe.com`, or an emulator's URL.
         timeout: of one call.
         return_url: where 3-D Secure sends the shopper back; without it the shop's form handles the challenge.
+        page_size: objects per call when listing; Stripe allows 100.
     """
 
-    def __init__(self, api_key: str, *, base_url: str, timeout: timedelta, return_url: str | None = None) -> None:
+    def __init__(
+        self,
+        api_key: str,
+        *,
+        base_url: str,
+        timeout: timedelta,
+        return_url: str | None = None,
+        page_size: int = _PAGE,
+    ) -> None:
         self._http = stripe.HTTPXClient(timeout=httpx.Timeout(timeout.total_seconds()))
         addresses: Any = {"api": base_url.rstrip("/")}
         client = stripe.StripeClient(api_key, base_addresses=addresses, http_client=self._http, max_network_retries=0)
         self._client, self._return_url = client.v1, return_url
+        self._history = StripeHistory(client, page_size)
         self._redirects: Literal["always", "never"] = "always" if return_url else "never"
 
     async def aclose(self) -> None:
@@ -194,3 +207,7 @@ class StripePayments:
                 if (found.get("metadata") or {}).get("effect_key") == reference:
                     return refund_state(found, payment_id)
         return None
+
+    def payments_since(self, since: datetime) -> AsyncIterator[PaymentRecord]:
+        """Every payment made, captured, canceled or refunded since then, whoever did it."""
+        return self._history.payments_since(since)

@@ -25,9 +25,14 @@ _REFUND_STATUS: dict[str, Literal["pending", "succeeded", "failed", "canceled"]]
 }
 
 
+def payment_status(intent: Mapping[str, Any]) -> PaymentStatus:
+    """Where a PaymentIntent stands; a word Stripe has added since counts as undecided."""
+    return _STATUS.get(intent["status"], PaymentStatus.PROCESSING)
+
+
 def payment_state(intent: Mapping[str, Any]) -> PaymentState:
     """A PaymentIntent with its `latest_charge` expanded."""
-    status, charge = _STATUS[intent["status"]], _object(intent.get("latest_charge"))
+    status, charge = payment_status(intent), _object(intent.get("latest_charge"))
     code, message = _reason(intent, status)
     return PaymentState(
         payment_id=intent["id"],

@@ -17,7 +17,10 @@ from tests.support.emulators import EmulatorProcess, eventually
 async def shipments(emulator: EmulatorProcess, order_id: str) -> list[dict[str, Any]]:
     """What EasyPost itself holds under an order's reference."""
     answer = await emulator.request(
-        "GET", "/v2/shipments", params={"page_size": 100}, headers={"authorization": "Bearer audit"}
+        "GET",
+        "/v2/shipments",
+        params={"page_size": 100, "purchased": "false"},
+        headers={"authorization": "Bearer audit"},
     )
     return [each for each in answer.json()["shipments"] if each["reference"] == f"{order_id}-1-1"]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
@@ -145,15 +146,38 @@ async def test_an_unknown_shipment_is_not_found(easypost: EasyPost) -> None:
 
 
 async def test_shipments_are_listed_in_pages(easypost: EasyPost) -> None:
-    """The list is newest first, tells whether there is more, and can be limited to purchased ones."""
+    """The list is newest first, tells whether there is more, and leaves out the unpurchased unless they are wanted."""
     first, second = await easypost.bought(new_reference()), await easypost.create(new_reference())
     service = easypost.client.shipment
-    page = await asyncio.to_thread(service.all, page_size=1)
+    page = await asyncio.to_thread(service.all, page_size=1, purchased=False)
     assert ([each.id for each in page["shipments"]], page["has_more"]) == ([second.id], True)
     following = await asyncio.to_thread(service.get_next_page, page, page_size=1)
     assert [each.id for each in following["shipments"]] == [first.id]
-    purchased = await asyncio.to_thread(service.all, page_size=1, purchased=True)
-    assert [each.id for each in purchased["shipments"]] == [first.id]
+    for purchased in ({"purchased": True}, {}):
+        page = await asyncio.to_thread(service.all, page_size=1, **purchased)
+        assert [each.id for each in page["shipments"]] == [first.id]
+
+
+async def test_a_list_looks_between_two_moments(easypost: EasyPost) -> None:
+    """Both ends are excluded; one that is not named lies a month from the other; nonsense is refused."""
+    shipment = await easypost.bought(new_reference())
+    made = datetime.fromisoformat(str(shipment.created_at).replace("Z", "+00:00"))
+    second, month = timedelta(seconds=1), timedelta(days=30)
+
+    async def listed(**window: datetime) -> bool:
+        named = {name: at.isoformat() for name, at in window.items()}
+        page = await asyncio.to_thread(easypost.client.shipment.all, page_size=1, **named)
+        return shipment.id in [each.id for each in page["shipments"]]
+
+    assert await listed(start_datetime=made - second)
+    assert not await listed(start_datetime=made)
+    assert await listed(end_datetime=made + second)
+    assert not await listed(end_datetime=made)
+    assert await listed(start_datetime=made - month + second)
+    assert not await listed(start_datetime=made - month - second)
+    assert not await listed(end_datetime=made + month + second)
+    with pytest.raises(InvalidRequestError):
+        await asyncio.to_thread(easypost.client.shipment.all, start_datetime="yesterday")
 
 
 async def test_an_api_key_is_needed(easypost: EasyPost) -> None:

@@ -128,7 +128,10 @@ async def test_the_other_answers_fit_the_specification(shipbob: ShipBobClient, c
     address = {"street_address1": "2 Side St", "city": "New York", "zip_code": "10001"}
     assert await _check(shipbob, contract, "PUT", f"/shipment/{shipment}:updateAddress", json=address) == 200
     assert await _check(shipbob, contract, "PUT", "/shipment/1:updateAddress", json=address) == 400
+    for number in range(3):
+        await shipbob.process.post("inventory", sku=f"CONTRACT-{number}", on_hand=1)
     assert await _check(shipbob, contract, "GET", "/inventory-level", params={"PageSize": "1"}) == 200
+    assert await _check(shipbob, contract, "GET", "/inventory-level", params={"SortBy": "size"}) == 400
     hook = {"url": "https://example.com/hook", "topics": ["return.created"]}
     assert await _check(shipbob, contract, "POST", "/webhook", json=hook) == 200
     assert await _check(shipbob, contract, "POST", "/webhook", json={}) == 422

@@ -190,6 +190,48 @@ async def test_inventory_levels_come_in_pages_linked_to_each_other(shipbob: Ship
     assert (await shipbob.process.request("GET", second["prev"], headers=HEADERS)).json()["items"] == first["items"]
 
 
+async def test_inventory_levels_link_to_both_ends(shipbob: ShipBobClient) -> None:
+    """`first` and `last` lead there from the middle; a page that is the first or the last names it no more."""
+    for number in range(5):
+        await shipbob.process.post("inventory", sku=f"ENDS-{number}", on_hand=1)
+    query = {"SearchBy": "ends-", "PageSize": "2"}
+    first = (await shipbob.call("GET", "/inventory-level", params=query)).json()
+    middle = (await shipbob.process.request("GET", first["next"], headers=HEADERS)).json()
+    last = (await shipbob.process.request("GET", middle["last"], headers=HEADERS)).json()
+    assert [item["sku"] for item in last["items"]] == ["ENDS-4"]
+    assert (first["first"], first["last"], last["last"]) == (None, middle["last"], None)
+    assert (await shipbob.process.request("GET", last["first"], headers=HEADERS)).json()["items"] == first["items"]
+
+
+async def test_inventory_levels_are_chosen_and_sorted(shipbob: ShipBobClient) -> None:
+    """By activity, digital products, ids, and any field in either direction; an unknown field is refused."""
+    for sku, on_hand in (("SORT-A", 1), ("SORT-B", 3), ("SORT-C", 3)):
+        await shipbob.process.post("inventory", sku=sku, on_hand=on_hand)
+
+    async def skus(**query: str) -> list[str]:
+        answer = await shipbob.call("GET", "/inventory-level", params={"SearchBy": "SORT-", **query})
+        return [item["sku"] for item in answer.json()["items"]]
+
+    assert await skus(SortBy="-total_on_hand_quantity,-sku") == ["SORT-C", "SORT-B", "SORT-A"]
+    assert await skus(IsActive="true", IsDigital="false") == ["SORT-A", "SORT-B", "SORT-C"]
+    assert await skus(IsActive="false") == []
+    assert await skus(IsDigital="true") == []
+    listed = (await shipbob.call("GET", "/inventory-level", params={"SearchBy": "SORT-B"})).json()["items"][0]
+    assert await skus(InventoryIds=str(listed["inventory_id"])) == ["SORT-B"]
+    answer = await shipbob.call("GET", "/inventory-level", params={"SortBy": "size", "SearchBy": "SORT-"})
+    assert answer.status_code == 400
+
+
+async def test_what_nobody_counted_is_not_listed(shipbob: ShipBobClient) -> None:
+    """An order of it is accepted all the same; a count makes it known, with what is committed already."""
+    sku = f"UNCOUNTED-{new_reference()}"
+    products = [{"reference_id": sku, "name": sku, "quantity": 2}]
+    await shipbob.place(new_reference(), products=products)
+    assert (await shipbob.call("GET", "/inventory-level", params={"SearchBy": sku})).json()["items"] == []
+    await shipbob.process.post("inventory", sku=sku, on_hand=5)
+    assert await _quantities(shipbob, sku) == (5, 2, 3)
+
+
 async def _quantities(shipbob: ShipBobClient, sku: str) -> tuple[int, int, int]:
     levels = (await shipbob.call("GET", "/inventory-level", params={"SearchBy": sku})).json()["items"]
     assert [level["sku"] for level in levels] == [sku]
