@@ -22,7 +22,7 @@ from ordersaga.gateways.shipbob import ShipBob
 from ordersaga.gateways.smtp import SmtpNotifier, SmtpServer
 from ordersaga.gateways.stripe import StripePayments
 from ordersaga.gateways.webhooks_out import WebhookSender
-from ordersaga.ports import Carrier, Notifier, PaymentGateway, Provider
+from ordersaga.ports import Carrier, LabelHistory, Notifier, PaymentGateway, PaymentHistory, Provider, ProviderStock
 from ordersaga.settings import Settings, require_credentials
 from ordersaga.stores.accept import (
     Acceptance,
@@ -75,7 +75,8 @@ class Services:
     """Everything the API, the workers and the relay are built from.
 
     `providers` by the code of their locations; `webhooks` by source: verifies and reads one message, or raises
-    OperatorError `bad_signature`. `notifier`: None without an SMTP server.
+    OperatorError `bad_signature`. `notifier`: None without an SMTP server. `provider_stock`: of those providers that
+    keep a count of their own; a seller's own warehouse has ours.
     """
 
     settings: Settings
@@ -94,6 +95,9 @@ class Services:
     payments: PaymentGateway
     providers: Mapping[str, Provider]
     carrier: WatchedCarrier
+    payment_history: PaymentHistory
+    provider_stock: Mapping[str, ProviderStock]
+    label_history: LabelHistory
     webhooks: Mapping[str, WebhookReader]
     endpoints: WebhookEndpoints
     outbox: Outbox
@@ -145,6 +149,9 @@ async def open_services(
             payments=payments,
             providers={"shipbob": shipbob, "seller_warehouse": warehouse},
             carrier=carrier,
+            payment_history=payments,
+            provider_stock={"shipbob": shipbob},
+            label_history=carrier,
             webhooks=_webhooks(settings),
             endpoints=WebhookEndpoints(pool),
             outbox=Outbox(pool),
