@@ -1,0 +1,144 @@
+"""The seven orders of the matrix: what is bought, and what the companies and the people then do."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ordersaga.demo import acts
+from ordersaga.demo.case import Case
+from ordersaga.domain.returns import FINAL_RETURNS
+from ordersaga.domain.statuses import OrderStatus
+from ordersaga.http_client import ApiError
+from tests.support.api import order_body
+
+SELLER: Final = "fault-shop"
+PREPAID: Final = "prepaid-shop"
+"""Captures at confirmation."""
+
+UNITS: Final = 2
+PRICE: Final = 1500
+
+_HEADER: Final = (
+    "kind,seller,name,capture,location,provider,sku,title,weight_grams,quantity,receipt_id,"
+    "line1,city,region,postal_code,country,phone"
+)
+_PLACES: Final = (
+    f"seller,{SELLER},Fault Shop,,,,,,,,,,,,,,",
+    f"seller,{PREPAID},Prepaid Shop,at_confirmation,,,,,,,,,,,,,",
+    "location,,ShipBob Reno,,reno-1,shipbob,,,,,,100 Depot Rd,Reno,NV,89501,US,+15035550100",
+    "location,,ShipBob Allentown,,allentown-1,shipbob,,,,,,8 Mill Rd,Allentown,PA,18101,US,+15035550100",
+    "location,,Fault Shop Studio,,portland-shop,seller_warehouse,,,,,,2115 SE Division St,Portland,OR,97202,US,"
+    "+15035550100",
+)
+
+Act = Callable[[Case], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One order. `shelves`: where each of its SKUs lies, by the SKU's last letter; `stop_at`: where ShipBob waits."""
+
+    name: str
+    act: Act
+    ends: OrderStatus
+    shelves: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"a": ("reno-1",)})
+    seller: str = SELLER
+    card: str = "pm_card_visa"
+    stop_at: str | None = None
+    returns: bool = False
+
+    def skus(self, order_id: str) -> list[str]:
+        """SKUs that belong to this one order, so that a shelf's difference names the order."""
+        return [f"{order_id}-{letter}" for letter in self.shelves]
+
+    def body(self, order_id: str) -> dict[str, Any]:
+        """The order as a checkout sends it."""
+        lines = [{"sku": sku, "quantity": UNITS, "unit_price": PRICE} for sku in self.skus(order_id)]
+        payment = {"payment_method": self.card}
+        return order_body(order_id=order_id, seller=self.seller, lines=lines, payment=payment)
+
+    def catalog_rows(self, order_id: str) -> list[str]:
+        """Its products and their stock, as rows of a catalog file."""
+        rows: list[str] = []
+        for letter, locations in self.shelves.items():
+            sku = f"{order_id}-{letter}"
+            rows.append(f"product,{self.seller},,,,,{sku},Fault {sku},200,,,,,,,,")
+            rows += [f"stock,,,,{place},,{sku},,,{UNITS},{sku}-{place},,,,,," for place in locations]
+        return rows
+
+
+def catalog_of(orders: Mapping[str, Shape]) -> bytes:
+    """The catalog file of these orders."""
+    rows = [row for order_id, shape in orders.items() for row in shape.catalog_rows(order_id)]
+    return "\n".join([_HEADER, *_PLACES, *rows, ""]).encode()
+
+
+async def cancel_everything(case: Case) -> None:
+    """Cancel when ShipBob has accepted one parcel and the seller has a label for the other."""
+    case.world.waits_at_home.add(case.order_id)
+    await case.place("confirmed")
+    await case.at_shipbob("Processing")
+    await case.labeled()
+    await case.cancel("canceled")
+
+
+async def send_back(case: Case) -> None:
+    """Return everything once it is delivered: label, way back, inspection, refund."""
+    await case.place("confirmed")
+    await case.become(OrderStatus.COMPLETED)
+    support, name = case.world.support, f"{case.order_id}-r1"
+    lines = [{"sku": line["sku"], "quantity": line["quantity"]} for line in case.order.body["lines"]]
+    wish = {"lines": lines, "reason": "wrong_item"}
+    await case.eventually(lambda: _asked(case, wish), "a return")
+    for stage in ("in_transit", "delivered"):
+        await case.eventually(lambda: _labeled_or_told(case), "a label for the way back")
+        await case.world.easypost.tell("advance", match=name, to=stage)
+    found = {"lines": [{"sku": line["sku"], "sellable": line["quantity"]} for line in lines]}
+    await case.eventually(lambda: _done(support.receive_return(name, found)), "the inspection")
+
+
+async def _asked(case: Case, wish: Mapping[str, Any]) -> bool:
+    request = case.world.support.request_return(case.order_id, wish, idempotency_key=f"{case.order_id}-back")
+    return await _done(request)
+
+
+async def _labeled_or_told(case: Case) -> bool:
+    document = await case.world.support.show_return(f"{case.order_id}-r1")
+    return bool(document.label_url or document.instructions or document.status in FINAL_RETURNS)
+
+
+async def _done(request: Awaitable[object]) -> bool:
+    """Whether it was taken; while parts are down it is not, and one that is refused for good never will be."""
+    try:
+        await request
+    except ApiError as error:
+        if error.status < 500 and error.code != "order_not_completed":
+            raise
+        return False
+    return True
+
+
+SHAPES: Final[dict[str, Shape]] = {
+    shape.name: shape
+    for shape in (
+        Shape("one_parcel", acts.just_place, OrderStatus.COMPLETED),
+        Shape("split", acts.just_place, OrderStatus.COMPLETED, {"a": ("reno-1",), "b": ("portland-shop",)}),
+        Shape("challenge", acts.complete_challenge, OrderStatus.COMPLETED, card="pm_card_threeDSecure2Required"),
+        Shape("capture_first", acts.just_place, OrderStatus.COMPLETED, seller=PREPAID),
+        Shape(
+            "canceled",
+            cancel_everything,
+            OrderStatus.CANCELED,
+            {"a": ("reno-1",), "b": ("portland-shop",)},
+            stop_at="Processing",
+        ),
+        Shape("returned", send_back, OrderStatus.RETURNED, returns=True),
+        Shape(
+            "rerouted",
+            acts.move_parcel,
+            OrderStatus.COMPLETED,
+            {"a": ("reno-1", "allentown-1")},
+            stop_at="Processing",
+        ),
+    )
+}

@@ -1,0 +1,90 @@
+"""The product's worker, whose workflow tasks fail, or which dies, at the awaits named in a folder of traps."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from temporalio import workflow
+from temporalio.bridge.proto.workflow_activation import WorkflowActivation
+from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
+from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
+
+import workers.orders
+from tests.faults.awaits import Ear
+from tests.faults.traps import ENVIRONMENT, Traps
+from workers.__main__ import main
+from workers.sandbox import workflow_runner
+
+
+class AskedToFailError(Exception):
+    """A workflow task that was asked to fail."""
+
+
+class TrappedInstance(WorkflowInstance):
+    """A running workflow and the traps on its way."""
+
+    def __init__(self, inner: WorkflowInstance, traps: Traps) -> None:
+        self._inner, self._traps, self._ear = inner, traps, Ear()
+
+    def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
+        """Fail, die or go on: what happened before this worker knew the workflow is past."""
+        heard = self._ear.hear(act)
+        if heard and not act.is_replaying:
+            self._spring(heard)
+        completion = self._inner.activate(act)
+        self._ear.learn(completion)
+        return completion
+
+    def _spring(self, heard: list[str]) -> None:
+        deed = self._traps.spring(self._inner.get_info().workflow_id, heard)
+        if deed == "fail":
+            raise AskedToFailError(f"asked to fail at {', '.join(heard)}")
+        if deed == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def get_serialization_context(self, command_info: Any) -> Any:
+        """As the product's."""
+        return self._inner.get_serialization_context(command_info)
+
+    def get_external_store_context(self, command_info: Any) -> Any:
+        """As the product's."""
+        return self._inner.get_external_store_context(command_info)
+
+    def get_info(self) -> workflow.Info:
+        """As the product's."""
+        return self._inner.get_info()
+
+    def get_thread_id(self) -> int | None:
+        """As the product's."""
+        return self._inner.get_thread_id()
+
+
+class TrappedRunner(WorkflowRunner):
+    """The product's own runner, sandbox included, with traps around each workflow."""
+
+    def __init__(self, inner: WorkflowRunner, traps: Traps) -> None:
+        self._inner, self._traps = inner, traps
+
+    def prepare_workflow(self, defn: Any) -> None:
+        """As the product's."""
+        self._inner.prepare_workflow(defn)
+
+    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
+        """The product's, with traps."""
+        return TrappedInstance(self._inner.create_instance(det), self._traps)
+
+    def set_worker_level_failure_exception_types(self, types: Any) -> None:
+        """As the product's."""
+        self._inner.set_worker_level_failure_exception_types(types)
+
+
+def run() -> None:
+    """Run the product's worker with traps."""
+    traps = Traps(Path(os.environ[ENVIRONMENT]))
+    setattr(workers.orders, "workflow_runner", lambda: TrappedRunner(workflow_runner(), traps))  # noqa: B010
+    main()
+
+
+if __name__ == "__main__":
+    run()
