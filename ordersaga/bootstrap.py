@@ -9,6 +9,7 @@ The names of the stores' answers (`Accepted`, `Replay`, ...) are passed on here,
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Final, Protocol
 
@@ -34,6 +35,7 @@ from ordersaga.stores.accept import (
     SoldOut,
 )
 from ordersaga.stores.api_keys import ApiKey, ApiKeys
+from ordersaga.stores.audit_chain import PostgresAuditTrail
 from ordersaga.stores.catalog import PostgresCatalog
 from ordersaga.stores.effects import PostgresEffects
 from ordersaga.stores.exchanges import PostgresExchanges
@@ -83,6 +85,7 @@ class Services:
     pool: Pool
     intake: PostgresIntake
     journal: PostgresJournal
+    audit_trail: PostgresAuditTrail
     inbox: WebhookInbox
     poll_cursors: PollCursors
     stock: PostgresStock
@@ -137,6 +140,7 @@ async def open_services(
             pool=pool,
             intake=intake,
             journal=PostgresJournal(pool),
+            audit_trail=PostgresAuditTrail(pool),
             inbox=WebhookInbox(pool),
             poll_cursors=PollCursors(pool),
             stock=PostgresStock(pool),
@@ -178,6 +182,17 @@ async def open_api_keys(database_url: str) -> AsyncIterator[ApiKeys]:
     pool = await create_pool(database_url, application_name="ordersaga-keys", max_size=1)
     try:
         yield ApiKeys(pool)
+    finally:
+        await close_pool(pool)
+
+
+@asynccontextmanager
+async def open_audit_trail(database_url: str) -> AsyncIterator[PostgresAuditTrail]:
+    """The audit trail of a database. Statements take what time they need: nobody waits for them."""
+    patience = timedelta(hours=1)
+    pool = await create_pool(database_url, application_name="ordersaga-audit", max_size=1, statement_timeout=patience)
+    try:
+        yield PostgresAuditTrail(pool)
     finally:
         await close_pool(pool)
 
@@ -269,6 +284,7 @@ __all__ = [
     "KeyMismatch",
     "PickTicket",
     "Pool",
+    "PostgresAuditTrail",
     "Replay",
     "Services",
     "SoldOut",
@@ -276,6 +292,7 @@ __all__ = [
     "WebhookReader",
     "issue_api_key",
     "open_api_keys",
+    "open_audit_trail",
     "open_services",
     "prepare_database",
     "read_ledgers",

@@ -7,6 +7,7 @@
 | deliverer | hands inbox messages to their order's saga | by NOTIFY `inbox`, and every second |
 | notifier | delivers notifications to endpoints | by NOTIFY `notifications`, and every second |
 | pollers | ask what webhooks missed, and what became of voided labels; release expired holds | every `poll_interval` |
+| sealer | seals the chains of the audit trail that grew | every `poll_interval` |
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from workers.relay_deliverer import Deliverer
 from workers.relay_notifier import Notifier
 from workers.relay_pollers import CarrierPoller, ProviderPoller, expire_holds
 from workers.relay_returns import ReturnPoller, ReturnStarter
+from workers.relay_seals import Sealer
 from workers.relay_starter import Starter
 from workers.relay_voids import VoidPoller
 
@@ -47,6 +49,7 @@ async def run_relay(services: Services, stop: asyncio.Event) -> None:
         tasks.create_task(keep("return_starter", ReturnStarter(services).step, stop))
         tasks.create_task(keep("poll_returns", ReturnPoller(services).step, stop, pause=interval))
         tasks.create_task(keep("poll_voids", VoidPoller(services).step, stop, pause=interval))
+        tasks.create_task(keep("sealer", Sealer(services).step, stop, pause=interval))
         for name in services.providers:
             poller = ProviderPoller(services, name)
             tasks.create_task(keep(f"poll_{name}", poller.step, stop, pause=interval))

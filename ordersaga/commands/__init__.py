@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, str]] = {
     "inbox": "inbox",
     "webhooks": "webhooks",
     "keys": "keys",
+    "audit": "audit",
     "demo": "demo",
     "migrate": "migrate",
     "stack-clean": "stack_clean",

@@ -70,7 +70,7 @@ def _same(name: str, other: str) -> bool:
 
 def _with_keys(work: Callable[[ApiKeys], Awaitable[T]]) -> T:
     async def run() -> T:
-        async with open_api_keys(_database_url()) as keys:
+        async with open_api_keys(database_url()) as keys:
             return await work(keys)
 
     try:
@@ -81,7 +81,7 @@ def _with_keys(work: Callable[[ApiKeys], Awaitable[T]]) -> T:
         raise CommandError(f"{error.code}: {error.message}", FAILED) from error
 
 
-def _database_url() -> str:
+def database_url() -> str:
     """Of the stack that runs here; else of the settings."""
     stack = running_stack()
     if stack and (url := stack.environment.get("ORDERSAGA_DATABASE_URL")):

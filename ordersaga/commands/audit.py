@@ -1,0 +1,115 @@
+"""`ordersaga audit`: verify the audit trail, export an order's, note the last seal.
+
+It reads the database itself, that of the stack that runs here or of the settings, and asks no API: what is verified
+should not pass through more programs than it must. A file is verified without a database. Exit codes: 0 all is as it
+was written; 1 something is not; 2 wrong usage; 3 no database.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from ordersaga.bootstrap import PostgresAuditTrail, open_audit_trail
+from ordersaga.commands.errors import FAILED, PART_FAILED, USAGE, CommandError
+from ordersaga.commands.keys import database_url
+from ordersaga.commands.remote import AsJson
+from ordersaga.domain.audit_chain import Findings, check_noted
+from ordersaga.domain.audit_file import dump_trail, load_trail
+from ordersaga.domain.errors import OrdersagaError, RetryError
+from ordersaga.settings import SettingsError
+
+T = TypeVar("T")
+OrderId = Annotated[str | None, typer.Option("--order", help="One order and the seals that list it, not everything.")]
+TrailFile = Annotated[
+    Path | None, typer.Option("--file", exists=True, dir_okay=False, help="An exported trail; needs no database.")
+]
+Noted = Annotated[
+    str | None, typer.Option(help="NUMBER:HASH as `ordersaga audit head` printed it: that seal must still stand.")
+]
+
+app = typer.Typer(help="Audit trail: verify, export, and the last seal to note outside.", no_args_is_help=True)
+
+
+def register(root: typer.Typer) -> None:
+    """Add the command group."""
+    root.add_typer(app, name="audit")
+
+
+@app.command()
+def verify(order_id: OrderId = None, file: TrailFile = None, noted: Noted = None, as_json: AsJson = False) -> None:
+    """Recompute every chain and seal; exit code 1 if anything is not as it was written."""
+    if file and (order_id or noted):
+        raise CommandError("--file goes without --order and --noted: a file is verified by itself", USAGE)
+    findings = _of_file(file) if file else _with_trail(lambda trail: _verify(trail, order_id, noted))
+    _show(findings, as_json)
+    if findings.breaks:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def export(order_id: Annotated[str, typer.Option("--order", help="Whose trail.")]) -> None:
+    """Write an order's trail as JSON lines, with every hash, as it stands: verify it wherever it is read."""
+    trail = _with_trail(lambda opened: opened.trail(order_id))
+    for line in dump_trail(trail):
+        typer.echo(line)
+
+
+@app.command()
+def head() -> None:
+    """Print the last seal as NUMBER:HASH. Note it where nobody who can write to the database can change it."""
+    seal = _with_trail(lambda trail: trail.seal())
+    if seal is None:
+        raise CommandError("nothing is sealed yet; a relay seals: ordersaga worker", FAILED)
+    typer.echo(str(seal))
+
+
+async def _verify(trail: PostgresAuditTrail, order_id: str | None, noted: str | None) -> Findings:
+    findings = await trail.verify(order_id)
+    if noted is not None:
+        findings.breaks += check_noted(noted, await trail.seal(_noted_number(noted)))
+    return findings
+
+
+def _noted_number(noted: str) -> int:
+    number, found, _ = noted.partition(":")
+    if not (found and number.isascii() and number.isdigit()) or len(number) > 9:
+        raise CommandError(f"--noted: {noted} is not NUMBER:HASH, as ordersaga audit head prints it", USAGE)
+    return int(number)
+
+
+def _of_file(file: Path) -> Findings:
+    findings = Findings()
+    try:
+        findings.add_order(load_trail(file.read_text(encoding="utf-8").splitlines()))
+    except (OrdersagaError, ValueError) as error:
+        raise CommandError(f"{file}: not an exported trail: {error}", FAILED) from error
+    return findings
+
+
+def _show(findings: Findings, as_json: bool) -> None:
+    counts = asdict(findings)
+    breaks = counts.pop("breaks")
+    if as_json:
+        typer.echo(json.dumps({**counts, "breaks": breaks}, indent=2))
+        return
+    for found in findings.breaks:
+        typer.echo(str(found))
+    typer.echo(", ".join(f"{name} {count}" for name, count in counts.items()) + f", breaks {len(breaks)}")
+
+
+def _with_trail(work: Callable[[PostgresAuditTrail], Awaitable[T]]) -> T:
+    async def run() -> T:
+        async with open_audit_trail(database_url()) as trail:
+            return await work(trail)
+
+    try:
+        return asyncio.run(run())
+    except (SettingsError, RetryError) as error:
+        raise CommandError(f"{error} (ORDERSAGA_DATABASE_URL names the database)", PART_FAILED) from error
+    except OrdersagaError as error:
+        raise CommandError(f"{error.code}: {error.message}", FAILED) from error
