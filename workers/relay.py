@@ -27,6 +27,8 @@ from workers.relay_starter import Starter
 from workers.relay_voids import VoidPoller
 
 POLL_SECONDS: Final = 1.0
+STILL_THERE_SECONDS: Final = 5.0
+"""How long a connection that only listens may take to say that it is not dead."""
 MAX_BACKOFF_SECONDS: Final = 30.0
 
 Step = Callable[[], Awaitable[bool]]
@@ -118,6 +120,10 @@ async def _listen(pool: Pool, channel: str, bell: asyncio.Event, stop: asyncio.E
         try:
             while not stop.is_set() and not connection.is_closed():
                 await pass_time(POLL_SECONDS, stop)
+                await connection.fetchval("SELECT 1", timeout=STILL_THERE_SECONDS)
+        except TimeoutError:
+            connection.terminate()
+            raise
         finally:
             with suppress(Exception):
                 await connection.remove_listener(channel, heard)

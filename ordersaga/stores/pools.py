@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -39,6 +39,9 @@ _BUSY = (
     asyncpg.InsufficientResourcesError,
 )
 _OF_DATABASE = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+_UNANSWERED: Final = timedelta(seconds=2)
+"""How much longer than the server's own limit we wait for it: then the connection is taken for dead."""
+_LATE = (TimeoutError, asyncio.CancelledError)
 _GONE_WORDS = ("closed", "closing", "released", "terminated")
 
 
@@ -52,6 +55,8 @@ async def create_pool(
 ) -> Pool:
     """Open a pool whose connections cannot hang: statements, lock waits and idle transactions are bounded.
 
+    The server bounds them, and so do we: a connection that only looks open brings no answer, not even a refusal.
+
     Raises RetryError `database_lost` when the server cannot be reached.
     """
     limit = str(int(statement_timeout.total_seconds() * 1000))
@@ -64,7 +69,13 @@ async def create_pool(
     }
     try:
         return await asyncpg.create_pool(
-            database_url, min_size=min_size, max_size=max_size, server_settings=settings, init=use_json, timeout=10
+            database_url,
+            min_size=min_size,
+            max_size=max_size,
+            server_settings=settings,
+            init=use_json,
+            timeout=10,
+            command_timeout=(statement_timeout + _UNANSWERED).total_seconds(),
         )
     except (*_LOST, TimeoutError) as error:
         raise _translate(error, in_doubt=False) from error
@@ -80,22 +91,28 @@ async def use_json(connection: "asyncpg.Connection[asyncpg.Record] | Connection"
 async def transaction(pool: Pool) -> AsyncIterator[Connection]:
     """One transaction, committed when the block ends and rolled back when it raises.
 
+    A connection that did not answer in time, or whose answer nobody waits for, is not asked to roll back: the server
+    does that when it is closed.
+
     Raises RetryError `database_lost` or `database_busy`, with `unknown=True` only when the connection broke during
     the commit itself; OperatorError `integrity_violation` when the database refused what the block wrote.
     """
     committing = False
     try:
         async with pool.acquire(timeout=10) as connection:
-            work = connection.transaction()
-            await work.start()
-            try:
-                yield connection
-            except BaseException:
-                with suppress(Exception):
-                    await work.rollback()
-                raise
-            committing = True
-            await work.commit()
+            with _closed_once_late(connection):
+                work = connection.transaction()
+                await work.start()
+                try:
+                    yield connection
+                except _LATE:
+                    raise
+                except BaseException:
+                    with suppress(Exception):
+                        await work.rollback()
+                    raise
+                committing = True
+                await work.commit()
     except OrdersagaError:
         raise
     except _OF_DATABASE as error:
@@ -112,11 +129,22 @@ async def connection(pool: Pool) -> AsyncIterator[Connection]:
     try:
         async with pool.acquire(timeout=10) as proxy:
             acquired = True
-            yield proxy
+            with _closed_once_late(proxy):
+                yield proxy
     except OrdersagaError:
         raise
     except _OF_DATABASE as error:
         raise _translate(error, in_doubt=acquired) from error
+
+
+@contextmanager
+def _closed_once_late(connection: Connection) -> Iterator[None]:
+    """Whether a connection that brings no answer is dead cannot be asked: it is closed, and the pool opens another."""
+    try:
+        yield
+    except _LATE:
+        connection.terminate()
+        raise
 
 
 def _translate(error: Exception, *, in_doubt: bool) -> Exception:

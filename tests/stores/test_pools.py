@@ -1,18 +1,21 @@
 """A database that goes away or is busy is nobody's fault: the same call may work later."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import pytest
 
 from ordersaga.domain.effects import EffectIntent
 from ordersaga.domain.errors import RetryError
+from ordersaga.embedded.sockets import free_ports
 from ordersaga.stores.catalog import PostgresCatalog
 from ordersaga.stores.effects import PostgresEffects
-from ordersaga.stores.pools import Pool, close_pool, create_pool, transaction
+from ordersaga.stores.pools import Pool, close_pool, connection, create_pool, transaction
 from ordersaga.stores.stock import PostgresStock
+from tests.chaos.proxy import Proxy
 from tests.fakes.samples import EAST, catalog, order
 from tests.support.emulators import free_port
 
@@ -56,6 +59,48 @@ async def test_work_goes_on_after_every_connection_was_cut(pool: Pool) -> None:
 
     balance = await effects.balance("o1")
     assert (balance.units_held, balance.unsettled_effects) == (2, ("o1/capture/1/1",))
+
+
+@pytest.fixture
+async def link(database_url: str) -> AsyncIterator[tuple[Proxy, Pool]]:
+    """A pool of one connection, and the network between it and the database."""
+    address = urlsplit(database_url)
+    port = free_ports(("link",))["link"]
+    url = address._replace(netloc=address.netloc.replace(f":{address.port}", f":{port}")).geturl()
+    async with Proxy("database", port, address.port or 5432) as proxy:
+        pool = await create_pool(url, max_size=1, statement_timeout=timedelta(milliseconds=200))
+        yield proxy, pool
+        pool.terminate()
+
+
+async def test_a_connection_that_is_dead_and_looks_open_is_given_up(link: tuple[Proxy, Pool]) -> None:
+    """No answer comes, not even a refusal: the statement fails as retryable, and the next call is served at once."""
+    proxy, pool = link
+    for use in (transaction, connection):
+        async with use(pool) as work:
+            await work.execute("SELECT 1")
+        proxy.cut()
+        await proxy.heal()
+        with pytest.raises(RetryError) as busy:
+            async with use(pool) as work:
+                await work.execute("SELECT 1")
+        assert busy.value.code == "database_busy"
+        async with asyncio.timeout(5), use(pool) as work:
+            assert await work.fetchval("SELECT 2") == 2
+
+
+async def test_who_gives_up_on_a_dead_connection_leaves_none_behind(link: tuple[Proxy, Pool]) -> None:
+    """An attempt that ran out of time is canceled: its connection is closed, not asked to roll back."""
+    proxy, pool = link
+    async with transaction(pool) as work:
+        await work.execute("SELECT 1")
+    proxy.cut()
+    await proxy.heal()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3), transaction(pool) as work:
+            await work.execute("SELECT 1")
+    async with asyncio.timeout(5), transaction(pool) as work:
+        assert await work.fetchval("SELECT 2") == 2
 
 
 async def cut_others(pool: Pool) -> None:
