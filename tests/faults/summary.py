@@ -1,0 +1,79 @@
+"""What a complete run is told in: a table for the documents, and lines for the terminal."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from tests.faults.boundaries import Boundaries
+from tests.faults.cases import FaultCase
+from tests.faults.results import Outcome
+
+BEGIN: Final = "<!-- faults: written by make faults -->"
+END: Final = "<!-- faults: end -->"
+
+
+def failures(outcomes: Iterable[Outcome]) -> list[str]:
+    """How to play each case again that is not good, and why."""
+    found = []
+    for one in outcomes:
+        if not one.good:
+            why = one.violations or [f"{one.state}: the fault met nothing ({one.ended})"]
+            found.append("\n".join([one.replay, *(f"    {line}" for line in why)]))
+    return found
+
+
+def totals(cases: Sequence[FaultCase], outcomes: Mapping[str, Outcome], seconds: float) -> str:
+    """One line with every figure."""
+    found = [outcomes[str(case)] for case in cases if str(case) in outcomes]
+    count = Counter(one.state for one in found)
+    pace = f"{len(found) / max(seconds / 60, 0.01):.0f} cases a minute"
+    return (
+        f"{len(found)} of {len(cases)} cases run, {count['violated']} violations, {count['unreached']} unreached; "
+        f"{seconds / 60:.1f} minutes, {pace}"
+    )
+
+
+def section(
+    boundaries: Mapping[str, Boundaries], cases: Sequence[FaultCase], outcomes: Mapping[str, Outcome], seconds: float
+) -> str:
+    """The tables of the document."""
+    lines = [totals(cases, outcomes, seconds).capitalize() + ".", "", *_by_shape(boundaries, cases, outcomes)]
+    return "\n".join([*lines, "", *_by_fault(cases, outcomes)])
+
+
+def _by_shape(
+    boundaries: Mapping[str, Boundaries], cases: Sequence[FaultCase], outcomes: Mapping[str, Outcome]
+) -> list[str]:
+    rows = [
+        "| order | calls that change | calls that read | awaits | cases | two faults | violations |",
+        "|---" * 7 + "|",
+    ]
+    for shape, found in boundaries.items():
+        mine = [case for case in cases if case.shape == shape]
+        pairs = sum(len(case.strikes) > 1 for case in mine)
+        figures = [len(found.changes), len(found.reads), len(found.awaits), len(mine), pairs, _violated(mine, outcomes)]
+        rows.append(f"| {shape} | {' | '.join(map(str, figures))} |")
+    return rows
+
+
+def _by_fault(cases: Sequence[FaultCase], outcomes: Mapping[str, Outcome]) -> list[str]:
+    rows = ["| fault | cases | held | overtaken | violations |", "|---" * 5 + "|"]
+    for kind in dict.fromkeys(case.kind for case in cases):
+        mine = [case for case in cases if case.kind == kind]
+        states = Counter(outcomes[str(case)].state for case in mine if str(case) in outcomes)
+        rows.append(f"| {kind} | {len(mine)} | {states['held']} | {states['overtaken']} | {states['violated']} |")
+    return rows
+
+
+def _violated(cases: Iterable[FaultCase], outcomes: Mapping[str, Outcome]) -> int:
+    return sum(outcomes[str(case)].state == "violated" for case in cases if str(case) in outcomes)
+
+
+def write_section(text: str, file: Path) -> None:
+    """Replace what stands between the markers, or add it at the end."""
+    before, _, rest = file.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    file.write_text(
+        f"{before.rstrip()}\n\n{BEGIN}\n\n## The fault matrix\n\n{text}\n\n{END}\n{after.lstrip()}", "utf-8"
+    )
