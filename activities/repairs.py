@@ -32,6 +32,14 @@ class RepairResult(Message):
     outcome: str
 
 
+class GiveUp(Message):
+    """A repair that got no answer, or failed for good, and why: the finding is open again."""
+
+    finding_id: str
+    why: str
+    now: AwareDatetime
+
+
 @dataclass(frozen=True)
 class Means:
     """What repairs are made with."""
@@ -56,3 +64,9 @@ class Repairs:
     async def apply_repair(self, ask: RepairAsk) -> RepairResult:
         """Mend it, or say why not. The finding's status is written by the activity itself."""
         return RepairResult(status="refused", outcome=f"{ask.finding_id}: no such finding")
+
+    @activity.defn
+    @translated
+    async def repair_given_up(self, given_up: GiveUp) -> None:
+        """Open the finding again, with what kept it from being repaired."""
+        await self._sources.findings.settle(given_up.finding_id, "open", given_up.why, given_up.now)

@@ -12,26 +12,46 @@ from activities.inventory import Inventory
 from activities.journal import Journal
 from activities.payments import Payments
 from activities.providers import Providers
+from activities.reconciliation import Reconciling, Sources
 from activities.refunds import Refunds
+from activities.repairs import Means, Repairs
 from activities.return_labels import ReturnLabels
 from activities.returns import Returns
 from ordersaga.ports import (
     Carrier,
     EffectLedger,
     Exchanges,
+    LabelHistory,
     OrderJournal,
     PaymentGateway,
+    PaymentHistory,
     Provider,
+    ProviderStock,
     ReturnStore,
     StockStore,
 )
+from ordersaga.reconciliation_ports import Evidence, FindingStore, MessageInbox, OrderNotes, Sagas
 
 Activity = Callable[..., Any]
 
 
 @dataclass(frozen=True)
+class ReconciliationPorts:
+    """What reconciliation needs besides: what the companies have on record, and our own side of it."""
+
+    evidence: Evidence
+    findings: FindingStore
+    sagas: Sagas
+    notes: OrderNotes
+    inbox: MessageInbox
+    payment_history: PaymentHistory
+    label_history: LabelHistory
+    provider_stock: Mapping[str, ProviderStock]
+
+
+@dataclass(frozen=True)
 class Ports:
-    """What activities need of the world."""
+    """What activities need of the world. `reconciliation`: None where nothing is reconciled."""
 
     stock: StockStore
     ledger: EffectLedger
@@ -41,6 +61,7 @@ class Ports:
     carrier: Carrier
     returns: ReturnStore
     exchanges: Exchanges
+    reconciliation: ReconciliationPorts | None = None
     visible_after: timedelta = timedelta(minutes=1)
 
 
@@ -96,7 +117,7 @@ def build(ports: Ports) -> ActivitySet:
         returns.look_at_exchange,
         labels.seller_instructions,
     ]
-    return ActivitySet(
+    known = ActivitySet(
         orders=[*ours, *money],
         books=ours,
         payments=money,
@@ -110,4 +131,39 @@ def build(ports: Ports) -> ActivitySet:
             labels.void_return_label,
             labels.return_label_settled_by_hand,
         ],
+    )
+    return _reconciling(known, ports, effects) if ports.reconciliation else known
+
+
+def _reconciling(known: ActivitySet, ports: Ports, effects: Effects) -> ActivitySet:
+    """The same, and what reconciliation does on each lane."""
+    more = ports.reconciliation
+    assert more is not None, "only where something is reconciled"
+    sources = Sources(
+        evidence=more.evidence,
+        findings=more.findings,
+        sagas=more.sagas,
+        payments=ports.payments,
+        payment_history=more.payment_history,
+        carrier=ports.carrier,
+        labels=more.label_history,
+        providers=ports.providers,
+        stock=more.provider_stock,
+    )
+    means = Means(
+        effects=effects,
+        ledger=ports.ledger,
+        stock=ports.stock,
+        journal=ports.journal,
+        notes=more.notes,
+        inbox=more.inbox,
+    )
+    reconciling, repairs = Reconciling(sources), Repairs(sources, means)
+    records: list[Activity] = [reconciling.open_run, reconciling.close_run, repairs.repair_given_up]
+    return ActivitySet(
+        orders=[*known.orders, *records],
+        books=[*known.books, *records, reconciling.match_orders, repairs.apply_repair],
+        payments=[*known.payments, reconciling.match_payments, repairs.apply_repair],
+        providers=[*known.providers, reconciling.match_provider, reconciling.match_stock, repairs.apply_repair],
+        carriers=[*known.carriers, reconciling.match_labels, repairs.apply_repair],
     )

@@ -14,6 +14,7 @@ from workers.sandbox import workflow_runner
 from workflows.messages import BOOKS_QUEUE, CARRIER_QUEUE, ORDER_QUEUE, PAYMENT_QUEUE, provider_queue
 from workflows.order_fulfillment import OrderFulfillment
 from workflows.order_return import OrderReturn
+from workflows.reconciliation import Reconciliation, RepairFinding
 
 GRACE = timedelta(seconds=8)
 """How long running activities may finish when a worker is asked to stop."""
@@ -35,7 +36,7 @@ def order_worker(client: Client, activities: ActivitySet, build: WorkerDeploymen
     return Worker(
         client,
         task_queue=ORDER_QUEUE,
-        workflows=[OrderFulfillment, OrderReturn],
+        workflows=[OrderFulfillment, OrderReturn, Reconciliation, RepairFinding],
         activities=activities.orders,
         workflow_runner=workflow_runner(),
         no_remote_activities=True,

@@ -100,10 +100,12 @@ async def on_lane(
     summary: str,
     attempt: timedelta = LANE_ATTEMPT,
     patience: timedelta | None = PATIENCE,
+    heartbeat: timedelta | None = None,
     give_up: Callable[[], bool] = lambda: False,
 ) -> R:
     """Call on a lane. When `give_up` turns true no further attempt begins, but a running one is never abandoned.
 
+    `heartbeat`: of a long call that reports progress, how long its silence is borne before it is tried again.
     Raises StepFailedError: final refusals with their code, `unresolved` when patience ended, `given_up` when stopped.
     """
     call = workflow.start_activity_method(
@@ -112,6 +114,7 @@ async def on_lane(
         task_queue=queue,
         start_to_close_timeout=attempt,
         schedule_to_close_timeout=patience,
+        heartbeat_timeout=heartbeat,
         retry_policy=LANE_RETRY,
         cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         summary=summary,

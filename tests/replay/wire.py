@@ -22,8 +22,10 @@ from temporalio import activity, workflow
 import activities
 from workflows.order_fulfillment import OrderFulfillment
 from workflows.order_return import OrderReturn
+from workflows.reconciliation import Reconciliation, RepairFinding
 
 WIRE: Final = Path(__file__).parent / "wire.json"
+WORKFLOWS: Final = (OrderFulfillment, OrderReturn, Reconciliation, RepairFinding)
 Calls = dict[str, str]
 Types = dict[str, Any]
 
@@ -31,7 +33,7 @@ Types = dict[str, Any]
 def names() -> dict[str, Any]:
     """All of them, as the code says them now."""
     types: Types = {}
-    running = {kind.__name__: _workflow(kind, types) for kind in (OrderFulfillment, OrderReturn)}
+    running = {kind.__name__: _workflow(kind, types) for kind in WORKFLOWS}
     calls = {name: _call(inputs, output, types) for name, inputs, output in sorted(_activities())}
     return {"workflows": running, "activities": calls, "models": _models(types)}
 
