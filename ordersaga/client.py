@@ -8,7 +8,6 @@ Everything is idempotent per order id: placing an order twice gives one saga and
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +15,7 @@ from typing import Final, Self, TypeVar
 
 from temporalio.client import (
     Client,
+    KeepAliveConfig,
     WithStartWorkflowOperation,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
@@ -52,6 +52,8 @@ from workflows.presentation import initial_attributes, static_summary
 
 CALL_TIMEOUT: Final = timedelta(seconds=5)
 CONNECT_TIMEOUT: Final = timedelta(seconds=3)
+KEEP_ALIVE: Final = KeepAliveConfig(interval_millis=11_000, timeout_millis=4_000)
+"""A connection that is dead and looks open is noticed within 15 s. Frontends take no more than a ping each 10 s."""
 
 _REPEATED: Final = "unexpected workflow task failure"
 """A message reached the saga just as it was about to end, so Temporal has it take that step again: ask again too."""
@@ -81,6 +83,7 @@ class OrderClient:
                 data_converter=pydantic_data_converter,
                 lazy=lazy,
                 connect_timeout=CONNECT_TIMEOUT,
+                keep_alive_config=KEEP_ALIVE,
             )
         return cls(temporal)
 
@@ -319,7 +322,11 @@ def _start_operation(
 
 
 async def _retrieve(operation: WithStartWorkflowOperation[OrderFulfillment, OrderResult]) -> None:
-    """Take the operation's own copy of the failure, or asyncio complains that nobody ever looked at it."""
-    with contextlib.suppress(Exception):
-        async with asyncio.timeout(0.1):
-            await operation.workflow_handle()
+    """Take the operation's own copy of the failure, or asyncio complains that nobody ever looked at it.
+
+    The copy may be a cancellation: of the call that ran out of time, not of us.
+    """
+    copy = asyncio.ensure_future(operation.workflow_handle())
+    await asyncio.wait([copy], timeout=0.1)
+    if not copy.cancel() and not copy.cancelled():
+        copy.exception()

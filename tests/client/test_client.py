@@ -9,12 +9,14 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.testing import WorkflowEnvironment
 
-from ordersaga.client import OrderClient
+from ordersaga.client import OrderClient, _retrieve
 from ordersaga.client_errors import OrderClosedError, OrderNotFoundError, OrderRefusedError, SagaUnreachableError
 from ordersaga.domain.identifiers import workflow_id
 from ordersaga.domain.orders import Order
 from ordersaga.domain.shipping import ParcelEvent
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus, ParcelStatus
+from ordersaga.embedded.sockets import free_ports
+from tests.chaos.proxy import Proxy
 from tests.fakes.samples import order
 from tests.support.emulators import free_port
 from tests.workflows.world import World
@@ -43,6 +45,31 @@ async def test_an_order_is_started_once_with_what_it_is_found_by(environment: Wo
     assert known == {"Seller": "acme", "Channel": "checkout", "Region": "US-NY", "Provider": ["shipbob"]}
     assert found["ShipBy"] == placed.ship_by
     assert description.raw_description.workflow_execution_info.priority.fairness_key == "acme"
+
+
+async def test_a_dead_connection_that_looks_open_is_a_time_out(environment: WorkflowEnvironment) -> None:
+    """Nothing comes back from the server, not even its own time limit: the order may go on, and nobody is refused."""
+    host, _, port = str(environment.client.service_client.config.target_host).rpartition(":")
+    listen = free_ports(("link",))["link"]
+    async with Proxy("temporal", listen, int(port)) as link:
+        client = await OrderClient.connect(f"{host}:{listen}", environment.client.namespace)
+        assert await client.ready()
+        link.cut()
+        assert await client.place(order("c3"), timedelta(milliseconds=300)) is None
+
+
+class Late:
+    """What the SDK keeps of a call that it canceled when the time was up."""
+
+    async def workflow_handle(self) -> None:
+        """The cancellation."""
+        raise asyncio.CancelledError
+
+
+async def test_a_canceled_call_cancels_nobody_else() -> None:
+    """Its copy of the cancellation is taken: the request that waited goes on to say that it does not know."""
+    operation: Any = Late()
+    await _retrieve(operation)
 
 
 async def test_a_time_out_is_none_and_the_order_goes_on(environment: WorkflowEnvironment) -> None:
