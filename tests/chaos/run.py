@@ -28,7 +28,7 @@ from tests.chaos.verdict import Verdict, answers_kept, counted_on
 
 RATE: Final = 2.0
 ACTS_END_WITHIN: Final = 100.0
-REST_WITHIN: Final = 240.0
+REST_WITHIN: Final = 180.0
 _CALM: Final = 4.0
 """Seconds without anything to do that count as rest."""
 _WORK_LEFT: Final = """
