@@ -1,6 +1,7 @@
 """Where an order ships from: one location if one has everything, else the fewest; near the shopper first."""
 
 from collections.abc import Sequence
+from itertools import combinations, islice
 
 from ordersaga.domain.identifiers import Code
 from ordersaga.domain.orders import Order, OrderLine, ParcelPlan, price_parcels
@@ -18,6 +19,8 @@ class StockOffer(Value):
 
 
 Share = tuple[StockOffer, tuple[OrderLine, ...]]
+_SETS_TRIED = 2_000
+"""How many sets of locations of one size are looked at: shelves are locked meanwhile."""
 
 
 def route(order: Order, offers: Sequence[StockOffer]) -> list[ParcelPlan] | None:
@@ -25,9 +28,11 @@ def route(order: Order, offers: Sequence[StockOffer]) -> list[ParcelPlan] | None
 
     A line may be split over locations only when no single location has all of it.
     """
-    shares = _cover(list(order.lines), sorted(offers, key=lambda offer: _distance(order, offer)))
+    near_first = sorted(offers, key=lambda offer: _distance(order, offer))
+    shares = _cover(list(order.lines), near_first)
     if shares is None:
         return None
+    shares = _in_fewer(list(order.lines), near_first, len(shares)) or shares
     amounts = price_parcels(order, [lines for _, lines in shares])
     return [
         ParcelPlan(parcel=number, location=offer.location, provider=offer.provider, lines=lines, amount=amount)
@@ -54,6 +59,15 @@ def _cover(wanted: list[OrderLine], offers: list[StockOffer]) -> list[Share] | N
         offers = [offer for offer in offers if offer is not best]
         wanted = _left(wanted, taken)
     return shares
+
+
+def _in_fewer(wanted: list[OrderLine], near_first: list[StockOffer], parcels: int) -> list[Share] | None:
+    """Taking the most each round may need more locations than there must be: fewer than `parcels`, if some suffice."""
+    for size in range(2, parcels):
+        for places in islice(combinations(near_first, size), _SETS_TRIED):
+            if all(sum(place.available.get(line.sku, 0) for place in places) >= line.quantity for line in wanted):
+                return _cover(wanted, list(places))
+    return None
 
 
 def _score(offer: StockOffer, wanted: list[OrderLine]) -> tuple[int, int]:

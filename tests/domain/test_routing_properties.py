@@ -4,9 +4,10 @@ from collections import Counter
 
 from hypothesis import given
 
-from ordersaga.domain.orders import Order
+from ordersaga.domain.orders import Order, OrderLine
 from ordersaga.domain.routing import StockOffer, route
 from tests.domain.strategies import offers, orders
+from tests.fakes.samples import order
 
 
 @given(orders(), offers())
@@ -60,3 +61,16 @@ def test_one_parcel_when_one_location_has_everything(bought: Order, places: list
 def test_the_plan_does_not_depend_on_the_order_of_offers(bought: Order, places: list[StockOffer]) -> None:
     """The same shelves give the same plan, however the database lists them."""
     assert route(bought, places) == route(bought, places[::-1])
+
+
+def test_the_largest_share_is_not_taken_where_it_costs_a_parcel() -> None:
+    """The one with most of the lines would need two more; the other two have everything together."""
+    lines = tuple(OrderLine(sku=sku, quantity=1, unit_price=100) for sku in "ABCDEF")
+    places = [
+        StockOffer(location=name, provider="shipbob", region="NY", country="US", available=dict.fromkeys(skus, 1))
+        for name, skus in (("a", "ABCD"), ("b", "ABE"), ("c", "CDF"))
+    ]
+    parcels = route(order("o1", lines=lines), places)
+
+    assert parcels is not None
+    assert [plan.location for plan in parcels] == ["b", "c"]
