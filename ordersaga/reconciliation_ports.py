@@ -37,6 +37,10 @@ class Evidence(Protocol):
         """Our count of these SKUs at a provider's locations; `moved_since`: what counts as moved just now."""
         ...
 
+    async def differences(self, order_id: str) -> Sequence[str]:
+        """Why the order's books do not balance; empty when they do."""
+        ...
+
     async def adjust(self, changes: Mapping[tuple[str, str], int], reference: str, reason: str) -> bool:
         """Set on hand right by units per (location, SKU), once per reference; False: done before.
 

@@ -1,14 +1,14 @@
 """Our side of a reconciliation: what our ledgers hold of an order, a shelf, or a call, in the shape its rules need."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
 from ordersaga.domain.books import Account
 from ordersaga.domain.effects import EffectStatus
 from ordersaga.domain.orders import Order, ParcelPlan
-from ordersaga.domain.statuses import FINAL_STATUSES, OrderStatus, ParcelStatus
+from ordersaga.domain.statuses import FINAL_STATUSES, OrderStatus
 
 OPEN = (EffectStatus.INTENDED, EffectStatus.UNKNOWN)
 """Nobody knows yet what came of it."""
@@ -16,7 +16,7 @@ OPEN = (EffectStatus.INTENDED, EffectStatus.UNKNOWN)
 
 @dataclass(frozen=True)
 class Deed:
-    """An effect as the rules need it. `decision`: what whoever was asked to undo something said."""
+    """An effect as the rules need it. `said`: the decision or status it was answered with; `amount` in minor units."""
 
     key: str
     step: str
@@ -25,9 +25,9 @@ class Deed:
     status: EffectStatus
     external_id: str | None
     amount: int
-    decision: str
+    said: str
     intended_at: datetime
-    settled_at: datetime | None
+    settled_at: datetime | None = None
 
     @property
     def done(self) -> bool:
@@ -45,21 +45,21 @@ class Deed:
 
 @dataclass(frozen=True)
 class Heard:
-    """A report that reached our inbox: who said it, about which parcel."""
+    """A report that reached the order's story: `kind` is a parcel status, or `conflict` with what was said."""
 
-    source: str
     parcel: int
-    generation: int
-    status: ParcelStatus
-    partial: bool = False
+    kind: str
+    text: str
+    at: datetime
 
 
 @dataclass(frozen=True)
 class OrderEvidence:
-    """All we hold of one order. `money`: signed minor units by parcel and account. `asked`: kinds of questions.
+    """All we hold of one order.
 
-    `shipped`: parcels that left by our books; `shipped_at`: when the last of them did.
-    `told`: entry ids of its journal that tell what became of voids and repairs.
+    `money`: signed minor units by parcel and account. `shipped`: parcels that left by our books. `heard`: reports in
+    its story. `told`: entry ids of its story that say what became of voids. `asked`: questions ever put to people, by
+    kind and parcel.
     """
 
     order: Order
@@ -69,13 +69,11 @@ class OrderEvidence:
     updated_at: datetime
     started: bool
     deeds: tuple[Deed, ...] = ()
-    money: Mapping[tuple[int, Account], int] | None = None
+    money: Mapping[tuple[int, Account], int] = field(default_factory=dict)
     shipped: frozenset[int] = frozenset()
-    heard: frozenset[Heard] = frozenset()
-    asked: frozenset[str] = frozenset()
+    heard: tuple[Heard, ...] = ()
     told: frozenset[str] = frozenset()
-    returns: bool = False
-    units_held: int = 0
+    asked: frozenset[tuple[str, int]] = frozenset()
 
     @property
     def order_id(self) -> str:
@@ -83,30 +81,29 @@ class OrderEvidence:
 
     @property
     def final(self) -> bool:
-        """Whether the order has ended, with no return of it under way."""
+        """Whether the order has ended; one with a return under way has not."""
         return self.status in FINAL_STATUSES
 
     @cached_property
     def plans(self) -> Mapping[int, ParcelPlan]:
+        """Its parcels by number."""
         return {plan.parcel: plan for plan in self.parcels}
 
     def amount(self, parcel: int, account: Account) -> int:
         """What an account holds of a parcel, in minor units."""
-        return (self.money or {}).get((parcel, account), 0)
+        return self.money.get((parcel, account), 0)
 
-    def of(self, step: str, parcel: int | None = None, generation: int | None = None) -> list[Deed]:
-        """The effects of a step, oldest generation first."""
+    def of(self, step: str, parcel: int, generation: int | None = None) -> list[Deed]:
+        """A parcel's effects of a step, oldest generation first."""
         found = [
             deed
             for deed in self.deeds
-            if deed.step == step
-            and (parcel is None or deed.parcel == parcel)
-            and (generation is None or deed.generation == generation)
+            if (deed.step, deed.parcel) == (step, parcel) and generation in (None, deed.generation)
         ]
         return sorted(found, key=lambda deed: (deed.generation, deed.intended_at))
 
     def latest(self, step: str, parcel: int, generation: int | None = None) -> Deed | None:
-        """The latest effect of a step."""
+        """The latest of them."""
         found = self.of(step, parcel, generation)
         return found[-1] if found else None
 
@@ -123,7 +120,7 @@ class OpenEffect:
     intended_at: datetime
     seller: str
     final: bool
-    ended_at: datetime
+    updated_at: datetime
 
 
 @dataclass(frozen=True)
@@ -131,7 +128,7 @@ class ShelfEvidence:
     """Units of a SKU on one of our shelves.
 
     `under_way`: of parcels handed to the provider and not booked as shipped: its goods may have left already.
-    `came`, `left`: units booked onto and off the shelf just now, which the provider may not have counted yet.
+    `came`, `went`: units booked onto and off the shelf just now, which the provider may not have counted yet.
     """
 
     location: str
@@ -141,4 +138,4 @@ class ShelfEvidence:
     held: int
     under_way: int = 0
     came: int = 0
-    left: int = 0
+    went: int = 0

@@ -74,6 +74,7 @@ class Finding(Message):
     `subject`: the thing at the company (payment, label, provider order), the order, or the shelf (`location/sku`).
     `money`: minor units of `currency` that the repair would move; `ours` and `theirs` in words people read.
     `facts`: what the repair needs besides, as text (never personal data or secrets).
+    `at`: when the thing at the company came about or last changed: only a run that looks back as far sees it again.
     """
 
     finding_id: str
@@ -91,6 +92,7 @@ class Finding(Message):
     money: MinorUnits = 0
     currency: str = ""
     facts: dict[str, str] = Field(default_factory=dict)
+    at: AwareDatetime | None = None
 
 
 class StoredFinding(Message):
@@ -178,7 +180,7 @@ class StockLevel(Message):
 
 
 class FindingFilter(Message):
-    """Which findings: None asks for all. `statuses` empty: those not settled (`open`, `proposed`, `repairing`)."""
+    """Which findings: None asks for all. `statuses` empty: all but `repaired` and `gone`."""
 
     kind: FindingKind | None = None
     seller: str | None = None

@@ -1,0 +1,214 @@
+"""Looking: a source's word about one order laid beside our ledgers, asking only where the rules found something.
+
+Matching looks at everything a company lists; a repair looks again at the one thing it is about to mend.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ordersaga.domain.effects import EffectStatus
+from ordersaga.domain.evidence import Deed, OpenEffect, OrderEvidence
+from ordersaga.domain.identifiers import ParcelReference, parse_label_reference
+from ordersaga.domain.lattices import goods_left
+from ordersaga.domain.matching import Case, Moment
+from ordersaga.domain.matching_orders import GONE, Standing, match_effect, match_order
+from ordersaga.domain.matching_parcels import (
+    lost_track_of,
+    match_labels,
+    match_provider_order,
+    missing_order,
+    quiet_labels,
+    quiet_order,
+    unheard_order,
+    unheard_scan,
+)
+from ordersaga.domain.matching_payments import match_payments
+from ordersaga.domain.messages_in import Incoming
+from ordersaga.domain.payments import PaymentState
+from ordersaga.domain.reconciliation import Finding, LabelRecord, PaymentRecord, RefundRecord
+from ordersaga.domain.shipping import ParcelEvent, ProviderOrder
+from ordersaga.domain.statuses import ParcelStatus
+from ordersaga.polled import from_carrier, from_provider
+from ordersaga.ports import Carrier, LabelHistory, PaymentGateway, PaymentHistory, Provider, ProviderStock
+from ordersaga.reconciliation_ports import Evidence, FindingStore, Sagas
+
+Rule = Callable[[Case], Iterable[Finding]]
+_NOWHERE: Final = ParcelStatus.PLANNED
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What reconciliation asks. `stock` by provider: only of those that count their shelves."""
+
+    evidence: Evidence
+    findings: FindingStore
+    sagas: Sagas
+    payments: PaymentGateway
+    payment_history: PaymentHistory
+    carrier: Carrier
+    labels: LabelHistory
+    providers: Mapping[str, Provider]
+    stock: Mapping[str, ProviderStock]
+
+
+class Looker:
+    """Applies the rules to one order at a time."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+
+    async def at_payments(self, ours: OrderEvidence, records: Sequence[PaymentRecord], moment: Moment) -> list[Finding]:
+        """What differs about an order's money. Payments that were not listed are asked for once something does."""
+        if not await self._judged(ours, records, moment):
+            return []
+        return await self._judged(ours, [*records, *await self.unlisted(ours, records)], moment)
+
+    async def _judged(self, ours: OrderEvidence, records: Sequence[PaymentRecord], moment: Moment) -> list[Finding]:
+        def rule(case: Case) -> Iterable[Finding]:
+            return match_payments(case, records, moment)
+
+        return await self._judge(ours, {record.parcel for record in records}, rule)
+
+    async def unlisted(self, ours: OrderEvidence, listed: Sequence[PaymentRecord]) -> list[PaymentRecord]:
+        """The order's other payments of the same parcels, each asked for."""
+        known, parcels = {record.payment_id for record in listed}, {record.parcel for record in listed}
+        asked = [deed for deed in ours.deeds if deed.step == "authorize" and deed.parcel in parcels]
+        return [
+            as_record(ours, deed, await self._sources.payments.inquire(deed.external_id))
+            for deed in asked
+            if deed.external_id and deed.external_id not in known
+        ]
+
+    async def at_labels(self, ours: OrderEvidence, records: Sequence[LabelRecord], moment: Moment) -> list[Finding]:
+        """What differs about an order's labels, and scans nobody told the order of."""
+
+        def rule(case: Case) -> Iterable[Finding]:
+            return match_labels(case, records, moment)
+
+        found = await self._judge(ours, (), rule)
+        for record in quiet_labels(Case(ours, minded=False), records):
+            found += await self._at_scan(ours, record, moment)
+        return found
+
+    async def _at_scan(self, ours: OrderEvidence, record: LabelRecord, moment: Moment) -> list[Finding]:
+        told = await self._sources.carrier.look(record.reference)
+        event = _event(from_carrier(record.reference, told)) if told is not None else None
+        if event is None:
+            return []
+        case, known = await self._knows(ours, event)
+        return unheard_scan(case, record.reference, event, known, moment)
+
+    async def at_provider_order(
+        self, ours: OrderEvidence, provider: str, order: ProviderOrder, moment: Moment
+    ) -> list[Finding]:
+        """What differs about one order of a provider."""
+
+        def rule(case: Case) -> Iterable[Finding]:
+            return match_provider_order(case, provider, order, moment)
+
+        found = await self._judge(ours, (), rule)
+        event = _event(from_provider(provider, order, moment.now))
+        if not found and event is not None and quiet_order(Case(ours, minded=False), order, moment):
+            case, known = await self._knows(ours, event)
+            found = unheard_order(case, provider, order, event, known)
+        return found
+
+    async def at_missing_orders(
+        self, ours: OrderEvidence, provider: str, listed: frozenset[str], moment: Moment
+    ) -> list[Finding]:
+        """Parcels a provider accepted and does not know any more; those it listed it knows."""
+        found, case = [], Case(ours, minded=False)
+        for parcel in ours.plans:
+            generation = lost_track_of(case, provider, parcel, moment)
+            reference = str(ParcelReference(ours.order_id, parcel, generation or 0))
+            if generation is None or reference in listed:
+                continue
+            if await self._sources.providers[provider].inquire(reference) is None:
+                finding = missing_order(case, provider, parcel, moment)
+                found += [finding] if finding is not None else []
+        return found
+
+    async def at_order(self, ours: OrderEvidence, moment: Moment) -> Finding | None:
+        """Whether anybody minds an order that has not ended; asked once, unless its books balance by now."""
+        if match_order(ours, "never", moment) is None and match_order(ours, "ended", moment) is None:
+            return None
+        finding = match_order(ours, await self._sources.sagas.standing(ours.order_id), moment)
+        if finding is not None and (GONE, 0) in ours.asked and await self._sources.evidence.differences(ours.order_id):
+            return None
+        return finding
+
+    async def at_effect(self, effect: OpenEffect, moment: Moment) -> Finding | None:
+        """Whether anybody will ask what came of a call."""
+        if match_effect(effect, "ended", moment) is None:
+            return None
+        standing: Standing = "ended" if effect.final else await self._sources.sagas.standing(effect.order_id)
+        return match_effect(effect, standing, moment)
+
+    async def _judge(self, ours: OrderEvidence, parcels: Iterable[int], rule: Rule) -> list[Finding]:
+        """Apply a rule; who minds the order, and what left, is asked only where it makes a difference."""
+        every = frozenset(parcels)
+        thinkable = [Case(ours, False, every), Case(ours, False), *([] if ours.final else [Case(ours, True)])]
+        if not any(list(rule(case)) for case in thinkable):
+            return []
+        minded = await self.minded(ours)
+        left = frozenset[int]() if minded else await self.left(ours, every)
+        return list(rule(Case(ours, minded, left)))
+
+    async def minded(self, ours: OrderEvidence) -> bool:
+        """Whether the order's saga minds it, or will once it is started."""
+        if ours.final:
+            return False
+        standing = await self._sources.sagas.standing(ours.order_id)
+        return standing == "running" or (standing == "never" and not ours.started)
+
+    async def left(self, ours: OrderEvidence, parcels: Iterable[int]) -> frozenset[int]:
+        """Parcels whose goods left, as those say who had them."""
+        return frozenset([parcel for parcel in sorted(parcels) if await self._left(ours, parcel)])
+
+    async def _left(self, ours: OrderEvidence, parcel: int) -> bool:
+        label, handed = ours.latest("book_label", parcel), ours.latest("hand_off", parcel)
+        if label is not None and label.status is EffectStatus.DONE:
+            told = await self._sources.carrier.look(str(ParcelReference(ours.order_id, parcel, label.generation)))
+            if told is not None and goods_left(told.status):
+                return True
+        provider = self._sources.providers.get(ours.plans[parcel].provider) if parcel in ours.plans else None
+        if provider is None or handed is None or handed.status is not EffectStatus.DONE:
+            return False
+        order = await provider.inquire(str(ParcelReference(ours.order_id, parcel, handed.generation)))
+        return order is not None and goods_left(order.status)
+
+    async def _knows(self, ours: OrderEvidence, event: ParcelEvent) -> tuple[Case, ParcelStatus]:
+        """Who minds the order, and where its saga believes the parcel is."""
+        if not await self.minded(ours):
+            return Case(ours, minded=False), _NOWHERE
+        known = await self._sources.sagas.parcels(ours.order_id)
+        return Case(ours, minded=True), known.get(event.parcel, event.status)
+
+
+def as_record(ours: OrderEvidence, deed: Deed, state: PaymentState) -> PaymentRecord:
+    """A payment that was asked for by its id, as if it had been listed."""
+    refund = RefundRecord(refund_id="", key="", amount=state.refunded, status="succeeded")
+    return PaymentRecord(
+        payment_id=state.payment_id,
+        order_id=ours.order_id,
+        parcel=deed.parcel,
+        key=deed.key,
+        status=state.status,
+        amount=state.amount,
+        captured=state.captured,
+        currency=state.currency,
+        created_at=deed.intended_at,
+        refunds=(refund,) if state.refunded else (),
+    )
+
+
+def owner_of(reference: str) -> str:
+    """The order a label or a provider's order is for; '' when it is not ours."""
+    owner = parse_label_reference(reference)
+    return owner.order_id if owner is not None else ""
+
+
+def _event(incoming: Incoming | None) -> ParcelEvent | None:
+    events = incoming.events if incoming is not None else ()
+    return next((event for event in events if isinstance(event, ParcelEvent)), None)

@@ -1,0 +1,99 @@
+"""A repair looks again at the one thing it is about to mend: the same rules, asked of the company anew."""
+
+from collections.abc import Iterable, Sequence
+
+from activities.looking import Looker, Sources
+from activities.repairs_money import Job
+from ordersaga.domain.errors import OperatorError
+from ordersaga.domain.evidence import OpenEffect, OrderEvidence
+from ordersaga.domain.matching import Moment
+from ordersaga.domain.matching_orders import SOURCE as ORDERS
+from ordersaga.domain.matching_parcels import LABELS
+from ordersaga.domain.matching_payments import SOURCE as PAYMENTS
+from ordersaga.domain.matching_payments import stray_payment
+from ordersaga.domain.matching_stock import match_stock
+from ordersaga.domain.reconciliation import Finding, FindingKind, LabelRecord, PaymentRecord
+
+
+class LookingAgain:
+    """Finds a finding anew."""
+
+    def __init__(self, sources: Sources, look: Looker) -> None:
+        self._sources = sources
+        self._look = look
+
+    async def look(self, job: Job, moment: Moment) -> Finding | None:
+        """The finding as it stands now; None: it is gone."""
+        found = await self._found(job, moment)
+        return next((finding for finding in found if finding.finding_id == job.finding.finding_id), None)
+
+    async def _found(self, job: Job, moment: Moment) -> Iterable[Finding]:
+        source, _, provider = job.finding.source.partition(":")
+        if source == PAYMENTS:
+            return await self._payments(job, moment)
+        if source == LABELS:
+            return await self._look.at_labels(job.order, await self._labels(job), moment)
+        if source == ORDERS:
+            return await self._order(job, moment)
+        if source == "stock":
+            return await self._stock(provider, job.finding.facts["sku"], moment)
+        return await self._provider(job, provider, moment)
+
+    async def _payments(self, job: Job, moment: Moment) -> Sequence[Finding]:
+        records = await self._records(job)
+        if job.ours is None:
+            return [finding for record in records for finding in stray_payment(record, moment)]
+        return await self._look.at_payments(job.ours, records, moment)
+
+    async def _records(self, job: Job) -> list[PaymentRecord]:
+        """The listing since the finding's own payment came about, of its order only."""
+        finding = job.finding
+        order_id = finding.order_id or finding.facts.get("order", "")
+        if finding.at is None:
+            raise OperatorError("undated", f"{finding.finding_id} does not say when it came about")
+        listing = self._sources.payment_history.payments_since(finding.at)
+        return [record async for record in listing if record.order_id == order_id]
+
+    async def _labels(self, job: Job) -> list[LabelRecord]:
+        finding, order = job.finding, job.order
+        owner = finding.facts["reference"]
+        listing = self._sources.labels.labels_since(finding.at or order.accepted_at)
+        return [record async for record in listing if record.reference == owner]
+
+    async def _order(self, job: Job, moment: Moment) -> Sequence[Finding]:
+        if job.finding.kind is FindingKind.EFFECT_UNSETTLED:
+            effect = _effect(job.order, job.finding.facts["key"])
+            found = await self._look.at_effect(effect, moment) if effect is not None else None
+        else:
+            found = await self._look.at_order(job.order, moment)
+        return [found] if found is not None else []
+
+    async def _stock(self, provider: str, sku: str, moment: Moment) -> Sequence[Finding]:
+        levels = [level for level in await self._sources.stock[provider].stock() if level.sku == sku]
+        shelves = await self._sources.evidence.shelves(provider, [sku], moment.now - moment.grace)
+        return list(match_stock(provider, levels, shelves))
+
+    async def _provider(self, job: Job, provider: str, moment: Moment) -> Sequence[Finding]:
+        reference = job.finding.facts["reference"]
+        order = await self._sources.providers[provider].inquire(reference)
+        if order is not None:
+            return await self._look.at_provider_order(job.order, provider, order, moment)
+        return await self._look.at_missing_orders(job.order, provider, frozenset(), moment)
+
+
+def _effect(ours: OrderEvidence, key: str) -> OpenEffect | None:
+    """The call in question; None when its outcome is known by now."""
+    deed = next((deed for deed in ours.deeds if deed.key == key and deed.open), None)
+    if deed is None:
+        return None
+    return OpenEffect(
+        key=deed.key,
+        order_id=ours.order_id,
+        step=deed.step,
+        parcel=deed.parcel,
+        generation=deed.generation,
+        intended_at=deed.intended_at,
+        seller=ours.order.seller,
+        final=ours.final,
+        updated_at=ours.updated_at,
+    )
