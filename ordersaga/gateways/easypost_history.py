@@ -1,16 +1,18 @@
 """Every label bought on an EasyPost account, whoever bought it (https://docs.easypost.com/docs/shipments)."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from easypost.easypost_client import EasyPostClient
 
+from ordersaga.domain.errors import RetryError
 from ordersaga.domain.identifiers import parse_label_reference
 from ordersaga.domain.reconciliation import LabelRecord
 from ordersaga.domain.shipping import CancelDecision
 from ordersaga.gateways.easypost_calls import in_thread, json_of
 from ordersaga.gateways.easypost_states import is_scanned, refund_decision, status_of
+from ordersaga.gateways.personal_data import unquoted
 from ordersaga.gateways.webhook_parts import child, moment
 
 _UNBOUGHT = timedelta(days=1)
@@ -34,7 +36,7 @@ class EasyPostHistory:
         """Labels bought since then, newest first. Both ends are named: left out, EasyPost puts them a month apart."""
         start, end = since - _UNBOUGHT, datetime.now(UTC) + _TOMORROW
         window = {"start_datetime": _text(start), "end_datetime": _text(end)}
-        page = await in_thread(self._shipments.all, purchased=True, page_size=self._page_size, **window)
+        page = await _asked(self._shipments.all, purchased=True, page_size=self._page_size, **window)
         while True:
             for shipment in page["shipments"]:
                 record = label_record(json_of(shipment))
@@ -42,7 +44,16 @@ class EasyPostHistory:
                     yield record
             if not page.get("has_more"):
                 return
-            page = await in_thread(self._shipments.get_next_page, page, self._page_size, window)
+            page = await _asked(self._shipments.get_next_page, page, self._page_size, window)
+
+
+async def _asked(call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """A page of shipments."""
+    with unquoted():
+        page = await in_thread(call, *arguments, **named)
+    if not isinstance(page.get("shipments"), list):
+        raise RetryError("easypost_no_answer", "EasyPost answered something that is no list of shipments", unknown=True)
+    return page
 
 
 def label_record(shipment: Mapping[str, Any]) -> LabelRecord:

@@ -35,6 +35,15 @@ def hiding(address: Address) -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def unquoted() -> Iterator[None]:
+    """Lists are full of people: an error loses the SDK's own exception, which quotes an answer it cannot read."""
+    try:
+        yield
+    except OrdersagaError as error:
+        raise error from None
+
+
 def hidden(text: str, address: Address) -> str:
     """The text with `[field]` for each value of the address, however it is capitalized."""
     for pattern, field in _patterns(address):

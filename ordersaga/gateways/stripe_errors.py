@@ -23,16 +23,19 @@ def translated() -> Iterator[None]:
 
 
 def translate(error: stripe.StripeError) -> OrdersagaError:
-    """Who must act, and whether the request may have been carried out."""
+    """Who must act, and whether the request may have been carried out.
+
+    The SDK has no class for an answer that is not Stripe's own, of a proxy for instance: then the status decides.
+    """
     if isinstance(error, stripe.CardError):
         return CustomerError(decline_code(error), message_of(error))
     if isinstance(error, stripe.APIConnectionError):
         return transport_error("stripe", error)
-    if isinstance(error, stripe.RateLimitError):
+    if isinstance(error, stripe.RateLimitError) or error.http_status == 429:
         return rate_limited("stripe", _headers(error).get("retry-after"))
     if isinstance(error, stripe.IdempotencyError):
         return OperatorError("idempotency_key_reused", message_of(error))
-    if isinstance(error, _CREDENTIALS):
+    if isinstance(error, _CREDENTIALS) or error.http_status in {401, 403}:
         return OperatorError("stripe_credentials", f"Stripe answered {error.http_status}: check the API key")
     return _by_status(error)
 
@@ -81,8 +84,8 @@ def decline_code(error: stripe.StripeError) -> str:
 
 
 def message_of(error: stripe.StripeError) -> str:
-    """Stripe's message for people."""
-    return str(error.user_message or "no message")
+    """Stripe's message for people. Without one the SDK makes up its own, which quotes the answer: that is not told."""
+    return str(body_of(error).get("message") or "no message")
 
 
 def _headers(error: stripe.StripeError) -> dict[str, str]:

@@ -12,7 +12,9 @@ from typing import Any
 import stripe
 from stripe.params import RefundListParams
 
+from ordersaga.domain.errors import RetryError
 from ordersaga.domain.reconciliation import PaymentRecord, RefundRecord
+from ordersaga.gateways.personal_data import unquoted
 from ordersaga.gateways.stripe_errors import translated
 from ordersaga.gateways.stripe_states import payment_status, refund_state
 
@@ -69,7 +71,7 @@ class StripeHistory:
 
     async def _read(self, payment_id: str) -> PaymentRecord:
         """An older payment, with the refunds it had before."""
-        with translated():
+        with unquoted(), translated():
             intent = await self._client.payment_intents.retrieve_async(payment_id)
         refunds = await self._refunds({"payment_intent": payment_id})
         return payment_record(intent.to_dict(), refunds.get(payment_id, ()))
@@ -77,8 +79,10 @@ class StripeHistory:
 
 async def _every(listed: Awaitable[stripe.ListObject[Any]]) -> AsyncIterator[Json]:
     """Every object of a list, page after page."""
-    with translated():
+    with unquoted(), translated():
         page = await listed
+        if not isinstance(page, stripe.ListObject):
+            raise RetryError("stripe_no_answer", "Stripe answered something that is no list", unknown=True)
         async for found in page.auto_paging_iter():
             yield found.to_dict()
 

@@ -1,15 +1,18 @@
 """The PaymentGateway port in memory: a payment company that does what the test tells it."""
 
 from collections import deque
-from datetime import timedelta
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from itertools import count
 
 from ordersaga.domain.errors import CustomerError
 from ordersaga.domain.payments import NextAction, PaymentRequest, PaymentState, PaymentStatus, RefundState
+from ordersaga.domain.reconciliation import PaymentRecord, RefundRecord
 from tests.fakes.memory import Memory
 from tests.fakes.script import Scripted
 
 ORDINARY_DAYS = 7
+_BY_HAND = "by hand "
 _OPEN = (PaymentStatus.AUTHORIZED, PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING)
 
 
@@ -24,6 +27,9 @@ class FakePayments(Scripted):
         self.requests: list[PaymentRequest] = []
         self.refunds: dict[str, RefundState] = {}
         self._by_key: dict[str, str] = {}
+        self._made: dict[str, datetime] = {}
+        self._moved: dict[str, datetime] = {}
+        self._asked: dict[str, PaymentRequest] = {}
         self._slow_refunds = 0
         self._hidden_refunds = 0
         self._hold_days = 30
@@ -70,6 +76,21 @@ class FakePayments(Scripted):
     def lapse(self, payment_id: str) -> PaymentState:
         """The authorization ended by itself."""
         return self._set(payment_id, status=PaymentStatus.VOIDED, capturable=0, code="expired")
+
+    def pay_elsewhere(self, amount: int, status: PaymentStatus = PaymentStatus.CAPTURED) -> str:
+        """A payment of another system in the same account; returns its id."""
+        payment_id = f"pi_{next(self._numbers)}"
+        captured = amount if status is PaymentStatus.CAPTURED else 0
+        self.payments[payment_id] = PaymentState(
+            payment_id=payment_id, status=status, amount=amount, captured=captured, currency="USD"
+        )
+        self._made[payment_id] = self._moved[payment_id] = self.memory.now()
+        return payment_id
+
+    def refund_by_hand(self, payment_id: str, amount: int) -> None:
+        """Somebody gives money back at the company itself, under no key of ours."""
+        self._set(payment_id, refunded=self.payments[payment_id].refunded + amount)
+        self.refunds[f"{_BY_HAND}{len(self.refunds)}"] = self._refund(payment_id, amount)
 
     async def authorize(self, request: PaymentRequest, *, key: str) -> PaymentState:
         """Reserve funds; a decline is an answer."""
@@ -126,6 +147,27 @@ class FakePayments(Scripted):
             self._hidden_refunds -= hidden
             return None if hidden else self.refunds.get(reference)
 
+    async def payments_since(self, since: datetime) -> AsyncIterator[PaymentRecord]:
+        """Every payment made or moved since then."""
+        with self._call("payments_since", since):
+            for payment_id in [each for each, at in self._moved.items() if at >= since]:
+                yield self._record(payment_id)
+
+    def _record(self, payment_id: str) -> PaymentRecord:
+        state, asked = self.payments[payment_id], self._asked.get(payment_id)
+        return PaymentRecord(
+            payment_id=payment_id,
+            order_id=asked.order_id if asked else "",
+            parcel=asked.parcel if asked else 0,
+            key=asked.reference if asked else "",
+            status=state.status,
+            amount=state.amount,
+            captured=state.captured,
+            currency=state.currency,
+            created_at=self._made[payment_id],
+            refunds=tuple(_listed(key, made) for key, made in self.refunds.items() if made.payment_id == payment_id),
+        )
+
     def _refund(self, payment_id: str, amount: int) -> RefundState:
         slow = self._slow_refunds > 0
         self._slow_refunds -= slow
@@ -152,9 +194,16 @@ class FakePayments(Scripted):
             code=code,
         )
         self.payments[state.payment_id] = state
-        self.references[request.reference] = state.payment_id
+        self.references[request.reference], self._asked[payment_id] = payment_id, request
+        self._made[payment_id] = self._moved[payment_id] = self.memory.now()
         return state
 
     def _set(self, payment_id: str, **changes: object) -> PaymentState:
+        self._moved[payment_id] = self.memory.now()
         self.payments[payment_id] = self.payments[payment_id].model_copy(update=changes)
         return self.payments[payment_id]
+
+
+def _listed(key: str, refund: RefundState) -> RefundRecord:
+    ours = "" if key.startswith(_BY_HAND) else key
+    return RefundRecord(refund_id=refund.refund_id, key=ours, amount=refund.amount, status=refund.status)

@@ -1,13 +1,14 @@
 """The Provider and Carrier ports in memory."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from itertools import count
 
 from ordersaga.domain.errors import RetryError
-from ordersaga.domain.identifiers import parse_parcel_reference
+from ordersaga.domain.identifiers import parse_label_reference, parse_parcel_reference
 from ordersaga.domain.orders import Address, LineQuantity
+from ordersaga.domain.reconciliation import LabelRecord, StockLevel
 from ordersaga.domain.shipping import (
     AddressDecision,
     CancelDecision,
@@ -47,6 +48,7 @@ class FakeProvider(Scripted):
         self.memory = memory or Memory()
         self.orders: dict[str, ProviderOrder] = {}
         self.hand_offs: dict[str, HandOff] = {}
+        self.shelves: dict[str, StockLevel] = {}
         self._changed: dict[str, datetime] = {}
         self._cancel_answers: deque[CancelDecision] = deque()
         self._partial_cancels: deque[tuple[LineQuantity, ...]] = deque()
@@ -125,6 +127,15 @@ class FakeProvider(Scripted):
             self.hand_offs[reference] = handed.model_copy(update={"ship_to": ship_to})
             return AddressDecision.UPDATED
 
+    def count(self, sku: str, on_hand: int, committed: int = 0) -> None:
+        """What it counts of a SKU from now on."""
+        self.shelves[sku] = StockLevel(sku=sku, on_hand=on_hand, committed=committed)
+
+    async def stock(self) -> Sequence[StockLevel]:
+        """What it was told to count."""
+        with self._call("stock"):
+            return list(self.shelves.values())
+
     async def changes_since(self, since: datetime) -> Sequence[ProviderOrder]:
         """Orders changed since then, oldest change first."""
         with self._call("changes_since", since):
@@ -149,7 +160,13 @@ class FakeCarrier(Scripted):
         self.void_notices: dict[str, ParcelEvent] = {}
         self._intercept_answers: deque[InterceptDecision] = deque()
         self._void_answers: deque[CancelDecision] = deque()
+        self._bought: list[tuple[LabelState, datetime]] = []
+        self._given_back: set[str] = set()
         self._numbers = count(1)
+
+    def buy_elsewhere(self, reference: str = "") -> LabelState:
+        """A label somebody buys on our account, whose id we do not learn; a second one if the reference has one."""
+        return self._sell(reference, self.name)
 
     def answer_void_next(self, decision: CancelDecision) -> None:
         """The next void is answered so, and changes nothing."""
@@ -180,16 +197,8 @@ class FakeCarrier(Scripted):
         """Sell a label; the same reference gives the same label."""
         with self._call("book", request.reference):
             if request.reference not in self.labels:
-                number = next(self._numbers)
                 self.requests[request.reference] = request
-                self.labels[request.reference] = LabelState(
-                    label_id=f"lbl_{number}",
-                    reference=request.reference,
-                    carrier=request.carrier or self.name,
-                    tracking_number=f"1Z{number:06}",
-                    cost=self.cost,
-                    can_intercept=self.can_intercept,
-                )
+                self.labels[request.reference] = self._sell(request.reference, request.carrier or self.name)
             return self.labels[request.reference]
 
     async def inquire(self, reference: str) -> LabelState | None:
@@ -232,3 +241,61 @@ class FakeCarrier(Scripted):
         """What the test said became of a void."""
         with self._call("void_news", reference):
             return self.void_notices.get(reference)
+
+    async def labels_since(self, since: datetime) -> AsyncIterator[LabelRecord]:
+        """Every label bought since then, whoever bought it."""
+        with self._call("labels_since", since):
+            for label, at in self._bought:
+                if at >= since:
+                    yield self._record(label, at)
+
+    async def void_label(self, label_id: str) -> CancelDecision:
+        """Take the label with this id back, unless its parcel was scanned."""
+        with self._call("void_label", label_id):
+            found = next((label for label, _ in self._bought if label.label_id == label_id), None)
+            if found is None:
+                return CancelDecision.NOTHING_TO_UNDO
+            if self._void_answers:
+                return self._void_answers.popleft()
+            if self._is_scanned(found):
+                return CancelDecision.REFUSED
+            self._given_back.add(label_id)
+            if self._is_known(found):
+                self.labels[found.reference] = self.labels[found.reference].model_copy(update={"voided": True})
+            return CancelDecision.CANCELED
+
+    def _sell(self, reference: str, carrier: str) -> LabelState:
+        number = next(self._numbers)
+        sold = LabelState(
+            label_id=f"lbl_{number}",
+            reference=reference,
+            carrier=carrier,
+            tracking_number=f"1Z{number:06}",
+            cost=self.cost,
+            can_intercept=self.can_intercept,
+        )
+        self._bought.append((sold, datetime.now(UTC)))
+        return sold
+
+    def _is_known(self, label: LabelState) -> bool:
+        """Tracking and voids by reference are about the label we bought, not about one bought elsewhere."""
+        known = self.labels.get(label.reference)
+        return known is not None and known.label_id == label.label_id
+
+    def _is_scanned(self, label: LabelState) -> bool:
+        tracked = self.tracked.get(label.reference)
+        return self._is_known(label) and tracked is not None and tracked.status is not ParcelStatus.LABELED
+
+    def _record(self, label: LabelState, at: datetime) -> LabelRecord:
+        voided = self._is_known(label) and self.labels[label.reference].voided
+        tracked = self.tracked.get(label.reference) if self._is_known(label) else None
+        return LabelRecord(
+            label_id=label.label_id,
+            reference=label.reference if parse_label_reference(label.reference) else "",
+            carrier=label.carrier,
+            tracking_number=label.tracking_number,
+            voided=voided or label.label_id in self._given_back,
+            scanned=self._is_scanned(label),
+            created_at=at,
+            tracking=tracked.status if tracked else ParcelStatus.LABELED,
+        )
