@@ -12,7 +12,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	&& { echo "$$python"; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo chaos test test-slow check up stack-clean
+.PHONY: help demo chaos faults test test-slow check up stack-clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -31,6 +31,9 @@ test: $(STAMP) ## Run the tests; choose with TEST_ARGS, e.g. TEST_ARGS="tests/do
 
 test-slow: $(STAMP) ## Run the tests of the whole stack: demos with kills and restarts, lost answers, decisions of providers, the runbook
 	$(BIN)/pytest -m slow $(TEST_ARGS)
+
+faults: $(STAMP) ## Meet seven orders with every fault at every call and await; goes on where it was stopped; CASE='...' plays one
+	$(BIN)/python -m tests.faults $(if $(CASE),--case '$(CASE)') $(FAULTS_ARGS)
 
 check: $(STAMP) ## Lint, format, types, import contracts, size budget
 	$(BIN)/ruff check .

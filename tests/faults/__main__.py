@@ -3,12 +3,13 @@
 import argparse
 import asyncio
 import shutil
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -24,7 +25,8 @@ from tests.support.emulators import ROOT
 
 FOLDER: Final = ROOT / "build" / "faults"
 DOCUMENT: Final = ROOT / "docs" / "failure-matrix.md"
-JOBS: Final = 4
+JOBS: Final = 3
+INTERRUPTED: Final = 130
 
 
 def main() -> None:
@@ -32,7 +34,17 @@ def main() -> None:
     chosen = _arguments()
     if chosen.fresh:
         shutil.rmtree(FOLDER, ignore_errors=True)
-    sys.exit(asyncio.run(_one(chosen.case) if chosen.case else _many(chosen)))
+    sys.exit(asyncio.run(_stoppable(_one(chosen.case) if chosen.case else _many(chosen))))
+
+
+async def _stoppable(work: Coroutine[Any, Any, int]) -> int:
+    """SIGTERM ends it as Ctrl-C does: every stack is stopped, every result kept."""
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return INTERRUPTED
 
 
 def _arguments() -> argparse.Namespace:

@@ -141,7 +141,7 @@ def sample(cases: Iterable[FaultCase]) -> list[FaultCase]:
 
 def _features(case: FaultCase) -> Iterator[tuple[str, str]]:
     if len(case.strikes) > 1:
-        yield case.shape, "two faults"
+        yield from [] if case.kills else [(case.shape, case.kind)]
         return
     [strike] = case.strikes
     where = strike.where

@@ -130,6 +130,9 @@ class Run:
 
     async def run(self, together: int, alone: int) -> None:
         """Play everything with so many jobs of each kind; a job of the first turns to the second when it is idle."""
+        if not together:
+            self._alone.extendleft(self._together)
+            self._together.clear()
         async with asyncio.TaskGroup() as jobs:
             for _ in range(together):
                 jobs.create_task(self._shared_job())
