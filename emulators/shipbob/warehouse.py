@@ -91,7 +91,8 @@ class Warehouse:
         """Live on after a cancellation, as if nobody had asked for it. False when there was none."""
         if not shipment["cancelled_at"]:
             return False
-        shipment.update(cancelled_at=None, cancelled_by=None, ships_anyway=False, committed=not shipment["goods_left"])
+        shipment.update(cancelled_at=None, cancelled_by=None, ships_anyway=False, paused=False)
+        shipment["committed"] = not shipment["goods_left"]
         if shipment["committed"]:
             self._inventory.commit(shipment["products"])
         self._books.write_log(shipment, 900, "Released", "Shipment released for fulfillment")

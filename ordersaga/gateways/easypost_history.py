@@ -42,7 +42,7 @@ class EasyPostHistory:
                 record = label_record(json_of(shipment))
                 if record.created_at >= since:
                     yield record
-            if not page.get("has_more"):
+            if not page.get("has_more") or not page["shipments"]:
                 return
             page = await _asked(self._shipments.get_next_page, page, self._page_size, window)
 

@@ -32,6 +32,18 @@ async def test_a_canceled_order_goes_on(shipbob: ShipBobClient) -> None:
     assert await quantities(shipbob, sku) == (7, 0)
 
 
+async def test_a_revived_order_waits_where_a_script_stops_it(shipbob: ShipBobClient) -> None:
+    """So that it is still to be canceled, whatever the pace; released, it goes its way."""
+    reference = new_reference()
+    order, _ = await placed(shipbob, reference)
+    await shipbob.cancel(order)
+    await shipbob.process.post("scripts", match=reference, stop_at="Processing")
+    await shipbob.process.post("revive", match=reference)
+    (shipment,) = (await shipbob.record(reference))["shipments"]
+    assert (shipment["stage"], shipment["paused"]) == ("Processing", True)
+    assert len((await shipbob.process.post("release", match=reference))["released"]) == 1
+
+
 async def test_only_what_was_canceled_is_revived(shipbob: ShipBobClient) -> None:
     """An order under way is left as it is."""
     reference = new_reference()
