@@ -38,7 +38,9 @@ from ordersaga.stores.api_keys import ApiKey, ApiKeys
 from ordersaga.stores.audit_chain import PostgresAuditTrail
 from ordersaga.stores.catalog import PostgresCatalog
 from ordersaga.stores.effects import PostgresEffects
+from ordersaga.stores.evidence import PostgresEvidence
 from ordersaga.stores.exchanges import PostgresExchanges
+from ordersaga.stores.findings import PostgresFindings
 from ordersaga.stores.inbox import InboxMessage, WebhookInbox
 from ordersaga.stores.journal import PostgresJournal
 from ordersaga.stores.ledgers import PostgresLedgers
@@ -95,6 +97,8 @@ class Services:
     seller_warehouse: SellerWarehouse
     returns: PostgresReturns
     exchanges: PostgresExchanges
+    evidence: PostgresEvidence
+    findings: PostgresFindings
     payments: PaymentGateway
     providers: Mapping[str, Provider]
     carrier: WatchedCarrier
@@ -150,6 +154,8 @@ async def open_services(
             seller_warehouse=warehouse,
             returns=PostgresReturns(pool),
             exchanges=PostgresExchanges(pool, intake, settings.hold_ttl),
+            evidence=PostgresEvidence(pool),
+            findings=PostgresFindings(pool),
             payments=payments,
             providers={"shipbob": shipbob, "seller_warehouse": warehouse},
             carrier=carrier,

@@ -17,6 +17,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from ordersaga.api.attention_shapes import AttentionList, ResolvedMany
+from ordersaga.api.finding_shapes import FindingList, RepairedMany, RunList
 from ordersaga.api.notification_shapes import (
     DeliveryList,
     EndpointList,
@@ -38,6 +39,7 @@ from ordersaga.api.shapes import (
     Timeline,
 )
 from ordersaga.domain.journal import AttentionItem
+from ordersaga.domain.reconciliation import RunRecord
 from workflows.messages import CancelAnswer, ChangeAnswer, OrderView
 
 M = TypeVar("M", bound=BaseModel)
@@ -205,6 +207,40 @@ class ApiClient:
         """
         body = _given(filter=dict(wanted), choice=choice, reason=reason, by=by, dry_run=dry_run)
         return _read(await self._send("POST", "/v1/attention/resolve-many", json=body), ResolvedMany)
+
+    async def reconcile(self, *, since: datetime | None = None, order_id: str | None = None) -> RunRecord:
+        """Start a run of reconciliation; it ends by itself."""
+        body = _given(since=since.isoformat() if since else None, order_id=order_id)
+        return _read(await self._send("POST", "/v1/reconciliations", json=body), RunRecord)
+
+    async def reconciliation(self, run_id: str) -> RunRecord:
+        """One run, as far as it is."""
+        return await self._get(f"/v1/reconciliations/{_part(run_id)}", RunRecord)
+
+    async def reconciliations(self, *, limit: int | None = None) -> RunList:
+        """The latest runs, newest first."""
+        return await self._get("/v1/reconciliations", RunList, limit=limit)
+
+    async def findings(
+        self,
+        *,
+        kind: str | None = None,
+        seller: str | None = None,
+        order_id: str | None = None,
+        status: str | None = None,
+    ) -> FindingList:
+        """What reconciliation found, oldest first; without `status` what is not settled."""
+        return await self._get("/v1/findings", FindingList, kind=kind, seller=seller, order_id=order_id, status=status)
+
+    async def repair_many(
+        self, wanted: Mapping[str, Any], *, reason: str, by: str | None = None, dry_run: bool = True
+    ) -> RepairedMany:
+        """Repair every finding that `wanted` finds, a thousand at most; only say what would become of them first.
+
+        `wanted`: some of kind, seller, order_ids, finding_ids; or `all`.
+        """
+        body = _given(filter=dict(wanted), reason=reason, by=by, dry_run=dry_run)
+        return _read(await self._send("POST", "/v1/findings/repair-many", json=body), RepairedMany)
 
     async def failed_messages(self) -> MessageList:
         """Messages of outside companies that were given up on."""

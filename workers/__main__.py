@@ -14,12 +14,15 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
 from ordersaga.bootstrap import Services, open_services
+from ordersaga.client import KEEP_ALIVE
 from ordersaga.settings import Settings, SettingsError, read_settings, require_credentials
 from ordersaga.telemetry import configure_logging
-from workers.activities import Ports, build
+from workers.activities import Ports, ReconciliationPorts, build
 from workers.lifecycle import running, stop_on_signals
 from workers.orders import lane_workers, order_worker, versioned
 from workers.relay import run_relay
+from workers.sagas import RunningSagas
+from workers.scheduling import see_to_schedules
 
 ROLES = ("orders", "lanes", "relay")
 CONNECT_AGAIN = 0.5
@@ -62,8 +65,15 @@ async def _work(settings: Settings, roles: Sequence[str]) -> None:
         running(_workers(client, services, roles)),
     ):
         log.info("worker_started", roles=roles, build=settings.worker_build or None)
-        await (run_relay(services, stop) if "relay" in roles else stop.wait())
+        async with asyncio.TaskGroup() as tasks:
+            if "orders" in roles:
+                tasks.create_task(see_to_schedules(client, services, stop))
+            tasks.create_task(run_relay(services, stop) if "relay" in roles else _until(stop))
     log.info("worker_stopped")
+
+
+async def _until(stop: asyncio.Event) -> None:
+    await stop.wait()
 
 
 async def _connect(settings: Settings, stop: asyncio.Event) -> Client | None:
@@ -74,11 +84,25 @@ async def _connect(settings: Settings, stop: asyncio.Event) -> Client | None:
                 settings.temporal_address,
                 namespace=settings.temporal_namespace,
                 data_converter=pydantic_data_converter,
+                keep_alive_config=KEEP_ALIVE,
             )
         except RuntimeError as error:
             log.warning("temporal_unreachable", address=settings.temporal_address, error=str(error))
             await asyncio.sleep(CONNECT_AGAIN)
     return None
+
+
+def _reconciliation(services: Services) -> ReconciliationPorts:
+    return ReconciliationPorts(
+        evidence=services.evidence,
+        findings=services.findings,
+        sagas=RunningSagas(services),
+        notes=services.journal,
+        inbox=services.inbox,
+        payment_history=services.payment_history,
+        label_history=services.label_history,
+        provider_stock=services.provider_stock,
+    )
 
 
 def _workers(client: Client, services: Services, roles: Sequence[str]) -> list[Worker]:
@@ -92,6 +116,7 @@ def _workers(client: Client, services: Services, roles: Sequence[str]) -> list[W
             carrier=services.carrier,
             returns=services.returns,
             exchanges=services.exchanges,
+            reconciliation=_reconciliation(services),
             visible_after=services.settings.visible_after,
         )
     )

@@ -7,6 +7,8 @@
 | `ordersaga_attention_open` | `kind` |
 | `ordersaga_attention_oldest_age_seconds` | `kind` |
 | `ordersaga_attention_money_minor_units` | `kind`, `currency` |
+| `ordersaga_findings_open` | `kind` |
+| `ordersaga_reconciliation_age_seconds` | none: since the schedule's last run ended; absent before the first one |
 
 Nothing in it names an order, a person or a seller.
 """
@@ -16,6 +18,7 @@ import ipaddress
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
@@ -34,24 +37,48 @@ from ordersaga.settings import Settings
 
 FRESH: Final = 5.0
 """Seconds for which one reading is answered to everybody who asks."""
+LATEST: Final = 100
+"""Runs among which the schedule's last one is looked for."""
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 router = APIRouter(tags=["health"])
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """Open findings by kind, and when the schedule's last run ended."""
+
+    findings: Mapping[str, int]
+    ended_at: datetime | None
 
 
 class Readings(Collector):
     """One look at the database, as gauges."""
 
     def __init__(
-        self, orders: Mapping[OrderStatus, int], inbox: Mapping[str, int], ages: Sequence[AttentionAge], now: datetime
+        self,
+        orders: Mapping[OrderStatus, int],
+        inbox: Mapping[str, int],
+        ages: Sequence[AttentionAge],
+        now: datetime,
+        reconciled: Reconciled | None = None,
     ) -> None:
         self._orders, self._inbox, self._ages, self._now = orders, inbox, ages, now
+        self._reconciled = reconciled or Reconciled({}, None)
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """The gauges; a kind of question that nobody asks has none."""
         yield _by_status("ordersaga_orders", "Orders by status.", self._orders.items())
         yield _by_status("ordersaga_inbox_messages", "Messages of outside companies by status.", self._inbox.items())
         yield from self._attention()
+        yield from self._reconciliation()
+
+    def _reconciliation(self) -> Iterable[GaugeMetricFamily]:
+        counts: dict[tuple[str, ...], float] = {(kind,): count for kind, count in self._reconciled.findings.items()}
+        yield _gauge("ordersaga_findings_open", "Disagreements with the companies' records.", ("kind",), counts)
+        ended = self._reconciled.ended_at
+        age: dict[tuple[str, ...], float] = {(): max(0.0, (self._now - ended).total_seconds())} if ended else {}
+        yield _gauge("ordersaga_reconciliation_age_seconds", "Since the schedule's last run ended.", (), age)
 
     def _attention(self) -> Iterable[GaugeMetricFamily]:
         count, money, oldest = Counter[tuple[str, ...]](), Counter[tuple[str, ...]](), dict[tuple[str, ...], float]()
@@ -101,8 +128,14 @@ class Metrics:
         journal, inbox = self._services.journal, self._services.inbox
         orders, ages = await journal.count_by_status(), await journal.attention_ages()
         registry = CollectorRegistry()
-        registry.register(Readings(orders, await inbox.count_by_status(), ages, datetime.now(UTC)))
+        messages, reconciled = await inbox.count_by_status(), await self._reconciled()
+        registry.register(Readings(orders, messages, ages, datetime.now(UTC), reconciled))
         return generate_latest(registry)
+
+    async def _reconciled(self) -> Reconciled:
+        findings = self._services.findings
+        ended = [run.ended_at for run in await findings.runs(LATEST) if run.requested_by == "schedule" and run.ended_at]
+        return Reconciled(await findings.counts(), max(ended, default=None))
 
 
 def is_open(settings: Settings) -> bool:

@@ -20,6 +20,7 @@ COMMANDS: Final[dict[str, str]] = {
     "return": "returns",
     "stock": "stock",
     "attention": "attention",
+    "reconcile": "reconcile",
     "inbox": "inbox",
     "webhooks": "webhooks",
     "keys": "keys",

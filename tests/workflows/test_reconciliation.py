@@ -2,29 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
 import pytest_asyncio
-from temporalio import activity
 from temporalio.client import ScheduleUpdate, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
-from activities.failures import translated
-from activities.reconciliation import CloseRun, MatchAsk, MatchResult
-from activities.repairs import GiveUp, RepairAsk, RepairResult
+from activities.repairs import RepairResult
 from ordersaga.client import OrderClient
 from ordersaga.client_reconciliation import ReconciliationClient
 from ordersaga.domain.errors import OperatorError, RetryError
-from ordersaga.domain.reconciliation import FindingKind, Repair, RunRecord
+from ordersaga.domain.reconciliation import Repair, RunRecord
 from ordersaga.schedules import SCHEDULE_ID, ensure_reconciliation
 from ordersaga.settings import Settings
+from tests.support.sources import Sources, polling
 from tests.workflows.world import task_failures
-from workers.activities import ActivitySet
-from workers.lifecycle import running
-from workers.orders import lane_workers, order_worker
 from workflows.presentation import ATTENTION
 from workflows.reconciliation import (
     Reconcile,
@@ -38,96 +32,6 @@ from workflows.reconciliation import (
 WINDOW, GRACE = timedelta(hours=26), timedelta(minutes=10)
 ALL = Reconcile(window=WINDOW, grace=GRACE, providers=("shipbob", "seller_warehouse"), counting=("shipbob",))
 _names = count(1)
-
-
-class Sources:
-    """What every source answers, and what it was asked; `failing` by source, `held` keeps the payments waiting."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, str, MatchAsk]] = []
-        self.opened: list[RunRecord] = []
-        self.closed: list[CloseRun] = []
-        self.repairs: list[tuple[str, RepairAsk]] = []
-        self.given_up: list[GiveUp] = []
-        self.failing: dict[str, Exception] = {}
-        self.held = asyncio.Event()
-        self.held.set()
-        self.reached = asyncio.Event()
-
-    @activity.defn
-    async def open_run(self, run: RunRecord) -> None:
-        self.opened.append(run)
-
-    @activity.defn
-    async def close_run(self, closing: CloseRun) -> None:
-        self.closed.append(closing)
-
-    @activity.defn
-    @translated
-    async def match_payments(self, ask: MatchAsk) -> MatchResult:
-        self.reached.set()
-        await self.held.wait()
-        found = {FindingKind.ORPHAN_AUTHORIZATION: 2, FindingKind.CASH_DIFFERS: 1}
-        return self._answer("payments", ask, MatchResult(looked_at=7, found=found))
-
-    @activity.defn
-    @translated
-    async def match_labels(self, ask: MatchAsk) -> MatchResult:
-        return self._answer("labels", ask, MatchResult(looked_at=3))
-
-    @activity.defn
-    @translated
-    async def match_orders(self, ask: MatchAsk) -> MatchResult:
-        return self._answer("orders", ask, MatchResult(looked_at=5, found={FindingKind.CASH_DIFFERS: 1}))
-
-    @activity.defn
-    @translated
-    async def match_provider(self, ask: MatchAsk) -> MatchResult:
-        return self._answer(f"provider:{ask.provider}", ask, MatchResult(looked_at=1))
-
-    @activity.defn
-    @translated
-    async def match_stock(self, ask: MatchAsk) -> MatchResult:
-        return self._answer(f"stock:{ask.provider}", ask, MatchResult(looked_at=4))
-
-    @activity.defn
-    @translated
-    async def apply_repair(self, ask: RepairAsk) -> RepairResult:
-        self.reached.set()
-        await self.held.wait()
-        self.repairs.append((activity.info().task_queue, ask))
-        if error := self.failing.get("repair"):
-            raise error
-        return RepairResult(status="repaired", outcome="released")
-
-    @activity.defn
-    async def repair_given_up(self, given_up: GiveUp) -> None:
-        self.given_up.append(given_up)
-
-    def _answer(self, source: str, ask: MatchAsk, result: MatchResult) -> MatchResult:
-        self.asked.append((source, activity.info().task_queue, ask))
-        if error := self.failing.get(source):
-            raise error
-        return result
-
-    def activities(self) -> ActivitySet:
-        """By lane, as the workers poll them."""
-        records: list[Callable[..., object]] = [self.open_run, self.close_run, self.repair_given_up]
-        return ActivitySet(
-            orders=records,
-            books=[*records, self.match_orders, self.apply_repair],
-            payments=[self.match_payments, self.apply_repair],
-            providers=[self.match_provider, self.match_stock, self.apply_repair],
-            carriers=[self.match_labels, self.apply_repair],
-        )
-
-
-@asynccontextmanager
-async def polling(environment: WorkflowEnvironment, sources: Sources) -> AsyncIterator[None]:
-    """Workers on every lane."""
-    lanes = lane_workers(environment.client, sources.activities(), ["shipbob", "seller_warehouse"])
-    async with running([order_worker(environment.client, sources.activities()), *lanes]):
-        yield
 
 
 @pytest_asyncio.fixture

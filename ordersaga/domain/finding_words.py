@@ -1,0 +1,26 @@
+"""Findings in words for people: what their repair does, or would do."""
+
+from typing import Final
+
+from ordersaga.domain.amounts import format_amount
+from ordersaga.domain.reconciliation import Finding, Repair
+
+_DONE_BY: Final = {
+    Repair.VOID: "release the reserved funds",
+    Repair.CAPTURE: "charge for the goods that left",
+    Repair.REFUND: "give the money back",
+    Repair.ENTER: "enter it in our books",
+    Repair.VOID_LABEL: "give the label back",
+    Repair.WITHDRAW: "withdraw it from the provider",
+    Repair.ADJUST: "set our count to the provider's",
+    Repair.START: "start its saga",
+    Repair.DELIVER: "deliver what was missed",
+    Repair.INQUIRE: "ask the company what became of it",
+    Repair.ASK: "ask a person",
+}
+
+
+def remedy(finding: Finding) -> str:
+    """What its repair does, with the money it moves: `charge for the goods that left (14.00 USD)`."""
+    money = f" ({format_amount(finding.money, finding.currency)})" if finding.money and finding.currency else ""
+    return f"{_DONE_BY[finding.repair]}{money}"
