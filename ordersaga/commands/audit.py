@@ -85,7 +85,7 @@ def _noted_number(noted: str) -> int:
 def _of_file(file: Path) -> Findings:
     findings = Findings()
     try:
-        findings.add_order(load_trail(file.read_text(encoding="utf-8").splitlines()))
+        findings.add_order(load_trail(file.read_text(encoding="utf-8")))
     except (OrdersagaError, ValueError) as error:
         raise CommandError(f"{file}: not an exported trail: {error}", FAILED) from error
     return findings

@@ -1,6 +1,6 @@
 """An order's audit trail as JSON lines: a head, its entries with their facts, and the seals that list it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, TypeAdapter, ValidationError
@@ -83,9 +83,11 @@ def dump_trail(trail: OrderTrail) -> Iterator[str]:
         yield line.model_dump_json()
 
 
-def load_trail(lines: Iterable[str]) -> OrderTrail:
-    """A trail as it was exported. Raises OperatorError `trail_unreadable`, naming the line."""
-    read = [_line(number, text) for number, text in enumerate(lines, start=1)]
+def load_trail(text: str) -> OrderTrail:
+    """A trail as it was exported, a line for each newline. Raises OperatorError `trail_unreadable`, naming the line."""
+    # splitlines() would also split at separators that JSON leaves as they are
+    lines = text.removesuffix("\n").split("\n")
+    read = [_line(number, line) for number, line in enumerate(lines, start=1)]
     head = read[0] if read else None
     if not isinstance(head, HeadLine) or any(isinstance(line, HeadLine) for line in read[1:]):
         raise OperatorError("trail_unreadable", "The first line, and no other, must be the order's")
