@@ -35,6 +35,9 @@ test-slow: $(STAMP) ## Run the tests of the whole stack: demos with kills and re
 faults: $(STAMP) ## Meet seven orders with every fault at every call and await; goes on where it was stopped; CASE='...' plays one
 	$(BIN)/python -m tests.faults $(if $(CASE),--case '$(CASE)') $(FAULTS_ARGS)
 
+properties: $(STAMP) ## Play many random programs against stores, rules and sagas, new ones every time; EXAMPLES=200 of each
+	ORDERSAGA_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/pytest tests/properties --timeout 0 $(TEST_ARGS)
+
 check: $(STAMP) ## Lint, format, types, import contracts, size budget
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

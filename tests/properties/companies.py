@@ -58,6 +58,18 @@ class HonestCarrier(FakeCarrier):
         return await super().void(reference)
 
 
+class DecidingProvider(FakeProvider):
+    """A provider that decides about every cancellation as it is told: `decides`, or by itself when that is None."""
+
+    decides: CancelDecision | None = None
+
+    async def cancel(self, reference: str) -> CancelDecision:
+        """As decided."""
+        if self.decides is not None:
+            self.answer_cancel_next(self.decides)
+        return await super().cancel(reference)
+
+
 class Companies:
     """What truly happens to the parcels of one world."""
 

@@ -386,7 +386,7 @@ def books(steps: asyncio.Runner, shared_pool: Pool) -> type[Books]:
 
 def test_the_books_explain_all_money(books: type[Books]) -> None:
     """Beside the company's own records, whatever fails and is repeated: a few programs."""
-    run_state_machine_as_test(books, settings=effort(examples=8, steps=15))
+    run_state_machine_as_test(books, settings=effort(examples=4, steps=12))
 
 
 @pytest.mark.slow

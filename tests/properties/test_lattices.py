@@ -122,4 +122,4 @@ class Reports(RuleBasedStateMachine):
 
 def test_no_report_undoes_what_has_happened() -> None:
     """Duplicates and late ones change nothing, contradictions are recorded, ends stay; a few hundred programs."""
-    run_state_machine_as_test(Reports, settings=effort(examples=100, steps=15))
+    run_state_machine_as_test(Reports, settings=effort(examples=60, steps=15))

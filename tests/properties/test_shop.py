@@ -172,7 +172,7 @@ class Shop(RuleBasedStateMachine):
 
 
 @given(st.lists(st.sets(st.sampled_from(SKUS)), min_size=3, max_size=5))
-@effort(examples=100)
+@effort(examples=60)
 def test_an_order_of_everything_takes_the_fewest_places(shelves: list[set[str]]) -> None:
     """Also where the place that has the most is none of them."""
     offers = [
@@ -187,4 +187,4 @@ def test_an_order_of_everything_takes_the_fewest_places(shelves: list[set[str]])
 
 def test_a_shop_loses_no_cent_and_no_unit() -> None:
     """Over any number of orders, cancellations, splits and returns."""
-    run_state_machine_as_test(Shop, settings=effort(examples=60, steps=20))
+    run_state_machine_as_test(Shop, settings=effort(examples=40, steps=15))

@@ -316,7 +316,7 @@ def stock(steps: asyncio.Runner, shared_pool: Pool) -> type[Stock]:
 
 def test_stock_is_what_its_model_says(stock: type[Stock]) -> None:
     """Nothing is promised twice, nothing ends twice, and every repetition is harmless: a few programs."""
-    run_state_machine_as_test(stock, settings=effort(examples=8, steps=15))
+    run_state_machine_as_test(stock, settings=effort(examples=5, steps=12))
 
 
 @pytest.mark.slow

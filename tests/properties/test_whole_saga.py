@@ -12,17 +12,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from temporalio.testing import WorkflowEnvironment
 
 from ordersaga.domain.orders import CapturePolicy, LineQuantity, LostPolicy, Payment
-from ordersaga.domain.payments import PaymentStatus
 from ordersaga.domain.shipping import CancelDecision
 from ordersaga.domain.statuses import ParcelStatus as P
 from tests.properties.audit import Audit
-from tests.properties.companies import CALLS, ENDS, FAULTS, Companies
+from tests.properties.companies import CALLS, FAULTS
 from tests.properties.effort import effort
+from tests.properties.ending import the_end
 from tests.properties.life import Life
 from tests.properties.operator import Operator
 from tests.workflows import changes
-from tests.workflows.world import task_failures
-from workflows.messages import CancelAnswer, CancelRequest, HoldRequest, OrderResult
+from workflows.messages import CancelAnswer, CancelRequest, HoldRequest
 
 ORDERS = [(("MUG", 2),), (("MUG", 2), ("TEE", 3)), (("MUG", 12),), (("MUG", 12), ("TEE", 1))]
 PROVIDERS = ["shipbob", "seller_warehouse", "both"]
@@ -202,42 +201,9 @@ class Orders(RuleBasedStateMachine):
         result = await the_end(self.life, self.operator)
         await asyncio.wait_for(asyncio.gather(*self.life.asked), 20)
         found = await Audit(self.life, result, await self.life.view()).findings()
-        found += await task_failures(self.life.handle)
+        found += await self.life.failures()
         note("\n".join(["what the order tells:", *self.life.story()]))
         assert found == []
-
-
-async def the_end(life: Life, operator: Operator) -> OrderResult:
-    """Every company works again, questions are answered, what ships arrives: how the order ends."""
-    life.companies.get_well()
-    for turn in range(150):
-        if not await life.running():
-            return await life.world.result(life.handle)
-        await operator.answers(0)
-        await _on_their_way(life, life.companies)
-        await asyncio.sleep(0.03)
-        if turn % 4 == 3:
-            await life.time_passes(timedelta(hours=1 if turn < 40 else 30))
-    raise AssertionError(f"the order does not end; {await life.view()}\n" + "\n".join(life.story()))
-
-
-async def _on_their_way(life: Life, companies: Companies) -> None:
-    """What stands at a provider is shipped, or stays canceled; each end is heard, though not for the first time."""
-    for payment in list(life.world.payments.payments.values()):
-        if payment.status is PaymentStatus.REQUIRES_ACTION:
-            life.world.payments.complete_action(payment.payment_id)
-            await life.world.payment_moved(life.handle)
-    for reference in companies.orders:
-        now = companies.standing(reference)
-        if now in ENDS or now is P.CANCELED:
-            source = "easypost" if now in (P.LOST, P.RETURNED_TO_SENDER) else companies.provider_of(reference)
-            name = source if isinstance(source, str) else source.capabilities.name
-            name = "easypost" if name == "seller_warehouse" and now is P.DELIVERED else name
-            await life.signal("parcel_event", companies.event(name, reference, now))
-            continue
-        for to in (P.IN_TRANSIT, P.DELIVERED):
-            if companies.can_move(reference, to):
-                await life.tell(companies.move(reference, to))
 
 
 @pytest.fixture
@@ -249,7 +215,7 @@ def orders(steps: asyncio.Runner, temporal: WorkflowEnvironment) -> type[Orders]
 
 def test_every_order_ends_explained(orders: type[Orders]) -> None:
     """Final status, balanced books, the companies' records agree: a few programs."""
-    run_state_machine_as_test(orders, settings=effort(examples=4, steps=12, shorten=False))
+    run_state_machine_as_test(orders, settings=effort(examples=3, steps=10, shorten=False))
 
 
 @pytest.mark.slow
