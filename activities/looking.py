@@ -97,7 +97,7 @@ class Looker:
         if event is None:
             return []
         case, known = await self._knows(ours, event)
-        return unheard_scan(case, record.reference, event, known, moment)
+        return unheard_scan(case, record, event, known, moment)
 
     async def at_provider_order(
         self, ours: OrderEvidence, provider: str, order: ProviderOrder, moment: Moment

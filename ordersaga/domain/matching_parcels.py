@@ -130,9 +130,12 @@ def quiet_labels(case: Case, records: Sequence[LabelRecord]) -> list[LabelRecord
     return found
 
 
-def unheard_scan(case: Case, reference: str, event: ParcelEvent, known: ParcelStatus, moment: Moment) -> list[Finding]:
+def unheard_scan(
+    case: Case, record: LabelRecord, event: ParcelEvent, known: ParcelStatus, moment: Moment
+) -> list[Finding]:
     """A carrier's report that never reached the order; `known`: where its saga believes the parcel is."""
-    return _unheard(case, LABELS, reference, event, known) if moment.old(event.occurred_at) else []
+    found = _unheard(case, LABELS, record.reference, event, known) if moment.old(event.occurred_at) else []
+    return [each.model_copy(update={"at": record.created_at}) for each in found]
 
 
 def match_provider_order(case: Case, provider: str, order: ProviderOrder, moment: Moment) -> Iterator[Finding]:

@@ -169,7 +169,7 @@ def _unearned(ours: OrderEvidence, parcel: int, theirs: int, records: Sequence[P
         money=theirs,
         currency=record.currency,
         parcel=parcel,
-        at=max(each.created_at for each in records),
+        at=min(each.created_at for each in records),
         facts={each.payment_id: str(net(each)) for each in records if net(each)},
     )
 
@@ -188,7 +188,7 @@ def _differs(ours: OrderEvidence, parcel: int, cash: int, theirs: int, records: 
         money=abs(theirs - cash),
         currency=record.currency,
         parcel=parcel,
-        at=max(each.created_at for each in records),
+        at=min(each.created_at for each in records),
         facts={"theirs": str(theirs)},
     )
 

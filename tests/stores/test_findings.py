@@ -123,7 +123,7 @@ async def test_much_money_takes_a_second_person(pool: Pool) -> None:
     assert (await findings.foretell(dear.finding_id, by="desk:ann")).result == "proposed"
     assert (await findings.claim(dear.finding_id, by="desk:ann", reason="stray")).result == "proposed"
     assert (await findings.claim(dear.finding_id, by="desk:bob", reason="yes")).result == "proposed"
-    await finish(findings, run("r2", LATER), dear)
+    await finish(findings, run("r2", LATER), dear, found("pi_2", money=50_000, currency="USD"))
     assert await status(findings) == "proposed"
     agreed = await findings.claim(dear.finding_id, by="boss", reason="yes")
     assert agreed.result == "claimed"
