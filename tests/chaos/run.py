@@ -26,7 +26,7 @@ from tests.chaos.shop import Shop, open_shop
 from tests.chaos.strikes import Strikes
 from tests.chaos.verdict import Verdict, answers_kept, counted_on
 
-RATE: Final = 2.0
+RATE: Final = 1.5
 ACTS_END_WITHIN: Final = 100.0
 REST_WITHIN: Final = 180.0
 _CALM: Final = 4.0
