@@ -17,7 +17,8 @@ STORED_FAILURE = "stored_failure"
 NOT_VISIBLE_YET = "not_visible_yet"
 """Nothing was found, too soon after sending for that to prove anything."""
 
-_BY_OPERATOR = {"refused_to": "operator"}
+BY_OPERATOR = {"refused_to": "operator"}
+"""The answer of a refusal that is worth asking anew."""
 
 
 def never(_: EffectRow) -> bool:
@@ -27,7 +28,7 @@ def never(_: EffectRow) -> bool:
 
 def by_operator(row: EffectRow) -> bool:
     """Refused to us, not to the shopper (credentials, settings): worth asking anew once an operator has repaired it."""
-    return row.status is EffectStatus.REFUSED and row.answer == _BY_OPERATOR
+    return row.status is EffectStatus.REFUSED and row.answer == BY_OPERATOR
 
 
 def always(row: EffectRow) -> bool:
@@ -83,7 +84,7 @@ class Effects:
         except CustomerError as error:
             return await self._settle(row, _refusal(error, {}))
         except OperatorError as error:
-            await self._settle(row, _refusal(error, _BY_OPERATOR))
+            await self._settle(row, _refusal(error, BY_OPERATOR))
             raise RefusedError(error.code, error.message) from error
         return await self._settle(row, outcome)
 

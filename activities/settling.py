@@ -6,6 +6,8 @@ Nothing is done here that was not done then: what the other side does not have i
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from activities.effects import BY_OPERATOR
+from activities.payments import LAPSED
 from ordersaga.domain.books import (
     Account,
     MoneyTransaction,
@@ -133,7 +135,8 @@ class Settling:
             lapsed = state.status is PaymentStatus.VOIDED
             return EffectOutcome(
                 status=EffectStatus.REFUSED,
-                code="authorization_lapsed" if lapsed else "not_captured",
+                answer={} if lapsed else BY_OPERATOR,
+                code=LAPSED if lapsed else "not_captured",
                 message="the money was not taken",
                 transactions=question.money("lapsed", *ended) if lapsed else (),
             )

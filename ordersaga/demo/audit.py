@@ -152,11 +152,15 @@ def books_closed(evidence: Evidence) -> Iterator[Difference]:
 def stock_agrees(evidence: Evidence) -> Iterator[Difference]:
     """I2: on hand is what was received less what the companies say left, and what came back fit to be sold again.
 
+    A shelf set right by a provider's count stands as counted.
+
     Nothing is held once orders are final.
     """
     gone = units_that_left(evidence)
     for back in evidence.ours.restocked:
         gone[back.location, back.sku] -= back.quantity
+    for count in evidence.ours.counted:
+        gone[count.location, count.sku] -= count.quantity
     shelves = {(shelf.location, shelf.sku): shelf for shelf in evidence.ours.shelves}
     for place in sorted(shelves.keys() | evidence.received.keys() | gone.keys()):
         shelf, expected = shelves.get(place), evidence.received.get(place, 0) - gone[place]

@@ -63,6 +63,15 @@ class RestockedUnits:
 
 
 @dataclass(frozen=True)
+class CountedUnits:
+    """Units of a SKU that a count of the shelf added at a location, or took away when negative."""
+
+    location: str
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True)
 class Shelf:
     """Stock of a SKU at a location."""
 
@@ -90,5 +99,6 @@ class Ledgers:
     effects: tuple[EffectEntry, ...] = ()
     shipped: tuple[ShippedUnits, ...] = ()
     restocked: tuple[RestockedUnits, ...] = ()
+    counted: tuple[CountedUnits, ...] = ()
     shelves: tuple[Shelf, ...] = ()
     questions: tuple[OpenQuestion, ...] = ()

@@ -5,6 +5,7 @@ from typing import Final
 from ordersaga.domain.books import Account
 from ordersaga.domain.ledgers import (
     AccountBalance,
+    CountedUnits,
     EffectEntry,
     Ledgers,
     OpenQuestion,
@@ -31,6 +32,10 @@ _RESTOCKED: Final = """
 SELECT order_id, parcel, location, sku, sum(quantity)::bigint AS quantity FROM unit_movements
 WHERE kind = 'restocked' GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
 """
+_COUNTED: Final = """
+SELECT location, sku, sum(CASE WHEN account_to = 'available' THEN quantity ELSE -quantity END)::bigint AS quantity
+FROM unit_movements WHERE kind = 'counted' GROUP BY 1, 2 ORDER BY 1, 2
+"""
 _SHELVES: Final = "SELECT location, sku, on_hand, held FROM stock ORDER BY 1, 2"
 _QUESTIONS: Final = "SELECT item_id, order_id, kind FROM attention WHERE resolved IS NULL ORDER BY 1, 2"
 
@@ -50,6 +55,7 @@ class PostgresLedgers:
                 effects=tuple(EffectEntry(**dict(row)) for row in await reader.fetch(_EFFECTS)),
                 shipped=tuple(ShippedUnits(**dict(row)) for row in await reader.fetch(_SHIPPED)),
                 restocked=tuple(RestockedUnits(**dict(row)) for row in await reader.fetch(_RESTOCKED)),
+                counted=tuple(CountedUnits(**dict(row)) for row in await reader.fetch(_COUNTED)),
                 shelves=tuple(Shelf(**dict(row)) for row in await reader.fetch(_SHELVES)),
                 questions=tuple(OpenQuestion(**dict(row)) for row in await reader.fetch(_QUESTIONS)),
             )

@@ -14,6 +14,7 @@ from ordersaga.domain.orders import OrderLine
 from ordersaga.domain.payments import PaymentRequest, PaymentStatus
 from ordersaga.domain.shipping import CancelDecision
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
+from ordersaga.stores.ledgers import PostgresLedgers
 from ordersaga.stores.pools import Pool
 from tests.activities.reconciling import MUGS, Life, World
 from tests.support.database import database_server, database_url, pool
@@ -142,6 +143,27 @@ async def test_a_missed_capture_is_made_good_and_the_order_closed(world: World) 
     assert world.gateway.payments[life.payment_id].captured == 1000
 
 
+@pytest.mark.parametrize("first", ["missed_capture", "effect_unsettled"])
+async def test_a_capture_that_was_lost_is_made_good(world: World, first: str) -> None:
+    """The saga was terminated while its capture was unanswered: whichever finding is mended first, it is taken once."""
+    life = await world.placed()
+    await life.authorize()
+    await life.hand_over()
+    await life.leave()
+    await life.ship()
+    world.gateway.fail_next("capture", RetryError("timeout", "no answer", unknown=True))
+    with pytest.raises(ApplicationError):
+        await life.capture()
+    life.desert()
+    found = {stored.finding.kind.value: stored for stored in await world.run()}
+    assert sorted(found) == ["effect_unsettled", "missed_capture", "saga_gone"]
+    second = "missed_capture" if first == "effect_unsettled" else "effect_unsettled"
+    statuses = [(await world.repair(found[kind])).status for kind in (first, second, "saga_gone")]
+    assert statuses == ["repaired", "repaired" if second == "missed_capture" else "gone", "repaired"]
+    assert await world.run() == []
+    await life.balanced()
+
+
 async def test_a_running_saga_captures_by_itself(world: World) -> None:
     """Goods left, nothing captured yet, the saga runs: that is its business."""
     life = await world.placed()
@@ -255,6 +277,7 @@ async def test_stock_is_set_right_by_the_providers_count(world: World) -> None:
         world.provider.count("MUG", counted)
         assert f"{change:+d}" in await world.repaired("stock_drift")
     await world.shipped("o2")
+    assert sum(count.quantity for count in (await PostgresLedgers(world.pool).read()).counted) == 3
 
 
 async def test_stock_is_never_set_below_what_is_promised(world: World) -> None:
