@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+import psutil
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
@@ -20,7 +21,7 @@ from ordersaga.demo.run import CALLS_PER_MINUTE, world_of
 from ordersaga.domain.catalog import Catalog
 from ordersaga.embedded import Stack, StackOptions
 from ordersaga.embedded.database import prepare_database
-from ordersaga.embedded.parts import Part, Step
+from ordersaga.embedded.parts import Part, Ready, Step
 from ordersaga.embedded.plan import build_plan
 from ordersaga.embedded.stack import forget
 from ordersaga.settings import Settings
@@ -54,6 +55,14 @@ class Ground:
         """Make products and stock for these orders, which are placed next."""
         self.orders.update(orders)
         await self.world.operator.load_catalog(catalog_of(orders))
+
+    async def kill_worker(self) -> None:
+        """SIGKILL for the process that works; its parent has the next one at hand."""
+        while not (running := _children(self.stack.pids["worker"])):  # noqa: ASYNC110 - another process forks it
+            await asyncio.sleep(0.05)
+        for process in running:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
     def company(self, name: str) -> Company:
         """One of the outside companies."""
@@ -98,4 +107,21 @@ def _from_code(part: Part | Step, code: Path, traps_in: Path) -> Part | Step:
     path = os.pathsep.join(dict.fromkeys([str(code), str(ROOT)]))
     environment = {**part.command.environment, "PYTHONPATH": path, ENVIRONMENT: str(traps_in)}
     argv = [word if word != "workers" else "tests.faults.worker" for word in part.command.argv]
-    return replace(part, command=replace(part.command, argv=argv, environment=environment, cwd=code))
+    ready = _through_child(part.ready) if part.name == "worker" else part.ready
+    return replace(part, command=replace(part.command, argv=argv, environment=environment, cwd=code), ready=ready)
+
+
+def _through_child(ready: Ready) -> Ready:
+    """A readiness question about a process that works through its child."""
+
+    async def asked(pid: int) -> bool:
+        return any([await ready(child.pid) for child in _children(pid)])
+
+    return asked
+
+
+def _children(pid: int | None) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children() if pid else []
+    except psutil.NoSuchProcess:
+        return []

@@ -165,7 +165,7 @@ class Armed:
         if fault in ("cancel", IN_FLIGHT):
             await self._cancel()
         else:
-            await self._ground.stack.kill("worker")
+            await self._ground.kill_worker()
 
     async def _cancel(self) -> None:
         """As an operator does with Temporal's own tools; an order that has ended meanwhile does not hear it."""

@@ -124,7 +124,7 @@ SHAPES: Final[dict[str, Shape]] = {
         Shape("one_parcel", acts.just_place, OrderStatus.COMPLETED),
         Shape("split", acts.just_place, OrderStatus.COMPLETED, {"a": ("reno-1",), "b": ("portland-shop",)}),
         Shape("challenge", acts.complete_challenge, OrderStatus.COMPLETED, card="pm_card_threeDSecure2Required"),
-        Shape("capture_first", acts.just_place, OrderStatus.COMPLETED, seller=PREPAID),
+        Shape("capture_first", acts.give_goodwill, OrderStatus.COMPLETED, seller=PREPAID, stop_at="InTransit"),
         Shape(
             "canceled",
             cancel_everything,

@@ -1,9 +1,14 @@
-"""The product's worker, whose workflow tasks fail, or which dies, at the awaits named in a folder of traps."""
+"""The product's worker, whose workflow tasks fail, or which dies, at the awaits named in a folder of traps.
+
+This process only loads the product and forks; its child works. When the child is killed, the next one is there at
+once: hundreds of cases kill it, and loading takes longer than what they are about.
+"""
 
 import os
 import signal
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from temporalio import workflow
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
@@ -83,7 +88,39 @@ def run() -> None:
     """Run the product's worker with traps."""
     traps = Traps(Path(os.environ[ENVIRONMENT]))
     setattr(workers.orders, "workflow_runner", lambda: TrappedRunner(workflow_runner(), traps))  # noqa: B010
-    main()
+    sys.exit(Nursery().work())
+
+
+class Nursery:
+    """Keeps one child working until it is asked to stop."""
+
+    def __init__(self) -> None:
+        self._child = 0
+        self._stopping = False
+        signal.signal(signal.SIGTERM, self._stop)
+
+    def work(self) -> int:
+        """Fork again whenever the child was killed; any other end of it is ours too."""
+        while True:
+            self._child = os.fork()
+            if self._child == 0:
+                _be_the_worker()
+            _, status = os.waitpid(self._child, 0)
+            if self._stopping or not os.WIFSIGNALED(status):
+                return 0 if self._stopping else os.waitstatus_to_exitcode(status)
+
+    def _stop(self, *_: object) -> None:
+        self._stopping = True
+        if self._child:
+            os.kill(self._child, signal.SIGTERM)
+
+
+def _be_the_worker() -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        main()
+    finally:
+        os._exit(1 if sys.exc_info()[0] else 0)
 
 
 if __name__ == "__main__":
