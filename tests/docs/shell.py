@@ -52,19 +52,27 @@ class Shell:
 async def open_shell(data: Path, changed: Mapping[str, Any] | None = None) -> AsyncIterator[Shell]:
     """A shell beside a running stack, in the repository's folder; `changed`: settings other than the usual ones."""
     settings = Settings().model_copy(update=dict(changed)) if changed else None
-    async with Stack(StackOptions(data=data, free_ports=True), settings):
-        process = await asyncio.create_subprocess_exec(
-            "bash",
-            cwd=ROOT,
-            env={**os.environ, "ORDERSAGA_DATA": str(data), "COLUMNS": "160"},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
+    async with Stack(StackOptions(data=data, free_ports=True), settings), shell_beside(data) as shell:
+        yield shell
+    forget(data)
+
+
+@asynccontextmanager
+async def shell_beside(data: Path, variables: Mapping[str, str] | None = None) -> AsyncIterator[Shell]:
+    """A shell beside the stack that runs in `data`."""
+    process = await asyncio.create_subprocess_exec(
+        "bash",
+        cwd=ROOT,
+        env={**os.environ, "ORDERSAGA_DATA": str(data), "COLUMNS": "160", **(variables or {})},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
         yield Shell(process)
+    finally:
         process.kill()
         await process.wait()
-    forget(data)
 
 
 def _missing(block: Block, said: str) -> str | None:

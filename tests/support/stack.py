@@ -8,7 +8,7 @@ async with open_shop_at(tmp_path) as shop:
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from ordersaga.domain.catalog import Catalog
 from ordersaga.domain.orders import ParcelPlan
 from ordersaga.domain.statuses import FINAL_STATUSES, OrderStatus
 from ordersaga.embedded import Stack, StackOptions
+from ordersaga.embedded.stack import PlanMaker
 from ordersaga.settings import Settings
 from tests.support.api import order_body
 from tests.support.emulators import ROOT
@@ -74,6 +75,10 @@ class RealShop:
         rows = await self._rows("SELECT kind FROM attention WHERE order_id = $1 ORDER BY opened_at", order_id)
         return [row["kind"] for row in rows]
 
+    async def every_question(self) -> list[str]:
+        """The ids of every question ever asked about any order."""
+        return [row["item_id"] for row in await self._rows("SELECT item_id FROM attention ORDER BY item_id")]
+
     async def effects(self, order_id: str, step: str) -> list[Record]:
         """The ledger's rows of one step, oldest first."""
         rows = await self._rows("SELECT * FROM effects WHERE order_id = $1 AND step = $2 ORDER BY 1", order_id, step)
@@ -89,10 +94,20 @@ class RealShop:
 
 
 @contextlib.asynccontextmanager
-async def open_shop_at(data: Path, time_scale: float = TIME_SCALE) -> AsyncIterator[RealShop]:
-    """A stack of its own in `data`, stopped at the end. `time_scale`: the pace of the companies."""
+async def open_shop_at(
+    data: Path,
+    time_scale: float = TIME_SCALE,
+    changed: Mapping[str, Any] | None = None,
+    plan: PlanMaker | None = None,
+) -> AsyncIterator[RealShop]:
+    """A stack of its own in `data`, stopped at the end.
+
+    `time_scale`: the pace of the companies; `changed`: settings other than the usual; `plan`: of its parts.
+    """
     options = StackOptions(data=data, free_ports=True, time_scale=time_scale)
-    async with Stack(options, Settings(_env_file=None).model_copy(update=PACE)) as stack, world_of(stack) as world:
+    settings = Settings(_env_file=None).model_copy(update={**PACE, **(changed or {})})
+    whole = Stack(options, settings, plan=plan) if plan else Stack(options, settings)
+    async with whole as stack, world_of(stack) as world:
         content = CATALOG.read_bytes()
         await open_shop(world, content)
         helpers = [asyncio.create_task(work) for work in (world.board.watch(), pack_and_hand_over(world))]
