@@ -234,11 +234,15 @@ class _Tally:
         self._looked_at += looked_at
         self._found |= {finding.finding_id: finding.kind for finding in findings}
         await self._store.save(self._ask.run_id, findings, self._ask.now)
-        if activity.in_activity():
-            activity.heartbeat(self._looked_at)
+        _alive()
 
     def result(self) -> MatchResult:
         return MatchResult(looked_at=self._looked_at, found=dict(Counter(self._found.values())))
+
+
+def _alive() -> None:
+    if activity.in_activity():
+        activity.heartbeat()
 
 
 def _references(ours: OrderEvidence, provider: str) -> list[str]:
@@ -273,6 +277,7 @@ async def _each(order_ids: Iterable[str], look: Callable[[str], Awaitable[list[F
 async def _of_orders(listing: AsyncIterator[T], order_of: Callable[[T], str], ask: MatchAsk) -> AsyncIterator[T]:
     """Records that bear our marks; of one order only, where one is asked about."""
     async for record in listing:
+        _alive()
         owner = order_of(record)
         if owner and ask.order_id in (None, owner):
             yield record

@@ -59,7 +59,7 @@ class OrderEvidence:
 
     `money`: signed minor units by parcel and account. `shipped`: parcels that left by our books. `heard`: reports in
     its story. `told`: entry ids of its story that say what became of voids. `asked`: questions ever put to people, by
-    kind and parcel.
+    kind and parcel. `returning`: a return's own workflow minds the order.
     """
 
     order: Order
@@ -74,6 +74,7 @@ class OrderEvidence:
     heard: tuple[Heard, ...] = ()
     told: frozenset[str] = frozenset()
     asked: frozenset[tuple[str, int]] = frozenset()
+    returning: bool = False
 
     @property
     def order_id(self) -> str:

@@ -15,7 +15,7 @@ Standing = Literal["running", "ended", "never"]
 
 def match_order(ours: OrderEvidence, standing: Standing, moment: Moment) -> Finding | None:
     """An order nobody minds although it has not ended."""
-    if ours.final or standing == "running" or not moment.old(ours.updated_at):
+    if ours.final or ours.returning or standing == "running" or not moment.old(ours.updated_at):
         return None
     if ours.started:
         return _gone(ours, standing)

@@ -10,13 +10,18 @@ import asyncpg
 from ordersaga.domain.books import Account
 from ordersaga.domain.effects import EffectStatus
 from ordersaga.domain.evidence import Deed, Heard, OpenEffect, OrderEvidence, ShelfEvidence
+from ordersaga.domain.returns import FINAL_RETURNS
 from ordersaga.domain.statuses import FINAL_STATUSES, OrderStatus, ParcelStatus
 from ordersaga.stores.books import read_balance
 from ordersaga.stores.counted import adjust
 from ordersaga.stores.order_rows import load_record
 from ordersaga.stores.pools import Connection, Pool, connection, transaction
 
-_ORDERS = "SELECT * FROM orders WHERE order_id = ANY($1::text[])"
+_ORDERS = """
+SELECT orders.*, status = 'returning' AND EXISTS (SELECT FROM returns WHERE returns.order_id = orders.order_id)
+                 AS returning
+FROM orders WHERE order_id = ANY($1::text[])
+"""
 _DEEDS = """
 SELECT order_id, key, step, parcel, generation, status, external_id, coalesce(amount, 0) AS amount,
        coalesce(answer->>'decision', answer->>'status', '') AS said, intended_at, settled_at
@@ -51,11 +56,15 @@ WHERE status = ANY($1::text[]) AND order_id > $4
                 AND settled_at >= $3)
 ORDER BY order_id LIMIT $5
 """
+# What a return under way asked for is its workflow's business.
 _UNSETTLED = """
 SELECT key, effects.order_id, step, parcel, generation, intended_at, coalesce(seller, '') AS seller,
        coalesce(orders.status = ANY($1::text[]), true) AS final, coalesce(updated_at, intended_at) AS updated_at
 FROM effects LEFT JOIN orders USING (order_id)
-WHERE effects.status IN ('intended', 'unknown') AND intended_at <= $2 AND key > $3 ORDER BY key LIMIT $4
+WHERE effects.status IN ('intended', 'unknown') AND intended_at <= $2 AND key > $3
+  AND NOT (step = ANY($5::text[]) AND EXISTS (
+      SELECT FROM returns WHERE returns.order_id = effects.order_id AND returns.status <> ALL($6::text[])))
+ORDER BY key LIMIT $4
 """
 # What a parcel handed over still holds may have left already: `holds` end when we book it as shipped.
 _SHELVES = """
@@ -75,6 +84,8 @@ WHERE provider = $1 AND stock.sku = ANY($2::text[]) ORDER BY stock.sku, stock.lo
 """
 _REPORTS = [*(status.value for status in ParcelStatus), "conflict"]
 _FINAL = [status.value for status in FINAL_STATUSES]
+_RETURN_STEPS = ["refund_return", "book_return_label", "void_return_label"]
+_OVER = [status.value for status in FINAL_RETURNS]
 _MOVING_STATUSES = [status.value for status in OrderStatus if status not in FINAL_STATUSES]
 
 
@@ -112,7 +123,7 @@ class PostgresEvidence:
     async def unsettled(self, before: datetime, after: str, limit: int) -> Sequence[OpenEffect]:
         """Effects intended before then whose outcome is unknown, by key, behind `after`."""
         async with connection(self._pool) as reader:
-            rows = await reader.fetch(_UNSETTLED, _FINAL, before, after, limit)
+            rows = await reader.fetch(_UNSETTLED, _FINAL, before, after, limit, _RETURN_STEPS, _OVER)
         return [OpenEffect(**dict(row)) for row in rows]
 
     async def shelves(self, provider: str, skus: Sequence[str], moved_since: datetime) -> Sequence[ShelfEvidence]:
@@ -150,6 +161,7 @@ class _Held:
             accepted_at=record.accepted_at,
             updated_at=record.updated_at,
             started=record.started,
+            returning=row["returning"],
             deeds=tuple(_deed(each) for each in self._of("deeds", order_id)),
             money={(each["parcel"], Account(each["account"])): each["amount"] for each in self._of("money", order_id)},
             shipped=frozenset(each["parcel"] for each in self._of("shipped", order_id)),
