@@ -1,5 +1,6 @@
 """The whole stack behind proxies, with a catalog that outlasts a long run, its people, and ways to look inside."""
 
+import asyncio
 import contextlib
 import csv
 import io
@@ -32,6 +33,8 @@ PLENTY: Final = 40
 SCARCE: Final = "SERUM-LIVE-LTD"
 PAYMENT_WINDOW: Final = timedelta(seconds=25)
 ANSWER_WITHIN: Final = 20.0
+AT_ONCE: Final = 2_000
+"""Shoppers who may be at the checkout together: nobody waits outside for others."""
 _BEHIND: Final = {"webhooks": "api", "checkout": "api"}
 """Links whose far end is called otherwise."""
 
@@ -124,4 +127,5 @@ async def _world(opened: contextlib.AsyncExitStack, stack: Stack, checkout_port:
         shipbob=await company("shipbob"),
         easypost=await company("easypost"),
         board=Board(await client(direct, "support")),
+        places=asyncio.Semaphore(AT_ONCE),
     )
