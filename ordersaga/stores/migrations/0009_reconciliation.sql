@@ -38,9 +38,6 @@ CREATE INDEX findings_unsettled ON findings (first_seen, finding_id)
 CREATE INDEX findings_order ON findings (order_id) WHERE order_id <> '';
 CREATE INDEX findings_run ON findings (run_id);
 
--- The listing of payments, labels and provider orders is matched by order; a shelf by what is under way to leave it.
-CREATE INDEX effects_handed_over ON effects (settled_at) WHERE step = 'hand_off' AND status = 'done';
-
 ALTER TABLE unit_movements
     ADD COLUMN reason text,
     DROP CONSTRAINT known_movement,
