@@ -20,12 +20,13 @@ from tests.faults.cases import FaultCase, all_cases, parse, sample
 from tests.faults.recording import record
 from tests.faults.results import Outcome, Results
 from tests.faults.runner import run_cases
+from tests.faults.shapes import SHAPES
 from tests.faults.summary import failures, section, totals, write_section
 from tests.support.emulators import ROOT
 
 FOLDER: Final = ROOT / "build" / "faults"
 DOCUMENT: Final = ROOT / "docs" / "failure-matrix.md"
-JOBS: Final = 3
+JOBS: Final = 4
 INTERRUPTED: Final = 130
 
 
@@ -55,12 +56,24 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", default="", metavar="TEXT", help="cases whose id contains this")
     parser.add_argument("--fresh", action="store_true", help="forget boundaries and results of earlier runs")
     parser.add_argument("--no-docs", action="store_true", help="do not write a complete run into the documents")
-    return parser.parse_args()
+    chosen = parser.parse_args()
+    try:
+        chosen.case = _known(chosen.case) if chosen.case else None
+    except ValueError as error:
+        parser.error(f"--case: {error}")
+    return chosen
 
 
-async def _one(text: str) -> int:
+def _known(text: str) -> FaultCase:
+    case = parse(text)
+    if case.shape not in SHAPES:
+        raise ValueError(f"no order is called {case.shape!r}; use one of {', '.join(SHAPES)}")
+    return case
+
+
+async def _one(case: FaultCase) -> int:
     """Play one case, and tell everything about it."""
-    [found] = await run_cases([parse(text)], together=0)
+    [found] = await run_cases([case], together=0)
     console = Console(highlight=False, soft_wrap=True, markup=False)
     console.print(f"{found.case}: {found.state}, ended {found.ended} after {found.seconds} s")
     for line in [*found.violations, *found.notes]:
@@ -116,7 +129,7 @@ async def _play(cases: Sequence[FaultCase], results: Results, clock: "Clock", jo
             progress.advance(bar)
 
         clock.start()
-        together = max(1, jobs // 2) if any(not case.kills for case in todo) else 0
+        together = max(1, jobs // 4) if any(not case.kills for case in todo) else 0
         await run_cases(todo, report, together=together, alone=max(1, jobs - together), logs=FOLDER / "logs")
 
 

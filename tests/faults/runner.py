@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +25,8 @@ LIFETIME: Final = 120
 """Cases of one stack."""
 CHANCES: Final = 3
 """How often a case is played whose fault met nothing."""
+FAILURES: Final = 3
+"""How many jobs may fail, as one does on a machine that is too busy to start a stack; their cases are played again."""
 PATIENCE: Final = 420.0
 _LINE: Final = 2**24
 
@@ -54,34 +56,40 @@ class Stage:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self._waiting: dict[str, asyncio.Future[Outcome]] = {}
+        self._standing = asyncio.Event()
+        self._over = False
 
     async def play(self, case: FaultCase) -> Outcome:
-        """Send one case and wait for what it came to."""
+        """Send one case and wait for what it came to. Raises JobFailedError when the process ends before."""
+        if self._over:
+            raise JobFailedError("the job's stack did not start, or its process ended")
         answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting[str(case)] = answer
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(str(case)).encode() + b"\n")
-        try:
-            return await asyncio.wait_for(answer, PATIENCE)
-        except TimeoutError:
-            raise JobFailedError(f"no outcome of {case} within {PATIENCE:g} s") from None
+        done, _ = await asyncio.wait([answer], timeout=PATIENCE)
+        if not done:
+            raise JobFailedError(f"no outcome of {case} within {PATIENCE:g} s")
+        return answer.result()
 
     async def listen(self) -> None:
         """Hand out answers until the process ends."""
         assert self._process.stdout is not None
         while line := await self._process.stdout.readline():
             said: Any = json.loads(line)
+            self._standing.set()
             if isinstance(said, dict):
                 found = Outcome(**said)
-                self._waiting.pop(found.case).set_result(found)
+                self._waiting[found.case].set_result(found)
+        self._over = True
+        self._standing.set()
         for answer in self._waiting.values():
-            answer.set_exception(JobFailedError("the job's process ended"))
+            if not answer.done():
+                answer.set_exception(JobFailedError("the job's process ended"))
 
     async def ready(self) -> None:
-        """Wait until its stack stands."""
-        assert self._process.stdout is not None
-        if not await self._process.stdout.readline():
-            raise JobFailedError("the job's stack did not start")
+        """Wait until its stack stands, or never will; then the first case says so."""
+        await self._standing.wait()
 
 
 @contextlib.asynccontextmanager
@@ -100,16 +108,16 @@ async def staged(code: Path, logs: Path) -> AsyncIterator[Stage]:
             limit=_LINE,
         )
     stage = Stage(process)
+    listening = asyncio.create_task(stage.listen())
     try:
         await stage.ready()
-        listening = asyncio.create_task(stage.listen())
         yield stage
         await _ends(process)
-        await listening
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
+        await listening
         shutil.rmtree(data, ignore_errors=True)
 
 
@@ -127,6 +135,7 @@ class Run:
         self._together = deque(Turn(case) for case in cases if not case.kills)
         self._alone = deque(Turn(case) for case in cases if case.kills)
         self._report, self._code, self._logs = report, code, logs
+        self._failures = 0
 
     async def run(self, together: int, alone: int) -> None:
         """Play everything with so many jobs of each kind; a job of the first turns to the second when it is idle."""
@@ -152,18 +161,25 @@ class Run:
 
     async def _shift(self, turns: deque[Turn], side_by_side: int) -> None:
         """One stack's life."""
-        left = LIFETIME
-        async with staged(self._code, self._logs) as stage:
-
-            async def take() -> None:
-                nonlocal left
-                while turns and left:
-                    left -= 1
-                    await self._play(stage, turns.popleft())
-
-            async with asyncio.TaskGroup() as taking:
+        try:
+            async with staged(self._code, self._logs) as stage, asyncio.TaskGroup() as taking:
+                left = iter(range(LIFETIME))
                 for _ in range(side_by_side):
-                    taking.create_task(take())
+                    taking.create_task(self._take(stage, turns, left))
+        except* JobFailedError:
+            self._failures += 1
+            if self._failures > FAILURES:
+                raise
+
+    async def _take(self, stage: Stage, turns: deque[Turn], left: Iterator[int]) -> None:
+        """One after the other, until none is left or the stack is old."""
+        while turns and next(left, None) is not None:
+            turn = turns.popleft()
+            try:
+                await self._play(stage, turn)
+            except BaseException:
+                turns.append(turn)
+                raise
 
     async def _play(self, stage: Stage, turn: Turn) -> None:
         found = await stage.play(turn.case)
@@ -190,7 +206,7 @@ async def run_cases(
         logs: where the jobs' complaints go.
 
     Raises:
-        JobFailedError: a job's stack did not start, or fell silent.
+        ExceptionGroup: of JobFailedError, when stacks did not start, or fell silent, again and again.
     """
     outcomes: list[Outcome] = []
 

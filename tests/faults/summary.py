@@ -11,6 +11,14 @@ from tests.faults.results import Outcome
 
 BEGIN: Final = "<!-- faults: written by make faults -->"
 END: Final = "<!-- faults: end -->"
+_INTRODUCTION: Final = """\
+`make faults` plays seven orders. Their outside calls and their sagas' awaits are read from what was recorded while each
+was played without faults, and each meets every fault that can happen there. After every case the companies' own records
+are laid beside our books (I1 to I7). The run that wrote this:"""
+_EXPLANATION: Final = """\
+Calls that read are struck the first time each kind comes: how often one looks is a matter of timing. Two faults: rows
+of a covering array, in which every two of call, fault, later call and fault meet. Overtaken: the first fault took the
+order another way, so the second met nothing."""
 
 
 def failures(outcomes: Iterable[Outcome]) -> list[str]:
@@ -38,31 +46,32 @@ def section(
     boundaries: Mapping[str, Boundaries], cases: Sequence[FaultCase], outcomes: Mapping[str, Outcome], seconds: float
 ) -> str:
     """The tables of the document."""
-    lines = [totals(cases, outcomes, seconds).capitalize() + ".", "", *_by_shape(boundaries, cases, outcomes)]
-    return "\n".join([*lines, "", *_by_fault(cases, outcomes)])
+    told = f"{_INTRODUCTION}\n\n{totals(cases, outcomes, seconds)}."
+    tables = [_by_shape(boundaries, cases, outcomes), _by_fault(cases, outcomes)]
+    return "\n\n".join([told, *("\n".join(table) for table in tables), _EXPLANATION])
 
 
 def _by_shape(
     boundaries: Mapping[str, Boundaries], cases: Sequence[FaultCase], outcomes: Mapping[str, Outcome]
 ) -> list[str]:
     rows = [
-        "| order | calls that change | calls that read | awaits | cases | two faults | violations |",
-        "|---" * 7 + "|",
+        "order | calls that change | calls that read | awaits | cases | two faults | violations",
+        " | ".join(["---"] * 7),
     ]
     for shape, found in boundaries.items():
         mine = [case for case in cases if case.shape == shape]
         pairs = sum(len(case.strikes) > 1 for case in mine)
         figures = [len(found.changes), len(found.reads), len(found.awaits), len(mine), pairs, _violated(mine, outcomes)]
-        rows.append(f"| {shape} | {' | '.join(map(str, figures))} |")
+        rows.append(f"{shape} | {' | '.join(map(str, figures))}")
     return rows
 
 
 def _by_fault(cases: Sequence[FaultCase], outcomes: Mapping[str, Outcome]) -> list[str]:
-    rows = ["| fault | cases | held | overtaken | violations |", "|---" * 5 + "|"]
+    rows = ["fault | cases | held | overtaken | violations", " | ".join(["---"] * 5)]
     for kind in dict.fromkeys(case.kind for case in cases):
         mine = [case for case in cases if case.kind == kind]
         states = Counter(outcomes[str(case)].state for case in mine if str(case) in outcomes)
-        rows.append(f"| {kind} | {len(mine)} | {states['held']} | {states['overtaken']} | {states['violated']} |")
+        rows.append(f"{kind} | {len(mine)} | {states['held']} | {states['overtaken']} | {states['violated']}")
     return rows
 
 

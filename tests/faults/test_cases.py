@@ -220,7 +220,7 @@ def test_the_summary_tells_what_was_run_and_what_failed(tmp_path: Path) -> None:
     line = totals(cases, found, 120.0)
     assert line.startswith(f"{len(cases)} of {len(cases)} cases run, 1 violations, 0 unreached; 2.0 minutes")
     text = section({"one_parcel": FOUND}, cases, found, 120.0)
-    assert f"| one_parcel | 3 | 1 | 1 | {len(cases)} |" in text
+    assert f"one_parcel | 3 | 1 | 1 | {len(cases)} |" in text
     document = tmp_path / "matrix.md"
     document.write_text("# Matrix\n\nrows\n", encoding="utf-8")
     for _ in range(2):

@@ -4,6 +4,7 @@ This process only loads the product and forks; its child works. When the child i
 once: hundreds of cases kill it, and loading takes longer than what they are about.
 """
 
+import ctypes
 import os
 import signal
 import sys
@@ -20,6 +21,8 @@ from tests.faults.awaits import Ear
 from tests.faults.traps import ENVIRONMENT, Traps
 from workers.__main__ import main
 from workers.sandbox import workflow_runner
+
+_PR_SET_PDEATHSIG = 1
 
 
 class AskedToFailError(Exception):
@@ -117,6 +120,8 @@ class Nursery:
 
 def _be_the_worker() -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     try:
         main()
     finally:
