@@ -14,7 +14,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
 from ordersaga.bootstrap import Services, open_services
-from ordersaga.client import KEEP_ALIVE
+from ordersaga.client import CONNECT_TIMEOUT, KEEP_ALIVE
 from ordersaga.settings import Settings, SettingsError, read_settings, require_credentials
 from ordersaga.telemetry import configure_logging
 from workers.activities import Ports, ReconciliationPorts, build
@@ -84,6 +84,7 @@ async def _connect(settings: Settings, stop: asyncio.Event) -> Client | None:
                 settings.temporal_address,
                 namespace=settings.temporal_namespace,
                 data_converter=pydantic_data_converter,
+                connect_timeout=CONNECT_TIMEOUT,
                 keep_alive_config=KEEP_ALIVE,
             )
         except RuntimeError as error:
