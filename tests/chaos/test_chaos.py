@@ -9,7 +9,7 @@ from tests.chaos.report import summary
 from tests.chaos.run import Plan, run
 from tests.chaos.schedule import KINDS
 
-SEED, MINUTES = 3, 0.6
+SEED, MINUTES = 1, 0.5
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -24,5 +24,5 @@ async def test_orders_survive_every_kind_of_fault(tmp_path: Path) -> None:
     said = "\n".join([*told, *summary(verdict), *map(str, verdict.differences), *verdict.unfinished])
     assert verdict.good, said
     assert {each.strike.fault.kind for each in verdict.recoveries} == set(KINDS)
-    assert len(verdict.shoppers) > 30
+    assert len(verdict.shoppers) > 25
     assert verdict.ends["completed"] > 10, said
