@@ -271,7 +271,7 @@ class Repairs:
         return f"closed the order as {status}"
 
     async def _ask_about_parcel(self, job: Job) -> str:
-        """A running saga takes the parcel back or asks, once it hears of a problem; of a deserted order a person is asked."""
+        """A running saga takes the parcel back once it hears of a problem; of a deserted order a person is asked."""
         finding = job.finding
         if not await Looker(self._sources).minded(job.order):
             await self._means.notes.open_question(_question(job, MISSING, f"{finding.what}. Settle it by hand."))
