@@ -5,7 +5,15 @@ from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
-from temporalio.worker import Worker, WorkerDeploymentConfig
+from temporalio.worker import (
+    FixedSizeSlotSupplier,
+    ResourceBasedSlotConfig,
+    ResourceBasedSlotSupplier,
+    ResourceBasedTunerConfig,
+    Worker,
+    WorkerDeploymentConfig,
+    WorkerTuner,
+)
 
 from ordersaga.settings import Settings
 from workers.activities import Activity, ActivitySet
@@ -18,6 +26,25 @@ from workflows.reconciliation import Reconciliation, RepairFinding
 
 GRACE = timedelta(seconds=8)
 """How long running activities may finish when a worker is asked to stop."""
+
+FEWEST, MOST = 8, 100
+"""Workflow tasks, and local activities, that run at once."""
+BUSY = ResourceBasedTunerConfig(target_memory_usage=0.8, target_cpu_usage=0.9)
+"""How busy the machine may be before no more than the fewest are begun."""
+
+
+def as_machine_allows() -> WorkerTuner:
+    """On a starved machine a hundred tasks begun at once are all late: each is thrown away, and begun again.
+
+    What is not begun waits in Temporal, where no time limit runs.
+    """
+    slots = ResourceBasedSlotSupplier(ResourceBasedSlotConfig(FEWEST, MOST, timedelta(milliseconds=5)), BUSY)
+    return WorkerTuner.create_composite(
+        workflow_supplier=slots,
+        activity_supplier=FixedSizeSlotSupplier(1),  # this worker runs none but local ones
+        local_activity_supplier=slots,
+        nexus_supplier=FixedSizeSlotSupplier(1),
+    )
 
 
 def versioned(settings: Settings) -> WorkerDeploymentConfig | None:
@@ -40,6 +67,7 @@ def order_worker(client: Client, activities: ActivitySet, build: WorkerDeploymen
         activities=activities.orders,
         workflow_runner=workflow_runner(),
         no_remote_activities=True,
+        tuner=as_machine_allows(),
         interceptors=[LoggingContext()],
         graceful_shutdown_timeout=GRACE,
         deployment_config=build,
