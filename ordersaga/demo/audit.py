@@ -240,9 +240,10 @@ def effects_settled(evidence: Evidence) -> Iterator[Difference]:
 def payments_once(evidence: Evidence) -> Iterator[Difference]:
     """I7: one payment for a key, one capture for a parcel, one refund for a key, and none that we know nothing of."""
     known = {effect.key for effect in evidence.ours.effects if effect.step == "authorize"}
+    settled = {effect.step.partition(":")[2] for effect in evidence.ours.effects if effect.step.startswith("reconcile")}
     keys = Counter(payment.key for payment in evidence.theirs.payments)
     for payment in evidence.theirs.payments:
-        if payment.key not in known:
+        if payment.key not in known and payment.payment_id not in settled:
             yield Difference(
                 payment.order_id, "I7", f"payment {payment.payment_id}", "unknown", payment.key or "no key"
             )

@@ -15,6 +15,7 @@ from ordersaga.domain.errors import CustomerError
 from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.shipping import CancelDecision
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
+from tests.replay.reconciliation_scenarios import finding_repaired, reconciled, repair_given_up, source_failed
 from tests.replay.return_scenarios import goodwill_after_end, return_canceled, return_expired, return_lost, returned
 from tests.workflows.changes import SAVED, change, goodwill, moved, to_boston
 from tests.workflows.changes import split as split_off
@@ -323,5 +324,9 @@ _ALL: tuple[Scenario, ...] = (
     delayed_by_law,
     renewed,
     reshipped,
+    reconciled,
+    source_failed,
+    finding_repaired,
+    repair_given_up,
 )
 SCENARIOS: Final[dict[str, Scenario]] = {scenario.__name__: scenario for scenario in _ALL}

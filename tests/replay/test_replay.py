@@ -10,9 +10,8 @@ from temporalio.worker import Replayer
 
 from tests.replay.commands import HISTORIES, baseline, commands
 from tests.replay.scenarios import SCENARIOS, played
+from tests.replay.wire import WORKFLOWS
 from workers.sandbox import workflow_runner
-from workflows.order_fulfillment import OrderFulfillment
-from workflows.order_return import OrderReturn
 
 NAMES = list(SCENARIOS)
 ROOT = Path(__file__).parents[2]
@@ -36,7 +35,7 @@ def recorded(name: str) -> WorkflowHistory:
 
 def replayer(*workflows: type) -> Replayer:
     """What workers use: the same sandbox, the same converter."""
-    known = workflows or (OrderFulfillment, OrderReturn)
+    known = workflows or WORKFLOWS
     return Replayer(workflows=known, workflow_runner=workflow_runner(), data_converter=pydantic_data_converter)
 
 

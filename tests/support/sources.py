@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import fields
 
 from temporalio import activity
 from temporalio.testing import WorkflowEnvironment
@@ -117,3 +118,9 @@ async def polling(environment: WorkflowEnvironment, sources: Sources) -> AsyncIt
     lanes = lane_workers(environment.client, sources.activities(), ["shipbob", "seller_warehouse"])
     async with running([order_worker(environment.client, sources.activities()), *lanes]):
         yield
+
+
+def beside(known: ActivitySet, sources: Sources) -> ActivitySet:
+    """Activities of orders and returns, and scripted sources, on the same lanes."""
+    more = sources.activities()
+    return ActivitySet(**{lane.name: getattr(known, lane.name) + getattr(more, lane.name) for lane in fields(known)})

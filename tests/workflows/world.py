@@ -29,6 +29,7 @@ from tests.fakes.samples import catalog, order
 from tests.fakes.script import Scripted
 from tests.fakes.shipping import FakeCarrier, FakeProvider
 from tests.fakes.stock import FakeStock
+from tests.support.sources import Sources, beside
 from workers.activities import Ports, build
 from workers.lifecycle import running
 from workers.orders import lane_workers, order_worker
@@ -92,10 +93,11 @@ class World:
         self.journal = FakeJournal(self.memory)
         self.returns = FakeReturns(self.memory)
         self.exchanges = FakeExchanges(self.stock)
+        self.sources = Sources()
         self.log: list[str] = []
         self._share_log()
         self.handles: list[WorkflowHandle[Any, Any]] = []
-        self._prefix = prefix or f"o{next(_numbers)}x"
+        self.prefix = prefix or f"o{next(_numbers)}x"
         self._events = count(1)
         self.stocked()
 
@@ -137,7 +139,7 @@ class World:
 
     async def __aenter__(self) -> Self:
         ports = self.ports()
-        activities = build(ports)
+        activities = beside(build(ports), self.sources)
         workers = [order_worker(self.client, activities), *lane_workers(self.client, activities, ports.providers)]
         self._running = running(workers)
         await self._running.__aenter__()
@@ -151,7 +153,7 @@ class World:
     def order(self, *lines: tuple[str, int], **changes: Any) -> Order:
         """A new order, placed now."""
         terms = SellerTerms(**changes.pop("terms", {}))
-        name = f"{self._prefix}{next(self._events)}"
+        name = f"{self.prefix}{next(self._events)}"
         return order(name, *lines, placed_at=datetime.now(UTC), terms=terms, **changes)
 
     async def checkout(self, placed: Order, *providers: str) -> tuple[ConfirmAnswer, Handle]:
