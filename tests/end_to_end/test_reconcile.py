@@ -1,0 +1,330 @@
+"""Every kind of disagreement, planted at the companies on a whole stack: found, repaired, and gone.
+
+The companies' messages are delivered and pollers are off; the relay's starter does not run, so that an order can be
+accepted and stay where it is.
+"""
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from ordersaga.bootstrap import Services, open_services
+from ordersaga.demo.case import Case
+from ordersaga.domain.identifiers import workflow_id
+from ordersaga.domain.orders import Order
+from ordersaga.domain.reconciliation import FindingKind
+from ordersaga.domain.statuses import OrderStatus
+from ordersaga.embedded import StackOptions
+from ordersaga.embedded.database import prepare_database
+from ordersaga.embedded.parts import Part, Step
+from ordersaga.embedded.plan import build_plan
+from ordersaga.schedules import SCHEDULE_ID
+from ordersaga.settings import Settings
+from tests.gateways.by_hand import EasyPostByHand, ShipBobByHand, StripeByHand
+from tests.support.stack import RealShop, open_shop_at
+from workers.relay import keep, ring
+from workers.relay_deliverer import Deliverer
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+GRACE: Final = timedelta(seconds=1)
+PACE: Final = {"reconcile_grace": GRACE, "poll_interval": timedelta(hours=1)}
+RED, BLUE, MASK = ("SOCK-RED-M", 1, 1400), ("SOCK-BLUE-M", 1, 1400), ("MASK-5PK", 1, 1650)
+COUNTED: Final = "WICK-TRIM"
+"""A product nobody orders here."""
+
+
+@dataclass
+class Planted:
+    """The running shop with everything planted, and what the commands said."""
+
+    shop: RealShop
+    services: Services
+    stripe: StripeByHand
+    easypost: EasyPostByHand
+    shipbob: ShipBobByHand
+    first: dict[str, Any] = field(default_factory=dict)
+    foretold: dict[str, Any] = field(default_factory=dict)
+    repaired: dict[str, Any] = field(default_factory=dict)
+    second: dict[str, Any] = field(default_factory=dict)
+    codes: list[int] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
+
+    async def play(self) -> None:
+        """Looked, foretold, repaired; then the companies go on; looked again, and audited.
+
+        ShipBob finds the order it had lost, so that the order, told of it, can take its parcel back.
+        """
+        repair = ("repair", "--all", "--reason", "seen")
+        self.first = await self.said("--since", "1h")
+        self.foretold = await self.said(*repair)
+        self.repaired = await self.said(*repair, "--apply")
+        await self.shipbob.order("forgotten-1-1", RED[0])
+        await self.lift("shipbob", "webhooks")
+        await self.shop.world.shipbob.tell("advance", match="unheard-1-1", to="Delivered")
+        for order_id in PLOTS:
+            await self.shop.ended(order_id)
+        await asyncio.sleep(2 * GRACE.total_seconds())
+        self.second = await self.said("--since", "1h")
+        self.differences = await self.shop.differences()
+
+    async def said(self, *words: str) -> dict[str, Any]:
+        """What a command answers; its exit code is kept."""
+        code, answer, err = await self.command(*words)
+        assert answer, err
+        self.codes.append(code)
+        return answer
+
+    async def command(self, *words: str) -> tuple[int, dict[str, Any], str]:
+        """`ordersaga reconcile WORDS --json` in a process of its own: exit code, answer, what it said on stderr."""
+        stack = self.shop.stack
+        where = ["--api-url", stack.urls["api"], "--api-key", stack.keys["operator"]]
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "ordersaga", "reconcile", *words, "--json", *where),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode is not None
+        return process.returncode, json.loads(out or b"{}"), err.decode()
+
+    async def lift(self, company: str, what: str) -> None:
+        """End every fault, or every drop of webhooks, at a company."""
+        async with httpx.AsyncClient(base_url=self.shop.stack.urls[company], trust_env=False) as http:
+            (await http.delete(f"/_control/{what}")).raise_for_status()
+
+    async def payment(self, order_id: str) -> str:
+        """The order's payment at Stripe."""
+        found = await self.shop.world.stripe.records(order_id, "payment_intent")
+        return str(found["payment_intent"][0]["id"])
+
+    async def terminated(self, order_id: str) -> None:
+        """What `temporal workflow terminate` does."""
+        await self.services.orders.temporal.get_workflow_handle(workflow_id(order_id)).terminate("by hand")
+
+    async def shipped(self, case: Case) -> None:
+        """Placed, delivered, over."""
+        await case.place("confirmed")
+        assert (await self.shop.ended(case.order_id)).status is OrderStatus.COMPLETED
+
+    async def canceled(self, case: Case) -> None:
+        """Placed, canceled before ShipBob picked it, over."""
+        await self.shop.world.shipbob.tell("scripts", match=case.order_id, stop_at="Processing")
+        await case.place("confirmed")
+        await case.at_shipbob("Processing")
+        await case.cancel("canceled")
+        assert (await self.shop.ended(case.order_id)).status is OrderStatus.CANCELED
+
+    async def at_work(self, case: Case) -> None:
+        """Placed, and ShipBob stays at it."""
+        await self.shop.world.shipbob.tell("scripts", match=case.order_id, stop_at="Processing")
+        await case.place("confirmed")
+        await case.at_shipbob("Processing")
+
+
+def without_relay(options: StackOptions, settings: Settings, chosen: set[str]) -> list[Part | Step]:
+    """The stack, with workers that leave the relay to somebody else."""
+    parts = build_plan(options, settings, chosen, prepare_database)
+    return [_sagas_only(part) if isinstance(part, Part) and part.name == "worker" else part for part in parts]
+
+
+def _sagas_only(worker: Part) -> Part:
+    argv = [*worker.command.argv, "--roles", "orders,lanes"]
+    return replace(worker, command=replace(worker.command, argv=argv))
+
+
+@contextlib.asynccontextmanager
+async def delivering(services: Services) -> AsyncIterator[None]:
+    """A relay that only delivers what the companies sent."""
+    stop, bell = asyncio.Event(), asyncio.Event()
+    loops = [ring(services.pool, "inbox", bell, stop), keep("deliverer", Deliverer(services).step, stop, bell)]
+    tasks = [asyncio.create_task(loop) for loop in loops]
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.gather(*tasks)
+
+
+# ---- how each is planted --------------------------------------------------------------------------------------------
+
+
+async def orphan_authorization(it: Planted, case: Case) -> None:
+    """Funds are reserved anew for an order that was canceled."""
+    await it.canceled(case)
+    key = f"{case.order_id}/authorize/1/7"
+    await it.stripe.pay(1234, capture_method="manual", order_id=case.order_id, parcel="1", effect_key=key)
+
+
+async def missed_capture(it: Planted, case: Case) -> None:
+    """The goods left, Stripe would not take the money then, and somebody terminated the saga.
+
+    Nobody looks after the order any more, nor after its capture, whose outcome is unknown.
+    """
+    await it.shop.world.stripe.tell("faults", kind="status", status=503, path="/capture$", match=case.order_id)
+    await case.place("confirmed")
+    await case.struck()
+    await it.terminated(case.order_id)
+    await it.lift("stripe", "faults")
+
+
+async def paid_without_goods(it: Planted, case: Case) -> None:
+    """Money was taken for an order that was canceled, and Stripe's message about it was lost."""
+    await it.canceled(case)
+    await it.shop.world.stripe.tell("webhooks", drop=True, match=case.order_id)
+    key = f"{case.order_id}/authorize/1/8"
+    await it.stripe.pay(1000, order_id=case.order_id, parcel="1", effect_key=key)
+
+
+async def cash_differs(it: Planted, case: Case) -> None:
+    """Somebody refunded a part in Stripe's dashboard."""
+    await it.shipped(case)
+    await it.stripe.refund(await it.payment(case.order_id), 100)
+
+
+async def double_label(it: Planted, case: Case) -> None:
+    """Somebody bought a label for a parcel that ShipBob shipped with its own."""
+    await it.shipped(case)
+    await it.easypost.buy(f"{case.order_id}-1-1")
+
+
+async def live_provider_order(it: Planted, case: Case) -> None:
+    """ShipBob confirmed the cancellation, and works on it all the same."""
+    await it.canceled(case)
+    await it.shop.world.shipbob.tell("revive", match=f"{case.order_id}-1-1")
+
+
+async def provider_order_missing(it: Planted, case: Case) -> None:
+    """ShipBob has lost the order."""
+    await it.at_work(case)
+    await it.shop.world.shipbob.tell("forget", match=f"{case.order_id}-1-1")
+
+
+async def message_lost(it: Planted, case: Case) -> None:
+    """The goods are on their way, and none of ShipBob's messages arrives."""
+    await it.at_work(case)
+    reference = f"{case.order_id}-1-1"
+    await it.shop.world.shipbob.tell("webhooks", drop=True, match=reference)
+    await it.shop.world.shipbob.tell("scripts", match=reference, stop_at="InTransit")
+    await it.shop.world.shipbob.tell("advance", match=reference, to="InTransit")
+
+
+async def never_started(it: Planted, case: Case) -> None:
+    """The API died between accepting and starting it, and the relay's starter is down."""
+    terms = await it.services.catalog.terms(case.order.body["seller"])
+    order = Order(**{**case.order.body, "terms": terms, "placed_at": datetime.now(UTC)})
+    await it.services.intake.accept(order, hold_ttl=timedelta(minutes=30))
+
+
+async def stock_drift(it: Planted) -> None:
+    """ShipBob counts three fewer than we: lost on the shelf."""
+    levels = (await it.shop.world.operator.stock(sku=COUNTED)).levels
+    await it.shop.world.shipbob.tell("inventory", sku=COUNTED, on_hand=sum(level.on_hand for level in levels) - 3)
+
+
+PLOTS: Final[dict[str, tuple[Callable[[Planted, Case], Awaitable[None]], tuple[str, int, int], str]]] = {
+    "orphaned": (orphan_authorization, RED, "sunny-socks"),
+    "uncharged": (missed_capture, RED, "sunny-socks"),
+    "unearned": (paid_without_goods, BLUE, "sunny-socks"),
+    "short": (cash_differs, BLUE, "sunny-socks"),
+    "twofold": (double_label, RED, "sunny-socks"),
+    "revived": (live_provider_order, MASK, "glow-lab"),
+    "forgotten": (provider_order_missing, RED, "sunny-socks"),
+    "unheard": (message_lost, BLUE, "sunny-socks"),
+    "unstarted": (never_started, RED, "sunny-socks"),
+}
+CONTROL: Final = ("flawless", BLUE)
+"""An order with which nothing is wrong."""
+
+
+@pytest_asyncio.fixture(scope="module")
+async def planted(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Planted]:
+    """Everything planted, side by side on one stack; and a first run that ended."""
+    state = tmp_path_factory.mktemp("reconcile") / "state"
+    async with (
+        open_shop_at(state, changed=PACE, plan=without_relay) as shop,
+        open_services(shop.stack.settings) as services,
+        delivering(services),
+    ):
+        urls = shop.stack.urls
+        it = Planted(
+            shop,
+            services,
+            StripeByHand(urls["stripe"]),
+            EasyPostByHand(urls["easypost"]),
+            ShipBobByHand(urls["shipbob"]),
+        )
+        fine = shop.case(CONTROL[0], CONTROL[1])
+        plots = [plant(it, shop.case(name, line, seller=seller)) for name, (plant, line, seller) in PLOTS.items()]
+        await asyncio.gather(it.shipped(fine), stock_drift(it), *plots)
+        await asyncio.sleep(2 * GRACE.total_seconds())
+        await it.play()
+        yield it
+
+
+def found(answer: dict[str, Any]) -> dict[str, set[str]]:
+    """Kinds of findings, each with the orders or shelves it is about."""
+    kinds: dict[str, set[str]] = {}
+    for each in answer["findings"]:
+        finding = each["finding"]
+        kinds.setdefault(finding["kind"], set()).add(finding["order_id"] or finding["subject"])
+    return kinds
+
+
+async def test_the_schedule_is_there(planted: Planted) -> None:
+    """Every stack has it, and it has not run yet: the run that found all this was asked for."""
+    described = await planted.services.orders.temporal.get_schedule_handle(SCHEDULE_ID).describe()
+    assert described.info.num_actions == 0
+    assert described.info.next_action_times[0] > datetime.now(UTC)
+
+
+async def test_every_kind_is_found_and_nothing_else(planted: Planted) -> None:
+    """Each about what it was planted on; the order with which nothing is wrong is not named."""
+    assert planted.first["run"]["failed"] == {}
+    assert found(planted.first) == {
+        "orphan_authorization": {"orphaned"},
+        "missed_capture": {"uncharged"},
+        "paid_without_goods": {"unearned"},
+        "cash_differs": {"short"},
+        "double_label": {"twofold"},
+        "live_provider_order": {"revived"},
+        "provider_order_missing": {"forgotten"},
+        "stock_drift": {f"allentown-1/{COUNTED}"},
+        "never_started": {"unstarted"},
+        "saga_gone": {"uncharged"},
+        "message_lost": {"unheard"},
+        "effect_unsettled": {"uncharged"},
+    }
+    assert set(found(planted.first)) == {kind.value for kind in FindingKind}
+    assert len(planted.first["findings"]) == len(FindingKind)
+
+
+async def test_each_is_repaired_once_it_was_foretold(planted: Planted) -> None:
+    """Exit 1 with findings, 0 foretold, 0 repaired; each by its own repair."""
+    assert planted.codes[:3] == [1, 0, 0]
+    assert planted.foretold["totals"]["repaired"] == len(FindingKind)
+    assert {item["result"] for item in planted.repaired["items"]} == {"repaired"}
+    assert planted.repaired["items"][-1]["kind"] == "saga_gone"
+
+
+async def test_the_second_run_is_clean(planted: Planted) -> None:
+    """Exit 0: every source was asked, and nothing disagrees."""
+    assert planted.codes[3] == 0
+    assert planted.second["findings"] == []
+    assert planted.second["run"]["failed"] == {}
+    assert set(planted.second["run"]["looked_at"]) == set(planted.first["run"]["looked_at"])
+
+
+async def test_everything_ends_and_the_audit_finds_nothing(planted: Planted) -> None:
+    """The companies' own records and our books agree; nobody is asked anything."""
+    assert planted.differences == []
+    assert (await planted.shop.world.operator.attention()).items == ()
