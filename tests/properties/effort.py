@@ -9,9 +9,10 @@ _PLAY = (Phase.explicit, Phase.generate)
 
 
 def effort(examples: int, steps: int = 50, *, shorten: bool = True) -> settings:
-    """Settings for `examples` programs of at most `steps` steps; `shorten`: a failing one is made as short as can be.
+    """Settings for `examples` programs of at most `steps` steps.
 
-    A program that plays a running saga takes a second: shortening it would take longer than reading it.
+    `shorten`: in a long run a failing one is made as short as can be. A program that plays a
+    running saga takes a second: shortening it would take longer than reading it.
     """
     return settings(
         max_examples=int(_ASKED) if _ASKED else examples,
@@ -19,6 +20,6 @@ def effort(examples: int, steps: int = 50, *, shorten: bool = True) -> settings:
         derandomize=not _ASKED,
         deadline=None,
         database=None,
-        phases=(*_PLAY, Phase.shrink) if shorten else _PLAY,
+        phases=(*_PLAY, Phase.shrink) if shorten and _ASKED else _PLAY,
         suppress_health_check=list(HealthCheck),
     )

@@ -23,7 +23,8 @@ from tests.fakes.samples import EAST, SELLER, WEST, catalog, order, sale
 from tests.properties.effort import effort
 from tests.properties.stock_model import Shelf, StockModel
 
-NAMES = st.sampled_from(["o1", "o2", "o3"])
+ORDERS = ["o1", "o2", "o3", "o4"]
+NAMES = st.sampled_from(ORDERS)
 PARCELS = st.integers(1, 3)
 WHERE = st.sampled_from([EAST, WEST])
 SKUS = st.sampled_from(["MUG", "TEE"])
@@ -108,7 +109,7 @@ class Store:
 
 
 class Stock(RuleBasedStateMachine):
-    """A program: three orders, two products, two places."""
+    """A program: four orders, two products, two places."""
 
     steps: asyncio.Runner
     pool: Pool
@@ -122,16 +123,18 @@ class Stock(RuleBasedStateMachine):
         self.stores = (Store(self.pool, self.owned), Store(self.pool, self.owned))
         self.last: Step | None = None
 
-    @initialize(bought=st.fixed_dictionaries(dict.fromkeys(("o1", "o2", "o3"), BOUGHT)))
-    def three_orders_are_wanted(self, bought: dict[str, dict[str, int]]) -> None:
-        """Of these units each; a few are there."""
+    @initialize(bought=st.fixed_dictionaries(dict.fromkeys(ORDERS, BOUGHT)))
+    def four_orders_are_wanted(self, bought: dict[str, dict[str, int]]) -> None:
+        """Of these units each; a few are there, and the sagas of two orders run."""
         for name, units in bought.items():
             lines = tuple((self.sku(sku), quantity) for sku, quantity in units.items())
             self.placed[name] = order(f"{name}x{self.number}", *lines)
         self.owned |= {placed.order_id for placed in self.placed.values()}
         self.steps.run(self._known())
         for place, sku in ((EAST, "MUG"), (WEST, "TEE")):
-            self.play(self.arrival(f"first-{sku}", place, sku, 5))
+            self.play(self.arrival(f"first-{sku}", place, sku, 6))
+        for name in ORDERS[:2]:
+            self.play(Step("confirm", {"order": self.placed[name]}))
 
     async def _known(self) -> None:
         products = tuple(
@@ -167,8 +170,8 @@ class Stock(RuleBasedStateMachine):
 
     async def levels(self) -> dict[Shelf, tuple[int, int]]:
         """(on hand, held) of this program's shelves that have anything."""
-        mine = {self.sku(sku) for sku in ("MUG", "TEE")}
-        found = [level for level in await PostgresCatalog(self.pool).stock_levels() if level.sku in mine]
+        known = PostgresCatalog(self.pool)
+        found = [level for sku in ("MUG", "TEE") for level in await known.stock_levels(sku=self.sku(sku))]
         return {(level.location, level.sku): (level.on_hand, level.held) for level in found if level.on_hand}
 
     @rule(receipt=st.sampled_from(["r1", "r2"]), place=WHERE, sku=SKUS)
@@ -225,7 +228,7 @@ class Stock(RuleBasedStateMachine):
 
     # ---- two at once -----------------------------------------------------------------------------------------
 
-    @rule(names=st.permutations(["o1", "o2", "o3"]), expires=st.booleans())
+    @rule(names=st.permutations(ORDERS), expires=st.booleans())
     def two_checkouts_race(self, names: list[str], expires: bool) -> None:
         """For the same units."""
         self.play(*(self.acceptance(name, expires) for name in names[:2]))
@@ -247,7 +250,7 @@ class Stock(RuleBasedStateMachine):
         if (gone := self.shipping(name, parcel)) and (given_up := self.giving_up(name, parcel)):
             self.play(gone, given_up)
 
-    @rule(names=st.permutations(["o1", "o2", "o3"]), plans=PLANS, others=PLANS)
+    @rule(names=st.permutations(ORDERS), plans=PLANS, others=PLANS)
     def two_plans_race(
         self,
         names: list[str],
