@@ -4,14 +4,15 @@ The audit lays our ledgers beside the companies' records (I1 to I7). Here the co
 each thing happened (I7), and goods that a return brought back are no longer the shopper's (I1, I5).
 """
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ordersaga.demo.audit import Difference, Evidence, Place, audit
 from ordersaga.demo.run import gather_evidence
-from ordersaga.domain.identifiers import parse_label_reference
+from ordersaga.domain.identifiers import parse_label_reference, parse_parcel_reference
 from tests.faults.ground import Ground
 
 Record = Mapping[str, Any]
@@ -20,6 +21,8 @@ _ONCE: Final = {
     "payment_intent.canceled": "canceled",
     "payment_intent.succeeded": "captured",
 }
+_MONEY_BACK: Final = re.compile(r"(?P<order>[^/]+)/(void|refund)/(?P<parcel>\d+)/")
+_STOPPED: Final = re.compile(r"/order/(?P<id>\d+):cancel$")
 _UNSCANNED: Final = frozenset({"unknown", "pre_transit"})
 
 
@@ -38,23 +41,32 @@ async def judge(ground: Ground) -> list[Difference]:
     """Every difference on a stack, once its orders have come to rest."""
     evidence = await gather_evidence(ground.stack, ground.world, ground.catalog, list(ground.orders))
     stripe, easypost = await ground.world.stripe.records(), await ground.world.easypost.records()
-    judged = Judged(**{**_fields(evidence), "came_back": brought_back(easypost)})
-    return [*audit(judged), *payment_events(stripe), *labels_once(easypost), *restocked_agrees(judged)]
+    judged = Judged(**{**_fields(evidence), "came_back": brought_back(easypost, ground.came_back)})
+    asked = await ground.world.stripe.requests(), await ground.world.shipbob.requests(path=":cancel")
+    return [
+        *audit(judged),
+        *payment_events(stripe),
+        *labels_once(easypost),
+        *restocked_agrees(judged),
+        *money_follows_goods(*asked, (await ground.world.shipbob.records()).get("orders", [])),
+    ]
 
 
 def _fields(evidence: Evidence) -> dict[str, Any]:
     return {name: getattr(evidence, name) for name in ("placed", "received", "ours", "theirs")}
 
 
-def brought_back(easypost: Mapping[str, Sequence[Record]]) -> frozenset[Place]:
-    """Parcels whose return label the carrier has delivered."""
+def brought_back(easypost: Mapping[str, Sequence[Record]], arrived: Set[Place]) -> frozenset[Place]:
+    """Parcels whose return label the carrier has delivered; and those that `arrived` without a label of ours."""
     status = {tracker["id"]: tracker["status"] for tracker in easypost.get("trackers", [])}
-    found = set()
+    labeled, delivered = set(), set()
     for shipment in easypost.get("shipments", []):
         owner = parse_label_reference(shipment.get("reference") or "")
-        if owner and owner.returning and status.get(shipment.get("tracker_id")) == "delivered":
-            found.add((owner.order_id, owner.parcel))
-    return frozenset(found)
+        if owner and owner.returning and shipment.get("postage_label"):
+            labeled.add((owner.order_id, owner.parcel))
+            if status.get(shipment.get("tracker_id")) == "delivered":
+                delivered.add((owner.order_id, owner.parcel))
+    return frozenset(delivered | (arrived - labeled))
 
 
 def payment_events(stripe: Mapping[str, Sequence[Record]]) -> Iterator[Difference]:
@@ -101,3 +113,20 @@ def restocked_agrees(evidence: Judged) -> Iterator[Difference]:
     ours = {(row.order_id, row.parcel) for row in evidence.ours.restocked}
     for place in sorted(ours ^ evidence.came_back):
         yield Difference(place[0], "I2", f"goods of parcel {place[1]} back", place in ours, place in evidence.came_back)
+
+
+def money_follows_goods(
+    stripe: Sequence[Record], shipbob: Sequence[Record], orders: Sequence[Record]
+) -> Iterator[Difference]:
+    """I5: where ShipBob was asked to stop a parcel, its money was given back after that, by both request logs."""
+    asked: dict[Place, str] = {}
+    references = {str(order["id"]): parse_parcel_reference(str(order["reference_id"])) for order in orders}
+    for request in shipbob:
+        stopped = _STOPPED.search(request["path"])
+        if stopped and (owner := references.get(stopped["id"])):
+            asked.setdefault((owner.order_id, owner.parcel), request["at"])
+    for request in stripe:
+        given = _MONEY_BACK.match(request["idempotency_key"] or "")
+        place = (given["order"], int(given["parcel"])) if given else None
+        if place in asked and request["at"] < asked[place]:
+            yield Difference(place[0], "I5", f"money of parcel {place[1]}", "after its goods", "before its goods")

@@ -4,10 +4,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ordersaga.api.return_shapes import ReturnDocument
 from ordersaga.demo import acts
 from ordersaga.demo.case import Case
+from ordersaga.demo.companies import DemoError
 from ordersaga.domain.returns import FINAL_RETURNS
-from ordersaga.domain.statuses import OrderStatus
+from ordersaga.domain.statuses import FINAL_STATUSES, OrderStatus
 from ordersaga.http_client import ApiError
 from tests.support.api import order_body
 
@@ -31,7 +33,36 @@ _PLACES: Final = (
     "+15035550100",
 )
 
-Act = Callable[[Case], Awaitable[None]]
+
+class OutlivedError(DemoError):
+    """The order ended before this step: a fault has taken it another way."""
+
+
+@dataclass
+class Order(Case):
+    """A demo case that knows when its order has ended early. `came_back`: whether the shopper's goods arrived again."""
+
+    returns: bool = False
+    came_back: bool = False
+
+    async def eventually(self, look: Callable[[], Awaitable[Any]], what: str) -> Any:
+        """Look until there is something, or there never will be."""
+
+        async def look_or_end() -> Any:
+            found = await look()
+            if not found and self._ended_early():
+                raise OutlivedError(f"{self.order_id} ended before {what} came")
+            return found
+
+        return await super().eventually(look_or_end, what)
+
+    def _ended_early(self) -> bool:
+        found = self.world.board.orders.get(self.order_id)
+        goes_on = {OrderStatus.COMPLETED} if self.returns else set()
+        return found is not None and found.status in FINAL_STATUSES - goes_on
+
+
+Act = Callable[[Order], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -73,7 +104,7 @@ def catalog_of(orders: Mapping[str, Shape]) -> bytes:
     return "\n".join([_HEADER, *_PLACES, *rows, ""]).encode()
 
 
-async def cancel_everything(case: Case) -> None:
+async def cancel_everything(case: Order) -> None:
     """Cancel when ShipBob has accepted one parcel and the seller has a label for the other."""
     case.world.waits_at_home.add(case.order_id)
     await case.place("confirmed")
@@ -82,29 +113,37 @@ async def cancel_everything(case: Case) -> None:
     await case.cancel("canceled")
 
 
-async def send_back(case: Case) -> None:
-    """Return everything once it is delivered: label, way back, inspection, refund."""
+async def send_back(case: Order) -> None:
+    """Return everything once it is delivered: label, way back, inspection, refund.
+
+    A shopper who keeps the goods after all sends nothing; one without a label sends them by a carrier of their own.
+    """
     await case.place("confirmed")
     await case.become(OrderStatus.COMPLETED)
     support, name = case.world.support, f"{case.order_id}-r1"
     lines = [{"sku": line["sku"], "quantity": line["quantity"]} for line in case.order.body["lines"]]
     wish = {"lines": lines, "reason": "wrong_item"}
     await case.eventually(lambda: _asked(case, wish), "a return")
-    for stage in ("in_transit", "delivered"):
-        await case.eventually(lambda: _labeled_or_told(case), "a label for the way back")
-        await case.world.easypost.tell("advance", match=name, to=stage)
+    document: ReturnDocument = await case.eventually(lambda: _labeled_or_told(case), "a label for the way back")
+    if document.status in FINAL_RETURNS:
+        return
+    if document.label_url:
+        for stage in ("in_transit", "delivered"):
+            await case.world.easypost.tell("advance", match=name, to=stage)
+    case.came_back = True
     found = {"lines": [{"sku": line["sku"], "sellable": line["quantity"]} for line in lines]}
     await case.eventually(lambda: _done(support.receive_return(name, found)), "the inspection")
 
 
-async def _asked(case: Case, wish: Mapping[str, Any]) -> bool:
+async def _asked(case: Order, wish: Mapping[str, Any]) -> bool:
     request = case.world.support.request_return(case.order_id, wish, idempotency_key=f"{case.order_id}-back")
     return await _done(request)
 
 
-async def _labeled_or_told(case: Case) -> bool:
+async def _labeled_or_told(case: Order) -> ReturnDocument | None:
     document = await case.world.support.show_return(f"{case.order_id}-r1")
-    return bool(document.label_url or document.instructions or document.status in FINAL_RETURNS)
+    known = document.label_url or document.instructions or document.status in FINAL_RETURNS
+    return document if known else None
 
 
 async def _done(request: Awaitable[object]) -> bool:

@@ -1,0 +1,204 @@
+"""Seeded bugs: copies of the product with one thing wrong each, and the case of the matrix that catches it.
+
+A matrix that finds nothing is worth as much as what it would have found. `python -m tests.faults.mutants` plays every
+seeded bug and prints which case caught it, by which invariant.
+"""
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.faults.cases import parse
+from tests.faults.results import Outcome
+from tests.faults.runner import run_cases
+from tests.support.emulators import ROOT
+
+PACKAGES: Final = ("activities", "ordersaga", "workers", "workflows")
+SIDE_BY_SIDE: Final = 2
+SLOW_HAND_OFF: Final = "shipbob POST /2026-01/order#1/slow"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A piece of one file, which stands there once, and what it becomes."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A seeded bug. `case` catches it, by one of the `invariants`."""
+
+    bug: str
+    case: str
+    invariants: tuple[str, ...]
+    changes: tuple[Change, ...]
+
+
+MUTANTS: Final[Mapping[str, Mutant]] = {
+    "undo_skipped": Mutant(
+        "the provider is not asked to stop a canceled parcel",
+        f"canceled/{SLOW_HAND_OFF}",
+        ("I3", "I6"),
+        (Change("workflows/hand_over.py", "        self._undo.register(Phase.GOODS, self._withdraw)\n", ""),),
+    ),
+    "units_kept": Mutant(
+        "the units of a canceled parcel are not given back",
+        f"canceled/{SLOW_HAND_OFF}",
+        ("I2", "I6"),
+        (
+            Change(
+                "activities/inventory.py",
+                "        return await self._stock.release(units.order_id, units.parcel)\n",
+                "        return 0\n",
+            ),
+        ),
+    ),
+    "undo_order_swapped": Mutant(
+        "money is given back before the provider has stopped the goods",
+        "canceled/shipbob POST /2026-01/order/{id}:cancel#1/refused_before",
+        ("I5",),
+        (Change("workflows/saga.py", "    GOODS = 1\n", "    GOODS = 5\n"),),
+    ),
+    "key_dropped": Mutant(
+        "an authorization is sent under a new key each time",
+        "one_parcel/stripe POST /v1/payment_intents#1/lost_answer",
+        ("I1", "I7"),
+        (
+            Change(
+                "ordersaga/gateways/stripe.py",
+                'self._creation(request), {"idempotency_key": key}',
+                'self._creation(request), {"idempotency_key": __import__("secrets").token_hex(8)}',
+            ),
+        ),
+    ),
+    "refunded_twice": Mutant(
+        "a refund is asked for twice, under two keys",
+        "capture_first/stripe POST /v1/refunds#1/slow",
+        ("I1", "I5", "I7"),
+        (
+            Change(
+                "ordersaga/gateways/stripe.py",
+                '                refund = await self._client.refunds.create_async(params, {"idempotency_key": key})\n',
+                '                await self._client.refunds.create_async(params, {"idempotency_key": f"{key}/again"})\n'
+                "                refund = await self._client.refunds.create_async("
+                'params, {"idempotency_key": key})\n',
+            ),
+        ),
+    ),
+    "oversold_by_one": Mutant(
+        "of a parcel that left, one unit stays on the shelf to be sold again",
+        f"one_parcel/{SLOW_HAND_OFF}",
+        ("I2",),
+        (
+            Change(
+                "ordersaga/stores/holds.py",
+                "movement.on_hand * quantity, movement.held * quantity)",
+                "movement.on_hand * (quantity - 1), movement.held * quantity)",
+            ),
+        ),
+    ),
+    "closed_unbalanced": Mutant(
+        "nobody takes the money, and the order is closed without a look at its books",
+        f"one_parcel/{SLOW_HAND_OFF}",
+        ("I1", "I5"),
+        (
+            Change("workflows/parcels.py", "            await self.payments.capture()\n", "            pass\n"),
+            Change(
+                "activities/journal.py", "        differences = balance.differences()\n", "        differences = []\n"
+            ),
+        ),
+    ),
+    "unknown_is_no": Mutant(
+        "an answer that was lost is taken for a refusal",
+        "one_parcel/stripe POST /v1/payment_intents#1/lost_answer",
+        ("I1", "I7"),
+        (
+            Change(
+                "activities/effects.py",
+                "            await self._unresolved(row, error)\n"
+                "            return await self.perform(intent, call, inquire)\n",
+                "            return await self._settle(row, _refusal(error, {}))\n",
+            ),
+        ),
+    ),
+    "refusal_ignored": Mutant(
+        "a provider that refuses to cancel is taken to have canceled",
+        "canceled/shipbob POST /2026-01/order/{id}:cancel#1/refused_before",
+        ("I2", "I3", "I5"),
+        (
+            Change(
+                "ordersaga/gateways/shipbob.py",
+                "        return CancelDecision.CANCELED if gone else CancelDecision.REFUSED\n",
+                "        return CancelDecision.CANCELED\n",
+            ),
+        ),
+    ),
+}
+NAMED: Final = (
+    "undo_skipped",
+    "undo_order_swapped",
+    "key_dropped",
+    "refunded_twice",
+    "oversold_by_one",
+    "closed_unbalanced",
+)
+
+
+def copy_with(mutant: Mutant, folder: Path) -> Path:
+    """The product in `folder`, with the bug. Raises ValueError when the code no longer has the place."""
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for change in mutant.changes:
+        file = folder / change.file
+        text = file.read_text(encoding="utf-8")
+        if text.count(change.old) != 1:
+            raise ValueError(f"{change.file} does not have this once: {change.old.strip()}")
+        file.write_text(text.replace(change.old, change.new), encoding="utf-8")
+    return folder
+
+
+async def hunt(names: Iterable[str], logs: Path) -> dict[str, Outcome]:
+    """What came of each mutant's case, on a stack of its own that runs the mutant."""
+    turns = asyncio.Semaphore(SIDE_BY_SIDE)
+
+    async def one(name: str) -> tuple[str, Outcome]:
+        async with turns:
+            folder = Path(tempfile.mkdtemp(prefix="ordersaga-mutant-"))
+            try:
+                code = copy_with(MUTANTS[name], folder)
+                [found] = await run_cases([parse(MUTANTS[name].case)], code=code, alone=0, logs=logs / name)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+            return name, found
+
+    return dict(await asyncio.gather(*map(one, names)))
+
+
+def caught(mutant: Mutant, found: Outcome) -> list[str]:
+    """The differences that give the mutant away."""
+    return [line for line in found.violations if any(f": {name} " in line for name in mutant.invariants)]
+
+
+def main() -> None:
+    """Exit code 1 when one gets away."""
+    found = asyncio.run(hunt(MUTANTS, ROOT / "build" / "faults" / "mutants"))
+    table = Table("seeded bug", "what is wrong", "case", "caught by")
+    for name, outcome in found.items():
+        table.add_row(name, MUTANTS[name].bug, outcome.case, "\n".join(caught(MUTANTS[name], outcome)) or "NOT CAUGHT")
+    Console(width=200).print(table)
+    sys.exit(not all(caught(MUTANTS[name], outcome) for name, outcome in found.items()))
+
+
+if __name__ == "__main__":
+    main()
