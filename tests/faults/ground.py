@@ -14,6 +14,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from ordersaga.catalog_csv import parse_catalog
+from ordersaga.demo.audit import Place
 from ordersaga.demo.case import World
 from ordersaga.demo.companies import Company
 from ordersaga.demo.people import pack_and_hand_over
@@ -42,7 +43,7 @@ PACE: Final = {
 
 @dataclass
 class Ground:
-    """A running stack. `orders`: every order placed on it, by id; `came_back`: units the warehouse was given back."""
+    """A running stack. `orders`: every order placed on it; `came_back`: parcels returned to the warehouse."""
 
     stack: Stack
     world: World
@@ -50,6 +51,7 @@ class Ground:
     traps: Traps
     robot: Robot
     orders: dict[str, Shape] = field(default_factory=dict)
+    came_back: set[Place] = field(default_factory=set)
 
     async def stock_up(self, orders: Mapping[str, Shape]) -> None:
         """Make products and stock for these orders, which are placed next."""

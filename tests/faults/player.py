@@ -3,24 +3,22 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from temporalio.service import RPCError
 
-from ordersaga.demo.case import Case
 from ordersaga.demo.companies import DemoError
 from ordersaga.demo.orders_file import DemoOrder
 from ordersaga.domain.identifiers import return_workflow_id, workflow_id
 from ordersaga.domain.returns import FINAL_RETURNS
-from ordersaga.domain.statuses import FINAL_STATUSES, OrderStatus
+from ordersaga.domain.statuses import FINAL_STATUSES
 from ordersaga.http_client import ApiError, ApiUnreachableError
 from tests.faults.boundaries import Await, Call
 from tests.faults.cases import FaultCase, Strike
 from tests.faults.faults import COMPANIES, IN_FLIGHT, OF_MESSAGES, told
 from tests.faults.ground import Ground
-from tests.faults.shapes import SHAPES, Shape
+from tests.faults.shapes import SHAPES, Order, Shape
 from tests.faults.traps import Deed, Trap
 from workflows.messages import CancelRequest
 
@@ -28,33 +26,6 @@ LOOK_EVERY: Final = 0.1
 ENDS_WITHIN: Final = 150.0
 _DEEDS: Final[dict[str, Deed]] = {"cancel": "tell", "task_fails": "fail", "worker_dies": "die"}
 _DOWN: Final = (ApiError, ApiUnreachableError, DemoError, TimeoutError)
-
-
-class OutlivedError(DemoError):
-    """The order ended before this step: a fault has taken it another way."""
-
-
-@dataclass
-class Order(Case):
-    """A demo case that knows when its order has ended early."""
-
-    shape: Shape = SHAPES["one_parcel"]
-
-    async def eventually(self, look: Callable[[], Awaitable[Any]], what: str) -> Any:
-        """Look until there is something, or there never will be."""
-
-        async def look_or_end() -> Any:
-            found = await look()
-            if not found and self._ended_early():
-                raise OutlivedError(f"{self.order_id} ended before {what} came")
-            return found
-
-        return await super().eventually(look_or_end, what)
-
-    def _ended_early(self) -> bool:
-        found = self.world.board.orders.get(self.order_id)
-        goes_on = {OrderStatus.COMPLETED} if self.shape.returns else set()
-        return found is not None and found.status in FINAL_STATUSES - goes_on
 
 
 @dataclass
@@ -73,7 +44,9 @@ async def play(ground: Ground, case: FaultCase, order_id: str) -> Played:
     """Play one case until its order, and its return, have ended."""
     began = time.monotonic()
     shape = SHAPES[case.shape]
-    order = Order(DemoOrder(order_id, case.shape, shape.ends, None, shape.body(order_id)), ground.world, shape=shape)
+    order = Order(
+        DemoOrder(order_id, case.shape, shape.ends, None, shape.body(order_id)), ground.world, returns=shape.returns
+    )
     strikes = [Armed(ground, strike, order_id) for strike in case.strikes]
     for strike in strikes:
         await strike.arm()
@@ -81,7 +54,7 @@ async def play(ground: Ground, case: FaultCase, order_id: str) -> Played:
         await ground.world.shipbob.tell("scripts", match=order_id, stop_at=shape.stop_at)
     watching = [asyncio.create_task(strike.watch()) for strike in strikes]
     try:
-        await _act(order, shape)
+        await _act(ground, order, shape)
         ended = await _rest(ground, order_id, shape)
     finally:
         for task in watching:
@@ -92,12 +65,14 @@ async def play(ground: Ground, case: FaultCase, order_id: str) -> Played:
     return Played(str(case), order_id, struck, ended, round(time.monotonic() - began, 1), notes)
 
 
-async def _act(order: Order, shape: Shape) -> None:
+async def _act(ground: Ground, order: Order, shape: Shape) -> None:
     """What people do; then nobody holds anything back any more."""
     try:
         await shape.act(order)
     except _DOWN as error:
         order.surprises.append(f"{type(error).__name__}: {error}")
+    if order.came_back:
+        ground.came_back.add((order.order_id, 1))
     order.world.waits_at_home.discard(order.order_id)
     await order.world.shipbob.tell("release", match=order.order_id)
 

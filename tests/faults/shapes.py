@@ -8,7 +8,7 @@ from ordersaga.api.return_shapes import ReturnDocument
 from ordersaga.demo import acts
 from ordersaga.demo.case import Case
 from ordersaga.demo.companies import DemoError
-from ordersaga.domain.returns import FINAL_RETURNS
+from ordersaga.domain.returns import FINAL_RETURNS, ReturnStatus
 from ordersaga.domain.statuses import FINAL_STATUSES, OrderStatus
 from ordersaga.http_client import ApiError
 from tests.support.api import order_body
@@ -128,8 +128,9 @@ async def send_back(case: Order) -> None:
     if document.status in FINAL_RETURNS:
         return
     if document.label_url:
-        for stage in ("in_transit", "delivered"):
-            await case.world.easypost.tell("advance", match=name, to=stage)
+        await case.world.easypost.tell("advance", match=name, to="in_transit")
+        await case.eventually(lambda: _known_to_travel(case), "the goods on their way")
+        await case.world.easypost.tell("advance", match=name, to="delivered")
     case.came_back = True
     found = {"lines": [{"sku": line["sku"], "sellable": line["quantity"]} for line in lines]}
     await case.eventually(lambda: _done(support.receive_return(name, found)), "the inspection")
@@ -144,6 +145,11 @@ async def _labeled_or_told(case: Order) -> ReturnDocument | None:
     document = await case.world.support.show_return(f"{case.order_id}-r1")
     known = document.label_url or document.instructions or document.status in FINAL_RETURNS
     return document if known else None
+
+
+async def _known_to_travel(case: Order) -> bool:
+    document = await case.world.support.show_return(f"{case.order_id}-r1")
+    return document.status not in (ReturnStatus.REQUESTED, ReturnStatus.AWAITING_GOODS)
 
 
 async def _done(request: Awaitable[object]) -> bool:
