@@ -12,9 +12,9 @@ from typing import Final
 
 from ordersaga.demo.outside import Label, Outside, Payment, ProviderParcel
 from ordersaga.domain.books import Account
-from ordersaga.domain.ledgers import Ledgers, OrderLedger
+from ordersaga.domain.ledgers import Ledgers
 from ordersaga.domain.orders import ParcelPlan
-from ordersaga.domain.statuses import FINAL_STATUSES, OrderStatus
+from ordersaga.domain.statuses import FINAL_STATUSES
 
 SELLER_WAREHOUSE: Final = "seller_warehouse"
 
@@ -152,9 +152,7 @@ def books_closed(evidence: Evidence) -> Iterator[Difference]:
 def stock_agrees(evidence: Evidence) -> Iterator[Difference]:
     """I2: on hand is what was received less what the companies say left, and what came back fit to be sold again.
 
-    A shelf set right by a provider's count stands as counted.
-
-    Nothing is held once orders are final.
+    A shelf set right by a provider's count stands as counted. Nothing is held once orders are final.
     """
     gone = units_that_left(evidence)
     for back in evidence.ours.restocked:
@@ -315,8 +313,3 @@ CHECKS: Final[tuple[Check, ...]] = (
     done_is_done,
     references_once,
 )
-
-
-def by_status(orders: Sequence[OrderLedger]) -> dict[OrderStatus, int]:
-    """How many orders ended how."""
-    return dict(Counter(order.status for order in orders))
