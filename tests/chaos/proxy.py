@@ -46,11 +46,6 @@ class Proxy:
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
-    @property
-    def open_connections(self) -> int:
-        """How many connections there are now, dead ones included."""
-        return len(self._pairs)
-
     async def start(self) -> None:
         """Listen."""
         if self._server is None:

@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 
@@ -25,6 +25,7 @@ from tests.chaos.schedule import plan_faults
 from tests.chaos.shop import Shop, open_shop
 from tests.chaos.strikes import Strikes
 from tests.chaos.verdict import Verdict, answers_kept, counted_on
+from tests.support.background import busy
 
 RATE: Final = 1.5
 ACTS_END_WITHIN: Final = 100.0
@@ -71,7 +72,7 @@ class Run:
 
     async def verdict(self) -> Verdict:
         """Do it all."""
-        async with _busy(
+        async with busy(
             self.shop.world.board.watch(),
             pack_and_hand_over(self.shop.world),
             self.robot.work(),
@@ -152,18 +153,3 @@ class Run:
             restarts=shop.stack.restarts,
             quiet_after=quiet_after,
         )
-
-
-@contextlib.asynccontextmanager
-async def _busy(*helpers: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """People who work in the background until the block ends."""
-    tasks: Sequence[asyncio.Task[None]] = [asyncio.create_task(helper) for helper in helpers]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        failures = await asyncio.gather(*tasks, return_exceptions=True)
-    for failure in failures:
-        if isinstance(failure, Exception):
-            raise failure

@@ -236,12 +236,13 @@ async def upgrade(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Upg
 
 async def upgraded(upgrade: Upgrade, folder: Path) -> None:
     """From workers without versions to the old build, then to the new one, which works alone in the end."""
-    stack, changes = upgrade.shop.stack, {f"workflows/{PUBLISH_FIRST.file}": PUBLISH_FIRST.applied}
+    stack = upgrade.shop.stack
     unnamed = await opened(upgrade, "unnamed")
+    next_build = other_build(stack, folder / "next", NEXT, [PUBLISH_FIRST.change])
     async with contextlib.AsyncExitStack() as workers:
-        await workers.enter_async_context(other_build(stack, folder / "now", NOW, {}))
+        await workers.enter_async_context(other_build(stack, folder / "now", NOW, []))
         await named(upgrade)
-        async with under_load(upgrade) as load, other_build(stack, folder / "next", NEXT, changes):
+        async with under_load(upgrade) as load, next_build:
             await play(upgrade, unnamed)
             await drained(upgrade)
             await workers.aclose()

@@ -19,20 +19,11 @@ from rich.table import Table
 from tests.faults.cases import parse
 from tests.faults.results import Outcome
 from tests.faults.runner import run_cases
+from tests.support.copies import Change, copy_product
 from tests.support.emulators import ROOT
 
-PACKAGES: Final = ("activities", "ordersaga", "workers", "workflows")
 SIDE_BY_SIDE: Final = 2
 SLOW_HAND_OFF: Final = "shipbob POST /2026-01/order#1/slow"
-
-
-@dataclass(frozen=True)
-class Change:
-    """A piece of one file, which stands there once, and what it becomes."""
-
-    file: str
-    old: str
-    new: str
 
 
 @dataclass(frozen=True)
@@ -155,19 +146,6 @@ NAMED: Final = (
 )
 
 
-def copy_with(mutant: Mutant, folder: Path) -> Path:
-    """The product in `folder`, with the bug. Raises ValueError when the code no longer has the place."""
-    for package in PACKAGES:
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
-    for change in mutant.changes:
-        file = folder / change.file
-        text = file.read_text(encoding="utf-8")
-        if text.count(change.old) != 1:
-            raise ValueError(f"{change.file} does not have this once: {change.old.strip()}")
-        file.write_text(text.replace(change.old, change.new), encoding="utf-8")
-    return folder
-
-
 async def hunt(names: Iterable[str], logs: Path) -> dict[str, Outcome]:
     """What came of each mutant's case, on a stack of its own that runs the mutant."""
     turns = asyncio.Semaphore(SIDE_BY_SIDE)
@@ -176,7 +154,7 @@ async def hunt(names: Iterable[str], logs: Path) -> dict[str, Outcome]:
         async with turns:
             folder = Path(tempfile.mkdtemp(prefix="ordersaga-mutant-"))
             try:
-                code = copy_with(MUTANTS[name], folder)
+                code = copy_product(folder, MUTANTS[name].changes)
                 [found] = await run_cases([parse(MUTANTS[name].case)], code=code, alone=0, logs=logs / name)
             finally:
                 shutil.rmtree(folder, ignore_errors=True)

@@ -5,15 +5,16 @@ from pathlib import Path
 import pytest
 
 from tests.faults.cases import parse
-from tests.faults.mutants import MUTANTS, NAMED, caught, copy_with, hunt
+from tests.faults.mutants import MUTANTS, NAMED, caught, hunt
 from tests.faults.runner import run_cases
 from tests.faults.summary import failures
+from tests.support.copies import copy_product
 
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_the_code_still_has_the_place(tmp_path: Path, name: str) -> None:
     """A seeded bug whose place is gone would be no bug: the copy differs from the product in what it names."""
-    folder = copy_with(MUTANTS[name], tmp_path)
+    folder = copy_product(tmp_path, MUTANTS[name].changes)
     for change in MUTANTS[name].changes:
         assert change.new in (folder / change.file).read_text(encoding="utf-8")
 

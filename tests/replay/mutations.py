@@ -5,7 +5,6 @@ python -m tests.replay.mutations    # which histories notice which fault, over a
 
 import asyncio
 import importlib
-import shutil
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -17,9 +16,8 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
 from tests.replay.commands import HISTORIES
+from tests.support.copies import Change, copy_package
 from workers.sandbox import workflow_runner
-
-ROOT: Final = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -32,10 +30,10 @@ class Mutation:
     new: str
     noticed_by: str = ""
 
-    def applied(self, text: str) -> str:
-        """The file's text with the change; fails when the piece is no longer there, or there twice."""
-        assert text.count(self.old) == 1, f"{self.file} no longer has, or has twice: {self.old}"
-        return text.replace(self.old, self.new)
+    @property
+    def change(self) -> Change:
+        """The same, as a change of the product."""
+        return Change(f"workflows/{self.file}", self.old, self.new)
 
 
 PUBLISH_FIRST: Final = Mutation(
@@ -211,10 +209,10 @@ Durations, arguments and texts are not held to; the fields of arguments are, by 
 
 def copied(folder: Path, package: str, mutation: Mutation | None = None) -> list[type]:
     """The workflows of a copy of `workflows`, under another name, with one fault or none. `folder` is importable."""
-    shutil.copytree(ROOT / "workflows", folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    copy_package("workflows", folder / package)
     for path in (folder / package).glob("*.py"):
         text = path.read_text(encoding="utf-8")
-        text = mutation.applied(text) if mutation and path.name == mutation.file else text
+        text = mutation.change.applied(text) if mutation and path.name == mutation.file else text
         path.write_text(text.replace("from workflows", f"from {package}"), encoding="utf-8")
     importlib.invalidate_caches()
     orders, returns = (importlib.import_module(f"{package}.{name}") for name in ("order_fulfillment", "order_return"))

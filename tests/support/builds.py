@@ -1,15 +1,14 @@
 """Two builds of the workers beside each other: a changed copy of the code, and what Temporal says of both.
 
-async with other_build(stack, folder, "v2", {"workflows/saga.py": change}): ...
+async with other_build(stack, folder, "v2", changes): ...
 """
 
 import asyncio
 import contextlib
 import os
-import shutil
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -25,16 +24,13 @@ from ordersaga.embedded.parts import Part, Step
 from ordersaga.embedded.plan import build_plan
 from ordersaga.embedded.process import Command, spawn, stop
 from ordersaga.settings import Settings
-from tests.support.emulators import ROOT
+from tests.support.copies import Change, copy_product
 
-PACKAGES: Final = ("ordersaga", "workflows", "activities", "workers")
 QUICK_DRAINAGE: Final = (
     "matching.wv.VersionDrainageStatusVisibilityGracePeriod",
     "matching.wv.VersionDrainageStatusRefreshInterval",
 )
 """How long Temporal waits before it says `drained`; minutes by default."""
-
-Change = Callable[[str], str]
 
 
 def draining_quickly(options: StackOptions, settings: Settings, chosen: set[str]) -> list[Part | Step]:
@@ -49,12 +45,9 @@ def _told(part: Part, more: list[str]) -> Part:
 
 
 @contextlib.asynccontextmanager
-async def other_build(stack: Stack, folder: Path, build: str, changes: Mapping[str, Change]) -> AsyncIterator[None]:
+async def other_build(stack: Stack, folder: Path, build: str, changes: Iterable[Change]) -> AsyncIterator[None]:
     """A worker with all roles, running a changed copy of the code under another name."""
-    for package in PACKAGES:
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
-    for name, change in changes.items():
-        (folder / name).write_text(change((folder / name).read_text(encoding="utf-8")), encoding="utf-8")
+    copy_product(folder, changes)
     settings = stack.settings.model_copy(update={"worker_build": build})
     environment = {**os.environ, **as_environment(settings), "PYTHONUNBUFFERED": "1"}
     command = Command([sys.executable, "-m", "workers"], environment, cwd=folder, grace=9.0)

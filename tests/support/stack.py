@@ -6,7 +6,6 @@ async with open_shop_at(tmp_path) as shop:
     assert await shop.differences() == []
 """
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from ordersaga.embedded import Stack, StackOptions
 from ordersaga.embedded.stack import PlanMaker
 from ordersaga.settings import Settings
 from tests.support.api import order_body
+from tests.support.background import busy
 from tests.support.emulators import ROOT
 
 CATALOG = ROOT / "examples" / "catalog.csv"
@@ -110,10 +110,5 @@ async def open_shop_at(
     async with whole as stack, world_of(stack) as world:
         content = CATALOG.read_bytes()
         await open_shop(world, content)
-        helpers = [asyncio.create_task(work) for work in (world.board.watch(), pack_and_hand_over(world))]
-        try:
+        async with busy(world.board.watch(), pack_and_hand_over(world)):
             yield RealShop(stack, world, parse_catalog(content))
-        finally:
-            for helper in helpers:
-                helper.cancel()
-            await asyncio.gather(*helpers, return_exceptions=True)
