@@ -25,6 +25,7 @@ TRAVELS_WITHIN = timedelta(days=14)
 INSPECTED_WITHIN = timedelta(days=3)
 """How long after their arrival a person is asked about goods nobody has inspected."""
 _LOOK_AGAIN = timedelta(days=3)
+_NEVER_SENT = (ReturnStatus.CANCELED, ReturnStatus.EXPIRED)
 
 
 class WayBack:
@@ -34,6 +35,7 @@ class WayBack:
         self._desk = desk
         self._state = desk.state
         self._case = desk.state.case
+        self._label_settled = False
 
     # ---- the label -------------------------------------------------------------------------------------------
 
@@ -75,7 +77,10 @@ class WayBack:
             await self._desk.park("no_instructions", f"Tell the shopper where to send it ({failure}).", ("told",))
 
     async def give_label_back(self) -> None:
-        """A label nobody used is not paid for; one that may exist is looked for."""
+        """A label nobody used is not paid for; one that may exist is looked for. Once is enough."""
+        if self._label_settled:
+            return
+        self._label_settled = True
         bought = self._state.label_url is not None or self._state.tracking_number is not None
         unused = not self._state.under_way and self._state.inspection is None
         if self._state.label_in_doubt or (bought and unused):
@@ -96,7 +101,23 @@ class WayBack:
     # ---- the goods -------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Until the goods are inspected, or `ends_as` says why they never will be."""
+        """Until the goods are inspected, or `ends_as` says why they never will be.
+
+        Goods nobody expects any more may be sent all the same, while their label is given back: they are on their way.
+        """
+        await self._run()
+        if self._nothing_expected():
+            await self.give_label_back()
+            if self._nothing_expected() and self._state.under_way:
+                self._state.ends_as = self._state.canceled = self._state.reason = None
+                self._desk.note("sent_all_the_same", "the goods were sent all the same: they are on their way back")
+                await self._run()
+
+    def _nothing_expected(self) -> bool:
+        brought_to_the_shopper = self._state.way_back is ParcelStatus.RETURNED_TO_SENDER
+        return self._state.ends_as in _NEVER_SENT and not brought_to_the_shopper
+
+    async def _run(self) -> None:
         while self._undecided():
             if self._state.way_back is ParcelStatus.LOST:
                 await self._lost()

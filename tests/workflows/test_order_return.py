@@ -9,6 +9,7 @@ from temporalio.client import WorkflowUpdateFailedError
 
 from ordersaga.domain.errors import CustomerError
 from ordersaga.domain.returns import InspectedLine, Opened, Refusal, ReturnStatus
+from ordersaga.domain.shipping import CancelDecision
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
 from tests.fakes.samples import sale
 from tests.workflows.returns import Returning, asked, delivered, opened, parcels, refunds, returning, shown, started
@@ -235,6 +236,25 @@ async def test_a_return_that_is_being_canceled_says_so(world: World) -> None:
     assert (asked.awaiting, view.status) == ("its end: it is being canceled", ReturnStatus.AWAITING_GOODS)
     assert "It is waiting for its end: it is being canceled" in told
     assert (await back.result()).status is ReturnStatus.CANCELED
+
+
+async def test_goods_sent_while_their_return_is_being_canceled_are_expected_again(world: World) -> None:
+    """The shopper was told to keep them, and had given them to the carrier: inspected, refunded, nothing in silence."""
+    back = await returning(world)
+    world.carrier.answer_void_next(CancelDecision.REFUSED)
+    async with stalled(world.carrier, "void") as reached:
+        await back.cancel()
+        await reached.wait()
+        await back.report(ParcelStatus.IN_TRANSIT)
+        await back.until(lambda seen: seen.status is ReturnStatus.IN_TRANSIT)
+    await back.until(lambda seen: seen.awaiting != "its end: it is being canceled")
+    await back.report(ParcelStatus.DELIVERED)
+    await back.receive()
+    result = await back.result()
+    assert (result.status, result.refunded) == (ReturnStatus.REFUNDED, 1000)
+    assert "sent_all_the_same" in back.story()
+    assert len(world.carrier.called("void")) == 1
+    await world.balanced(back.placed)
 
 
 async def test_goods_received_while_the_label_is_still_being_bought(world: World) -> None:
