@@ -35,12 +35,11 @@ _TRUTH: Final = {"label_not_voided": ("it_ships", "it_has_not")}
 
 
 class Robot:
-    """`asked` counts the questions by kind, `chosen` the answers, `requeued` messages delivered after all."""
+    """`asked` counts the questions by kind, `chosen` the answers. Messages that were given up on go out once more."""
 
     def __init__(self, world: World) -> None:
         self.asked: Counter[str] = Counter()
         self.chosen: Counter[str] = Counter()
-        self.requeued = 0
         self._world = world
         self._seen: dict[tuple[str, str], int] = {}
         self._repeats: Counter[tuple[str, int, str]] = Counter()
@@ -58,7 +57,6 @@ class Robot:
                 await self._answer(item)
         for message in (await self._world.operator.failed_messages()).messages:
             await self._world.operator.requeue_message(message.id)
-            self.requeued += 1
 
     async def _answer(self, item: OpenItem) -> None:
         subject = (item.order_id, item.parcel, item.kind)
