@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -136,11 +135,6 @@ class Load:
         for act in self._acts:
             act.cancel()
         await asyncio.gather(*self._acts, return_exceptions=True)
-
-    @property
-    def answers(self) -> Counter[str]:
-        """How many heard what."""
-        return Counter(shopper.answer or "no answer" for shopper in self.shoppers)
 
     @property
     def confirmed(self) -> list[tuple[float, float]]:

@@ -14,9 +14,9 @@ from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.gateways.easypost import EasyPost
 from ordersaga.ports import Carrier, LabelHistory
 from tests.fakes.shipping import FakeCarrier
-from tests.gateways.by_hand import EasyPostByHand
 from tests.gateways.conftest import easypost_company, easypost_emulator
 from tests.gateways.support import TIMEOUT, label, new_order
+from tests.support.by_hand import EasyPostByHand
 from tests.support.emulators import EmulatorProcess
 
 __all__ = ["easypost_company", "easypost_emulator"]

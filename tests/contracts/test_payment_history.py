@@ -16,9 +16,9 @@ from ordersaga.gateways.stripe import StripePayments
 from ordersaga.ports import PaymentGateway, PaymentHistory
 from tests.fakes.memory import Memory
 from tests.fakes.payments import FakePayments
-from tests.gateways.by_hand import StripeByHand
 from tests.gateways.conftest import stripe_company, stripe_emulator
 from tests.gateways.support import TIMEOUT, new_order, payment
+from tests.support.by_hand import StripeByHand
 from tests.support.emulators import EmulatorProcess
 
 __all__ = ["stripe_company", "stripe_emulator"]

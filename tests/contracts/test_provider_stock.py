@@ -10,9 +10,9 @@ from ordersaga.domain.reconciliation import StockLevel
 from ordersaga.gateways.shipbob import ShipBob
 from ordersaga.ports import ProviderStock
 from tests.fakes.shipping import FakeProvider
-from tests.gateways.by_hand import ShipBobByHand
 from tests.gateways.conftest import shipbob_company, shipbob_emulator
 from tests.gateways.support import TIMEOUT, new_order
+from tests.support.by_hand import ShipBobByHand
 from tests.support.emulators import EmulatorProcess
 
 __all__ = ["shipbob_company", "shipbob_emulator"]

@@ -29,7 +29,7 @@ from ordersaga.embedded.parts import Part, Step
 from ordersaga.embedded.plan import build_plan
 from ordersaga.schedules import SCHEDULE_ID
 from ordersaga.settings import Settings
-from tests.gateways.by_hand import EasyPostByHand, ShipBobByHand, StripeByHand
+from tests.support.by_hand import EasyPostByHand, ShipBobByHand, StripeByHand
 from tests.support.stack import RealShop, open_shop_at
 from workers.relay import keep, ring
 from workers.relay_deliverer import Deliverer

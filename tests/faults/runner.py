@@ -201,7 +201,7 @@ async def run_cases(
     """Play cases and answer what each came to.
 
     Args:
-        code: the folder whose `ordersaga`, `workflows`, `activities`, `workers` and `emulators` the stacks run.
+        code: the folder whose product the stacks run.
         together, alone: jobs for cases that share a stack, and for those that kill its worker.
         logs: where the jobs' complaints go.
 

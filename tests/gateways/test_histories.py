@@ -22,8 +22,8 @@ from ordersaga.gateways.shipbob import ShipBob
 from ordersaga.gateways.shipbob_stock import next_query, stock_levels
 from ordersaga.gateways.stripe import StripePayments
 from ordersaga.gateways.stripe_history import payment_record, refund_record
-from tests.gateways.by_hand import StripeByHand
 from tests.gateways.support import TIMEOUT, hand_off, label, new_order, nobody, payment
+from tests.support.by_hand import StripeByHand
 from tests.support.emulators import EmulatorProcess
 
 HOUR = timedelta(hours=1)
