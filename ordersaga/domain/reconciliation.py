@@ -15,8 +15,8 @@
 | `message_lost` | a company is further than what we heard from it, and nobody told us | `deliver` |
 | `effect_unsettled` | the order has ended, the outcome of one of its calls is still unknown | `inquire` |
 
-An order whose saga runs belongs to its saga: of such an order only that is a finding which the saga cannot know
-(DESIGN rule 10). Nothing younger than the grace period is a finding: it may be under way.
+An order whose saga runs belongs to its saga: of such an order only that is a finding which the saga cannot know.
+Nothing younger than the grace period is a finding: it may be under way.
 """
 
 from enum import StrEnum
