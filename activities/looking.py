@@ -5,13 +5,13 @@ Matching looks at everything a company lists; a repair looks again at the one th
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
-from ordersaga.domain.effects import EffectStatus
 from ordersaga.domain.evidence import Deed, OpenEffect, OrderEvidence
 from ordersaga.domain.identifiers import ParcelReference, parse_label_reference
 from ordersaga.domain.lattices import goods_left
-from ordersaga.domain.matching import Case, Moment
+from ordersaga.domain.matching import CAME_TO_NOTHING, Case, Moment
 from ordersaga.domain.matching_orders import GONE, Standing, match_effect, match_order
 from ordersaga.domain.matching_parcels import (
     lost_track_of,
@@ -72,13 +72,24 @@ class Looker:
 
     async def unlisted(self, ours: OrderEvidence, listed: Sequence[PaymentRecord]) -> list[PaymentRecord]:
         """The order's other payments of the same parcels, each asked for."""
-        known, parcels = {record.payment_id for record in listed}, {record.parcel for record in listed}
-        asked = [deed for deed in ours.deeds if deed.step == "authorize" and deed.parcel in parcels]
+        known, parcels = frozenset(record.payment_id for record in listed), {record.parcel for record in listed}
+        return [record for parcel in sorted(parcels) for record in await self._of_parcel(ours, parcel, known)]
+
+    async def _of_parcel(
+        self, ours: OrderEvidence, parcel: int, known: frozenset[str] = frozenset()
+    ) -> list[PaymentRecord]:
         return [
-            as_record(ours, deed, await self._sources.payments.inquire(deed.external_id))
-            for deed in asked
+            _of_deed(ours, deed, await self._sources.payments.inquire(deed.external_id))
+            for deed in ours.of("authorize", parcel)
             if deed.external_id and deed.external_id not in known
         ]
+
+    async def named(self, finding: Finding, ours: OrderEvidence | None) -> list[PaymentRecord]:
+        """The payments a finding names, and the order's others of its parcel, each asked for as it stands now."""
+        asked = {deed.external_id for deed in ours.of("authorize", finding.parcel)} if ours is not None else set()
+        strays = [named for named in payments_of(finding) if named not in asked]
+        records = [_stray(finding, await self._sources.payments.inquire(payment_id)) for payment_id in strays]
+        return [*records, *(await self._of_parcel(ours, finding.parcel) if ours is not None else ())]
 
     async def at_labels(self, ours: OrderEvidence, records: Sequence[LabelRecord], moment: Moment) -> list[Finding]:
         """What differs about an order's labels, and scans nobody told the order of."""
@@ -152,8 +163,10 @@ class Looker:
         if not any(list(rule(case)) for case in thinkable):
             return []
         minded = await self.minded(ours)
-        left = frozenset[int]() if minded else await self.left(ours, every)
-        return list(rule(Case(ours, minded, left)))
+        where = {} if minded else {parcel: await self._where(ours, parcel) for parcel in sorted(every)}
+        left = frozenset(parcel for parcel, told in where.items() if any(map(goods_left, told)))
+        back = frozenset(parcel for parcel, told in where.items() if not CAME_TO_NOTHING.isdisjoint(told))
+        return list(rule(Case(ours, minded, left, back)))
 
     async def minded(self, ours: OrderEvidence) -> bool:
         """Whether the order's saga minds it, or will once it is started."""
@@ -162,21 +175,17 @@ class Looker:
         standing = await self._sources.sagas.standing(ours.order_id)
         return standing == "running" or (standing == "never" and not ours.started)
 
-    async def left(self, ours: OrderEvidence, parcels: Iterable[int]) -> frozenset[int]:
-        """Parcels whose goods left, as those say who had them."""
-        return frozenset([parcel for parcel in sorted(parcels) if await self._left(ours, parcel)])
-
-    async def _left(self, ours: OrderEvidence, parcel: int) -> bool:
-        label, handed = ours.latest("book_label", parcel), ours.latest("hand_off", parcel)
-        if label is not None and label.status is EffectStatus.DONE:
-            told = await self._sources.carrier.look(str(ParcelReference(ours.order_id, parcel, label.generation)))
-            if told is not None and goods_left(told.status):
-                return True
+    async def _where(self, ours: OrderEvidence, parcel: int) -> frozenset[ParcelStatus]:
+        """Where a parcel is, as those say who had it in any of its generations."""
+        told = frozenset[ParcelStatus]()
+        for label in ours.of("book_label", parcel):
+            event = await self._sources.carrier.look(_reference(ours, label)) if label.done else None
+            told |= {event.status} if event is not None else set()
         provider = self._sources.providers.get(ours.plans[parcel].provider) if parcel in ours.plans else None
-        if provider is None or handed is None or handed.status is not EffectStatus.DONE:
-            return False
-        order = await provider.inquire(str(ParcelReference(ours.order_id, parcel, handed.generation)))
-        return order is not None and goods_left(order.status)
+        for handed in ours.of("hand_off", parcel) if provider is not None else ():
+            order = await provider.inquire(_reference(ours, handed)) if provider and handed.done else None
+            told |= {order.status} if order is not None else set()
+        return told
 
     async def _knows(self, ours: OrderEvidence, event: ParcelEvent) -> tuple[Case, ParcelStatus]:
         """Who minds the order, and where its saga believes the parcel is."""
@@ -186,21 +195,42 @@ class Looker:
         return Case(ours, minded=True), known.get(event.parcel, event.status)
 
 
-def as_record(ours: OrderEvidence, deed: Deed, state: PaymentState) -> PaymentRecord:
+def payments_of(finding: Finding) -> list[str]:
+    """The payments that a finding about money names."""
+    named = finding.facts.get("payment_id")
+    return [named] if named else [name for name in finding.facts if name not in ("theirs", "event")]
+
+
+def _of_deed(ours: OrderEvidence, deed: Deed, state: PaymentState) -> PaymentRecord:
+    return _record(state, deed.intended_at, order_id=ours.order_id, parcel=deed.parcel, key=deed.key)
+
+
+def _stray(finding: Finding, state: PaymentState) -> PaymentRecord:
+    """A payment that no authorization of ours led to, as the finding knows it."""
+    owner, key = finding.order_id or finding.facts.get("order", ""), finding.facts.get("key", "")
+    made = finding.at or datetime.fromtimestamp(0, UTC)
+    return _record(state, made, order_id=owner, parcel=finding.parcel, key=key)
+
+
+def _record(state: PaymentState, made: datetime, *, order_id: str, parcel: int, key: str) -> PaymentRecord:
     """A payment that was asked for by its id, as if it had been listed."""
     refund = RefundRecord(refund_id="", key="", amount=state.refunded, status="succeeded")
     return PaymentRecord(
         payment_id=state.payment_id,
-        order_id=ours.order_id,
-        parcel=deed.parcel,
-        key=deed.key,
+        order_id=order_id,
+        parcel=parcel,
+        key=key,
         status=state.status,
         amount=state.amount,
         captured=state.captured,
         currency=state.currency,
-        created_at=deed.intended_at,
+        created_at=made,
         refunds=(refund,) if state.refunded else (),
     )
+
+
+def _reference(ours: OrderEvidence, deed: Deed) -> str:
+    return str(ParcelReference(ours.order_id, deed.parcel, deed.generation))
 
 
 def owner_of(reference: str) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 
 from activities.looking import Looker, Sources
 from activities.repairs_money import Job
-from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.evidence import OpenEffect, OrderEvidence
 from ordersaga.domain.matching import Moment
 from ordersaga.domain.matching_orders import SOURCE as ORDERS
@@ -12,7 +11,7 @@ from ordersaga.domain.matching_parcels import LABELS
 from ordersaga.domain.matching_payments import SOURCE as PAYMENTS
 from ordersaga.domain.matching_payments import stray_payment
 from ordersaga.domain.matching_stock import match_stock
-from ordersaga.domain.reconciliation import Finding, FindingKind, LabelRecord, PaymentRecord
+from ordersaga.domain.reconciliation import Finding, FindingKind, LabelRecord
 
 
 class LookingAgain:
@@ -40,19 +39,11 @@ class LookingAgain:
         return await self._provider(job, provider, moment)
 
     async def _payments(self, job: Job, moment: Moment) -> Sequence[Finding]:
-        records = await self._records(job)
+        """Asked for one by one: a listing may be tens of thousands of payments long."""
+        records = await self._look.named(job.finding, job.ours)
         if job.ours is None:
             return [finding for record in records for finding in stray_payment(record, moment)]
         return await self._look.at_payments(job.ours, records, moment)
-
-    async def _records(self, job: Job) -> list[PaymentRecord]:
-        """The listing since the finding's own payment came about, of its order only."""
-        finding = job.finding
-        order_id = finding.order_id or finding.facts.get("order", "")
-        if finding.at is None:
-            raise OperatorError("undated", f"{finding.finding_id} does not say when it came about")
-        listing = self._sources.payment_history.payments_since(finding.at)
-        return [record async for record in listing if record.order_id == order_id]
 
     async def _labels(self, job: Job) -> list[LabelRecord]:
         finding, order = job.finding, job.order

@@ -17,6 +17,7 @@ from activities.repairs_money import Job, MoneyRepairs, done
 from activities.settling import Question, Settling
 from ordersaga.domain.effects import EffectOutcome, EffectRow, EffectStatus
 from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
+from ordersaga.domain.evidence import OPEN
 from ordersaga.domain.identifiers import parse_label_reference
 from ordersaga.domain.journal import AttentionItem, JournalEntry, JournalUpdate
 from ordersaga.domain.matching import Moment
@@ -25,7 +26,7 @@ from ordersaga.domain.matching_parcels import LABELS, MISSING
 from ordersaga.domain.matching_payments import SOURCE as PAYMENTS
 from ordersaga.domain.matching_stock import spread
 from ordersaga.domain.messages_in import Incoming
-from ordersaga.domain.reconciliation import FindingKind, FindingStatus, Repair
+from ordersaga.domain.reconciliation import Finding, FindingKind, FindingStatus, Repair
 from ordersaga.domain.shipping import CancelDecision, ParcelEvent, PaymentEvent
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
 from ordersaga.domain.values import Message
@@ -124,12 +125,15 @@ class Repairs:
         await self._sources.findings.settle(given_up.finding_id, "open", given_up.why, given_up.now)
 
     async def _mended(self, job: Job, moment: Moment) -> RepairResult:
+        asked = job.finding.money
         try:
-            if not await self._begun(job):
+            if not self._begun(job):
                 again = await self._again.look(job, moment)
                 if again is None:
-                    return RepairResult(status="gone", outcome="looked again: nothing differs any more")
-                job = Job(job.stored.model_copy(update={"finding": again}), job.ours)
+                    return await self._vanished(job)
+                job = await self._unchanged(job, again)
+                if again.money > asked:
+                    return RepairResult(status="open", outcome=f"it is about more money by now: {again.what}")
             return RepairResult(status="repaired", outcome=await self._mends[job.finding.repair](job))
         except (CustomerError, OperatorError) as error:
             return RepairResult(status="refused", outcome=f"{error.code}: {error.message}")
@@ -138,8 +142,34 @@ class Repairs:
                 raise
             return RepairResult(status="refused", outcome=error.message)
 
-    async def _begun(self, job: Job) -> bool:
-        """Whether an earlier attempt has called already: it is finished under its keys, not judged anew."""
+    async def _unchanged(self, job: Job, again: Finding) -> Job:
+        """The job as it stands now. Raises RetryError when the order moved between our books and the company's."""
+        evidence = await self._sources.evidence.orders([job.finding.order_id])
+        if evidence.get(job.finding.order_id) != job.ours:
+            raise RetryError("order_moved", "the order went on meanwhile: it is looked at again")
+        return Job(job.stored.model_copy(update={"finding": again}), job.ours)
+
+    async def _vanished(self, job: Job) -> RepairResult:
+        """Nothing differs any more; a capture of ours whose answer was lost is entered, now that the money is taken."""
+        finding, ours = job.finding, job.ours
+        gone = RepairResult(status="gone", outcome="looked again: nothing differs any more")
+        if finding.repair is not Repair.CAPTURE or ours is None or await Looker(self._sources).minded(ours):
+            return gone
+        row = await self._means.ledger.find(ours.order_id, "capture", finding.parcel, finding.generation)
+        if row is None or row.status not in OPEN:
+            return gone
+        outcome = await self._settling.outcome(Question(row, ours))
+        if outcome.status is not EffectStatus.DONE:
+            return gone
+        await self._means.ledger.settle(row.key, outcome)
+        return RepairResult(status="repaired", outcome=f"entered what {row.key} had taken")
+
+    @staticmethod
+    def _begun(job: Job) -> bool:
+        """Whether an earlier attempt has called already: it is finished under its keys, not judged anew.
+
+        An entry begun and not written has called nobody.
+        """
         if job.ours is None:
             return False
         start = f"reconcile_{job.finding.repair}"
@@ -147,7 +177,7 @@ class Repairs:
         return any(
             deed.step.startswith(start)
             and (deed.parcel, deed.generation) == place
-            and (deed.done or deed.open)
+            and (deed.done or (deed.open and job.finding.repair is not Repair.ENTER))
             and _subject(deed.step) in ("", *job.finding.facts.values(), *job.finding.facts)
             for deed in job.ours.deeds
         )

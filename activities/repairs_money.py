@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from activities.effects import Effects, always
+from activities.effects import Effects, always, as_it_stands
 from activities.inventory import Inventory, ShipUnits
 from activities.payments import ParcelPayment, Payments
 from ordersaga.domain.amounts import format_amount
@@ -76,7 +76,7 @@ class MoneyRepairs:
 
     def __init__(self, gateway: PaymentGateway, effects: Effects, ledger: EffectLedger, stock: StockStore) -> None:
         self._gateway = gateway
-        self._effects = effects
+        self._effects, self._ledger = effects, ledger
         self._payments = Payments(gateway, effects, ledger)
         self._inventory = Inventory(stock, ledger)
 
@@ -127,7 +127,10 @@ class MoneyRepairs:
             lacking = 0
         return f"refunded {self._amount(job)} for parcel {finding.parcel}"
 
-    async def _refund(self, job: Job, payment_id: str, amount: int, lacking: int) -> None:
+    async def _refund(self, job: Job, payment_id: str, left: int, lacking: int) -> None:
+        intent = await as_it_stands(self._ledger, job.intent(payment_id, left), always)
+        amount = intent.amount or 0
+
         async def call(key: str) -> EffectOutcome:
             return _refunded(job, key, await self._gateway.refund(payment_id, amount, key=key), lacking)
 
@@ -135,7 +138,7 @@ class MoneyRepairs:
             found = await self._gateway.find_refund(payment_id, row.key)
             return _refunded(job, row.key, found, lacking) if found else None
 
-        done(await self._effects.perform(job.intent(payment_id, amount), call, inquire, always))
+        done(await self._effects.perform(intent, call, inquire, always))
 
     async def enter(self, job: Job) -> str:
         """Write into the books what moved without us; nobody outside is called.

@@ -59,6 +59,12 @@ class Question:
         return asked.external_id
 
     @property
+    def payment_ids(self) -> list[str]:
+        """Every payment of its parcel. Raises OperatorError `payment_unknown` when there is none."""
+        asked = self.ours.of("authorize", self.row.parcel)
+        return [deed.external_id for deed in asked if deed.external_id] or [self.payment_id]
+
+    @property
     def reserved(self) -> int:
         """What the books still hold as reserved for the parcel, in minor units."""
         return self.ours.amount(self.row.parcel, Account.AUTHORIZATION)
@@ -159,7 +165,10 @@ class Settling:
         )
 
     async def _refund(self, question: Question) -> EffectOutcome:
-        found = await self._gateway.find_refund(question.payment_id, question.row.key)
+        """A partial refund's generation is its number: any payment of its parcel may be the one it is of."""
+        found = None
+        for payment_id in question.payment_ids:
+            found = found or await self._gateway.find_refund(payment_id, question.row.key)
         if found is None:
             return NOT_FOUND
         if found.status in ("failed", "canceled"):

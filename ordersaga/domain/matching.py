@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from ordersaga.domain.evidence import OrderEvidence
 from ordersaga.domain.reconciliation import Finding, FindingKind, Repair
+from ordersaga.domain.statuses import ParcelStatus
 
 REPAIRS: Final[Mapping[FindingKind, Repair]] = {
     FindingKind.ORPHAN_AUTHORIZATION: Repair.VOID,
@@ -27,6 +28,8 @@ REPAIRS: Final[Mapping[FindingKind, Repair]] = {
     FindingKind.EFFECT_UNSETTLED: Repair.INQUIRE,
 }
 
+CAME_TO_NOTHING: Final = frozenset({ParcelStatus.LOST, ParcelStatus.RETURNED_TO_SENDER})
+
 
 @dataclass(frozen=True)
 class Moment:
@@ -42,11 +45,15 @@ class Moment:
 
 @dataclass(frozen=True)
 class Case:
-    """An order in question. `minded`: its saga runs. `left`: parcels whose goods left, by our books or a company."""
+    """An order in question. `minded`: its saga runs.
+
+    `left`: parcels whose goods left, as a company says. `back`: those of them that were lost or are coming back.
+    """
 
     ours: OrderEvidence
     minded: bool
     left: frozenset[int] = frozenset()
+    back: frozenset[int] = frozenset()
 
     def over(self, moment: Moment) -> bool:
         """Whether nobody will do anything about it any more."""
@@ -55,6 +62,11 @@ class Case:
     def gone(self, parcel: int) -> bool:
         """Whether the parcel's goods left."""
         return parcel in self.ours.shipped or parcel in self.left
+
+    def came_to_nothing(self, parcel: int) -> bool:
+        """Whether the parcel's goods left, and never reached the shopper: nothing is charged for them."""
+        told = {entry.kind for entry in self.ours.heard if entry.parcel == parcel}
+        return parcel in self.back or not CAME_TO_NOTHING.isdisjoint(told)
 
 
 def finding(kind: FindingKind, subject: str, source: str, about: OrderEvidence | None, /, **known: Any) -> Finding:

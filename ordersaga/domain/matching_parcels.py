@@ -255,6 +255,7 @@ def missing_order(case: Case, provider: str, parcel: int, moment: Moment) -> Fin
         theirs="no such order",
         parcel=parcel,
         generation=handed,
+        at=max(deed.at for deed in case.ours.of("hand_off", parcel, handed)),
         facts={"reference": reference, "provider": provider},
     )
 

@@ -14,8 +14,9 @@ SOURCE: Final = "payments"
 RESERVING: Final = frozenset({PaymentStatus.AUTHORIZED, PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING})
 """Funds are reserved, or still may be."""
 _GIVEN: Final = ("pending", "succeeded")
-_MOVES: Final = ("capture", "void", "refund", "reconcile")
-"""How the steps that move money, or end a reservation, begin."""
+_MOVES: Final = ("refund", "reconcile_void:", "reconcile_refund:")
+_ENTRY: Final = "reconcile_enter"
+"""Asks nobody: until it is written, nothing has moved."""
 
 
 def net(record: PaymentRecord) -> int:
@@ -65,10 +66,12 @@ def _due(case: Case, record: PaymentRecord, records: Sequence[PaymentRecord]) ->
     plan = case.ours.plans.get(record.parcel)
     if record.status is not PaymentStatus.AUTHORIZED or plan is None or not case.gone(record.parcel):
         return 0
+    if case.came_to_nothing(record.parcel):
+        return 0
     paid = sum(net(each) for each in records if each.parcel == record.parcel)
     forgiven = sum(case.ours.amount(record.parcel, account) for account in (Account.WRITE_OFF, Account.ALLOWANCE))
     owed = plan.amount - paid - forgiven
-    if case.ours.final:
+    if case.ours.final or record.parcel in case.ours.shipped:
         owed = min(owed, case.ours.amount(record.parcel, Account.RECEIVABLE))
     rivals = [each for each in records if each.parcel == record.parcel and each.status is PaymentStatus.AUTHORIZED]
     newest = max(rivals, key=lambda each: (each.created_at, each.payment_id))
@@ -94,8 +97,15 @@ def _cash(case: Case, parcel: int, records: Sequence[PaymentRecord], moment: Mom
 
 def _under_way(ours: OrderEvidence, parcel: int, moment: Moment) -> bool:
     """Whether money of the parcel may be moving, or has just moved."""
-    moves = [deed for deed in ours.deeds if deed.parcel == parcel and deed.step.startswith(_MOVES)]
+    moves = [deed for deed in ours.deeds if deed.parcel == parcel and _moves(deed)]
     return any(deed.open or not moment.old(deed.at) for deed in moves)
+
+
+def _moves(deed: Deed) -> bool:
+    """Whether a call moves money, or ends a reservation; giving a label back does not."""
+    if deed.step == _ENTRY:
+        return deed.done
+    return deed.step in ("capture", "void") or deed.step.startswith(_MOVES)
 
 
 def _heard_at_capture(case: Case, parcel: int, records: Sequence[PaymentRecord]) -> bool:
@@ -189,7 +199,7 @@ def _differs(ours: OrderEvidence, parcel: int, cash: int, theirs: int, records: 
         currency=record.currency,
         parcel=parcel,
         at=min(each.created_at for each in records),
-        facts={"theirs": str(theirs)},
+        facts={"theirs": str(theirs), **{each.payment_id: str(net(each)) for each in records}},
     )
 
 

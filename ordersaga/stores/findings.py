@@ -21,7 +21,7 @@ from ordersaga.stores.storable import storable
 _COLUMNS = """finding, status, first_seen, last_seen, run_id, occurrence, "by", second, reason, outcome, repaired_at"""
 # A disagreement seen again keeps what was said about it, except that one whose repair was refused is open again. One
 # that had been settled has come about anew: it starts afresh, as its next occurrence. A repair under way is left alone
-# for as long as it can take.
+# for as long as it can take, and so is one made since this run began: the run may have looked before it.
 _SAVE = """
 INSERT INTO findings AS standing (finding_id, kind, source, order_id, seller, finding, status, first_seen, last_seen,
                                   run_id)
@@ -37,7 +37,8 @@ ON CONFLICT (finding_id) DO UPDATE SET
                NULL::timestamptz
         FROM (SELECT standing.status = 'proposed' AND standing.finding->'money' = excluded.finding->'money' AS waits,
                      standing.status IN ('repaired', 'gone') AS anew) AS seen)
-WHERE standing.status <> 'repairing' OR standing.last_seen < $7 - interval '1 hour'
+WHERE (standing.status <> 'repairing' OR standing.last_seen < $7 - interval '1 hour')
+  AND (standing.repaired_at IS NULL OR standing.repaired_at < $7)
 """
 _BEGIN = """
 INSERT INTO reconciliation_runs (run_id, since, requested_by, started_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING

@@ -62,7 +62,7 @@ class World:
         self.providers = Providers(providers, effects, self.ledger)
         self.carriers = Carriers(self.carrier, self.stock, effects, self.ledger)
         self.inventory = Inventory(self.stock, self.ledger)
-        sources = Sources(
+        self.sources = Sources(
             evidence=self.evidence,
             findings=self.findings,
             sagas=self.sagas,
@@ -73,8 +73,8 @@ class World:
             providers=providers,
             stock={"shipbob": self.provider},
         )
-        means = Means(effects, self.ledger, self.stock, self.journal, self.journal, self.inbox)
-        self.reconciling, self.repairs = Reconciling(sources), Repairs(sources, means)
+        self.means = Means(effects, self.ledger, self.stock, self.journal, self.journal, self.inbox)
+        self.reconciling, self.repairs = Reconciling(self.sources), Repairs(self.sources, self.means)
 
     async def prepare(self) -> None:
         """A catalog with mugs in the East and the West."""
@@ -91,9 +91,9 @@ class World:
         self.sagas.running[order_id] = {1: ParcelStatus.PLANNED}
         return life
 
-    async def shipped(self, order_id: str = "o1") -> "Life":
+    async def shipped(self, order_id: str = "o1", **changes: Any) -> "Life":
         """An order that was paid, delivered and closed."""
-        life = await self.placed(order_id)
+        life = await self.placed(order_id, **changes)
         await life.authorize()
         await life.hand_over()
         await life.leave()

@@ -11,7 +11,13 @@ from ordersaga.domain.effects import EffectStatus
 from ordersaga.domain.evidence import Heard, OrderEvidence, ShelfEvidence
 from ordersaga.domain.matching import Case, Moment
 from ordersaga.domain.matching_orders import match_order
-from ordersaga.domain.matching_parcels import lost_track_of, match_labels, match_provider_order, quiet_order
+from ordersaga.domain.matching_parcels import (
+    lost_track_of,
+    match_labels,
+    match_provider_order,
+    missing_order,
+    quiet_order,
+)
 from ordersaga.domain.matching_payments import match_payments
 from ordersaga.domain.matching_stock import drift, spread
 from ordersaga.domain.orders import ParcelPlan
@@ -84,9 +90,28 @@ def test_a_reservation_outlives_the_goods_that_were_given_up() -> None:
 def test_of_two_reservations_the_newest_pays() -> None:
     """The saga was terminated after it had authorized anew."""
     deeds = (*BOUGHT, deed("authorize", 2, "authorized"))
-    case = Case(ours(OrderStatus.SHIPPED, shipped=frozenset({1}), deeds=deeds), minded=False)
+    owed = {(1, Account.RECEIVABLE): AMOUNT}
+    case = Case(ours(OrderStatus.SHIPPED, shipped=frozenset({1}), deeds=deeds, money=owed), minded=False)
     older, newer = payment(1, PaymentStatus.AUTHORIZED, at=LONG_AGO - GRACE), payment(2, PaymentStatus.AUTHORIZED)
     assert [found.subject for found in match_payments(case, [older, newer], MOMENT)] == ["authorize-2"]
+
+
+def test_a_label_being_given_back_hides_no_money() -> None:
+    """Its void is nobody's money: what was refunded by hand is found all the same."""
+    refund = RefundRecord(refund_id="re_1", key="", amount=100, status="succeeded")
+    waiting = deed("void_label", status=EffectStatus.UNKNOWN)
+    case = Case(ours(shipped=frozenset({1}), money=PAID, deeds=(*BOUGHT, waiting)), minded=False)
+    paid = payment(1, PaymentStatus.CAPTURED).model_copy(update={"refunds": (refund,)})
+    assert money(case, paid) == [FindingKind.CASH_DIFFERS]
+
+
+def test_a_forgotten_parcel_is_as_old_as_its_hand_over() -> None:
+    """A run that does not look back as far has not seen it, and must not take it for gone."""
+    handed = deed("hand_off")
+    moving = ours(OrderStatus.FULFILLING, deeds=(handed,))
+    found = missing_order(Case(moving, minded=True), PROVIDER, 1, MOMENT)
+    assert found is not None
+    assert found.at == handed.at
 
 
 def test_the_label_in_use_is_never_the_one_too_many() -> None:

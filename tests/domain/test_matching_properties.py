@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ordersaga.domain.books import Account
 from ordersaga.domain.effects import EffectStatus
 from ordersaga.domain.payments import PaymentStatus
 from ordersaga.domain.reconciliation import FindingKind, RefundRecord, StockLevel
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
-from tests.domain.lives import GRACE, NOW, STAGES, Scene, deed, label, payment, provider_order, scenes
+from tests.domain.lives import AMOUNT, GRACE, NOW, STAGES, Scene, deed, label, payment, provider_order, scenes
 
 Plant = Callable[[Scene], Scene]
 Planted = tuple[FindingKind, Plant, tuple[str, ...], set[FindingKind]]
@@ -48,7 +49,8 @@ def _terminated(scene: Scene) -> Scene:
 
 
 def _terminated_before_capture(scene: Scene) -> Scene:
-    ours = replace(scene.ours, deeds=tuple(each for each in scene.ours.deeds if each.step != "capture"), money={})
+    owed = {(1, Account.RECEIVABLE): AMOUNT, (1, Account.SALES): -AMOUNT} if scene.ours.shipped else {}
+    ours = replace(scene.ours, deeds=tuple(each for each in scene.ours.deeds if each.step != "capture"), money=owed)
     before = replace(scene, ours=ours, standing="ended")
     return replace(before, payments=(*scene.payments[:-1], payment(len(scene.payments), PaymentStatus.AUTHORIZED)))
 

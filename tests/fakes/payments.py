@@ -145,7 +145,8 @@ class FakePayments(Scripted):
         with self._call("find_refund", payment_id, reference):
             hidden = self._hidden_refunds > 0
             self._hidden_refunds -= hidden
-            return None if hidden else self.refunds.get(reference)
+            found = self.refunds.get(reference)
+            return found if found and found.payment_id == payment_id and not hidden else None
 
     async def payments_since(self, since: datetime) -> AsyncIterator[PaymentRecord]:
         """Every payment made or moved since then."""

@@ -1,0 +1,224 @@
+"""Repairs while the order, the company or another run goes on: no money is moved on what was true before."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import pytest_asyncio
+from temporalio.exceptions import ApplicationError
+
+from activities.inventory import ShipUnits
+from activities.refunds import PartialRefund, Refunds
+from activities.repairs import RepairAsk, RepairResult, Repairs
+from ordersaga.domain.books import Account
+from ordersaga.domain.effects import EffectIntent
+from ordersaga.domain.errors import RetryError
+from ordersaga.domain.evidence import OrderEvidence
+from ordersaga.domain.orders import SellerTerms
+from ordersaga.domain.reconciliation import StoredFinding
+from ordersaga.domain.statuses import ParcelStatus
+from ordersaga.stores.evidence import PostgresEvidence
+from ordersaga.stores.pools import Pool
+from tests.activities.reconciling import GRACE, Life, World
+from tests.support.database import database_server, database_url, pool
+
+__all__ = ["database_server", "database_url", "pool"]
+
+LOST_ANSWER = RetryError("timeout", "no answer", unknown=True)
+
+
+class Interrupted(PostgresEvidence):
+    """Our ledgers, in which something happens just after they were read for the first time."""
+
+    def __init__(self, pool: Pool, meanwhile: Callable[[], Awaitable[object]]) -> None:
+        super().__init__(pool)
+        self._waiting = [meanwhile]
+
+    async def orders(self, order_ids: Sequence[str]) -> Mapping[str, OrderEvidence]:
+        """What was true before it happened."""
+        found = await super().orders(order_ids)
+        while self._waiting:
+            await self._waiting.pop()()
+        return found
+
+
+@pytest_asyncio.fixture
+async def world(pool: Pool) -> World:
+    """A provider that books its own carrier."""
+    world = World(pool)
+    await world.prepare()
+    return world
+
+
+@pytest_asyncio.fixture
+async def own(pool: Pool) -> World:
+    """A provider for whose parcels we buy the labels."""
+    world = World(pool, books_carrier=False)
+    await world.prepare()
+    return world
+
+
+def ask(stored: StoredFinding) -> RepairAsk:
+    """An hour from now, as the world's runs."""
+    now = datetime.now(UTC) + timedelta(hours=1)
+    return RepairAsk(finding_id=stored.finding.finding_id, by="ann", reason="planted", now=now, grace=GRACE)
+
+
+async def claimed(world: World, stored: StoredFinding) -> RepairAsk:
+    """One person asks for the repair, and may."""
+    claim = await world.findings.claim(stored.finding.finding_id, by="ann", reason="planted")
+    assert claim.result == "claimed"
+    return ask(stored)
+
+
+async def give(life: Life, amount: int, number: int = 1, payment_generation: int = 1) -> None:
+    """Goodwill, as the saga gives it."""
+    refunds = Refunds(life.world.gateway, life.world.means.effects, life.world.ledger)
+    wish = PartialRefund(
+        order_id=life.order.order_id,
+        parcel=1,
+        payment_generation=payment_generation,
+        step="refund_part",
+        number=number,
+        amount=amount,
+        currency="USD",
+        purpose="goodwill",
+    )
+    await refunds.refund_part(wish)
+
+
+async def cash(world: World) -> int:
+    """What our books hold of parcel 1."""
+    return (await world.evidence.orders(["o1"]))["o1"].amount(1, Account.CASH)
+
+
+async def test_more_money_than_one_person_agreed_to_is_not_moved(world: World) -> None:
+    """What grew since it was found is asked for anew: the larger amount may take a second person."""
+    life = await world.shipped(terms=SellerTerms(second_person_above=200))
+    world.gateway.refund_by_hand(life.payment_id, 100)
+    (stored,) = await world.run()
+    asked = await claimed(world, stored)
+    world.gateway.refund_by_hand(life.payment_id, 300)
+    result = await world.repairs.apply_repair(asked)
+    assert result.status == "open"
+    assert await cash(world) == 1000
+    (again,) = await world.run()
+    assert again.finding.money == 400
+    claim = await world.findings.claim(again.finding.finding_id, by="ann", reason="planted")
+    assert claim.result == "proposed"
+
+
+async def test_what_moved_while_it_was_looked_at_is_not_entered_twice(world: World, pool: Pool) -> None:
+    """Goodwill is given between our books and the company being read: its own entry is the only one."""
+    life = await world.shipped()
+    world.gateway.refund_by_hand(life.payment_id, 100)
+    (stored,) = await world.run()
+    asked = await claimed(world, stored)
+    evidence = Interrupted(pool, lambda: give(life, 50))
+    repairs = Repairs(replace(world.sources, evidence=evidence), world.means)
+    with pytest.raises(ApplicationError, match="meanwhile"):
+        await repairs.apply_repair(asked)
+    assert (await world.repairs.apply_repair(ask(stored))).status == "repaired"
+    assert await cash(world) == 850
+
+
+async def test_an_entry_begun_and_not_written_is_judged_anew(world: World) -> None:
+    """The attempt before died with the intention written; since then goodwill was given."""
+    life = await world.shipped()
+    world.gateway.refund_by_hand(life.payment_id, 300)
+    (stored,) = await world.run()
+    asked = await claimed(world, stored)
+    await give(life, 50)
+    await world.ledger.begin(
+        EffectIntent(order_id="o1", step="reconcile_enter", parcel=1, lease=timedelta(0), generation=stored.occurrence)
+    )
+    later = asked.model_copy(update={"now": asked.now + timedelta(hours=1)})
+    assert (await world.repairs.apply_repair(later)).status == "repaired"
+    assert await cash(world) == 650
+
+
+async def test_a_run_that_looked_before_the_repair_does_not_open_it_again(world: World) -> None:
+    """It saw what was true then."""
+    life = await world.shipped()
+    world.gateway.refund_by_hand(life.payment_id, 300)
+    (stored,) = await world.run()
+    looked = datetime.now(UTC) + timedelta(minutes=30)
+    assert (await world.repair(stored)).status == "repaired"
+    await world.findings.save("a run that began before", [stored.finding], looked)
+    found = await world.findings.get(stored.finding.finding_id)
+    assert found is not None
+    assert (found.status, found.occurrence) == ("repaired", 1)
+
+
+async def test_a_capture_whose_answer_was_lost_is_in_the_books_after_the_repair(world: World) -> None:
+    """The retry finds nothing reserved any more, and enters what was taken."""
+    life = await world.placed()
+    await life.authorize()
+    await life.hand_over()
+    await life.leave()
+    life.desert()
+    found = {stored.finding.kind.value: stored for stored in await world.run()}
+    asked = await claimed(world, found["missed_capture"])
+    world.gateway.fail_next("capture", LOST_ANSWER, after_doing=True)
+    with pytest.raises(ApplicationError):
+        await world.repairs.apply_repair(asked)
+    assert (await world.repairs.apply_repair(asked)).status == "repaired"
+    assert await cash(world) == 1000
+    await life.balanced()
+    assert len(world.gateway.called("capture")) == 1
+
+
+@pytest.mark.parametrize("status", [ParcelStatus.LOST, ParcelStatus.RETURNED_TO_SENDER])
+async def test_goods_that_came_to_nothing_are_not_charged_for(own: World, status: ParcelStatus) -> None:
+    """They left, and the shopper does not have them: a person decides, nothing is captured."""
+    life = await own.placed()
+    await life.authorize()
+    await life.hand_over()
+    await life.leave()
+    own.carrier.track(life.reference, status)
+    life.desert()
+    assert await own.kinds() == ["saga_gone"]
+
+
+async def test_a_sale_that_was_reversed_is_not_charged_for(world: World) -> None:
+    """The saga had entered that the goods were lost before it was terminated."""
+    life = await world.placed()
+    await life.authorize()
+    await life.hand_over()
+    await life.leave()
+    await life.ship()
+    await world.inventory.lose_goods(ShipUnits(order_id="o1", plan=life.plan, currency="USD"))
+    life.desert()
+    assert await world.kinds() == ["saga_gone"]
+
+
+async def test_a_partial_refund_is_looked_for_at_every_payment_of_its_parcel(world: World) -> None:
+    """Its number is not its payment's: the refund went through, and is not entered as one that never was."""
+    life = await world.placed()
+    await life.authorize()
+    await world.payments.release(life.payment)
+    await life.authorize(2)
+    await life.hand_over()
+    await life.leave()
+    await life.ship()
+    await world.payments.capture(life.payment.model_copy(update={"generation": 2}))
+    world.gateway.fail_next("refund", LOST_ANSWER, after_doing=True)
+    with pytest.raises(ApplicationError):
+        await give(life, 50, payment_generation=2)
+    life.desert()
+    found = {stored.finding.kind.value: stored for stored in await world.run()}
+    result = await world.repair(found["effect_unsettled"])
+    assert result.outcome.endswith("is done")
+    assert await cash(world) == 950
+
+
+async def test_a_payment_is_looked_at_again_without_the_listing(world: World) -> None:
+    """A busy account's day is tens of thousands of payments: a repair asks for those of its parcel."""
+    life = await world.shipped()
+    world.gateway.refund_by_hand(life.payment_id, 300)
+    (stored,) = await world.run()
+    listed = len(world.gateway.called("payments_since"))
+    result: RepairResult = await world.repair(stored)
+    assert result.status == "repaired"
+    assert len(world.gateway.called("payments_since")) == listed
