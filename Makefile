@@ -12,7 +12,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	&& { echo "$$python"; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo chaos faults properties test test-slow check up stack-clean
+.PHONY: mutants help demo chaos faults properties test test-slow check up stack-clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -30,10 +30,13 @@ test: $(STAMP) ## Run the tests; choose with TEST_ARGS, e.g. TEST_ARGS="tests/do
 	$(BIN)/pytest -n 2 --dist loadfile $(TEST_ARGS)
 
 test-slow: $(STAMP) ## Run the tests of the whole stack: demos with kills and restarts, lost answers, decisions of providers, the runbook
-	$(BIN)/pytest -m slow $(TEST_ARGS)
+	$(BIN)/pytest -m slow -n 2 --dist loadfile $(TEST_ARGS)
 
 faults: $(STAMP) ## Meet seven orders with every fault at every call and await; goes on where it was stopped; CASE='...' plays one
 	$(BIN)/python -m tests.faults $(if $(CASE),--case '$(CASE)') $(FAULTS_ARGS)
+
+mutants: $(STAMP) ## See that the fault cases catch seeded bugs
+	$(BIN)/python -m tests.faults.mutants
 
 properties: $(STAMP) ## Play many random programs against stores, rules and sagas, new ones every time; EXAMPLES=200 of each
 	ORDERSAGA_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/pytest tests/properties --timeout 0 $(TEST_ARGS)

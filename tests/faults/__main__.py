@@ -21,11 +21,10 @@ from tests.faults.recording import record
 from tests.faults.results import Outcome, Results
 from tests.faults.runner import run_cases
 from tests.faults.shapes import SHAPES
-from tests.faults.summary import failures, section, totals, write_section
+from tests.faults.summary import DOCUMENT, failures, section, totals, write_section
 from tests.support.emulators import ROOT
 
 FOLDER: Final = ROOT / "build" / "faults"
-DOCUMENT: Final = ROOT / "docs" / "failure-matrix.md"
 JOBS: Final = 4
 INTERRUPTED: Final = 130
 
@@ -91,10 +90,10 @@ async def _many(chosen: argparse.Namespace) -> int:
     bad = failures(results.outcomes[str(case)] for case in cases)
     for line in bad:
         console.print(line)
-    console.print(totals(cases, results.outcomes, clock.seconds))
+    console.print(totals(found, cases, results.outcomes, clock.seconds))
     complete = not (chosen.sample or chosen.only)
     if complete and not chosen.no_docs:
-        write_section(section(found, cases, results.outcomes, clock.seconds), DOCUMENT)
+        write_section(section(found, cases, results.outcomes, clock.seconds), DOCUMENT, "faults")
     return 1 if bad else 0
 
 

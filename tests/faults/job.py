@@ -1,4 +1,4 @@
-"""`python -m tests.faults.job FOLDER CODE`: one stack, given cases line by line, answering an outcome each.
+"""`python -m tests.faults.job FOLDER CODE SECONDS`: one stack, given cases line by line, answering an outcome each.
 
 Cases come side by side, as many as whoever sends them likes. One that has ended is judged with all others that have:
 what differs then must agree within a while, since companies settle some things later.
@@ -93,8 +93,8 @@ def _state(case: FaultCase, played: Played, differences: list[str]) -> State:
 class Job:
     """Plays what comes on standard input."""
 
-    def __init__(self, ground: Ground) -> None:
-        self._ground, self._court = ground, Court(ground)
+    def __init__(self, ground: Ground, patience: float) -> None:
+        self._ground, self._court, self._patience = ground, Court(ground), patience
         self._count = 0
 
     async def run(self) -> None:
@@ -110,7 +110,7 @@ class Job:
 
     async def _play(self, case: FaultCase, order_id: str) -> None:
         await self._ground.stock_up({order_id: SHAPES[case.shape]})
-        played = await play(self._ground, case, order_id)
+        played = await play(self._ground, case, order_id, self._patience)
         found = await self._court.judged(case, played)
         print(json.dumps(asdict(found)), flush=True)
 
@@ -121,12 +121,12 @@ async def _standard_input() -> asyncio.StreamReader:
     return reader
 
 
-async def main(data: Path, code: Path) -> None:
-    """Stand up a stack and play."""
+async def main(data: Path, code: Path, patience: float) -> None:
+    """Stand up a stack and play; an order may take `patience` seconds to end."""
     async with standing(data, code) as ground:
         print(json.dumps("ready"), flush=True)
-        await Job(ground).run()
+        await Job(ground, patience).run()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2])))
+    asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])))

@@ -19,10 +19,13 @@ from rich.table import Table
 from tests.faults.cases import parse
 from tests.faults.results import Outcome
 from tests.faults.runner import run_cases
+from tests.faults.summary import DOCUMENT, write_section
 from tests.support.copies import Change, copy_product
 from tests.support.emulators import ROOT
 
 SIDE_BY_SIDE: Final = 2
+PATIENCE: Final = 25.0
+"""Seconds an order may take: one that never ends gives a bug away as well."""
 SLOW_HAND_OFF: Final = "shipbob POST /2026-01/order#1/slow"
 
 
@@ -136,6 +139,11 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
         ),
     ),
 }
+_HEAD: Final = """\
+`make mutants` plays copies of the product with one thing wrong each.
+
+seeded bug | case | caught by
+--- | --- | ---"""
 NAMED: Final = (
     "undo_skipped",
     "undo_order_swapped",
@@ -155,7 +163,9 @@ async def hunt(names: Iterable[str], logs: Path) -> dict[str, Outcome]:
             folder = Path(tempfile.mkdtemp(prefix="ordersaga-mutant-"))
             try:
                 code = copy_product(folder, MUTANTS[name].changes)
-                [found] = await run_cases([parse(MUTANTS[name].case)], code=code, alone=0, logs=logs / name)
+                [found] = await run_cases(
+                    [parse(MUTANTS[name].case)], code=code, patience=PATIENCE, alone=0, logs=logs / name
+                )
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
             return name, found
@@ -169,13 +179,20 @@ def caught(mutant: Mutant, found: Outcome) -> list[str]:
 
 
 def main() -> None:
-    """Exit code 1 when one gets away."""
+    """Play all, and write the list into the documents; exit code 1 when one gets away."""
     found = asyncio.run(hunt(MUTANTS, ROOT / "build" / "faults" / "mutants"))
-    table = Table("seeded bug", "what is wrong", "case", "caught by")
-    for name, outcome in found.items():
-        table.add_row(name, MUTANTS[name].bug, outcome.case, "\n".join(caught(MUTANTS[name], outcome)) or "NOT CAUGHT")
+    rows = [(MUTANTS[name].bug, outcome.case, told(MUTANTS[name], outcome)) for name, outcome in found.items()]
+    table = Table("seeded bug", "case", "caught by", show_lines=True)
+    for row in rows:
+        table.add_row(*row)
     Console(width=200).print(table)
+    write_section("\n".join([_HEAD, *(f"{bug} | `{case}` | {by}" for bug, case, by in rows)]), DOCUMENT, "mutants")
     sys.exit(not all(caught(MUTANTS[name], outcome) for name, outcome in found.items()))
+
+
+def told(mutant: Mutant, found: Outcome) -> str:
+    """What gave it away, without the order's name."""
+    return "; ".join(line.partition(": ")[2] for line in caught(mutant, found)) or "NOT CAUGHT"
 
 
 if __name__ == "__main__":

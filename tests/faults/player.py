@@ -40,8 +40,8 @@ class Played:
     notes: list[str] = field(default_factory=list)
 
 
-async def play(ground: Ground, case: FaultCase, order_id: str) -> Played:
-    """Play one case until its order, and its return, have ended."""
+async def play(ground: Ground, case: FaultCase, order_id: str, patience: float = ENDS_WITHIN) -> Played:
+    """Play one case until its order, and its return, have ended, or `patience` seconds have passed."""
     began = time.monotonic()
     shape = SHAPES[case.shape]
     order = Order(
@@ -55,7 +55,7 @@ async def play(ground: Ground, case: FaultCase, order_id: str) -> Played:
     watching = [asyncio.create_task(strike.watch()) for strike in strikes]
     try:
         await _act(ground, order, shape)
-        ended = await _rest(ground, order_id, shape)
+        ended = await _rest(ground, order_id, shape, patience)
     finally:
         for task in watching:
             task.cancel()
@@ -77,20 +77,20 @@ async def _act(ground: Ground, order: Order, shape: Shape) -> None:
     await order.world.shipbob.tell("release", match=order.order_id)
 
 
-async def _rest(ground: Ground, order_id: str, shape: Shape) -> str:
+async def _rest(ground: Ground, order_id: str, shape: Shape, patience: float) -> str:
     """Wait for the order's end, and that of its return; answers the status."""
     found = "unknown"
     with contextlib.suppress(DemoError):
-        found = (await ground.world.board.until(order_id, FINAL_STATUSES, ENDS_WITHIN)).status.value
+        found = (await ground.world.board.until(order_id, FINAL_STATUSES, patience)).status.value
     if shape.returns:
-        await _return_rests(ground, order_id)
+        await _return_rests(ground, order_id, patience)
         with contextlib.suppress(DemoError):
-            found = (await ground.world.board.until(order_id, FINAL_STATUSES, ENDS_WITHIN)).status.value
+            found = (await ground.world.board.until(order_id, FINAL_STATUSES, patience)).status.value
     return found
 
 
-async def _return_rests(ground: Ground, order_id: str) -> None:
-    deadline = time.monotonic() + ENDS_WITHIN
+async def _return_rests(ground: Ground, order_id: str, patience: float) -> None:
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         with contextlib.suppress(*_DOWN):
             returns = (await ground.world.support.returns(order_id)).returns

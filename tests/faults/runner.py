@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.faults.cases import FaultCase
+from tests.faults.player import ENDS_WITHIN
 from tests.faults.results import Outcome
 from tests.support.emulators import ROOT
 
@@ -93,11 +94,11 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def staged(code: Path, logs: Path) -> AsyncIterator[Stage]:
+async def staged(code: Path, logs: Path, patience: float) -> AsyncIterator[Stage]:
     """A job's process with its stack, which ends, in order, with its input. What it complains of goes to `logs`."""
     data = Path(tempfile.mkdtemp(prefix="ordersaga-faults-"))
     logs.mkdir(parents=True, exist_ok=True)
-    argv = (sys.executable, "-m", "tests.faults.job", str(data / "state"), str(code))
+    argv = (sys.executable, "-m", "tests.faults.job", str(data / "state"), str(code), str(patience))
     with (logs / f"{data.name}.log").open("wb") as complaints:
         process = await asyncio.create_subprocess_exec(
             *argv,
@@ -131,10 +132,11 @@ async def _ends(process: asyncio.subprocess.Process) -> None:
 class Run:
     """One run over a list of cases. `report` is told every outcome."""
 
-    def __init__(self, cases: Iterable[FaultCase], report: Report, *, code: Path = ROOT, logs: Path) -> None:
+    def __init__(self, cases: Iterable[FaultCase], report: Report, code: Path, logs: Path, patience: float) -> None:
         self._together = deque(Turn(case) for case in cases if not case.kills)
         self._alone = deque(Turn(case) for case in cases if case.kills)
-        self._report, self._code, self._logs = report, code, logs
+        self._report = report
+        self._job = (code, logs, patience)
         self._failures = 0
 
     async def run(self, together: int, alone: int) -> None:
@@ -162,7 +164,7 @@ class Run:
     async def _shift(self, turns: deque[Turn], side_by_side: int) -> None:
         """One stack's life."""
         try:
-            async with staged(self._code, self._logs) as stage, asyncio.TaskGroup() as taking:
+            async with staged(*self._job) as stage, asyncio.TaskGroup() as taking:
                 left = iter(range(LIFETIME))
                 for _ in range(side_by_side):
                     taking.create_task(self._take(stage, turns, left))
@@ -194,6 +196,7 @@ async def run_cases(
     report: Report = lambda _: None,
     *,
     code: Path = ROOT,
+    patience: float = ENDS_WITHIN,
     together: int = 1,
     alone: int = 1,
     logs: Path = ROOT / "build" / "faults" / "logs",
@@ -202,6 +205,7 @@ async def run_cases(
 
     Args:
         code: the folder whose product the stacks run.
+        patience: seconds an order may take to end.
         together, alone: jobs for cases that share a stack, and for those that kill its worker.
         logs: where the jobs' complaints go.
 
@@ -214,5 +218,5 @@ async def run_cases(
         outcomes.append(found)
         report(found)
 
-    await Run(list(cases), note, code=code, logs=logs).run(together, alone)
+    await Run(list(cases), note, code, logs, patience).run(together, alone)
     return outcomes

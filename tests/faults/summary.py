@@ -8,9 +8,10 @@ from typing import Final
 from tests.faults.boundaries import Boundaries
 from tests.faults.cases import FaultCase
 from tests.faults.results import Outcome
+from tests.support.emulators import ROOT
 
-BEGIN: Final = "<!-- faults: written by make faults -->"
-END: Final = "<!-- faults: end -->"
+DOCUMENT: Final = ROOT / "docs" / "failure-matrix.md"
+TITLES: Final = {"faults": "## Every fault at every step", "mutants": "## Seeded bugs that the cases catch"}
 _INTRODUCTION: Final = """\
 `make faults` plays seven orders. Their outside calls and their sagas' awaits are read from what was recorded while each
 was played without faults, and each meets every fault that can happen there. After every case the companies' own records
@@ -31,12 +32,17 @@ def failures(outcomes: Iterable[Outcome]) -> list[str]:
     return found
 
 
-def totals(cases: Sequence[FaultCase], outcomes: Mapping[str, Outcome], seconds: float) -> str:
+def totals(
+    boundaries: Mapping[str, Boundaries], cases: Sequence[FaultCase], outcomes: Mapping[str, Outcome], seconds: float
+) -> str:
     """One line with every figure."""
     found = [outcomes[str(case)] for case in cases if str(case) in outcomes]
     count = Counter(one.state for one in found)
     pace = f"{len(found) / max(seconds / 60, 0.01):.0f} cases a minute"
+    calls = sum(len(each.changes) + len(each.reads) for each in boundaries.values())
+    awaits = sum(len(each.awaits) for each in boundaries.values())
     return (
+        f"{calls + awaits} boundaries ({calls} calls, {awaits} awaits), "
         f"{len(found)} of {len(cases)} cases run, {count['violated']} violations, {count['unreached']} unreached; "
         f"{seconds / 60:.1f} minutes, {pace}"
     )
@@ -46,7 +52,7 @@ def section(
     boundaries: Mapping[str, Boundaries], cases: Sequence[FaultCase], outcomes: Mapping[str, Outcome], seconds: float
 ) -> str:
     """The tables of the document."""
-    told = f"{_INTRODUCTION}\n\n{totals(cases, outcomes, seconds)}."
+    told = f"{_INTRODUCTION}\n\n{totals(boundaries, cases, outcomes, seconds)}."
     tables = [_by_shape(boundaries, cases, outcomes), _by_fault(cases, outcomes)]
     return "\n\n".join([told, *("\n".join(table) for table in tables), _EXPLANATION])
 
@@ -79,10 +85,10 @@ def _violated(cases: Iterable[FaultCase], outcomes: Mapping[str, Outcome]) -> in
     return sum(outcomes[str(case)].state == "violated" for case in cases if str(case) in outcomes)
 
 
-def write_section(text: str, file: Path) -> None:
-    """Replace what stands between the markers, or add it at the end."""
-    before, _, rest = file.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    file.write_text(
-        f"{before.rstrip()}\n\n{BEGIN}\n\n## The fault matrix\n\n{text}\n\n{END}\n{after.lstrip()}", "utf-8"
-    )
+def write_section(text: str, file: Path, name: str) -> None:
+    """Replace what stands between the markers of this name, or add it at the end."""
+    begin, end = f"<!-- {name}: written by make {name} -->", f"<!-- {name}: end -->"
+    before, _, rest = file.read_text(encoding="utf-8").partition(begin)
+    after = rest.partition(end)[2].strip()
+    parts = [before.rstrip(), begin, TITLES[name], text, end, *([after] if after else [])]
+    file.write_text("\n\n".join(parts) + "\n", "utf-8")

@@ -217,13 +217,17 @@ def test_the_summary_tells_what_was_run_and_what_failed(tmp_path: Path) -> None:
     assert failures(found.values()) == [
         f"make faults CASE='{bad}'\n    f0001x: I1 cash of parcel 1: ours 0, theirs 3590"
     ]
-    line = totals(cases, found, 120.0)
-    assert line.startswith(f"{len(cases)} of {len(cases)} cases run, 1 violations, 0 unreached; 2.0 minutes")
+    line = totals({"one_parcel": FOUND}, cases, found, 120.0)
+    assert line.startswith(
+        f"5 boundaries (4 calls, 1 awaits), {len(cases)} of {len(cases)} cases run, 1 violations, 0 unreached; 2.0 minutes"
+    )
     text = section({"one_parcel": FOUND}, cases, found, 120.0)
     assert f"one_parcel | 3 | 1 | 1 | {len(cases)} |" in text
     document = tmp_path / "matrix.md"
     document.write_text("# Matrix\n\nrows\n", encoding="utf-8")
     for _ in range(2):
-        write_section(text, document)
-    assert document.read_text(encoding="utf-8").count("## The fault matrix") == 1
+        write_section(text, document, "faults")
+        write_section("bugs", document, "mutants")
+    assert document.read_text(encoding="utf-8").count("## Every fault at every step") == 1
+    assert document.read_text(encoding="utf-8").count("bugs") == 2
     assert document.read_text(encoding="utf-8").startswith("# Matrix\n\nrows\n")
