@@ -144,7 +144,10 @@ class Looker:
         """Whether anybody minds an order that has not ended; asked once, unless its books balance by now."""
         if match_order(ours, "never", moment) is None and match_order(ours, "ended", moment) is None:
             return None
-        finding = match_order(ours, await self._sources.sagas.standing(ours.order_id), moment)
+        standing = await self._sources.sagas.standing(ours.order_id)
+        if match_order(ours, standing, moment) is None:
+            return None
+        finding = match_order(await self._now(ours), standing, moment)
         if finding is not None and (GONE, 0) in ours.asked and await self._sources.evidence.differences(ours.order_id):
             return None
         return finding
@@ -163,10 +166,16 @@ class Looker:
         if not any(list(rule(case)) for case in thinkable):
             return []
         minded = await self.minded(ours)
+        ours = ours if minded else await self._now(ours)
         where = {} if minded else {parcel: await self._where(ours, parcel) for parcel in sorted(every)}
         left = frozenset(parcel for parcel, told in where.items() if any(map(goods_left, told)))
         back = frozenset(parcel for parcel, told in where.items() if not CAME_TO_NOTHING.isdisjoint(told))
         return list(rule(Case(ours, minded, left, back)))
+
+    async def _now(self, ours: OrderEvidence) -> OrderEvidence:
+        """An order nobody minds, read anew: its saga may have ended it just after it was read."""
+        known = {} if ours.final else await self._sources.evidence.orders([ours.order_id])
+        return known.get(ours.order_id, ours)
 
     async def minded(self, ours: OrderEvidence) -> bool:
         """Whether the order's saga minds it, or will once it is started."""

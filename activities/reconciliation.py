@@ -4,7 +4,8 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from functools import wraps
+from typing import Final, ParamSpec, TypeVar
 
 from pydantic import AwareDatetime, Field
 from temporalio import activity
@@ -22,8 +23,33 @@ from ordersaga.domain.values import Message
 CHUNK: Final = 200
 """How much of a listing is compared at a time."""
 AT_ONCE: Final = 16
+BEAT: Final = timedelta(seconds=10)
 
+P = ParamSpec("P")
 T = TypeVar("T")
+
+
+def kept_alive(every: timedelta = BEAT) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Awaitable[T]]]:
+    """An activity that shows it is alive while it waits for a company: pages of others' things yield nothing."""
+
+    def wrapped(act: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+        @wraps(act)
+        async def run(*args: P.args, **kwargs: P.kwargs) -> T:
+            beating = asyncio.create_task(_beat(every))
+            try:
+                return await act(*args, **kwargs)
+            finally:
+                beating.cancel()
+
+        return run
+
+    return wrapped
+
+
+async def _beat(every: timedelta) -> None:
+    while True:
+        await asyncio.sleep(every.total_seconds())
+        _alive()
 
 
 class MatchAsk(Message):
@@ -74,6 +100,7 @@ class Reconciling:
 
     @activity.defn
     @translated
+    @kept_alive()
     async def match_payments(self, ask: MatchAsk) -> MatchResult:
         """The payment company's payments and refunds beside our books."""
         tally = _Tally(self._sources, ask)
@@ -96,6 +123,7 @@ class Reconciling:
 
     @activity.defn
     @translated
+    @kept_alive()
     async def match_labels(self, ask: MatchAsk) -> MatchResult:
         """The carrier's labels beside our parcels."""
         tally = _Tally(self._sources, ask)
@@ -115,6 +143,7 @@ class Reconciling:
 
     @activity.defn
     @translated
+    @kept_alive()
     async def match_provider(self, ask: MatchAsk) -> MatchResult:
         """A provider's orders beside our parcels."""
         tally = _Tally(self._sources, ask)
@@ -167,6 +196,7 @@ class Reconciling:
 
     @activity.defn
     @translated
+    @kept_alive()
     async def match_stock(self, ask: MatchAsk) -> MatchResult:
         """A provider's count beside our shelves; nothing for a provider that does not count, or for one order."""
         tally = _Tally(self._sources, ask)
@@ -181,6 +211,7 @@ class Reconciling:
 
     @activity.defn
     @translated
+    @kept_alive()
     async def match_orders(self, ask: MatchAsk) -> MatchResult:
         """Our own orders: never started, deserted by their saga, ended with a call nobody knows the outcome of."""
         tally = _Tally(self._sources, ask)
@@ -234,7 +265,6 @@ class _Tally:
         self._looked_at += looked_at
         self._found |= {finding.finding_id: finding.kind for finding in findings}
         await self._store.save(self._ask.run_id, findings, self._ask.now)
-        _alive()
 
     def result(self) -> MatchResult:
         return MatchResult(looked_at=self._looked_at, found=dict(Counter(self._found.values())))
@@ -277,7 +307,6 @@ async def _each(order_ids: Iterable[str], look: Callable[[str], Awaitable[list[F
 async def _of_orders(listing: AsyncIterator[T], order_of: Callable[[T], str], ask: MatchAsk) -> AsyncIterator[T]:
     """Records that bear our marks; of one order only, where one is asked about."""
     async for record in listing:
-        _alive()
         owner = order_of(record)
         if owner and ask.order_id in (None, owner):
             yield record

@@ -130,6 +130,7 @@ class ShelfEvidence:
 
     `under_way`: of parcels handed to the provider and not booked as shipped: its goods may have left already.
     `came`, `went`: units booked onto and off the shelf just now, which the provider may not have counted yet.
+    `coming`: of returns on their way, which may lie there before their inspection is booked.
     """
 
     location: str
@@ -140,3 +141,4 @@ class ShelfEvidence:
     under_way: int = 0
     came: int = 0
     went: int = 0
+    coming: int = 0

@@ -17,8 +17,8 @@ def match_stock(provider: str, levels: Sequence[StockLevel], shelves: Sequence[S
     """SKUs the provider counts otherwise than we. Compared is what both of us have a shelf for.
 
     A provider counts a SKU over all its centers, so our locations there are added up. Goods handed over may have left
-    before we hear of it, and what was booked just now may not have been counted yet: the provider's count must lie
-    between.
+    before we hear of it, returned ones may lie there already, and what was booked just now may not have been counted
+    yet: the provider's count must lie between.
     """
     ours: defaultdict[str, list[ShelfEvidence]] = defaultdict(list)
     for shelf in shelves:
@@ -34,7 +34,7 @@ def drift(level: StockLevel, shelves: Sequence[ShelfEvidence]) -> int:
     """How many units our count must change by, at least, to agree with the provider's; 0: they agree."""
     ours = sum(shelf.on_hand for shelf in shelves)
     least = ours - sum(shelf.under_way + shelf.came for shelf in shelves)
-    most = ours + sum(shelf.went for shelf in shelves)
+    most = ours + sum(shelf.went + shelf.coming for shelf in shelves)
     return min(level.on_hand - least, 0) + max(level.on_hand - most, 0)
 
 

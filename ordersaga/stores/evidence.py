@@ -10,7 +10,7 @@ import asyncpg
 from ordersaga.domain.books import Account
 from ordersaga.domain.effects import EffectStatus
 from ordersaga.domain.evidence import Deed, Heard, OpenEffect, OrderEvidence, ShelfEvidence
-from ordersaga.domain.returns import FINAL_RETURNS
+from ordersaga.domain.returns import FINAL_RETURNS, ReturnStatus
 from ordersaga.domain.statuses import FINAL_STATUSES, OrderStatus, ParcelStatus
 from ordersaga.stores.books import read_balance
 from ordersaga.stores.counted import adjust
@@ -67,14 +67,20 @@ WHERE effects.status IN ('intended', 'unknown') AND intended_at <= $2 AND key > 
 ORDER BY key LIMIT $4
 """
 # What a parcel handed over still holds may have left already: `holds` end when we book it as shipped.
+# What a return under way brings may lie there already: it is booked once it is inspected.
 _SHELVES = """
+WITH back AS (
+    SELECT "case"->'plan'->>'location' AS location, line->>'sku' AS sku, sum((line->>'quantity')::int) AS coming
+    FROM returns, jsonb_array_elements("case"->'request'->'lines') AS line WHERE status = ANY($4::text[])
+    GROUP BY 1, 2)
 SELECT stock.location, stock.sku, products.seller, stock.on_hand, stock.held,
        (SELECT coalesce(sum(quantity), 0) FROM holds
         WHERE holds.location = stock.location AND holds.sku = stock.sku AND holds.status IN ('held', 'confirmed')
           AND EXISTS (SELECT FROM effects WHERE effects.order_id = holds.order_id AND effects.parcel = holds.parcel
                         AND step = 'hand_off' AND effects.status <> 'refused'))::int AS under_way,
-       coalesce(moved.came, 0)::int AS came, coalesce(moved.went, 0)::int AS went
-FROM stock JOIN locations USING (location) JOIN products USING (sku)
+       coalesce(moved.came, 0)::int AS came, coalesce(moved.went, 0)::int AS went,
+       coalesce(back.coming, 0)::int AS coming
+FROM stock JOIN locations USING (location) JOIN products USING (sku) LEFT JOIN back USING (location, sku)
 LEFT JOIN LATERAL (
     SELECT sum(quantity) FILTER (WHERE kind IN ('received', 'restocked')) AS came,
            sum(quantity) FILTER (WHERE account_to = 'shipped') AS went
@@ -85,6 +91,15 @@ WHERE provider = $1 AND stock.sku = ANY($2::text[]) ORDER BY stock.sku, stock.lo
 _REPORTS = [*(status.value for status in ParcelStatus), "conflict"]
 _FINAL = [status.value for status in FINAL_STATUSES]
 _RETURN_STEPS = ["refund_return", "book_return_label", "void_return_label"]
+_COMING = [
+    status.value
+    for status in (
+        ReturnStatus.AWAITING_GOODS,
+        ReturnStatus.IN_TRANSIT,
+        ReturnStatus.ARRIVED,
+        ReturnStatus.NEEDS_ATTENTION,
+    )
+]
 _OVER = [status.value for status in FINAL_RETURNS]
 _MOVING_STATUSES = [status.value for status in OrderStatus if status not in FINAL_STATUSES]
 
@@ -129,7 +144,7 @@ class PostgresEvidence:
     async def shelves(self, provider: str, skus: Sequence[str], moved_since: datetime) -> Sequence[ShelfEvidence]:
         """Our count of these SKUs at a provider's locations; `moved_since`: what counts as moved just now."""
         async with connection(self._pool) as reader:
-            rows = await reader.fetch(_SHELVES, provider, list(skus), moved_since)
+            rows = await reader.fetch(_SHELVES, provider, list(skus), moved_since, _COMING)
         return [ShelfEvidence(**dict(row)) for row in rows]
 
     async def differences(self, order_id: str) -> Sequence[str]:

@@ -66,7 +66,7 @@ UPDATE findings SET status = $2, "by" = $3, second = $4, reason = $5, outcome = 
 """
 _SETTLE = """
 UPDATE findings SET status = $2, outcome = $3, repaired_at = CASE WHEN $2 = 'repaired' THEN $4::timestamptz END
-WHERE finding_id = $1
+WHERE finding_id = $1 AND ($2 <> 'open' OR status = 'repairing')
 """
 _RUNS = """
 SELECT * FROM reconciliation_runs WHERE $1::text IS NULL OR run_id = $1 ORDER BY started_at DESC, run_id DESC LIMIT $2
@@ -140,7 +140,7 @@ class PostgresFindings:
             return await _judge(work, finding_id, by)
 
     async def settle(self, finding_id: str, status: FindingStatus, outcome: str, now: datetime) -> None:
-        """What became of its repair."""
+        """What became of its repair; one that was settled is not opened again by a repair that is given up."""
         async with connection(self._pool) as work:
             await work.execute(_SETTLE, finding_id, status, storable(outcome), now)
 

@@ -1,5 +1,6 @@
 """Repairs while the order, the company or another run goes on: no money is moved on what was true before."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -7,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import pytest_asyncio
 from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
 
 from activities.inventory import ShipUnits
+from activities.reconciliation import MatchAsk, Reconciling, kept_alive
 from activities.refunds import PartialRefund, Refunds
 from activities.repairs import RepairAsk, RepairResult, Repairs
 from ordersaga.domain.books import Account
@@ -17,7 +20,7 @@ from ordersaga.domain.errors import RetryError
 from ordersaga.domain.evidence import OrderEvidence
 from ordersaga.domain.orders import SellerTerms
 from ordersaga.domain.reconciliation import StoredFinding
-from ordersaga.domain.statuses import ParcelStatus
+from ordersaga.domain.statuses import OrderStatus, ParcelStatus
 from ordersaga.stores.evidence import PostgresEvidence
 from ordersaga.stores.pools import Pool
 from tests.activities.reconciling import GRACE, Life, World
@@ -211,6 +214,30 @@ async def test_a_partial_refund_is_looked_for_at_every_payment_of_its_parcel(wor
     result = await world.repair(found["effect_unsettled"])
     assert result.outcome.endswith("is done")
     assert await cash(world) == 950
+
+
+async def test_an_order_that_ends_while_it_is_looked_at_is_not_deserted(world: World, pool: Pool) -> None:
+    """Its saga ended after our books were read, as sagas do."""
+    life = await world.placed()
+    await life.authorize()
+    evidence = Interrupted(pool, lambda: life.end(OrderStatus.CANCELED))
+    reconciling = Reconciling(replace(world.sources, evidence=evidence))
+    now = datetime.now(UTC) + timedelta(minutes=15)
+    looking = MatchAsk(run_id="run-1", since=now - timedelta(days=1), now=now, grace=timedelta(minutes=10))
+    await life.record(OrderStatus.PENDING)
+    assert (await reconciling.match_orders(looking)).found == {}
+
+
+async def test_a_listing_that_tells_nothing_yet_is_alive() -> None:
+    """A page of payments none of which is ours is no reason to begin anew."""
+    environment, beaten = ActivityEnvironment(), asyncio.Event()
+    environment.on_heartbeat = lambda *_: beaten.set()
+
+    @kept_alive(timedelta(milliseconds=10))
+    async def silent() -> bool:
+        return await asyncio.wait_for(beaten.wait(), timeout=30)
+
+    assert await environment.run(silent)
 
 
 async def test_a_payment_is_looked_at_again_without_the_listing(world: World) -> None:

@@ -215,6 +215,13 @@ def test_a_count_may_lag_behind_either_way(counted: int, units: int) -> None:
     assert drift(StockLevel(sku="MUG", on_hand=counted), shelves) == units
 
 
+@pytest.mark.parametrize(("counted", "units"), [(10, 0), (12, 0), (13, 1), (9, -1)])
+def test_goods_on_their_way_back_may_lie_on_the_shelf_already(counted: int, units: int) -> None:
+    """The provider has them, their inspection is not booked yet: booked it will be, so a count adds nothing."""
+    shelf = ShelfEvidence(EAST, "MUG", "acme", on_hand=10, held=0, coming=2)
+    assert drift(StockLevel(sku="MUG", on_hand=counted), [shelf]) == units
+
+
 def test_units_are_taken_where_they_are_free() -> None:
     """Added to the fullest shelf; what is promised is taken last, for the database to refuse."""
     shelves = [ShelfEvidence(EAST, "MUG", "acme", 10, 2), ShelfEvidence(WEST, "MUG", "acme", 7, 2)]

@@ -72,6 +72,19 @@ async def test_a_shelf_tells_what_may_have_left_and_what_just_moved(pool: Pool, 
     assert await evidence.shelves("shipbob", ["TEE"], datetime.now(UTC)) == []
 
 
+@pytest.mark.parametrize(("status", "coming"), [("in_transit", 1), ("arrived", 1), ("inspected", 0), ("refunded", 0)])
+async def test_a_shelf_tells_what_is_coming_back(
+    pool: Pool, evidence: PostgresEvidence, status: str, coming: int
+) -> None:
+    """Goods of a return until their inspection is booked."""
+    case = {"plan": {"location": EAST}, "request": {"lines": [{"sku": "MUG", "quantity": 1}]}}
+    await pool.execute(
+        """INSERT INTO returns (order_id, number, parcel, "case", status) VALUES ('o3', 1, 1, $1, $2)""", case, status
+    )
+    (shelf,) = await evidence.shelves("shipbob", ["MUG"], datetime.now(UTC))
+    assert shelf.coming == coming
+
+
 async def test_a_shelf_is_set_right_once_per_reference(pool: Pool, evidence: PostgresEvidence) -> None:
     """The movements add up to the stock; below what is promised nothing is written."""
     assert await evidence.adjust({SHELF: -3}, "f/1", "counted 7")

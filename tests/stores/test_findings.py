@@ -113,6 +113,16 @@ async def test_a_refused_repair_leaves_it_to_be_asked_for_again(pool: Pool) -> N
     assert (again.status, again.occurrence) == ("open", 1)
 
 
+async def test_a_repair_given_up_does_not_open_what_it_settled(pool: Pool) -> None:
+    """Only its answer was lost."""
+    findings = PostgresFindings(pool)
+    await finish(findings, run("r1"), found())
+    await findings.claim(found().finding_id, by="ann", reason="stray")
+    await findings.settle(found().finding_id, "repaired", "voided", NOW)
+    await findings.settle(found().finding_id, "open", "no answer", LATER)
+    assert await status(findings) == "repaired"
+
+
 async def test_much_money_takes_a_second_person(pool: Pool) -> None:
     """Above the order's limit the first person proposes, the same key again changes nothing, another one agrees."""
     await PostgresCatalog(pool).load(catalog((EAST, "MUG", 5)))
