@@ -79,15 +79,15 @@ class Looker:
         self, ours: OrderEvidence, parcel: int, known: frozenset[str] = frozenset()
     ) -> list[PaymentRecord]:
         return [
-            _of_deed(ours, deed, await self._sources.payments.inquire(deed.external_id))
-            for deed in ours.of("authorize", parcel)
-            if deed.external_id and deed.external_id not in known
+            _of_deed(ours, deed, await self._sources.payments.inquire(payment_id))
+            for payment_id, deed in dict(ours.payments(parcel)).items()
+            if payment_id not in known
         ]
 
     async def named(self, finding: Finding, ours: OrderEvidence | None) -> list[PaymentRecord]:
         """The payments a finding names, and the order's others of its parcel, each asked for as it stands now."""
-        asked = {deed.external_id for deed in ours.of("authorize", finding.parcel)} if ours is not None else set()
-        strays = [named for named in payments_of(finding) if named not in asked]
+        known = dict(ours.payments(finding.parcel)) if ours is not None else {}
+        strays = [named for named in finding.payments if named not in known]
         records = [_stray(finding, await self._sources.payments.inquire(payment_id)) for payment_id in strays]
         return [*records, *(await self._of_parcel(ours, finding.parcel) if ours is not None else ())]
 
@@ -202,12 +202,6 @@ class Looker:
             return Case(ours, minded=False), _NOWHERE
         known = await self._sources.sagas.parcels(ours.order_id)
         return Case(ours, minded=True), known.get(event.parcel, event.status)
-
-
-def payments_of(finding: Finding) -> list[str]:
-    """The payments that a finding about money names."""
-    named = finding.facts.get("payment_id")
-    return [named] if named else [name for name in finding.facts if name not in ("theirs", "event")]
 
 
 def _of_deed(ours: OrderEvidence, deed: Deed, state: PaymentState) -> PaymentRecord:

@@ -101,6 +101,7 @@ class MoneyRepairs:
         plan, asked = ours.plans[finding.parcel], ours.latest("authorize", finding.parcel, finding.generation)
         if asked is None:
             raise OperatorError("not_authorized", f"parcel {finding.parcel} has no authorization of ours")
+        _require_none_of_more(ours, finding)
         if finding.parcel not in ours.shipped:
             units = ShipUnits(order_id=ours.order_id, plan=plan, currency=finding.currency)
             await self._inventory.ship_stock(units)
@@ -143,15 +144,19 @@ class MoneyRepairs:
     async def enter(self, job: Job) -> str:
         """Write into the books what moved without us; nobody outside is called.
 
-        Money a person gave back for goods the shopper keeps is goodwill: the books say so, and owe nothing.
+        Money a person gave back for goods the shopper keeps is goodwill: the books say so, and owe nothing. Payments
+        that were none of ours are kept with the entry, so that they count for their parcel from now on.
         """
         finding, ours = job.finding, job.order
         change = int(finding.facts["theirs"]) - ours.amount(finding.parcel, Account.CASH)
         postings = entered(change) + _forgiven(ours, finding.parcel, change)
+        known = dict(ours.payments(finding.parcel))
+        strays = " ".join(payment_id for payment_id in finding.payments if payment_id not in known)
 
         async def write(key: str) -> EffectOutcome:
             return EffectOutcome(
                 status=EffectStatus.DONE,
+                external_id=strays or None,
                 answer={"entered": change},
                 transactions=job.money(key, "entered", postings),
             )
@@ -165,6 +170,13 @@ class MoneyRepairs:
     @staticmethod
     def _amount(job: Job) -> str:
         return format_amount(job.finding.money, job.finding.currency)
+
+
+def _require_none_of_more(ours: OrderEvidence, finding: Finding) -> None:
+    """A capture that nobody answered is only ever sent again as it was: for another amount it is settled first."""
+    lost = ours.latest("capture", finding.parcel, finding.generation)
+    if lost is not None and lost.open and lost.amount != finding.money:
+        raise OperatorError("capture_open", f"{lost.key} of {lost.amount} has no known outcome: settle that first")
 
 
 def done(row: EffectRow) -> EffectRow:

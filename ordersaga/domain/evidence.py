@@ -94,6 +94,11 @@ class OrderEvidence:
         """What an account holds of a parcel, in minor units."""
         return self.money.get((parcel, account), 0)
 
+    def payments(self, parcel: int) -> list[tuple[str, Deed]]:
+        """Ids of the parcel's payments, with the authorization that led to each, or the entry that took it in."""
+        deeds = [*self.of("authorize", parcel), *self.of("reconcile_enter", parcel)]
+        return [(payment_id, deed) for deed in deeds for payment_id in (deed.external_id or "").split()]
+
     def of(self, step: str, parcel: int, generation: int | None = None) -> list[Deed]:
         """A parcel's effects of a step, oldest generation first."""
         found = [

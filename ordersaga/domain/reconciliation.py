@@ -94,6 +94,12 @@ class Finding(Message):
     facts: dict[str, str] = Field(default_factory=dict)
     at: AwareDatetime | None = None
 
+    @property
+    def payments(self) -> list[str]:
+        """Ids of the payments it is about, where it is about money."""
+        named = self.facts.get("payment_id")
+        return [named] if named else [name for name in self.facts if name != "theirs"]
+
 
 class StoredFinding(Message):
     """A finding and what became of it. `by`, `second`: who asked for its repair, and who agreed.

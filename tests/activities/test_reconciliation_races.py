@@ -11,13 +11,15 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.inventory import ShipUnits
+from activities.looking import Looker
 from activities.reconciliation import MatchAsk, Reconciling, kept_alive
 from activities.refunds import PartialRefund, Refunds
 from activities.repairs import RepairAsk, RepairResult, Repairs
-from ordersaga.domain.books import Account
+from ordersaga.domain.books import Account, MoneyTransaction, written_off
 from ordersaga.domain.effects import EffectIntent
 from ordersaga.domain.errors import RetryError
 from ordersaga.domain.evidence import OrderEvidence
+from ordersaga.domain.matching import Moment
 from ordersaga.domain.orders import SellerTerms
 from ordersaga.domain.reconciliation import StoredFinding
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
@@ -172,6 +174,47 @@ async def test_a_capture_whose_answer_was_lost_is_in_the_books_after_the_repair(
     assert len(world.gateway.called("capture")) == 1
 
 
+async def test_no_more_is_captured_than_is_due_by_now(world: World) -> None:
+    """The saga's own capture was lost, then a part was written off: its amount is not sent again."""
+    life = await world.placed()
+    await life.authorize()
+    await life.hand_over()
+    await life.leave()
+    await life.ship()
+    world.gateway.fail_next("capture", LOST_ANSWER)
+    with pytest.raises(ApplicationError):
+        await life.capture()
+    await world.ledger.post(_given_up(400))
+    life.desert()
+    found = {stored.finding.kind.value: stored for stored in await world.run()}
+    assert found["missed_capture"].finding.money == 600
+    assert "capture_open" in (await world.repair(found["missed_capture"])).outcome
+    assert (await world.repair(found["effect_unsettled"])).status == "repaired"
+    assert (await world.repair(found["missed_capture"])).status == "repaired"
+    assert await cash(world) == 600
+    await life.balanced()
+
+
+async def test_a_payment_that_was_entered_is_not_forgotten(world: World) -> None:
+    """It was none of ours, and counts for its parcel also when a later run does not list it any more."""
+    life = await world.shipped()
+    key = "o1/authorize/1/9"
+    request = world.gateway.requests[0].model_copy(update={"reference": key, "amount": 700})
+    other = (await world.gateway.authorize(request, key=key)).payment_id
+    await world.gateway.capture(other, 700, key="by hand")
+    (stored,) = await world.run()
+    assert (await world.repair(stored)).status == "repaired"
+    await give(life, 50)
+    now = datetime.now(UTC) + timedelta(hours=1)
+    since = now - timedelta(days=1)
+    listed = [each async for each in world.gateway.payments_since(since) if each.payment_id == life.payment_id]
+    ours = (await world.evidence.orders(["o1"]))["o1"]
+    assert await Looker(world.sources).at_payments(ours, listed, Moment(now, GRACE)) == []
+    world.gateway.refund_by_hand(other, 200)
+    assert "USD -2.00" in await world.repaired("cash_differs")
+    assert await cash(world) == 1450
+
+
 @pytest.mark.parametrize("status", [ParcelStatus.LOST, ParcelStatus.RETURNED_TO_SENDER])
 async def test_goods_that_came_to_nothing_are_not_charged_for(own: World, status: ParcelStatus) -> None:
     """They left, and the shopper does not have them: a person decides, nothing is captured."""
@@ -249,3 +292,14 @@ async def test_a_payment_is_looked_at_again_without_the_listing(world: World) ->
     result: RepairResult = await world.repair(stored)
     assert result.status == "repaired"
     assert len(world.gateway.called("payments_since")) == listed
+
+
+def _given_up(amount: int) -> MoneyTransaction:
+    return MoneyTransaction(
+        transaction_id="o1/given up",
+        order_id="o1",
+        parcel=1,
+        currency="USD",
+        memo="written off",
+        postings=written_off(amount),
+    )
