@@ -6,12 +6,18 @@ from activities.looking import Looker, Sources
 from activities.repairs_money import Job
 from ordersaga.domain.evidence import OpenEffect, OrderEvidence
 from ordersaga.domain.matching import Moment
-from ordersaga.domain.matching_orders import SOURCE as ORDERS
-from ordersaga.domain.matching_parcels import LABELS
-from ordersaga.domain.matching_payments import SOURCE as PAYMENTS
 from ordersaga.domain.matching_payments import stray_payment
 from ordersaga.domain.matching_stock import match_stock
-from ordersaga.domain.reconciliation import Finding, FindingKind, LabelRecord
+from ordersaga.domain.reconciliation import (
+    LABELS,
+    ORDERS,
+    PAYMENTS,
+    STOCK,
+    Finding,
+    FindingKind,
+    LabelRecord,
+    read_source,
+)
 
 
 class LookingAgain:
@@ -27,14 +33,14 @@ class LookingAgain:
         return next((finding for finding in found if finding.finding_id == job.finding.finding_id), None)
 
     async def _found(self, job: Job, moment: Moment) -> Iterable[Finding]:
-        source, _, provider = job.finding.source.partition(":")
+        source, provider = read_source(job.finding.source)
         if source == PAYMENTS:
             return await self._payments(job, moment)
         if source == LABELS:
             return await self._look.at_labels(job.order, await self._labels(job), moment)
         if source == ORDERS:
             return await self._order(job, moment)
-        if source == "stock":
+        if source == STOCK:
             return await self._stock(provider, job.finding.facts["sku"], moment)
         return await self._provider(job, provider, moment)
 

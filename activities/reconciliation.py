@@ -333,6 +333,3 @@ async def _pages(page: Callable[[str], Awaitable[Sequence[T]]], key: Callable[[T
 
 async def _only(page: Sequence[T]) -> AsyncIterator[Sequence[T]]:
     yield page
-
-
-__all__ = ["CloseRun", "MatchAsk", "MatchResult", "Reconciling", "Sources"]

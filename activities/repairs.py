@@ -22,11 +22,19 @@ from ordersaga.domain.identifiers import parse_label_reference
 from ordersaga.domain.journal import AttentionItem, JournalEntry, JournalUpdate
 from ordersaga.domain.matching import Moment
 from ordersaga.domain.matching_orders import GONE
-from ordersaga.domain.matching_parcels import LABELS, MISSING
-from ordersaga.domain.matching_payments import SOURCE as PAYMENTS
+from ordersaga.domain.matching_parcels import MISSING
 from ordersaga.domain.matching_stock import spread
 from ordersaga.domain.messages_in import Incoming
-from ordersaga.domain.reconciliation import Finding, FindingKind, FindingStatus, Repair
+from ordersaga.domain.reconciliation import (
+    LABELS,
+    PAYMENTS,
+    Finding,
+    FindingKind,
+    FindingStatus,
+    Repair,
+    read_repair_step,
+    read_source,
+)
 from ordersaga.domain.shipping import CancelDecision, ParcelEvent, PaymentEvent
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
 from ordersaga.domain.values import Message
@@ -172,13 +180,13 @@ class Repairs:
         """
         if job.ours is None:
             return False
-        start = f"reconcile_{job.finding.repair}"
-        place = (job.finding.parcel, job.stored.occurrence)
+        finding, place = job.finding, (job.finding.parcel, job.stored.occurrence)
+        things = ("", *finding.facts.values(), *finding.facts)
+        steps = {(finding.repair, about) for about in things}
         return any(
-            deed.step.startswith(start)
+            read_repair_step(deed.step) in steps
             and (deed.parcel, deed.generation) == place
-            and (deed.done or (deed.open and job.finding.repair is not Repair.ENTER))
-            and _subject(deed.step) in ("", *job.finding.facts.values(), *job.finding.facts)
+            and (deed.done or (deed.open and finding.repair is not Repair.ENTER))
             for deed in job.ours.deeds
         )
 
@@ -257,7 +265,7 @@ class Repairs:
             told = await self._sources.carrier.look(reference)
             incoming = from_carrier(reference, told) if told is not None else None
         else:
-            name = finding.source.partition(":")[2]
+            _, name = read_source(finding.source)
             order = await self._sources.providers[name].inquire(reference)
             incoming = from_provider(name, order, datetime.now(UTC)) if order is not None else None
         if incoming is None:
@@ -318,11 +326,6 @@ class Repairs:
         )
         await self._put(job, event)
         return "told the order: it takes the parcel back and tries elsewhere, or asks a person"
-
-
-def _subject(step: str) -> str:
-    """What a repair's step is about: behind its colon."""
-    return step.partition(":")[2]
 
 
 def _given_back(decision: CancelDecision, refusal: str) -> EffectOutcome:

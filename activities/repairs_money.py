@@ -20,7 +20,7 @@ from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, Eff
 from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.evidence import OrderEvidence
 from ordersaga.domain.payments import PaymentState, PaymentStatus, RefundState
-from ordersaga.domain.reconciliation import Finding, StoredFinding
+from ordersaga.domain.reconciliation import Finding, StoredFinding, repair_step
 from ordersaga.ports import EffectLedger, PaymentGateway, StockStore
 
 
@@ -45,10 +45,9 @@ class Job:
     def intent(self, about: str = "", amount: int | None = None) -> EffectIntent:
         """The repair as the ledger knows it: once for each time the disagreement came about."""
         finding = self.finding
-        step = f"reconcile_{finding.repair}" + (f":{about}" if about else "")
         return EffectIntent(
             order_id=finding.order_id or finding.facts.get("order", ""),
-            step=step,
+            step=repair_step(finding.repair, about),
             parcel=finding.parcel,
             generation=self.stored.occurrence,
             amount=amount,

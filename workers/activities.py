@@ -10,9 +10,10 @@ from activities.carriers import Carriers
 from activities.effects import Effects
 from activities.inventory import Inventory
 from activities.journal import Journal
+from activities.looking import Sources
 from activities.payments import Payments
 from activities.providers import Providers
-from activities.reconciliation import Reconciling, Sources
+from activities.reconciliation import Reconciling
 from activities.refunds import Refunds
 from activities.repairs import Means, Repairs
 from activities.return_labels import ReturnLabels
@@ -132,13 +133,11 @@ def build(ports: Ports) -> ActivitySet:
             labels.return_label_settled_by_hand,
         ],
     )
-    return _reconciling(known, ports, effects) if ports.reconciliation else known
+    return _reconciling(known, ports, ports.reconciliation, effects) if ports.reconciliation else known
 
 
-def _reconciling(known: ActivitySet, ports: Ports, effects: Effects) -> ActivitySet:
+def _reconciling(known: ActivitySet, ports: Ports, more: ReconciliationPorts, effects: Effects) -> ActivitySet:
     """The same, and what reconciliation does on each lane."""
-    more = ports.reconciliation
-    assert more is not None, "only where something is reconciled"
     sources = Sources(
         evidence=more.evidence,
         findings=more.findings,

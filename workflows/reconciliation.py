@@ -14,14 +14,22 @@ from temporalio import workflow
 
 from activities.reconciliation import CloseRun, MatchAsk, MatchResult, Reconciling
 from activities.repairs import GiveUp, RepairAsk, RepairResult, Repairs
-from ordersaga.domain.reconciliation import Repair, RunRecord
+from ordersaga.domain.reconciliation import (
+    LABELS,
+    ORDERS,
+    PAYMENTS,
+    Repair,
+    RunRecord,
+    provider_source,
+    read_source,
+    stock_source,
+)
 from ordersaga.domain.values import Message
 from workflows.activity_policies import StepFailedError, in_task, on_lane
 from workflows.messages import BOOKS_QUEUE, CARRIER_QUEUE, PAYMENT_QUEUE, provider_queue
 from workflows.presentation import ATTENTION
 
 RUN_ID_PREFIX = "reconciliation-"
-PROVIDER_SOURCE = "provider:"
 LISTING = timedelta(minutes=15)
 """One attempt to read a source: a busy day is tens of thousands of payments, a hundred to a page."""
 SILENCE = timedelta(minutes=1)
@@ -76,9 +84,9 @@ class Source(NamedTuple):
 
 
 _ALWAYS = (
-    Source("payments", PAYMENT_QUEUE, Reconciling.match_payments),
-    Source("labels", CARRIER_QUEUE, Reconciling.match_labels),
-    Source("orders", BOOKS_QUEUE, Reconciling.match_orders),
+    Source(PAYMENTS, PAYMENT_QUEUE, Reconciling.match_payments),
+    Source(LABELS, CARRIER_QUEUE, Reconciling.match_labels),
+    Source(ORDERS, BOOKS_QUEUE, Reconciling.match_orders),
 )
 
 
@@ -129,11 +137,11 @@ class Reconciliation:
     def _sources(self) -> list[Source]:
         asked = self._asked
         orders_of = [
-            Source(f"{PROVIDER_SOURCE}{name}", provider_queue(name), Reconciling.match_provider, provider=name)
+            Source(provider_source(name), provider_queue(name), Reconciling.match_provider, provider=name)
             for name in asked.providers
         ]
         shelves_of = [
-            Source(f"stock:{name}", provider_queue(name), Reconciling.match_stock, provider=name)
+            Source(stock_source(name), provider_queue(name), Reconciling.match_stock, provider=name)
             for name in asked.counting
         ]
         return [*_ALWAYS, *orders_of, *(() if asked.order_id else shelves_of)]
@@ -219,7 +227,8 @@ class RepairFinding:
 
 def _lane(order: RepairOrder) -> str:
     if order.repair is Repair.WITHDRAW:
-        return provider_queue(order.source.removeprefix(PROVIDER_SOURCE))
+        _, provider = read_source(order.source)
+        return provider_queue(provider)
     return _LANES.get(order.repair, BOOKS_QUEUE)
 
 

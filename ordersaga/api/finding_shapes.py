@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, ConfigDict, Field, field_validator, model_va
 
 from ordersaga.api.shapes import Request
 from ordersaga.domain.identifiers import Code, OrderId
-from ordersaga.domain.reconciliation import FindingKind, Repair, RunRecord, StoredFinding
+from ordersaga.domain.reconciliation import FindingKind, Repair, RepairRecord, RunRecord, StoredFinding
 from ordersaga.domain.values import Message
 from workflows.messages import Word
 
@@ -52,6 +52,12 @@ class FindingList(Message):
     """Findings, oldest first; a thousand at most."""
 
     findings: tuple[StoredFinding, ...]
+
+
+class RepairList(Message):
+    """What became of a finding's repairs, oldest first; of every time it came about."""
+
+    repairs: tuple[RepairRecord, ...]
 
 
 class RepairBody(Request):

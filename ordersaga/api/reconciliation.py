@@ -17,6 +17,7 @@ from ordersaga.api.finding_shapes import (
     RepairBody,
     RepairedItem,
     RepairedMany,
+    RepairList,
     RepairManyBody,
     RunBody,
     RunList,
@@ -96,7 +97,14 @@ async def list_findings(
 ) -> FindingList:
     """Findings, oldest first; without `status` (repeatable) those that are not settled."""
     wanted = FindingFilter(kind=kind, seller=seller_scope(key, seller), order_id=order_id, statuses=tuple(status or ()))
-    return FindingList(findings=tuple(await services.findings.open_findings(wanted, limit=MOST)))
+    return FindingList(findings=tuple(await services.findings.findings(wanted, limit=MOST)))
+
+
+@router.get("/v1/findings/{finding_id:path}/repairs")
+async def list_repairs(finding_id: str, services: ServicesDep, key: Agent) -> RepairList:
+    """Who asked for a finding's repairs, and what became of them; kept when it comes about anew."""
+    await _find(services, key, finding_id)
+    return RepairList(repairs=tuple(await services.findings.repairs(finding_id)))
 
 
 @router.post("/v1/findings/repair-many")

@@ -63,7 +63,7 @@ async def _matching(services: Services, key: ApiKey, wanted: FindingsWanted) -> 
     scope = FindingFilter(kind=wanted.kind, seller=seller_scope(key, wanted.seller), statuses=REPAIRABLE)
     return [
         found
-        for found in await services.findings.open_findings(scope, limit=LISTED)
+        for found in await services.findings.findings(scope, limit=LISTED)
         if (wanted.order_ids is None or found.finding.order_id in wanted.order_ids)
         and (wanted.finding_ids is None or found.finding.finding_id in wanted.finding_ids)
     ]

@@ -18,7 +18,7 @@ from ordersaga.bootstrap import PostgresAuditTrail, open_audit_trail
 from ordersaga.commands.errors import FAILED, PART_FAILED, USAGE, CommandError
 from ordersaga.commands.keys import database_url
 from ordersaga.commands.remote import AsJson
-from ordersaga.domain.audit_chain import Findings, check_noted
+from ordersaga.domain.audit_chain import Verification, check_noted
 from ordersaga.domain.audit_file import dump_trail, load_trail
 from ordersaga.domain.errors import OrdersagaError, RetryError
 from ordersaga.settings import SettingsError
@@ -45,9 +45,9 @@ def verify(order_id: OrderId = None, file: TrailFile = None, noted: Noted = None
     """Recompute every chain and seal; exit code 1 if anything is not as it was written."""
     if file and (order_id or noted):
         raise CommandError("--file goes without --order and --noted: a file is verified by itself", USAGE)
-    findings = _of_file(file) if file else _with_trail(lambda trail: _verify(trail, order_id, noted))
-    _show(findings, as_json)
-    if findings.breaks:
+    verified = _of_file(file) if file else _with_trail(lambda trail: _verify(trail, order_id, noted))
+    _show(verified, as_json)
+    if verified.breaks:
         raise typer.Exit(FAILED)
 
 
@@ -68,11 +68,11 @@ def head() -> None:
     typer.echo(str(seal))
 
 
-async def _verify(trail: PostgresAuditTrail, order_id: str | None, noted: str | None) -> Findings:
-    findings = await trail.verify(order_id)
+async def _verify(trail: PostgresAuditTrail, order_id: str | None, noted: str | None) -> Verification:
+    verified = await trail.verify(order_id)
     if noted is not None:
-        findings.breaks += check_noted(noted, await trail.seal(_noted_number(noted)))
-    return findings
+        verified.breaks += check_noted(noted, await trail.seal(_noted_number(noted)))
+    return verified
 
 
 def _noted_number(noted: str) -> int:
@@ -82,22 +82,22 @@ def _noted_number(noted: str) -> int:
     return int(number)
 
 
-def _of_file(file: Path) -> Findings:
-    findings = Findings()
+def _of_file(file: Path) -> Verification:
+    verified = Verification()
     try:
-        findings.add_order(load_trail(file.read_text(encoding="utf-8")))
+        verified.add_order(load_trail(file.read_text(encoding="utf-8")))
     except (OrdersagaError, ValueError) as error:
         raise CommandError(f"{file}: not an exported trail: {error}", FAILED) from error
-    return findings
+    return verified
 
 
-def _show(findings: Findings, as_json: bool) -> None:
-    counts = asdict(findings)
+def _show(verified: Verification, as_json: bool) -> None:
+    counts = asdict(verified)
     breaks = counts.pop("breaks")
     if as_json:
         typer.echo(json.dumps({**counts, "breaks": breaks}, indent=2))
         return
-    for found in findings.breaks:
+    for found in verified.breaks:
         typer.echo(str(found))
     typer.echo(", ".join(f"{name} {count}" for name, count in counts.items()) + f", breaks {len(breaks)}")
 

@@ -14,6 +14,7 @@ from ordersaga.demo.outside import Label, Outside, Payment, ProviderParcel
 from ordersaga.domain.books import Account
 from ordersaga.domain.ledgers import Ledgers
 from ordersaga.domain.orders import ParcelPlan
+from ordersaga.domain.reconciliation import read_repair_step
 from ordersaga.domain.statuses import FINAL_STATUSES
 
 SELLER_WAREHOUSE: Final = "seller_warehouse"
@@ -238,7 +239,7 @@ def effects_settled(evidence: Evidence) -> Iterator[Difference]:
 def payments_once(evidence: Evidence) -> Iterator[Difference]:
     """I7: one payment for a key, one capture for a parcel, one refund for a key, and none that we know nothing of."""
     known = {effect.key for effect in evidence.ours.effects if effect.step == "authorize"}
-    settled = {effect.step.partition(":")[2] for effect in evidence.ours.effects if effect.step.startswith("reconcile")}
+    settled = {read_repair_step(effect.step)[1] for effect in evidence.ours.effects}
     keys = Counter(payment.key for payment in evidence.theirs.payments)
     for payment in evidence.theirs.payments:
         if payment.key not in known and payment.payment_id not in settled:

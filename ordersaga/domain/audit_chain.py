@@ -138,7 +138,7 @@ class Break:
 
 
 @dataclass
-class Findings:
+class Verification:
     """What a verification looked at and found.
 
     `unsealed`: entries that no seal covers yet. `erased`: entries whose words were erased.

@@ -8,6 +8,7 @@ from functools import cached_property
 from ordersaga.domain.books import Account
 from ordersaga.domain.effects import EffectStatus
 from ordersaga.domain.orders import Order, ParcelPlan
+from ordersaga.domain.reconciliation import Repair, repair_step
 from ordersaga.domain.statuses import FINAL_STATUSES, OrderStatus
 
 OPEN = (EffectStatus.INTENDED, EffectStatus.UNKNOWN)
@@ -96,7 +97,7 @@ class OrderEvidence:
 
     def payments(self, parcel: int) -> list[tuple[str, Deed]]:
         """Ids of the parcel's payments, with the authorization that led to each, or the entry that took it in."""
-        deeds = [*self.of("authorize", parcel), *self.of("reconcile_enter", parcel)]
+        deeds = [*self.of("authorize", parcel), *self.of(repair_step(Repair.ENTER), parcel)]
         return [(payment_id, deed) for deed in deeds for payment_id in (deed.external_id or "").split()]
 
     def of(self, step: str, parcel: int, generation: int | None = None) -> list[Deed]:

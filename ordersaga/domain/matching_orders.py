@@ -4,9 +4,8 @@ from typing import Final, Literal
 
 from ordersaga.domain.evidence import OpenEffect, OrderEvidence
 from ordersaga.domain.matching import Moment, finding
-from ordersaga.domain.reconciliation import Finding, FindingKind
+from ordersaga.domain.reconciliation import ORDERS, Finding, FindingKind
 
-SOURCE: Final = "orders"
 GONE: Final = "saga_gone"
 """The question people are asked about an order without a saga whose books do not balance."""
 
@@ -30,7 +29,7 @@ def match_effect(effect: OpenEffect, standing: Standing, moment: Moment) -> Find
     return finding(
         FindingKind.EFFECT_UNSETTLED,
         effect.key,
-        SOURCE,
+        ORDERS,
         None,
         order_id=effect.order_id,
         seller=effect.seller,
@@ -47,7 +46,7 @@ def _never_started(ours: OrderEvidence) -> Finding:
     return finding(
         FindingKind.NEVER_STARTED,
         ours.order_id,
-        SOURCE,
+        ORDERS,
         ours,
         what=f"accepted {ours.accepted_at:%d %b %H:%M} UTC, and its saga was never started",
         ours=f"{ours.status}, accepted",
@@ -59,7 +58,7 @@ def _gone(ours: OrderEvidence, standing: Standing) -> Finding:
     return finding(
         FindingKind.SAGA_GONE,
         ours.order_id,
-        SOURCE,
+        ORDERS,
         ours,
         what=f"the order is {ours.status}, and its saga is no more",
         ours=ours.status.value,

@@ -9,19 +9,13 @@ from ordersaga.domain.evidence import OrderEvidence
 from ordersaga.domain.identifiers import LabelReference, ParcelReference, ReturnReference, parse_label_reference
 from ordersaga.domain.lattices import Verdict, goods_left, judge, reached, scanned
 from ordersaga.domain.matching import Case, Moment, finding
-from ordersaga.domain.reconciliation import Finding, FindingKind, LabelRecord
+from ordersaga.domain.reconciliation import LABELS, Finding, FindingKind, LabelRecord, provider_source
 from ordersaga.domain.shipping import ParcelEvent, ProviderOrder
 from ordersaga.domain.statuses import ParcelStatus
 
-LABELS: Final = "labels"
 TOLD_AFTER_END: Final = "shipped_after_cancel"
 """The question people are asked when goods of a canceled parcel leave."""
 MISSING: Final = "provider_order_missing"
-
-
-def provider_source(provider: str) -> str:
-    """How a provider's listing is named in runs and findings."""
-    return f"provider:{provider}"
 
 
 def match_labels(case: Case, records: Sequence[LabelRecord], moment: Moment) -> Iterator[Finding]:

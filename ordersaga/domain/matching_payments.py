@@ -8,15 +8,11 @@ from ordersaga.domain.books import Account
 from ordersaga.domain.evidence import Deed, OrderEvidence
 from ordersaga.domain.matching import Case, Moment, finding
 from ordersaga.domain.payments import PaymentStatus
-from ordersaga.domain.reconciliation import Finding, FindingKind, PaymentRecord
+from ordersaga.domain.reconciliation import PAYMENTS, Finding, FindingKind, PaymentRecord, Repair, read_repair_step
 
-SOURCE: Final = "payments"
 RESERVING: Final = frozenset({PaymentStatus.AUTHORIZED, PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING})
 """Funds are reserved, or still may be."""
 _GIVEN: Final = ("pending", "succeeded")
-_MOVES: Final = ("refund", "reconcile_void:", "reconcile_refund:")
-_ENTRY: Final = "reconcile_enter"
-"""Asks nobody: until it is written, nothing has moved."""
 
 
 def net(record: PaymentRecord) -> int:
@@ -103,9 +99,10 @@ def _under_way(ours: OrderEvidence, parcel: int, moment: Moment) -> bool:
 
 def _moves(deed: Deed) -> bool:
     """Whether a call moves money, or ends a reservation; giving a label back does not."""
-    if deed.step == _ENTRY:
-        return deed.done
-    return deed.step in ("capture", "void") or deed.step.startswith(_MOVES)
+    repair, _ = read_repair_step(deed.step)
+    if repair is Repair.ENTER:
+        return deed.done  # asks nobody: until it is written, nothing has moved
+    return repair in (Repair.VOID, Repair.REFUND) or deed.step in ("capture", "void") or deed.step.startswith("refund")
 
 
 def _heard_at_capture(case: Case, parcel: int, records: Sequence[PaymentRecord]) -> bool:
@@ -119,7 +116,7 @@ def _orphan(ours: OrderEvidence | None, record: PaymentRecord, why: str) -> Find
     return finding(
         FindingKind.ORPHAN_AUTHORIZATION,
         record.payment_id,
-        SOURCE,
+        PAYMENTS,
         ours,
         what=f"{_amount(record.amount, record)} reserved {why}",
         ours="nothing is reserved" if ours is not None else "no such order",
@@ -137,7 +134,7 @@ def _missed(ours: OrderEvidence, record: PaymentRecord, due: int) -> Finding:
     return finding(
         FindingKind.MISSED_CAPTURE,
         record.payment_id,
-        SOURCE,
+        PAYMENTS,
         ours,
         what=f"parcel {record.parcel} left, {_amount(due, record)} of it is not paid, and nobody will charge for it",
         ours=f"the order is {ours.status}, its saga has ended",
@@ -155,7 +152,7 @@ def _unheard(ours: OrderEvidence, record: PaymentRecord) -> Finding:
     return finding(
         FindingKind.MESSAGE_LOST,
         record.payment_id,
-        SOURCE,
+        PAYMENTS,
         ours,
         what=f"the shopper completed the payment of parcel {record.parcel}, and the order still waits for that",
         ours="requires_action",
@@ -171,7 +168,7 @@ def _unearned(ours: OrderEvidence, parcel: int, theirs: int, records: Sequence[P
     return finding(
         FindingKind.PAID_WITHOUT_GOODS,
         f"{ours.order_id}-{parcel}",
-        SOURCE,
+        PAYMENTS,
         ours,
         what=f"{_amount(theirs, record)} taken for parcel {parcel}, whose goods never left",
         ours=f"the order is {ours.status}, cash of the parcel {ours.amount(parcel, Account.CASH)}",
@@ -190,7 +187,7 @@ def _differs(ours: OrderEvidence, parcel: int, cash: int, theirs: int, records: 
     return finding(
         FindingKind.CASH_DIFFERS,
         f"{ours.order_id}-{parcel}",
-        SOURCE,
+        PAYMENTS,
         ours,
         what=f"{_amount(abs(theirs - cash), record)} {verb} for parcel {parcel} that our books do not have",
         ours=str(cash),

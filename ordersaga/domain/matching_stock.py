@@ -5,12 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ordersaga.domain.evidence import ShelfEvidence
 from ordersaga.domain.matching import finding
-from ordersaga.domain.reconciliation import Finding, FindingKind, StockLevel
-
-
-def stock_source(provider: str) -> str:
-    """How a provider's count is named in runs and findings."""
-    return f"stock:{provider}"
+from ordersaga.domain.reconciliation import Finding, FindingKind, StockLevel, stock_source
 
 
 def match_stock(provider: str, levels: Sequence[StockLevel], shelves: Sequence[ShelfEvidence]) -> Iterator[Finding]:

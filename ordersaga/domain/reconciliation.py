@@ -20,7 +20,7 @@ Nothing younger than the grace period is a finding: it may be under way.
 """
 
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import AwareDatetime, Field
 
@@ -61,6 +61,45 @@ class Repair(StrEnum):
     DELIVER = "deliver"
     INQUIRE = "inquire"
     ASK = "ask"
+
+
+PAYMENTS: Final = "payments"
+LABELS: Final = "labels"
+ORDERS: Final = "orders"
+PROVIDER: Final = "provider"
+STOCK: Final = "stock"
+"""Who is asked, as runs and findings name it; a provider's orders and its count with its name behind a colon."""
+
+
+def provider_source(provider: str) -> str:
+    """A provider's orders."""
+    return f"{PROVIDER}:{provider}"
+
+
+def stock_source(provider: str) -> str:
+    """A provider's count of its shelves."""
+    return f"{STOCK}:{provider}"
+
+
+def read_source(source: str) -> tuple[str, str]:
+    """What kind of source it is, and whose: '' where there is only one."""
+    kind, _, provider = source.partition(":")
+    return kind, provider
+
+
+_REPAIR_STEPS: Final = {f"reconcile_{repair}": repair for repair in Repair}
+
+
+def repair_step(repair: Repair, about: str = "") -> str:
+    """The step of a repair's effect. `about`: the thing at the company, where a finding may be about several."""
+    return f"reconcile_{repair}" + (f":{about}" if about else "")
+
+
+def read_repair_step(step: str) -> tuple[Repair | None, str]:
+    """Which repair a step belongs to, and what it is about; None: to none."""
+    name, _, about = step.partition(":")
+    repair = _REPAIR_STEPS.get(name)
+    return repair, about if repair else ""
 
 
 FindingStatus = Literal["open", "proposed", "repairing", "repaired", "refused", "gone"]
@@ -118,6 +157,28 @@ class StoredFinding(Message):
     outcome: str | None = None
     occurrence: int = 1
     repaired_at: AwareDatetime | None = None
+
+
+class RepairRecord(Message):
+    """What became of one repair that was asked for: `by` and `second` asked, the `money` they agreed to move.
+
+    `open`: it was given up, or came to more than was agreed to. Minor units of `currency`.
+    """
+
+    finding_id: str
+    occurrence: int
+    kind: FindingKind
+    subject: str
+    order_id: str
+    seller: str
+    by: str | None
+    second: str | None
+    reason: str | None
+    status: FindingStatus
+    outcome: str
+    money: MinorUnits
+    currency: str
+    at: AwareDatetime
 
 
 class RunRecord(Message):

@@ -17,11 +17,11 @@ from ordersaga.domain.audit_chain import (
     Break,
     ChainEntry,
     Fact,
-    Findings,
     Head,
     OrderTrail,
     Seal,
     SealedHead,
+    Verification,
     as_text,
     check_seals,
     postings_text,
@@ -109,20 +109,20 @@ class PostgresAuditTrail:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def verify(self, order_id: str | None = None) -> Findings:
+    async def verify(self, order_id: str | None = None) -> Verification:
         """Check every chain and seal as of one moment, or those of one order with the seals that list it.
 
         Raises OperatorError `unknown_order` for an order of which there is no trace at all.
         """
-        findings = Findings()
+        verified = Verification()
         async with self._snapshot() as reader:
             async for trail in _trails(reader, order_id):
-                findings.add_order(trail)
+                verified.add_order(trail)
             if order_id is not None:
-                await _verify_seals_of(reader, order_id, findings)
+                await _verify_seals_of(reader, order_id, verified)
             else:
-                await _verify_seals(reader, findings)
-        return findings
+                await _verify_seals(reader, verified)
+        return verified
 
     async def trail(self, order_id: str) -> OrderTrail:
         """One order's trail. Raises OperatorError `unknown_order` when there is no trace of it."""
@@ -193,23 +193,23 @@ async def _read(reader: Connection, order_ids: Sequence[str]) -> list[OrderTrail
     return found
 
 
-async def _verify_seals(reader: Connection, findings: Findings) -> None:
+async def _verify_seals(reader: Connection, verified: Verification) -> None:
     before: Seal | None = None
     while page := await _seals(reader, before.seal_no if before else 0):
-        findings.breaks += check_seals(page, before)
-        findings.seals += len(page)
+        verified.breaks += check_seals(page, before)
+        verified.seals += len(page)
         before = page[-1][0]
     for row in await reader.fetch(_UNLISTED):
-        findings.breaks.append(Break("", None, f"seal {row['seal_no']} is missing, and orders are listed under it"))
+        verified.breaks.append(Break("", None, f"seal {row['seal_no']} is missing, and orders are listed under it"))
 
 
-async def _verify_seals_of(reader: Connection, order_id: str, findings: Findings) -> None:
+async def _verify_seals_of(reader: Connection, order_id: str, verified: Verification) -> None:
     """The seals that list an order, each against the seal before it."""
     for row in await reader.fetch(_SEALED, [order_id]):
         pair = await _seals(reader, max(row["seal_no"] - 2, 0), min(row["seal_no"], 2))
         before = pair[0][0] if row["seal_no"] > 1 and pair else None
-        findings.breaks += check_seals(pair[-1:], before)
-        findings.seals += 1
+        verified.breaks += check_seals(pair[-1:], before)
+        verified.seals += 1
 
 
 async def _seals(

@@ -12,6 +12,7 @@ from ordersaga.domain.reconciliation import (
     Finding,
     FindingFilter,
     FindingStatus,
+    RepairRecord,
     RunRecord,
     StoredFinding,
 )
@@ -64,9 +65,24 @@ _LIMIT = "SELECT (terms->>'second_person_above')::bigint FROM orders WHERE order
 _CLAIM = """
 UPDATE findings SET status = $2, "by" = $3, second = $4, reason = $5, outcome = NULL WHERE finding_id = $1
 """
+# A repair that is told of twice, because an answer was lost, is one line.
 _SETTLE = """
-UPDATE findings SET status = $2, outcome = $3, repaired_at = CASE WHEN $2 = 'repaired' THEN $4::timestamptz END
-WHERE finding_id = $1 AND ($2 <> 'open' OR status = 'repairing')
+WITH settled AS (
+    UPDATE findings
+    SET status = $2, outcome = $3, repaired_at = CASE WHEN $2 = 'repaired' THEN $4::timestamptz END
+    FROM (SELECT finding_id AS known, status AS was FROM findings WHERE finding_id = $1 FOR UPDATE) AS standing
+    WHERE finding_id = known AND ($2 <> 'open' OR was = 'repairing')
+    RETURNING findings.*, was)
+INSERT INTO repairs (finding_id, occurrence, kind, subject, order_id, seller, "by", second, reason, status, outcome,
+                     money, currency, at)
+SELECT finding_id, occurrence, kind, finding->>'subject', order_id, seller, "by", second, reason, status, outcome,
+       (finding->>'money')::bigint, finding->>'currency', $4
+FROM settled WHERE status <> was
+"""
+_REPAIRS = """
+SELECT finding_id, occurrence, kind, subject, order_id, seller, "by", second, reason, status, outcome, money, currency,
+       at
+FROM repairs WHERE finding_id = $1 ORDER BY seq
 """
 _RUNS = """
 SELECT * FROM reconciliation_runs WHERE $1::text IS NULL OR run_id = $1 ORDER BY started_at DESC, run_id DESC LIMIT $2
@@ -111,7 +127,7 @@ class PostgresFindings:
             row = await reader.fetchrow(_GET, finding_id)
             return _stored(row) if row else None
 
-    async def open_findings(self, wanted: FindingFilter, *, limit: int = 1000) -> Sequence[StoredFinding]:
+    async def findings(self, wanted: FindingFilter, *, limit: int = 1000) -> Sequence[StoredFinding]:
         """Findings that match, oldest first; without `statuses` those that are not settled."""
         statuses = list(wanted.statuses or _UNSETTLED)
         filters = (wanted.kind, wanted.seller, wanted.order_id, wanted.run_id)
@@ -140,9 +156,15 @@ class PostgresFindings:
             return await _judge(work, finding_id, by)
 
     async def settle(self, finding_id: str, status: FindingStatus, outcome: str, now: datetime) -> None:
-        """What became of its repair; one that was settled is not opened again by a repair that is given up."""
+        """What became of its repair, kept forever beside it; what is settled is not opened by a repair given up."""
         async with connection(self._pool) as work:
             await work.execute(_SETTLE, finding_id, status, storable(outcome), now)
+
+    async def repairs(self, finding_id: str) -> Sequence[RepairRecord]:
+        """What became of every repair of a finding that was asked for, oldest first."""
+        async with connection(self._pool) as reader:
+            rows = await reader.fetch(_REPAIRS, finding_id)
+        return [RepairRecord.model_validate(dict(row)) for row in rows]
 
     async def runs(self, limit: int = 50) -> Sequence[RunRecord]:
         """The latest runs, newest first."""

@@ -8,9 +8,10 @@ from typing import Any
 from activities.carriers import BookLabel, Carriers, VoidLabel
 from activities.effects import Effects
 from activities.inventory import Inventory, ShipUnits
+from activities.looking import Sources
 from activities.payments import ParcelPayment, Payments
 from activities.providers import HandOffParcel, Providers, WithdrawParcel
-from activities.reconciliation import MatchAsk, Reconciling, Sources
+from activities.reconciliation import MatchAsk, Reconciling
 from activities.repairs import Means, RepairAsk, RepairResult, Repairs
 from ordersaga.domain.journal import JournalEntry, JournalUpdate
 from ordersaga.domain.orders import Order, ParcelPlan
@@ -128,7 +129,7 @@ class World:
         }
         looked_at = {source: (await match(ask)).looked_at for source, match in steps.items()}
         await self.findings.end_run(record.model_copy(update={"ended_at": now, "looked_at": looked_at}), order_id)
-        return list(await self.findings.open_findings(FindingFilter()))
+        return list(await self.findings.findings(FindingFilter()))
 
     async def kinds(self) -> list[str]:
         """What a run finds, by kind."""

@@ -198,6 +198,8 @@ async def test_a_finding_is_repaired_once(desk: Desk) -> None:
     again = await desk.api.post(f"{FINDINGS}/{name}/repair", {"reason": "again"})
     assert (again.status_code, again.json()["code"]) == (409, "finding_not_open")
     assert len(desk.sources.repairs) == 1
+    (line,) = (await desk.api.get(f"{FINDINGS}/{name}/repairs", role="support")).json()["repairs"]
+    assert (line["by"], line["reason"], line["status"]) == ("test operator:ann", "counted twice", "repaired")
 
 
 async def test_much_money_waits_for_a_second_person(desk: Desk) -> None:

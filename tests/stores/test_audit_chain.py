@@ -9,7 +9,7 @@ import pytest_asyncio
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ordersaga.domain.audit_chain import Findings, as_text, digest
+from ordersaga.domain.audit_chain import Verification, as_text, digest
 from ordersaga.domain.errors import OperatorError
 from ordersaga.stores.audit_chain import PostgresAuditTrail
 from ordersaga.stores.catalog import PostgresCatalog
@@ -126,9 +126,9 @@ async def trail(pool: Pool) -> PostgresAuditTrail:
     return PostgresAuditTrail(pool)
 
 
-def said(findings: Findings) -> str:
+def said(verified: Verification) -> str:
     """Every break, one a line."""
-    return "\n".join(map(str, findings.breaks))
+    return "\n".join(map(str, verified.breaks))
 
 
 async def sealed_orders(pool: Pool, trail: PostgresAuditTrail) -> None:

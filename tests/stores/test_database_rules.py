@@ -8,7 +8,11 @@ from ordersaga.stores.pools import Pool
 from ordersaga.stores.stock import PostgresStock
 from tests.fakes.samples import EAST, catalog, order, sale
 
-APPEND_ONLY = ("unit_movements", "money_transactions", "money_postings", "catalog_receipts", "journal")
+_REPAIRED = """
+INSERT INTO repairs (finding_id, occurrence, kind, subject, order_id, seller, status, outcome, money, currency, at)
+VALUES ('cash_differs:o1-1', 1, 'cash_differs', 'o1-1', 'o1', 'acme', 'repaired', 'entered', 5, 'USD', now())
+"""
+APPEND_ONLY = ("unit_movements", "money_transactions", "money_postings", "catalog_receipts", "journal", "repairs")
 
 
 @pytest.mark.parametrize("table", APPEND_ONLY)
@@ -19,6 +23,7 @@ async def test_ledgers_are_append_only(pool: Pool, table: str, statement: str) -
     parcels = await PostgresStock(pool).confirm_hold(order("o1", ("MUG", 1)))
     assert parcels is not None
     await PostgresStock(pool).ship("o1", parcels[0], sale("o1", parcels[0]))
+    await pool.execute(_REPAIRED)
     column = await pool.fetchval(
         "SELECT attname FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND attidentity = '' LIMIT 1",
         table,

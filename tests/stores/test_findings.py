@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ordersaga.domain.reconciliation import Finding, FindingFilter, FindingKind, Repair, RunRecord
+from ordersaga.domain.reconciliation import Finding, FindingFilter, FindingKind, FindingStatus, Repair, RunRecord
 from ordersaga.stores.catalog import PostgresCatalog
 from ordersaga.stores.findings import PostgresFindings
 from ordersaga.stores.pools import Pool
@@ -57,7 +57,7 @@ async def test_a_finding_seen_again_is_one_finding(pool: Pool) -> None:
     findings = PostgresFindings(pool)
     await finish(findings, run("r1"), found())
     await finish(findings, run("r2", LATER), found())
-    (stored,) = await findings.open_findings(FindingFilter())
+    (stored,) = await findings.findings(FindingFilter())
     assert (stored.first_seen, stored.last_seen, stored.run_id, stored.occurrence) == (NOW, LATER, "r2", 1)
     assert stored.finding == found()
     assert await findings.counts() == {"orphan_authorization": 1}
@@ -99,6 +99,41 @@ async def test_a_finding_that_was_settled_comes_about_anew(pool: Pool) -> None:
     again = await findings.get(found().finding_id)
     assert again is not None
     assert (again.status, again.occurrence, again.first_seen, again.by) == ("open", 2, LATER, None)
+
+
+async def test_every_repair_is_kept_forever(pool: Pool) -> None:
+    """Two occurrences are two lines; an answer told twice is one, and one given up is kept as well."""
+    findings = PostgresFindings(pool)
+    stray = found(order_id="", money=7, currency="USD")
+    asked: tuple[tuple[str, datetime, tuple[FindingStatus, ...]], ...] = (
+        ("ann", NOW, ("repaired", "repaired")),
+        ("bob", LATER, ("open", "repaired")),
+    )
+    for by, when, told in asked:
+        await finish(findings, run(f"of-{by}", when), stray)
+        for became in told:
+            for person in (by, "boss"):
+                await findings.claim(stray.finding_id, by=person, reason="seen there")
+            await findings.settle(stray.finding_id, became, f"{became} for {by}", when)
+    lines = await findings.repairs(stray.finding_id)
+    assert [(line.by, line.second, line.occurrence, line.status, line.at) for line in lines] == [
+        ("ann", "boss", 1, "repaired", NOW),
+        ("bob", "boss", 2, "open", LATER),
+        ("bob", "boss", 2, "repaired", LATER),
+    ]
+    first = lines[0]
+    assert (first.kind, first.subject, first.order_id) == (FindingKind.ORPHAN_AUTHORIZATION, "pi_1", "")
+    assert (first.reason, first.outcome, first.money) == ("seen there", "repaired for ann", 7)
+    assert await findings.repairs("orphan_authorization:none") == []
+
+
+async def test_a_run_that_finds_nothing_any_more_repaired_nothing(pool: Pool) -> None:
+    """A finding that went by itself leaves no line among the repairs."""
+    findings = PostgresFindings(pool)
+    await finish(findings, run("r1"), found())
+    await finish(findings, run("r2", LATER))
+    assert await status(findings) == "gone"
+    assert await findings.repairs(found().finding_id) == []
 
 
 async def test_a_refused_repair_leaves_it_to_be_asked_for_again(pool: Pool) -> None:
@@ -165,4 +200,4 @@ async def test_findings_are_listed_by_what_is_named(pool: Pool) -> None:
         (FindingFilter(kind=FindingKind.STOCK_DRIFT), []),
         (FindingFilter(statuses=("gone",)), []),
     ):
-        assert [stored.finding.subject for stored in await findings.open_findings(wanted)] == names
+        assert [stored.finding.subject for stored in await findings.findings(wanted)] == names

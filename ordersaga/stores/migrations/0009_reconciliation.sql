@@ -38,6 +38,28 @@ CREATE INDEX findings_unsettled ON findings (first_seen, finding_id)
 CREATE INDEX findings_order ON findings (order_id) WHERE order_id <> '';
 CREATE INDEX findings_run ON findings (run_id);
 
+-- What became of every repair asked for, forever: a finding that comes about anew forgets who asked for the last one.
+CREATE TABLE repairs (
+    seq         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    finding_id  text NOT NULL,
+    occurrence  integer NOT NULL,
+    kind        text NOT NULL,
+    subject     text NOT NULL,
+    order_id    text NOT NULL,
+    seller      text NOT NULL,
+    "by"        text,
+    second      text,
+    reason      text,
+    status      text NOT NULL CHECK (status IN ('open', 'repaired', 'refused', 'gone')),
+    outcome     text NOT NULL,
+    money       bigint NOT NULL,
+    currency    text NOT NULL,
+    at          timestamptz NOT NULL
+);
+CREATE INDEX repairs_finding ON repairs (finding_id, seq);
+CREATE TRIGGER repairs_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON repairs
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 ALTER TABLE unit_movements
     ADD COLUMN reason text,
     DROP CONSTRAINT known_movement,
@@ -62,3 +84,7 @@ ALTER TABLE unit_movements
     ADD CONSTRAINT under_a_reference
         CHECK ((kind IN ('restocked', 'written_off', 'counted')) = (reference IS NOT NULL));
 CREATE UNIQUE INDEX movement_counted_once ON unit_movements (reference, location, sku) WHERE kind = 'counted';
+
+-- What moved on a shelf just now is read at every count of it.
+CREATE INDEX unit_movements_lately ON unit_movements (location, sku, moved_at);
+DROP INDEX unit_movements_stock;
