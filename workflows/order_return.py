@@ -54,6 +54,10 @@ class OrderReturn(ReturnMessages):
     async def take_the_goods_back(self) -> None:
         """From the label to the refund of what came back, or was lost on its way."""
         await self.provide_a_label()
+        await self.see_it_through()
+
+    async def see_it_through(self) -> None:
+        """Await the goods, then give back what is due for what came of them."""
         await self.await_the_goods()
         if self._state.inspection is not None:
             await self.restock_or_write_off()
@@ -123,6 +127,9 @@ class OrderReturn(ReturnMessages):
         if differences:
             question = f"The books do not balance: {'; '.join(differences)}. Repair them, then check again."
             await self._desk.park("books_differ", question, ("recheck",))
+        elif self._way_back.sent_all_the_same():  # while the end was written
+            self._state.reopen()
+            await self.see_it_through()
         return self._state.closed
 
     async def _try_to_close(self) -> tuple[str, ...]:

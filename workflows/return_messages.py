@@ -91,7 +91,8 @@ class ReturnMessages:
             self.ignore(f"{event.source} reports {event.status}, which says nothing of a way back")
             return
         said = f"{event.source}: {event.status}" + (f" ({event.detail})" if event.detail else "")
-        verdict = Verdict.CONFLICT if self._state.closed else judge(self._state.way_back, event.status)
+        over = self._state.closed and not self._state.ends_unsent
+        verdict = Verdict.CONFLICT if over else judge(self._state.way_back, event.status)
         if verdict is Verdict.APPLIED:
             self._moved(event, said)
         elif verdict is Verdict.CONFLICT:

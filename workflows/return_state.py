@@ -121,6 +121,12 @@ class ReturnState:
         return scanned(self.way_back)
 
     @property
+    def ends_unsent(self) -> bool:
+        """It ends because nothing was sent: canceled or expired, and not brought back to the shopper."""
+        unsent = self.ends_as in (ReturnStatus.CANCELED, ReturnStatus.EXPIRED)
+        return unsent and self.way_back is not ParcelStatus.RETURNED_TO_SENDER
+
+    @property
     def may_be_kept(self) -> bool:
         """Nothing has happened that a shopper's change of mind would come too late for."""
         return self.ends_as is None and self.inspection is None and not self.under_way
@@ -174,9 +180,9 @@ class ReturnState:
         self.closed = True
         self.note("return_closed", f"closed as {self.status}" + (f": {self.reason}" if self.reason else ""))
 
-    def reopen(self, known: KnownReturn) -> None:
-        """The books did not agree."""
-        self.closed, self.known = False, known
+    def reopen(self, known: KnownReturn | None = None) -> None:
+        """The books did not agree, and nothing but `known` was written; or goods came while it was closing."""
+        self.closed, self.known = False, known or self.known
         self.note("return_reopened", "not closed yet")
 
     @property

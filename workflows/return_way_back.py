@@ -25,7 +25,6 @@ TRAVELS_WITHIN = timedelta(days=14)
 INSPECTED_WITHIN = timedelta(days=3)
 """How long after their arrival a person is asked about goods nobody has inspected."""
 _LOOK_AGAIN = timedelta(days=3)
-_NEVER_SENT = (ReturnStatus.CANCELED, ReturnStatus.EXPIRED)
 
 
 class WayBack:
@@ -106,16 +105,18 @@ class WayBack:
         Goods nobody expects any more may be sent all the same, while their label is given back: they are on their way.
         """
         await self._run()
-        if self._nothing_expected():
+        if self._state.ends_unsent:
             await self.give_label_back()
-            if self._nothing_expected() and self._state.under_way:
-                self._state.ends_as = self._state.canceled = self._state.reason = None
-                self._desk.note("sent_all_the_same", "the goods were sent all the same: they are on their way back")
+            if self.sent_all_the_same():
                 await self._run()
 
-    def _nothing_expected(self) -> bool:
-        brought_to_the_shopper = self._state.way_back is ParcelStatus.RETURNED_TO_SENDER
-        return self._state.ends_as in _NEVER_SENT and not brought_to_the_shopper
+    def sent_all_the_same(self) -> bool:
+        """Whether goods of a return that ends without any are on their way: from now on they are expected."""
+        if not (self._state.ends_unsent and self._state.under_way):
+            return False
+        self._state.ends_as = self._state.canceled = self._state.reason = None
+        self._desk.note("sent_all_the_same", "the goods were sent all the same: they are on their way back")
+        return True
 
     async def _run(self) -> None:
         while self._undecided():

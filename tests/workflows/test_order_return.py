@@ -1,6 +1,7 @@
 """Returns: from the request to closed books, on every way they can take."""
 
 import asyncio
+import contextlib
 from datetime import timedelta
 from typing import Any
 
@@ -254,6 +255,25 @@ async def test_goods_sent_while_their_return_is_being_canceled_are_expected_agai
     assert (result.status, result.refunded) == (ReturnStatus.REFUNDED, 1000)
     assert "sent_all_the_same" in back.story()
     assert len(world.carrier.called("void")) == 1
+    await world.balanced(back.placed)
+
+
+async def test_goods_sent_while_the_end_of_their_return_is_written_are_expected_again(world: World) -> None:
+    """The carrier's first scan crosses the last step: the return goes on, though lists had shown it as canceled."""
+    back = await returning(world)
+    async with contextlib.AsyncExitStack() as until_it_came:
+        async with stalled(world.carrier, "void") as voiding:
+            await back.cancel()
+            await voiding.wait()
+            writing = await until_it_came.enter_async_context(stalled(world.returns, "record"))
+        await writing.wait()
+        await back.report(ParcelStatus.IN_TRANSIT)
+    await back.until(lambda seen: seen.status is ReturnStatus.IN_TRANSIT)
+    await back.report(ParcelStatus.DELIVERED)
+    await back.receive()
+    assert ((await back.result()).status, back.record.status) == (ReturnStatus.REFUNDED, ReturnStatus.REFUNDED)
+    ends = [kind for kind in back.story() if kind in ("sent_all_the_same", "return_closed")]
+    assert ends == ["return_closed", "sent_all_the_same", "return_closed"]
     await world.balanced(back.placed)
 
 
