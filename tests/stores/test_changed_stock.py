@@ -147,7 +147,7 @@ async def test_nothing_comes_back_without_a_reference(pool: Pool) -> None:
     """The database refuses it, whatever a program does."""
     await stocked(pool, (EAST, "MUG", 2))
 
-    with pytest.raises(asyncpg.CheckViolationError, match="come_back_under_a_reference"):
+    with pytest.raises(asyncpg.CheckViolationError, match="under_a_reference"):
         await pool.execute(
             "INSERT INTO unit_movements (kind, account_from, account_to, location, sku, quantity, order_id, parcel)"
             " VALUES ('restocked', 'shipped', 'available', $1, 'MUG', 1, 'o1', 1)",
