@@ -1,15 +1,17 @@
 """The whole runbook, as printed, on one stack."""
 
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from ordersaga.demo.run import PACE
-from tests.docs.pages import blocks
+from tests.docs.pages import ROOT, blocks
 from tests.docs.shell import open_shell
-from tests.docs.test_runbook import RUNBOOK
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+RUNBOOK: Final = ROOT / "docs" / "runbook.md"
 
 
 async def test_every_situation_is_repaired_as_the_runbook_says(tmp_path: Path) -> None:
