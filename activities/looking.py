@@ -12,7 +12,7 @@ from ordersaga.domain.evidence import Deed, OpenEffect, OrderEvidence
 from ordersaga.domain.identifiers import ParcelReference, parse_label_reference
 from ordersaga.domain.lattices import goods_left
 from ordersaga.domain.matching import CAME_TO_NOTHING, Case, Moment
-from ordersaga.domain.matching_orders import GONE, Standing, match_effect, match_order
+from ordersaga.domain.matching_orders import Standing, match_effect, match_order
 from ordersaga.domain.matching_parcels import (
     lost_track_of,
     match_labels,
@@ -141,16 +141,13 @@ class Looker:
         return found
 
     async def at_order(self, ours: OrderEvidence, moment: Moment) -> Finding | None:
-        """Whether anybody minds an order that has not ended; asked once, unless its books balance by now."""
+        """Whether anybody minds an order that has not ended. A person who was asked about it does not mend it."""
         if match_order(ours, "never", moment) is None and match_order(ours, "ended", moment) is None:
             return None
         standing = await self._sources.sagas.standing(ours.order_id)
         if match_order(ours, standing, moment) is None:
             return None
-        finding = match_order(await self._now(ours), standing, moment)
-        if finding is not None and (GONE, 0) in ours.asked and await self._sources.evidence.differences(ours.order_id):
-            return None
-        return finding
+        return match_order(await self._now(ours), standing, moment)
 
     async def at_effect(self, effect: OpenEffect, moment: Moment) -> Finding | None:
         """Whether anybody will ask what came of a call."""

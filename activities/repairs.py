@@ -18,6 +18,7 @@ from activities.settling import Question, Settling
 from ordersaga.domain.effects import EffectOutcome, EffectRow, EffectStatus
 from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
 from ordersaga.domain.evidence import OPEN
+from ordersaga.domain.finding_words import set_going
 from ordersaga.domain.identifiers import parse_label_reference
 from ordersaga.domain.journal import AttentionItem, JournalEntry, JournalUpdate
 from ordersaga.domain.matching import Moment
@@ -56,10 +57,18 @@ class RepairAsk(Message):
 
 
 class RepairResult(Message):
-    """`repaired`, `refused` or `gone`, and why in words people read."""
+    """`repaired`, `refused` or `gone`, and why in words people read.
+
+    `asked`: it was not mended, a person was asked; then it is `refused`, and stays on the list.
+    """
 
     status: FindingStatus
     outcome: str
+    asked: bool = False
+
+
+class PersonAskedError(Exception):
+    """Nothing is mended: a person was asked, and the words say what that person can do."""
 
 
 class GiveUp(Message):
@@ -143,6 +152,8 @@ class Repairs:
                 if again.money > asked:
                     return RepairResult(status="open", outcome=f"it is about more money by now: {again.what}")
             return RepairResult(status="repaired", outcome=await self._mends[job.finding.repair](job))
+        except PersonAskedError as asked_for:
+            return RepairResult(status="refused", outcome=f"asked a person: {asked_for}", asked=True)
         except (CustomerError, OperatorError) as error:
             return RepairResult(status="refused", outcome=f"{error.code}: {error.message}")
         except ApplicationError as error:
@@ -295,11 +306,11 @@ class Repairs:
         differences = await self._sources.evidence.differences(job.order.order_id)
         if not differences:
             return await self._close(job)
-        question = (
-            f"The order's saga is gone, and its books do not balance: {'; '.join(differences)}. Settle it by hand."
-        )
+        uneven = f"its books do not balance: {'; '.join(differences)}"
+        advice = set_going(job.order.order_id)
+        question = f"The order's saga is gone, and {uneven}. To go on, {advice}"
         await self._means.notes.open_question(_question(job, GONE, question))
-        return "asked a person: its books do not balance"
+        raise PersonAskedError(f"{uneven}; {advice}")
 
     async def _close(self, job: Job) -> str:
         """Nothing is owed, reserved or held any more: the order ends as what became of its goods."""
@@ -312,8 +323,10 @@ class Repairs:
         """A running saga takes the parcel back once it hears of a problem; of a deserted order a person is asked."""
         finding = job.finding
         if not await Looker(self._sources).minded(job.order):
-            await self._means.notes.open_question(_question(job, MISSING, f"{finding.what}. Settle it by hand."))
-            return "asked a person"
+            advice = set_going(job.order.order_id)
+            question = f"{finding.what}, and the order's saga is gone. To go on, {advice}"
+            await self._means.notes.open_question(_question(job, MISSING, question))
+            raise PersonAskedError(f"the order's saga is gone; {advice}")
         owner = parse_label_reference(finding.facts["reference"])
         event = ParcelEvent(
             source=finding.facts["provider"],

@@ -99,7 +99,7 @@ class RepairManyBody(Request):
     dry_run: Annotated[bool, Field(strict=True)] = True
 
 
-RepairOutcome = Literal["repaired", "started", "proposed", "refused", "gone", "not_open", "failed"]
+RepairOutcome = Literal["repaired", "started", "proposed", "asked", "refused", "gone", "not_open", "failed"]
 
 
 class RepairedItem(Message):
@@ -110,6 +110,7 @@ class RepairedItem(Message):
     | `repaired` | it is mended; `detail` says how |
     | `started` | it is under way: look at the finding again |
     | `proposed` | it moves much money: it waits for a second person, see `proposed_by` |
+    | `asked` | nothing is mended: a person is asked, `detail` says what to do; it stays on the list |
     | `refused` | as things stand it cannot be done, `detail` says why; it stays on the list |
     | `gone` | looked at again, the disagreement no longer exists |
     | `not_open` | it was settled before |
@@ -140,6 +141,7 @@ class RepairTotals(Message):
     repaired: int
     started: int
     waiting_for_second_person: int
+    asked: int
     refused: int
     gone: int
     not_open: int

@@ -89,7 +89,19 @@ class Repairer:
     async def _foretell(self, found: StoredFinding) -> RepairedItem:
         claim = await self._services.findings.foretell(found.finding.finding_id, by=self._by)
         now = claim.finding or found
-        return self._not_claimed(now, claim) or _row(now, "repaired", detail=remedy(now.finding))
+        if told := self._not_claimed(now, claim):
+            return told
+        return _row(now, "asked" if await self._would_ask(now) else "repaired", detail=remedy(now.finding))
+
+    async def _would_ask(self, now: StoredFinding) -> bool:
+        """Whether, as things stand, a person is all that would be asked: the order's saga is gone."""
+        finding = now.finding
+        if finding.kind is FindingKind.SAGA_GONE:
+            return bool(await self._services.evidence.differences(finding.order_id))
+        if finding.kind is not FindingKind.PROVIDER_ORDER_MISSING:
+            return False
+        deserted = await self._services.findings.get(f"{FindingKind.SAGA_GONE}:{finding.order_id}")
+        return deserted is not None and deserted.status in REPAIRABLE
 
     async def _repair(self, found: StoredFinding) -> RepairedItem:
         claim = await self._services.findings.claim(found.finding.finding_id, by=self._by, reason=self._reason)
@@ -101,7 +113,8 @@ class Repairer:
         if result is None:
             return _row(now, "started", detail=remedy(now.finding))
         code = "unanswered" if result.status == "open" else None
-        return _row(now, _RESULTS[result.status], code=code, detail=result.outcome)
+        became = "asked" if result.asked else _RESULTS[result.status]
+        return _row(now, became, code=code, detail=result.outcome)
 
     def _not_claimed(self, now: StoredFinding, claim: Claim) -> RepairedItem | None:
         """Its answer, unless it may go ahead; a repair whose workflow nobody started is started by whoever asks."""
@@ -138,6 +151,7 @@ def _totals(items: Sequence[RepairedItem], left: int) -> RepairTotals:
         repaired=results["repaired"],
         started=results["started"],
         waiting_for_second_person=results["proposed"],
+        asked=results["asked"],
         refused=results["refused"],
         gone=results["gone"],
         not_open=results["not_open"],

@@ -8,13 +8,14 @@ import asyncio
 import re
 import time
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 
-from ordersaga.api.finding_shapes import RepairedItem, RepairedMany
+from ordersaga.api.finding_shapes import FURTHEST, RepairedItem, RepairedMany, RepairOutcome
 from ordersaga.commands.errors import FAILED, USAGE, CommandError
 from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_pairs, show_table
 from ordersaga.domain.amounts import format_amount
@@ -26,6 +27,11 @@ from ordersaga.http_client import ApiClient
 LOOK_EVERY: Final = 0.5
 PATIENCE: Final = timedelta(minutes=35)
 """A run gives each source half an hour."""
+_FORETOLD: Final[Mapping[RepairOutcome, str]] = {
+    "repaired": "would be repaired",
+    "proposed": "would be proposed",
+    "asked": "a person would be asked",
+}
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
 
 Order = Annotated[str | None, typer.Option(metavar="ORDER_ID", help="This order only.")]
@@ -33,7 +39,8 @@ Kind = Annotated[FindingKind | None, typer.Option(help="Such as orphan_authoriza
 Seller = Annotated[str | None, typer.Option()]
 By = Annotated[str | None, typer.Option(help="The person you act for; your key stays one person.")]
 Since = Annotated[
-    str, typer.Option(metavar="AGE|TIME", help="How far back: 90m, 24h, 7d, or a time; as the schedule if left out.")
+    str | None,
+    typer.Option(metavar="AGE|TIME", help="How far back: 90m, 24h, 7d, or a time; as the schedule if left out."),
 ]
 
 app = typer.Typer(help="Reconciliation: the companies' records beside our ledgers.")
@@ -54,7 +61,7 @@ def register(root: typer.Typer) -> None:
 @app.callback(invoke_without_command=True)
 def reconcile(
     context: typer.Context,
-    since: Since = "",
+    since: Since = None,
     order: Order = None,
     as_json: AsJson = False,
     api_url: ApiUrl = "",
@@ -123,19 +130,29 @@ def repair(
     """Repair findings, a thousand at most; only a dry run unless --apply is given."""
     named = {"kind": kind, "seller": seller, "order_ids": order or None, "finding_ids": finding or None}
     wanted = _wanted({**named, "all": all_of_them or None})
+    if not reason.strip():
+        raise CommandError("--reason says nothing; say why: it is kept", USAGE)
     answer = call(api_url, api_key, lambda api: api.repair_many(wanted, reason=reason, by=by, dry_run=not apply))
     if as_json:
         show_json(answer)
     else:
         _show_many(answer)
-    if why := _shortfall(answer, named=bool(finding)):
+    if why := _shortfall(answer, named=bool(finding or order)):
         raise CommandError(why, FAILED)
 
 
-def _since(text: str) -> datetime | None:
-    """`24h` as a time, or a time as it is (UTC unless it says otherwise)."""
-    if not text:
+def _since(text: str | None) -> datetime | None:
+    """When `24h` ago was, or the time that is given. Raises CommandError for what no run looks back to."""
+    if text is None:
         return None
+    start = _time(text)
+    if not timedelta(0) <= datetime.now(UTC) - start <= FURTHEST:
+        raise CommandError(f"--since {text!r} must lie in the past, at most {FURTHEST.days} days back", USAGE)
+    return start
+
+
+def _time(text: str) -> datetime:
+    """`24h` as a time, or a time as it is (UTC unless it says otherwise)."""
     if match := re.fullmatch(r"([1-9][0-9]{0,4})([mhd])", text):
         return datetime.now(UTC) - timedelta(**{_UNITS[match[2]]: int(match[1])})
     try:
@@ -228,6 +245,7 @@ def _show_many(answer: RepairedMany) -> None:
             (f"{maybe}repaired", totals.repaired),
             ("under way", totals.started or None),
             (f"{maybe}proposed", f"{totals.waiting_for_second_person} (a second person must ask for the same)"),
+            ("a person would be asked" if answer.dry_run else "asked a person", totals.asked or None),
             ("refused", totals.refused or None),
             ("gone", totals.gone or None),
             ("failed", totals.failed or None),
@@ -241,16 +259,17 @@ def _show_many(answer: RepairedMany) -> None:
 
 def _many_row(item: RepairedItem, dry_run: bool) -> tuple[object, ...]:
     stake = format_amount(item.money, item.currency) if item.money and item.currency else ""
-    result = f"would be {item.result}" if dry_run and item.result in ("repaired", "proposed") else item.result
+    result = _FORETOLD.get(item.result, item.result) if dry_run else item.result
     detail = f"{item.code}: {item.detail}" if item.code else item.detail
     return item.finding_id, item.order_id, item.what, stake, result, detail
 
 
 def _shortfall(answer: RepairedMany, *, named: bool) -> str | None:
-    """Why it is not done: a finding is unknown, refused or failed."""
+    """Why it is not done: a finding is unknown, refused, left to a person or failed."""
     totals = answer.totals
     if not totals.count and named:
-        return "no open finding has such an id; list them: ordersaga reconcile findings"
-    if bad := totals.refused + totals.failed:
+        return "no such finding is open; list them: ordersaga reconcile findings"
+    asked = 0 if answer.dry_run else totals.asked
+    if bad := totals.refused + totals.failed + asked:
         return f"{bad} of {totals.count} could not be repaired and are still open"
     return None

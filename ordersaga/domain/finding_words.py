@@ -3,7 +3,8 @@
 from typing import Final
 
 from ordersaga.domain.amounts import format_amount
-from ordersaga.domain.reconciliation import Finding, Repair
+from ordersaga.domain.identifiers import workflow_id
+from ordersaga.domain.reconciliation import Finding, FindingKind, Repair
 
 _DONE_BY: Final = {
     Repair.VOID: "release the reserved funds",
@@ -18,9 +19,22 @@ _DONE_BY: Final = {
     Repair.INQUIRE: "ask the company what became of it",
     Repair.ASK: "ask a person",
 }
+_ASKED_BY: Final = {
+    FindingKind.PROVIDER_ORDER_MISSING: "tell the order, which takes the parcel back",
+    FindingKind.SAGA_GONE: "close the order if its books balance by then, else ask a person",
+}
 
 
 def remedy(finding: Finding) -> str:
     """What its repair does, with the money it moves: `charge for the goods that left (14.00 USD)`."""
     money = f" ({format_amount(finding.money, finding.currency)})" if finding.money and finding.currency else ""
-    return f"{_DONE_BY[finding.repair]}{money}"
+    return f"{_ASKED_BY.get(finding.kind) or _DONE_BY[finding.repair]}{money}"
+
+
+def set_going(order_id: str) -> str:
+    """What a person can do about an order whose saga is gone."""
+    reset = f'temporal workflow reset --workflow-id {workflow_id(order_id)} --type LastWorkflowTask --reason "..."'
+    return (
+        f"let a terminated saga go on where it was: {reset}; past Temporal's retention mend the books by hand, "
+        "then repair this finding again, which closes the order"
+    )

@@ -261,7 +261,7 @@ def lost_track_of(case: Case, provider: str, parcel: int, moment: Moment) -> int
     if plan is None or plan.provider != provider or handed is None or not handed.done or not moment.old(handed.at):
         return None
     undone = withdrawn is not None and withdrawn.generation == handed.generation
-    told = (MISSING, parcel) in ours.asked or any(
+    told = any(
         entry.parcel == parcel and entry.kind == ParcelStatus.EXCEPTION and entry.at >= handed.at
         for entry in ours.heard
     )

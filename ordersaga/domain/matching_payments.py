@@ -165,14 +165,15 @@ def _unheard(ours: OrderEvidence, record: PaymentRecord) -> Finding:
 
 def _unearned(ours: OrderEvidence, parcel: int, theirs: int, records: Sequence[PaymentRecord]) -> Finding:
     record = records[-1]
+    held = _amount(ours.amount(parcel, Account.CASH), record)
     return finding(
         FindingKind.PAID_WITHOUT_GOODS,
         f"{ours.order_id}-{parcel}",
         PAYMENTS,
         ours,
         what=f"{_amount(theirs, record)} taken for parcel {parcel}, whose goods never left",
-        ours=f"the order is {ours.status}, cash of the parcel {ours.amount(parcel, Account.CASH)}",
-        theirs=f"{theirs} taken and kept",
+        ours=f"the order is {ours.status}, {held} of the parcel in our books",
+        theirs=f"{_amount(theirs, record)} taken and kept",
         money=theirs,
         currency=record.currency,
         parcel=parcel,
@@ -190,8 +191,8 @@ def _differs(ours: OrderEvidence, parcel: int, cash: int, theirs: int, records: 
         PAYMENTS,
         ours,
         what=f"{_amount(abs(theirs - cash), record)} {verb} for parcel {parcel} that our books do not have",
-        ours=str(cash),
-        theirs=str(theirs),
+        ours=f"{_amount(cash, record)} in our books",
+        theirs=f"{_amount(theirs, record)} taken and kept",
         money=abs(theirs - cash),
         currency=record.currency,
         parcel=parcel,

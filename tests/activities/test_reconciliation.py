@@ -302,16 +302,48 @@ async def test_an_order_never_started_is_started(world: World) -> None:
     assert "o1" in world.sagas.running
 
 
-async def test_an_order_without_a_saga_is_a_question_until_its_books_balance(world: World) -> None:
-    """Units are held: a person is asked once; released, the order can be closed."""
+async def test_an_order_without_a_saga_stays_a_finding_until_its_books_balance(world: World) -> None:
+    """Units are held: a person is asked, which mends nothing, answered or not; released, the order can be closed."""
     life = await world.placed()
     life.desert()
-    assert "asked a person" in await world.repaired("saga_gone")
+    (stored,) = await world.run()
+    result = await world.repair(stored)
+    assert (result.status, result.asked) == ("refused", True)
+    assert "asked a person: its books do not balance" in result.outcome
     (question,) = await world.journal.open_attention(order_id="o1")
     assert question.kind == "saga_gone"
     assert "1 units still held" in question.question
+    for said in (question.question, result.outcome):
+        assert "temporal workflow reset --workflow-id order-o1 --type LastWorkflowTask" in said
+    assert [found.outcome for found in await world.run()] == [result.outcome]
+    await world.journal.answer_question(question, "acknowledge", by="ann", reason="seen")
+    assert await world.kinds() == ["saga_gone"]
     await world.stock.release("o1", 1)
     assert "closed the order as canceled" in await world.repaired("saga_gone")
+
+
+async def test_an_order_whose_saga_runs_again_is_no_finding(world: World) -> None:
+    """A person who was asked let the saga go on: nothing is left to mend."""
+    life = await world.placed()
+    life.desert()
+    (stored,) = await world.run()
+    assert (await world.repair(stored)).asked
+    world.sagas.running["o1"] = {1: ParcelStatus.PLANNED}
+    assert await world.run() == []
+
+
+async def test_a_parcel_its_provider_lost_stays_a_finding_while_no_saga_runs(world: World) -> None:
+    """A person is asked about it; nobody takes the parcel back, so it stays on the list."""
+    life = await world.placed()
+    await life.authorize()
+    await life.hand_over()
+    world.provider.forget(life.reference)
+    life.desert()
+    missing = next(found for found in await world.run() if found.finding.kind == "provider_order_missing")
+    result = await world.repair(missing)
+    assert (result.status, result.asked) == ("refused", True)
+    assert "temporal workflow reset --workflow-id order-o1" in result.outcome
+    assert await world.kinds() == ["provider_order_missing", "saga_gone"]
 
 
 async def test_a_lost_report_of_a_provider_is_put_into_the_inbox(world: World) -> None:

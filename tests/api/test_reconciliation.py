@@ -266,8 +266,9 @@ async def test_many_are_foretold_then_repaired(desk: Desk) -> None:
     wanted = {"seller": "acme"}
     told = (await desk.api.post(MANY, {"filter": wanted, "reason": "the outage"})).json()
     results = {item["finding_id"].partition(":")[2]: item["result"] for item in told["items"]}
-    assert results == {"pi_1": "repaired", "pi_2": "proposed", "web_1": "repaired"}
+    assert results == {"pi_1": "repaired", "pi_2": "proposed", "web_1": "asked"}
     assert told["items"][0]["detail"] == "release the reserved funds (USD 15.90)"
+    assert (told["totals"]["repaired"], told["totals"]["asked"]) == (1, 1)
     assert (told["dry_run"], told["totals"]["money"], desk.sources.repairs) == (True, {"USD": 61_590}, [])
     done = (await desk.api.post(MANY, _apply(wanted))).json()
     assert (done["totals"]["repaired"], done["totals"]["waiting_for_second_person"]) == (2, 1)
@@ -303,6 +304,24 @@ async def test_a_wrong_repair_of_many_is_refused_whole(desk: Desk) -> None:
         assert answer.status_code == 422, answer.text
         assert field in [error["field"] for error in answer.json()["errors"]]
     assert desk.sources.repairs == []
+
+
+async def test_a_repair_that_only_asks_a_person_is_not_called_one(desk: Desk) -> None:
+    """Foretold and done it is `asked`; the finding stays on the list with what the person can do."""
+    await desk.order()
+    gone = finding("x", finding_id="saga_gone:web_1", kind=FindingKind.SAGA_GONE, repair=Repair.ASK, money=0)
+    missing: dict[str, Any] = {"kind": FindingKind.PROVIDER_ORDER_MISSING, "repair": Repair.ASK, "money": 0}
+    lost = finding("x", finding_id="provider_order_missing:web_1-1-1", **missing)
+    await desk.found(lost)
+    running = (await desk.api.post(MANY, {"filter": {"all": True}, "reason": "x"})).json()
+    assert [item["result"] for item in running["items"]] == ["repaired"]
+    await desk.found(gone)
+    told = (await desk.api.post(MANY, {"filter": {"all": True}, "reason": "x"})).json()
+    assert {item["result"] for item in told["items"]} == {"asked"}
+    desk.sources.asks_a_person = True
+    done = (await desk.api.post(f"{FINDINGS}/saga_gone:web_1/repair", {"reason": "x"})).json()
+    assert (done["result"], done["detail"]) == ("asked", "asked a person: reset it")
+    assert "saga_gone:web_1" in await desk.listed()
 
 
 async def test_metrics_tell_what_is_open_and_how_old_the_last_run_is(desk: Desk) -> None:

@@ -131,6 +131,10 @@ async def test_a_source_that_was_not_asked_is_not_clean(office: Office) -> None:
     ("words", "told"),
     [
         (("--since", "soon"), "--since 'soon' is no age or time; write 90m, 24h, 7d, or 2026-03-01T08:00Z"),
+        (("--since", ""), "--since '' is no age or time; write 90m, 24h, 7d, or 2026-03-01T08:00Z"),
+        (("--since", "2199-01-01"), "--since '2199-01-01' must lie in the past, at most 366 days back"),
+        (("--since", "367d"), "--since '367d' must lie in the past, at most 366 days back"),
+        (("repair", "--all", "--reason", " "), "--reason says nothing; say why: it is kept"),
         (("repair", "--reason", "x"), "no finding is named; name some, or give --kind, --seller, --order or --all"),
     ],
 )
@@ -173,11 +177,25 @@ async def test_a_finding_is_repaired_by_its_name(office: Office) -> None:
     assert done.code == 0
     assert {item["result"] for item in json.loads(done.out)["items"]} == {"repaired"}
     assert sorted(ask.finding_id for _, ask in office.sources.repairs) == sorted(names)
-    unknown = await office("repair", "cash_differs:x", "--reason", "x", "--apply")
-    assert (unknown.code, unknown.err.partition("ordersaga: ")[2]) == (
-        1,
-        "no open finding has such an id; list them: ordersaga reconcile findings\n",
+    told = "no such finding is open; list them: ordersaga reconcile findings\n"
+    for unknown in (("cash_differs:x",), ("--order", "nope")):
+        outcome = await office("repair", *unknown, "--reason", "x", "--apply")
+        assert (outcome.code, outcome.err.partition("ordersaga: ")[2]) == (1, told)
+
+
+async def test_a_finding_left_to_a_person_is_told(office: Office) -> None:
+    """Foretold as that; done, exit 1: it is still open."""
+    await office.found(
+        finding("x", finding_id="saga_gone:web_1", kind=FindingKind.SAGA_GONE, repair=Repair.ASK, money=0)
     )
+    dry = await office("repair", "--all", "--reason", "x")
+    assert (dry.code, "would be repaired: 0" in dry.out) == (0, True)
+    assert "a person would be asked: 1\n" in dry.out
+    office.sources.asks_a_person = True
+    done = await office("repair", "--all", "--reason", "x", "--apply")
+    assert (done.code, "asked a person: 1\n" in done.out) == (1, True)
+    assert done.err.endswith("ordersaga: 1 of 1 could not be repaired and are still open\n")
+    assert (await office()).code == 1
 
 
 async def test_a_repair_that_failed_is_told(office: Office) -> None:

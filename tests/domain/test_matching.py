@@ -187,7 +187,6 @@ def test_what_an_earlier_generation_heard_does_not_count() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"asked": frozenset({("provider_order_missing", 1)})},
         {"heard": (Heard(1, "exception", "shipbob: exception", NOW),)},
         {"deeds": (*BOUGHT, deed("withdraw"))},
         {"shipped": frozenset({1})},
@@ -195,7 +194,7 @@ def test_what_an_earlier_generation_heard_does_not_count() -> None:
     ],
 )
 def test_a_parcel_is_missed_once(changes: dict[str, Any]) -> None:
-    """Not when a person was asked, the saga heard of it, or it need not be there."""
+    """Not when the saga heard of it, or it need not be there."""
     moving = ours(OrderStatus.FULFILLING)
     assert lost_track_of(Case(moving, minded=True), PROVIDER, 1, MOMENT) == 1
     assert lost_track_of(Case(replace(moving, **changes), minded=True), PROVIDER, 1, MOMENT) is None

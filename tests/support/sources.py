@@ -32,6 +32,7 @@ class Sources:
         self.repairs: list[tuple[str, RepairAsk]] = []
         self.given_up: list[GiveUp] = []
         self.failing: dict[str, Exception] = {}
+        self.asks_a_person = False
         self.held = asyncio.Event()
         self.held.set()
         self.reached = asyncio.Event()
@@ -84,9 +85,12 @@ class Sources:
         self.repairs.append((activity.info().task_queue, ask))
         if error := self.failing.get("repair"):
             raise error
+        result = RepairResult(status="repaired", outcome="released")
+        if self.asks_a_person:
+            result = RepairResult(status="refused", outcome="asked a person: reset it", asked=True)
         if self.findings:
-            await self.findings.settle(ask.finding_id, "repaired", "released", ask.now)
-        return RepairResult(status="repaired", outcome="released")
+            await self.findings.settle(ask.finding_id, result.status, result.outcome, ask.now)
+        return result
 
     @activity.defn
     async def repair_given_up(self, given_up: GiveUp) -> None:

@@ -1,6 +1,9 @@
 """Nothing dies, it parks: undo without an answer, books that do not balance, stores that refuse."""
 
+import asyncio
+import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
@@ -11,6 +14,26 @@ from ordersaga.domain.payments import PaymentStatus
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
 from tests.workflows.world import World
 from workflows.messages import Resolution
+from workflows.order_fulfillment import OrderFulfillment
+
+
+async def test_a_terminated_order_goes_on_where_it_was_once_it_is_reset(world: World) -> None:
+    """By the command that reconciliation names: nothing is done twice, and canceled it gives everything back."""
+    placed, handle = await world.accepted()
+    await handle.terminate("by mistake")
+    server = world.client.service_client.config.target_host
+    words = ["workflow", "reset", "--workflow-id", handle.id, "--type", "LastWorkflowTask", "--reason", "goes on"]
+    temporal = str(Path(sys.executable).parent / "temporal")
+    process = await asyncio.create_subprocess_exec(
+        temporal, *words, "--address", server, stdout=asyncio.subprocess.DEVNULL
+    )
+    assert await process.wait() == 0
+    again = world.client.get_workflow_handle_for(OrderFulfillment.run, handle.id)
+    await again.signal("request_cancel")
+    assert (await world.result(again)).status is OrderStatus.CANCELED
+    assert world.payment(placed).status is PaymentStatus.VOIDED
+    assert (len(world.payments.called("authorize")), len(world.payments.called("void"))) == (1, 1)
+    await world.balanced(placed)
 
 
 async def test_undo_refused_to_us_is_parked_and_retried(world: World) -> None:

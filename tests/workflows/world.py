@@ -329,14 +329,15 @@ class World:
 
 
 async def task_failures(handle: WorkflowHandle[Any, Any]) -> list[str]:
-    """Why workflow tasks of an order failed, if any. A message that crosses the order's end is no failure."""
-    crossed = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND
+    """Why workflow tasks of an order failed, if any. A message that crosses the order's end is none, nor is a reset."""
+    causes = WorkflowTaskFailedCause
+    fine = (causes.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND, causes.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW)
     failed = [
         event.workflow_task_failed_event_attributes
         for event in (await handle.fetch_history()).events
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
     ]
-    return [f"{handle.id}: {task.failure.message}" for task in failed if task.cause != crossed]
+    return [f"{handle.id}: {task.failure.message}" for task in failed if task.cause not in fine]
 
 
 async def event_counts(handle: Handle) -> tuple[list[str], int]:
