@@ -1,8 +1,9 @@
 """`ordersaga audit`: verify the audit trail, export an order's, note the last seal.
 
-It reads the database itself, that of the stack that runs here or of the settings, and asks no API: what is verified
+It reads the database itself, that of the settings or of the stack that runs here, and asks no API: what is verified
 should not pass through more programs than it must. A file is verified without a database. Exit codes: 0 all is as it
-was written; 1 something is not; 2 wrong usage; 3 no database.
+was written; 1 something is not; 2 wrong usage, an unknown order, a file that is no trail; 3 no database that can
+be read.
 """
 
 import asyncio
@@ -15,13 +16,12 @@ from typing import Annotated, TypeVar
 import typer
 
 from ordersaga.bootstrap import PostgresAuditTrail, open_audit_trail
-from ordersaga.commands.errors import FAILED, PART_FAILED, USAGE, CommandError
-from ordersaga.commands.keys import database_url
+from ordersaga.commands.errors import FAILED, USAGE, CommandError
+from ordersaga.commands.keys import database_url, told_of_database
 from ordersaga.commands.remote import AsJson
-from ordersaga.domain.audit_chain import Verification, check_noted
+from ordersaga.domain.audit_chain import OrderTrail, Verification, check_noted
 from ordersaga.domain.audit_file import dump_trail, load_trail
-from ordersaga.domain.errors import OrdersagaError, RetryError
-from ordersaga.settings import SettingsError
+from ordersaga.domain.errors import OperatorError, OrdersagaError
 
 T = TypeVar("T")
 OrderId = Annotated[str | None, typer.Option("--order", help="One order and the seals that list it, not everything.")]
@@ -45,8 +45,11 @@ def verify(order_id: OrderId = None, file: TrailFile = None, noted: Noted = None
     """Recompute every chain and seal; exit code 1 if anything is not as it was written."""
     if file and (order_id or noted):
         raise CommandError("--file goes without --order and --noted: a file is verified by itself", USAGE)
-    verified = _of_file(file) if file else _with_trail(lambda trail: _verify(trail, order_id, noted))
-    _show(verified, as_json)
+    if file:
+        verified = _show_file(_read(file), as_json)
+    else:
+        verified = _with_trail(lambda trail: _verify(trail, order_id, noted), order_id)
+        _show(verified, as_json, f"seals {verified.seals}")
     if verified.breaks:
         raise typer.Exit(FAILED)
 
@@ -54,7 +57,7 @@ def verify(order_id: OrderId = None, file: TrailFile = None, noted: Noted = None
 @app.command()
 def export(order_id: Annotated[str, typer.Option("--order", help="Whose trail.")]) -> None:
     """Write an order's trail as JSON lines, with every hash, as it stands: verify it wherever it is read."""
-    trail = _with_trail(lambda opened: opened.trail(order_id))
+    trail = _with_trail(lambda opened: opened.trail(order_id), order_id)
     for line in dump_trail(trail):
         typer.echo(line)
 
@@ -82,16 +85,30 @@ def _noted_number(noted: str) -> int:
     return int(number)
 
 
-def _of_file(file: Path) -> Verification:
-    verified = Verification()
+def _read(file: Path) -> OrderTrail:
+    """CommandError with exit code 1 only for what begins as a trail and was changed then."""
     try:
-        verified.add_order(load_trail(file.read_text(encoding="utf-8")))
-    except (OrdersagaError, ValueError) as error:
-        raise CommandError(f"{file}: not an exported trail: {error}", FAILED) from error
+        return load_trail(file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise CommandError(f"this is no exported trail: {file}: It is not text", USAGE) from error
+    except OSError as error:
+        raise CommandError(f"{file} cannot be read: {error.strerror}", USAGE) from error
+    except OperatorError as error:
+        if error.code == "no_trail":
+            raise CommandError(f"this is no exported trail: {file}: {error.message}", USAGE) from error
+        raise CommandError(f"{file} is not as it was exported: {error.message}", FAILED) from error
+
+
+def _show_file(trail: OrderTrail, as_json: bool) -> Verification:
+    """A file names the seals that list its order; whether they stand is known to the database alone."""
+    verified = Verification()
+    verified.add_order(trail)
+    last = max((sealed.seal_no for sealed in trail.sealed), default=None)
+    _show(verified, as_json, "not sealed" if last is None else f"sealed up to seal {last}")
     return verified
 
 
-def _show(verified: Verification, as_json: bool) -> None:
+def _show(verified: Verification, as_json: bool, seals: str) -> None:
     counts = asdict(verified)
     breaks = counts.pop("breaks")
     if as_json:
@@ -99,17 +116,19 @@ def _show(verified: Verification, as_json: bool) -> None:
         return
     for found in verified.breaks:
         typer.echo(str(found))
-    typer.echo(", ".join(f"{name} {count}" for name, count in counts.items()) + f", breaks {len(breaks)}")
+    told = {name: f"{name} {count}" for name, count in counts.items()} | {"seals": seals}
+    typer.echo(", ".join(told.values()) + f", breaks {len(breaks)}")
 
 
-def _with_trail(work: Callable[[PostgresAuditTrail], Awaitable[T]]) -> T:
+def _with_trail(work: Callable[[PostgresAuditTrail], Awaitable[T]], order_id: str | None = None) -> T:
     async def run() -> T:
         async with open_audit_trail(database_url()) as trail:
             return await work(trail)
 
-    try:
-        return asyncio.run(run())
-    except (SettingsError, RetryError) as error:
-        raise CommandError(f"{error} (ORDERSAGA_DATABASE_URL names the database)", PART_FAILED) from error
-    except OrdersagaError as error:
-        raise CommandError(f"{error.code}: {error.message}", FAILED) from error
+    with told_of_database():
+        try:
+            return asyncio.run(run())
+        except OrdersagaError as error:
+            if error.code == "unknown_order":
+                raise CommandError(f"no order {order_id}: there is no trace of it", USAGE) from error
+            raise

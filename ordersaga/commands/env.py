@@ -37,12 +37,17 @@ def env(
 
 
 def variables(stack: RunningStack) -> Iterator[tuple[str, str]]:
-    """Names and values. Commands of ordersaga, and the `temporal` command, then find the stack by themselves."""
+    """Names and values. Commands of ordersaga, and the `temporal` command, then find the stack by themselves.
+
+    The database's address is there with its password: `ordersaga audit`, `keys` and `migrate` use no API.
+    """
     for name, part in ADDRESSES.items():
         yield name, stack.urls[part]
     for role, key in stack.keys.items():
         yield f"{role.upper()}_KEY", key
     yield "ORDERSAGA_API_URL", stack.urls["api"]
     yield "ORDERSAGA_API_KEY", stack.keys.get("operator", "")
+    if url := stack.environment.get("ORDERSAGA_DATABASE_URL"):
+        yield "ORDERSAGA_DATABASE_URL", url
     for part, pid in stack.pids.items():
         yield f"{part.upper()}_PID", str(pid)

@@ -4,7 +4,9 @@ Whoever reaches the database may issue keys; no API key does. Exit codes: 0 done
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, TypeVar
 
 import typer
@@ -73,16 +75,25 @@ def _with_keys(work: Callable[[ApiKeys], Awaitable[T]]) -> T:
         async with open_api_keys(database_url()) as keys:
             return await work(keys)
 
-    try:
+    with told_of_database():
         return asyncio.run(run())
-    except (SettingsError, RetryError) as error:
-        raise CommandError(f"{error} (ORDERSAGA_DATABASE_URL names the database)", PART_FAILED) from error
-    except OrdersagaError as error:
+
+
+@contextmanager
+def told_of_database() -> Iterator[None]:
+    """Errors of the block as CommandError: exit code 3 when the database does not answer or does not let us in."""
+    try:
+        yield
+    except (SettingsError, OrdersagaError) as error:
+        if isinstance(error, SettingsError | RetryError) or error.code == "database_refused":
+            raise CommandError(f"{error} (ORDERSAGA_DATABASE_URL names the database)", PART_FAILED) from error
         raise CommandError(f"{error.code}: {error.message}", FAILED) from error
 
 
 def database_url() -> str:
-    """Of the stack that runs here; else of the settings."""
+    """What the environment names; else of the stack that runs here; else of the settings."""
+    if url := os.environ.get("ORDERSAGA_DATABASE_URL"):
+        return url
     stack = running_stack()
     if stack and (url := stack.environment.get("ORDERSAGA_DATABASE_URL")):
         return url

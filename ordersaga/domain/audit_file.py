@@ -84,12 +84,17 @@ def dump_trail(trail: OrderTrail) -> Iterator[str]:
 
 
 def load_trail(text: str) -> OrderTrail:
-    """A trail as it was exported, a line for each newline. Raises OperatorError `trail_unreadable`, naming the line."""
+    """A trail as it was exported, a line for each newline. Raises OperatorError `trail_unreadable`, naming the line.
+
+    `no_trail` when it does not begin as one: then it is another file, not a trail that was changed.
+    """
     # splitlines() would also split at separators that JSON leaves as they are
     lines = text.removesuffix("\n").split("\n")
     read = [_line(number, line) for number, line in enumerate(lines, start=1)]
-    head = read[0] if read else None
-    if not isinstance(head, HeadLine) or any(isinstance(line, HeadLine) for line in read[1:]):
+    head = read[0]
+    if not isinstance(head, HeadLine):
+        raise OperatorError("no_trail", "The first line is not an order's")
+    if any(isinstance(line, HeadLine) for line in read[1:]):
         raise OperatorError("trail_unreadable", "The first line, and no other, must be the order's")
     return OrderTrail(
         order_id=head.order_id,
@@ -106,7 +111,8 @@ def _line(number: int, text: str) -> HeadLine | EntryLine | FactLine | SealLine:
         if isinstance(line, EntryLine | FactLine):
             _require_names(line)
     except (ValidationError, ValueError) as error:
-        raise OperatorError("trail_unreadable", f"Line {number} is not one of an exported trail") from error
+        code = "trail_unreadable" if number > 1 else "no_trail"
+        raise OperatorError(code, f"Line {number} is not one of an exported trail") from error
     return line
 
 

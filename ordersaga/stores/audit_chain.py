@@ -112,7 +112,8 @@ class PostgresAuditTrail:
     async def verify(self, order_id: str | None = None) -> Verification:
         """Check every chain and seal as of one moment, or those of one order with the seals that list it.
 
-        Raises OperatorError `unknown_order` for an order of which there is no trace at all.
+        Raises OperatorError `unknown_order` for an order of which there is no trace at all, `database_refused` when
+        the trail may not be read or is not there.
         """
         verified = Verification()
         async with self._snapshot() as reader:
@@ -131,7 +132,7 @@ class PostgresAuditTrail:
 
     async def seal(self, number: int | None = None) -> Seal | None:
         """The seal with this number, or the last one; None when there is none."""
-        async with connection(self._pool) as reader:
+        async with self._reader() as reader:
             row = await (reader.fetchrow(_SEAL, number) if number is not None else reader.fetchrow(_LAST_SEAL))
             return Seal(**row) if row else None
 
@@ -146,8 +147,16 @@ class PostgresAuditTrail:
             return await _write_seal(work, rows)
 
     @asynccontextmanager
+    async def _reader(self) -> AsyncIterator[Connection]:
+        try:
+            async with connection(self._pool) as reader:
+                yield reader
+        except asyncpg.PostgresError as error:
+            raise OperatorError("database_refused", f"The database refused to be read: {error}") from error
+
+    @asynccontextmanager
     async def _snapshot(self) -> AsyncIterator[Connection]:
-        async with connection(self._pool) as reader, reader.transaction(isolation="repeatable_read", readonly=True):
+        async with self._reader() as reader, reader.transaction(isolation="repeatable_read", readonly=True):
             yield reader
 
 

@@ -57,7 +57,8 @@ async def create_pool(
 
     The server bounds them, and so do we: a connection that only looks open brings no answer, not even a refusal.
 
-    Raises RetryError `database_lost` when the server cannot be reached.
+    Raises RetryError `database_lost` when the server cannot be reached, OperatorError `database_refused` when it does
+    not let us in: a wrong password, an unknown database, an address that is none.
     """
     limit = str(int(statement_timeout.total_seconds() * 1000))
     settings = {
@@ -78,7 +79,19 @@ async def create_pool(
             command_timeout=(statement_timeout + _UNANSWERED).total_seconds(),
         )
     except (*_LOST, TimeoutError) as error:
-        raise _translate(error, in_doubt=False) from error
+        raise _refusal(error) from error
+    except (asyncpg.PostgresError, ValueError) as error:
+        raise _refusal(error) from error
+
+
+def _refusal(error: Exception) -> Exception:
+    """Why there is no connection. What an address that cannot be read holds may be a password: it is not repeated."""
+    if isinstance(error, ValueError):
+        return OperatorError("database_refused", "The database's address cannot be read")
+    told = _translate(error, in_doubt=False)
+    if isinstance(told, OrdersagaError):
+        return told
+    return OperatorError("database_refused", f"The database refused the connection: {error}")
 
 
 async def use_json(connection: "asyncpg.Connection[asyncpg.Record] | Connection") -> None:

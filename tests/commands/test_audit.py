@@ -94,7 +94,10 @@ async def test_an_exported_trail_is_verified_without_a_database(audit: Audit, po
         return await audit("verify", "--file", str(file), url=NOWHERE)
 
     clean = await verified(*lines)
-    assert (clean.code, clean.out) == (0, f"orders 1, entries {ENTRIES}, seals 0, unsealed 0, erased 0, breaks 0\n")
+    assert (clean.code, clean.out) == (
+        0,
+        f"orders 1, entries {ENTRIES}, sealed up to seal 1, unsealed 0, erased 0, breaks 0\n",
+    )
     changed = await verified(*lines[:4], lines[4].replace("1000", "9000"), *lines[5:])
     assert (changed.code, "order o1, entry 4: money" in changed.out) == (1, True)
     assert "entry 3 is missing" in (await verified(*lines[:3], *lines[4:])).out
@@ -121,17 +124,23 @@ async def test_a_broken_trail_is_exported_as_it_is(audit: Audit, pool: Pool, tmp
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}\n", "no JSON\n", '{"line": "seal", "seal_no": 1, "chain_no": 1, "hash": "zz"}']
+    "content",
+    [
+        *(b"", b"{}\n", b"[1]", b"no JSON\n", b"\xff\xfe\x00\x80"),
+        *(b'{"line": "seal", "seal_no": 1, "chain_no": 1, "hash": "zz"}', b'{"order_id": "o1", "status": "completed"}'),
+        b'{"line": "seal", "seal_no": 1, "chain_no": 1, "hash": "00"}',
+    ],
 )
-async def test_a_file_that_is_no_trail_is_refused(audit: Audit, tmp_path: Path, text: str) -> None:
-    """Anything else than an exported trail is one line that says so, never a clean result."""
+async def test_a_file_that_is_no_trail_is_refused(audit: Audit, tmp_path: Path, content: bytes) -> None:
+    """Anything else than an exported trail is wrong usage and one line that says so; 1 stands for a broken trail."""
     file = tmp_path / "other"
-    file.write_text(text, encoding="utf-8")
+    file.write_bytes(content)
 
     refused = await audit("verify", "--file", str(file), url=NOWHERE)
 
-    assert (refused.code, refused.out) == (1, "")
-    assert f"ordersaga: {file}: not an exported trail" in refused.err
+    assert (refused.code, refused.out) == (2, "")
+    assert f"ordersaga: this is no exported trail: {file}: " in refused.err
+    assert refused.err.count("\n") == 1
 
 
 async def test_a_value_that_no_hash_covers_is_refused(audit: Audit, pool: Pool, tmp_path: Path) -> None:
@@ -148,9 +157,10 @@ async def test_a_value_that_no_hash_covers_is_refused(audit: Audit, pool: Pool, 
 
 
 async def test_wrong_use_and_no_database_are_told_apart(audit: Audit, database_url: str) -> None:
-    """Exit code 1 for an unknown order, 2 for wrong usage, 3 without a database."""
-    unknown = await audit("verify", "--order", "o9")
-    assert (unknown.code, unknown.err) == (1, "ordersaga: unknown_order: There is no trace of order o9\n")
+    """Exit code 2 for an unknown order and for wrong usage, 3 without a database."""
+    for command in ("verify", "export"):
+        unknown = await audit(command, "--order", "o9")
+        assert (unknown.code, unknown.err) == (2, "ordersaga: no order o9: there is no trace of it\n")
     assert (await audit("verify", "--noted", "latest")).code == 2
     assert (await audit("verify", "--file", __file__, "--order", "o1")).code == 2
     lost = await audit("verify", url=NOWHERE)
@@ -168,3 +178,27 @@ async def test_a_login_that_may_only_read_is_enough(audit: Audit, pool: Pool, da
         assert (await audit("export", "--order", "o1", url=url)).code == 0
     finally:
         await pool.execute("DROP OWNED BY auditor; DROP ROLE auditor")
+
+
+async def test_a_database_that_lets_nobody_in_is_no_broken_trail(
+    audit: Audit, pool: Pool, database_url: str, tmp_path: Path
+) -> None:
+    """Wrong password, no such database, no right to read, no address: one line, exit code 3, no password in it."""
+    await pool.execute("CREATE ROLE stranger LOGIN PASSWORD 'unheard'")
+    server = urlsplit(database_url)
+    place = server.netloc.rpartition("@")[2]
+    wrong = {
+        "password": server._replace(netloc=f"stranger:s3cret@{place}").geturl(),
+        "rights": server._replace(netloc=f"stranger:unheard@{place}").geturl(),
+        "database": server._replace(path="/s3cret_place").geturl(),
+        "address": "postgresql://u:s3/cret@host/o",
+    }
+    try:
+        for what, url in wrong.items():
+            for words in (["verify"], ["head"], ["export", "--order", "o1"]):
+                refused = await audit(*words, url=url)
+                assert (refused.code, refused.out) == (3, ""), (what, refused)
+                assert (refused.err.count("\n"), "s3/" in refused.err, "cret@" in refused.err) == (1, False, False)
+                assert "ORDERSAGA_DATABASE_URL" in refused.err
+    finally:
+        await pool.execute("DROP ROLE stranger")

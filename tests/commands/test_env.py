@@ -27,7 +27,7 @@ def test_addresses_keys_and_processes_are_there() -> None:
         data=Path("/nowhere"),
         urls={**urls, "temporal": "127.0.0.1:7233"},
         pids={"worker": 17, "postgres": 18},
-        environment={},
+        environment={"ORDERSAGA_DATABASE_URL": "postgresql://u:p$w d@127.0.0.1:5/o"},
         keys={"checkout": "osk_c", "support": "osk_s", "operator": "osk_o"},
     )
     found = dict(variables(stack))
@@ -36,4 +36,5 @@ def test_addresses_keys_and_processes_are_there() -> None:
     assert (found["CHECKOUT_KEY"], found["SUPPORT_KEY"], found["OPERATOR_KEY"]) == ("osk_c", "osk_s", "osk_o")
     assert found["ORDERSAGA_API_KEY"] == "osk_o"
     assert (found["WORKER_PID"], found["POSTGRES_PID"]) == ("17", "18")
+    assert found["ORDERSAGA_DATABASE_URL"] == "postgresql://u:p$w d@127.0.0.1:5/o"
     assert all(shlex.split(shlex.quote(value)) == [value] for value in found.values())
