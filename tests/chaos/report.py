@@ -16,7 +16,7 @@ def show(console: Console, verdict: Verdict) -> None:
     """Tables, then the last lines; what is wrong, one line each."""
     console.print(_faults(verdict))
     console.print(_orders(verdict))
-    for line in (*verdict.unfinished, *(f"not injected: {fault}" for fault in verdict.missed)):
+    for line in (*verdict.hollow, *verdict.unfinished, *(f"not injected: {fault}" for fault in verdict.missed)):
         console.print(f"[red]✗[/] {escape(line)}", highlight=False, soft_wrap=True)
     for difference in verdict.differences:
         console.print(f"[red]✗[/] {escape(str(difference))}", highlight=False, soft_wrap=True)

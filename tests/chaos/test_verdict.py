@@ -14,6 +14,7 @@ from ordersaga.demo.audit import Difference
 from ordersaga.demo.case import World
 from ordersaga.demo.orders_file import DemoOrder
 from ordersaga.domain.statuses import OrderStatus
+from tests.chaos.__main__ import main
 from tests.chaos.load import MIX, Shopper, read_mix, stream
 from tests.chaos.progress import Recovery, recoveries
 from tests.chaos.report import summary
@@ -43,7 +44,7 @@ def verdict(
     return Verdict(
         seed=7,
         minutes=3,
-        shoppers=shoppers,
+        shoppers=shoppers or [shopper("someone", "confirmed")],
         statuses=statuses or {},
         differences=differences,
         recoveries=[recovery or Recovery(KILLED, 1.0, 2.0)],
@@ -94,6 +95,26 @@ def test_a_run_is_good_only_without_anything_wrong() -> None:
     assert not replace(good, recoveries=[Recovery(KILLED, None, None)]).good
     assert not replace(good, missed=["kill worker"]).good
     assert not replace(good, unfinished=["not at rest"]).good
+
+
+def test_a_run_without_orders_or_faults_is_no_success() -> None:
+    """Nothing differs where nothing happened: it says so, and is not good."""
+    nobody, calm = replace(verdict(), shoppers=[]), replace(verdict(), recoveries=[])
+    assert (nobody.good, nobody.hollow) == (False, ["no order was placed"])
+    assert (calm.good, calm.hollow) == (False, ["no fault was injected"])
+    assert as_json(calm)["unfinished"] == ["no fault was injected"]
+
+
+@pytest.mark.parametrize("minutes", ["0", "-1", "nan", "inf", "0.01"])
+def test_a_length_that_leaves_no_time_for_faults_is_refused(
+    minutes: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 2 before anything is started."""
+    monkeypatch.setattr("sys.argv", ["chaos", f"--minutes={minutes}"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "--minutes: " in capsys.readouterr().err
 
 
 def test_a_bad_run_says_how_to_repeat_it() -> None:

@@ -38,8 +38,14 @@ class Verdict:
 
     @property
     def good(self) -> bool:
-        """No difference, no lost order, every fault carried out, everything at rest."""
-        return not (self.differences or self.unfinished or self.missed or self.never_recovered)
+        """Orders met faults; no difference, no lost order, every fault carried out, everything at rest."""
+        return not (self.hollow or self.differences or self.unfinished or self.missed or self.never_recovered)
+
+    @property
+    def hollow(self) -> list[str]:
+        """Why the run shows nothing, if so."""
+        told = {"no order was placed": self.shoppers, "no fault was injected": self.recoveries}
+        return [what for what, there in told.items() if not there]
 
     @property
     def never_recovered(self) -> list[Recovery]:
@@ -104,7 +110,7 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
         "restarts": dict(verdict.restarts or {}),
         "questions": {"asked": dict(verdict.asked), "answers": dict(verdict.chosen)},
         "quiet_after_seconds": verdict.quiet_after,
-        "unfinished": list(verdict.unfinished),
+        "unfinished": [*verdict.hollow, *verdict.unfinished],
         "differences": [str(difference) for difference in verdict.differences],
         "recovery": [
             {**each.strike.fault.as_json(), "advanced": each.advanced, "confirmed": each.confirmed}
