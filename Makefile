@@ -32,7 +32,7 @@ test: $(STAMP) ## Run the tests; choose with TEST_ARGS, e.g. TEST_ARGS="tests/do
 test-slow: $(STAMP) ## Run the tests of the whole stack: demos with kills and restarts, lost answers, decisions of providers, the runbook
 	$(BIN)/pytest -m slow -n 2 --dist loadfile $(TEST_ARGS)
 
-faults: $(STAMP) ## Meet seven orders with every fault at every call and await; goes on where it was stopped; CASE='...' plays one
+faults: $(STAMP) ## Meet seven orders with every fault at every call and await; goes on where it was stopped; CASE='...' plays one, FAULTS_ARGS=--list names all
 	$(BIN)/python -m tests.faults $(if $(CASE),--case '$(CASE)') $(FAULTS_ARGS)
 
 mutants: $(STAMP) ## See that the fault cases catch seeded bugs

@@ -56,7 +56,7 @@ class Stage:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
-        self._waiting: dict[str, asyncio.Future[Outcome]] = {}
+        self._waiting: dict[str, asyncio.Future[Outcome | None]] = {}
         self._standing = asyncio.Event()
         self._over = False
 
@@ -64,14 +64,17 @@ class Stage:
         """Send one case and wait for what it came to. Raises JobFailedError when the process ends before."""
         if self._over:
             raise JobFailedError("the job's stack did not start, or its process ended")
-        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
         self._waiting[str(case)] = answer
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(str(case)).encode() + b"\n")
         done, _ = await asyncio.wait([answer], timeout=PATIENCE)
         if not done:
             raise JobFailedError(f"no outcome of {case} within {PATIENCE:g} s")
-        return answer.result()
+        found = answer.result()
+        if found is None:
+            raise JobFailedError("the job's process ended")
+        return found
 
     async def listen(self) -> None:
         """Hand out answers until the process ends."""
@@ -86,7 +89,7 @@ class Stage:
         self._standing.set()
         for answer in self._waiting.values():
             if not answer.done():
-                answer.set_exception(JobFailedError("the job's process ended"))
+                answer.set_result(None)
 
     async def ready(self) -> None:
         """Wait until its stack stands, or never will; then the first case says so."""

@@ -1,7 +1,9 @@
 """What the fault matrix consists of: found in records, complete, and named so that each case can be played again."""
 
+import asyncio
 import itertools
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from tests.faults.robot import choose
 from tests.faults.shapes import SHAPES, catalog_of
 from tests.faults.summary import failures, section, totals, write_section
 from tests.faults.traps import Trap, Traps
+from tests.support.emulators import ROOT
 
 CREATE = Call("stripe", "POST", "/v1/payment_intents", 1)
 HAND_OFF = Call("shipbob", "POST", "/2026-01/order", 1)
@@ -219,7 +222,8 @@ def test_the_summary_tells_what_was_run_and_what_failed(tmp_path: Path) -> None:
     ]
     line = totals({"one_parcel": FOUND}, cases, found, 120.0)
     assert line.startswith(
-        f"5 boundaries (4 calls, 1 awaits), {len(cases)} of {len(cases)} cases run, 1 violations, 0 unreached; 2.0 minutes"
+        f"5 boundaries (4 calls, 1 awaits), {len(cases)} of {len(cases)} cases run, "
+        "1 violations, 0 unreached; 2.0 minutes"
     )
     text = section({"one_parcel": FOUND}, cases, found, 120.0)
     assert f"one_parcel | 3 | 1 | 1 | {len(cases)} |" in text
@@ -231,3 +235,30 @@ def test_the_summary_tells_what_was_run_and_what_failed(tmp_path: Path) -> None:
     assert document.read_text(encoding="utf-8").count("## Every fault at every step") == 1
     assert document.read_text(encoding="utf-8").count("bugs") == 2
     assert document.read_text(encoding="utf-8").startswith("# Matrix\n\nrows\n")
+
+
+async def play_of(found: dict[str, Boundaries], folder: Path, *words: str) -> tuple[int, str, str]:
+    """Exit code and output of `python -m tests.faults`, with these boundaries noted in a folder of its own."""
+    save(found, folder / "boundaries.json")
+    script = f"import pathlib, tests.faults.__main__ as it; it.FOLDER = pathlib.Path({str(folder)!r}); it.main()"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", script, *words),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    return process.returncode or 0, out.decode(), err.decode()
+
+
+async def test_cases_are_listed_and_no_case_is_an_error(tmp_path: Path) -> None:
+    """Ids one a line, also of a part; without any, exit code 2 and how to find one, and nothing is played."""
+    found = {"one_parcel": FOUND}
+    every = [str(case) for case in all_cases(found)]
+    assert await play_of(found, tmp_path, "--list") == (0, "\n".join(every) + "\n", "")
+    code, out, _ = await play_of(found, tmp_path, "--list", "--only", "capture#1/lost")
+    assert (code, out.splitlines()) == (0, [case for case in every if "capture#1/lost" in case])
+    for words in (["--only", "nosuch"], ["--list", "--only", "nosuch"], ["--case", "nope"]):
+        code, out, err = await play_of(found, tmp_path, *words)
+        assert (code, "FAULTS_ARGS=--list" in out + err) == (2, True)
+    assert not (tmp_path / "results.jsonl").exists()
