@@ -5,6 +5,7 @@ seeded bug and prints which case caught it, by which invariant.
 """
 
 import asyncio
+import re
 import shutil
 import sys
 import tempfile
@@ -139,6 +140,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
         ),
     ),
 }
+_NUMBERED: Final = re.compile(r"\b(pi_\w+|f\d{4}x(-a\d+)?)")
 _HEAD: Final = """\
 `make mutants` plays copies of the product with one thing wrong each.
 
@@ -191,8 +193,9 @@ def main() -> None:
 
 
 def told(mutant: Mutant, found: Outcome) -> str:
-    """What gave it away, without the order's name."""
-    return "; ".join(line.partition(": ")[2] for line in caught(mutant, found)) or "NOT CAUGHT"
+    """What gave it away, without names that are new each time."""
+    lines = [_NUMBERED.sub("…", line.partition(": ")[2]) for line in caught(mutant, found)]
+    return "; ".join(dict.fromkeys(lines)) or "NOT CAUGHT"
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -47,7 +48,7 @@ async def play(ground: Ground, case: FaultCase, order_id: str, patience: float =
     order = Order(
         DemoOrder(order_id, case.shape, shape.ends, None, shape.body(order_id)), ground.world, returns=shape.returns
     )
-    strikes = [Armed(ground, strike, order_id) for strike in case.strikes]
+    strikes = [Armed(ground, strike, order_id, uncounted(strike, case.strikes)) for strike in case.strikes]
     for strike in strikes:
         await strike.arm()
     if shape.stop_at:
@@ -99,11 +100,21 @@ async def _return_rests(ground: Ground, order_id: str, patience: float) -> None:
         await asyncio.sleep(LOOK_EVERY * 3)
 
 
-class Armed:
-    """A strike on its way to its boundary."""
+def uncounted(strike: Strike, strikes: Sequence[Strike]) -> int:
+    """A call that another fault answers is not counted by the next one of its kind (slow answers are)."""
+    here = strike.where
+    if not isinstance(here, Call):
+        return 0
+    others = [each.where for each in strikes if each.fault not in ("slow", IN_FLIGHT)]
+    before = [one for one in others if isinstance(one, Call) and one.number < here.number]
+    return sum((one.company, one.method, one.path) == (here.company, here.method, here.path) for one in before)
 
-    def __init__(self, ground: Ground, strike: Strike, order_id: str) -> None:
-        self._ground, self._strike, self._order_id = ground, strike, order_id
+
+class Armed:
+    """A strike on its way to its boundary. `unseen`: calls of its kind before it that the company does not count."""
+
+    def __init__(self, ground: Ground, strike: Strike, order_id: str, unseen: int = 0) -> None:
+        self._ground, self._strike, self._order_id, self._unseen = ground, strike, order_id, unseen
         self._fault_id = ""
 
     async def arm(self) -> None:
@@ -125,7 +136,7 @@ class Armed:
             path=call.pattern,
             match=self._order_id,
             times=1,
-            skip=call.number - 1,
+            skip=call.number - 1 - self._unseen,
             **told(call.company, self._strike.fault),
         )
         self._fault_id = answer["id"]
