@@ -18,7 +18,7 @@ from activities.settling import Question, Settling
 from ordersaga.domain.effects import EffectOutcome, EffectRow, EffectStatus
 from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
 from ordersaga.domain.evidence import OPEN
-from ordersaga.domain.finding_words import set_going
+from ordersaga.domain.finding_words import set_going, split
 from ordersaga.domain.identifiers import parse_label_reference
 from ordersaga.domain.journal import AttentionItem, JournalEntry, JournalUpdate
 from ordersaga.domain.matching import Moment
@@ -252,8 +252,7 @@ class Repairs:
         changes = spread(units, shelves)
         reference = f"{job.finding.finding_id}/{job.stored.occurrence}"
         await self._sources.evidence.adjust(changes, reference, f"{facts['provider']} counted {job.finding.theirs}")
-        moved = ", ".join(f"{'/'.join(place)} {change:+d}" for place, change in sorted(changes.items()))
-        return f"set right by the provider's count: {moved}"
+        return f"set right by the provider's count: {split(changes)}"
 
     async def _start(self, job: Job) -> str:
         started = await self._sources.sagas.start(job.order.order)

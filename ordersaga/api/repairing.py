@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -20,7 +21,8 @@ from ordersaga.api.finding_shapes import (
 from ordersaga.bootstrap import ApiKey, Services
 from ordersaga.client_reconciliation import ReconciliationClient
 from ordersaga.domain.errors import OrdersagaError
-from ordersaga.domain.finding_words import remedy
+from ordersaga.domain.finding_words import remedy, split
+from ordersaga.domain.matching_stock import spread
 from ordersaga.domain.reconciliation import Claim, FindingFilter, FindingKind, FindingStatus, StoredFinding
 from workflows.reconciliation import RepairOrder
 
@@ -91,7 +93,16 @@ class Repairer:
         now = claim.finding or found
         if told := self._not_claimed(now, claim):
             return told
-        return _row(now, "asked" if await self._would_ask(now) else "repaired", detail=remedy(now.finding))
+        detail = f"{remedy(now.finding)}{await self._shelves(now)}"
+        return _row(now, "asked" if await self._would_ask(now) else "repaired", detail=detail)
+
+    async def _shelves(self, now: StoredFinding) -> str:
+        """By how many units each shelf would change; '' where it is not about shelves."""
+        if now.finding.kind is not FindingKind.STOCK_DRIFT:
+            return ""
+        facts = now.finding.facts
+        shelves = await self._services.evidence.shelves(facts["provider"], [facts["sku"]], datetime.now(UTC))
+        return f": {split(spread(int(facts['units']), shelves))}" if shelves else ""
 
     async def _would_ask(self, now: StoredFinding) -> bool:
         """Whether, as things stand, a person is all that would be asked: the order's saga is gone."""

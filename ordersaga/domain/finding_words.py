@@ -1,5 +1,6 @@
 """Findings in words for people: what their repair does, or would do."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from ordersaga.domain.amounts import format_amount
@@ -29,6 +30,11 @@ def remedy(finding: Finding) -> str:
     """What its repair does, with the money it moves: `charge for the goods that left (14.00 USD)`."""
     money = f" ({format_amount(finding.money, finding.currency)})" if finding.money and finding.currency else ""
     return f"{_ASKED_BY.get(finding.kind) or _DONE_BY[finding.repair]}{money}"
+
+
+def split(changes: Mapping[tuple[str, str], int]) -> str:
+    """Units by which each shelf changes: `ca-1/MUG -2, nj-1/MUG -1`."""
+    return ", ".join(f"{'/'.join(place)} {change:+d}" for place, change in sorted(changes.items()))
 
 
 def set_going(order_id: str) -> str:

@@ -324,6 +324,16 @@ async def test_a_repair_that_only_asks_a_person_is_not_called_one(desk: Desk) ->
     assert "saga_gone:web_1" in await desk.listed()
 
 
+async def test_a_drift_over_several_shelves_is_foretold_by_shelf(desk: Desk) -> None:
+    """Fewer units are taken where most are free, then from the next."""
+    await desk.api.services.catalog.load(catalog(*STOCK, ("ca-1", "TEE", 3)))
+    facts = {"provider": "shipbob", "sku": "TEE", "units": "-6"}
+    drift: dict[str, Any] = {"kind": FindingKind.STOCK_DRIFT, "repair": Repair.ADJUST, "facts": facts, "money": 0}
+    await desk.found(finding("x", "", finding_id="stock_drift:shipbob/TEE", **drift))
+    told = (await desk.api.post(MANY, {"filter": {"all": True}, "reason": "x"})).json()
+    assert told["items"][0]["detail"] == "set our count to the provider's: ca-1/TEE -1, nj-1/TEE -5"
+
+
 async def test_metrics_tell_what_is_open_and_how_old_the_last_run_is(desk: Desk) -> None:
     """By kind; a run asked for by hand does not hide that the schedule stands still."""
 
