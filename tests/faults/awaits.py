@@ -16,6 +16,8 @@ from temporalio.bridge.proto.workflow_completion import WorkflowActivationComple
 
 START = "start"
 _LOCAL = "core_local_activity"
+_AT_PROVIDER = "at_its_provider"
+_STAGES = frozenset({"accepted", "picked", "packed", "labeled", "left_warehouse"})
 _ENDS = {
     EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED: "activity_task_completed_event_attributes",
     EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED: "activity_task_failed_event_attributes",
@@ -72,9 +74,13 @@ def _local(event: HistoryEvent) -> str:
 
 
 def _signal(name: str, payloads: list[bytes]) -> str:
-    """A report with its status: how many come, and in how many copies, is a matter of timing."""
+    """A report with its status: how many come, and in how many copies, is a matter of timing.
+
+    So is which of the stages before a parcel leaves somebody happens to look at.
+    """
     said: Any = json.loads(payloads[0]) if payloads else None
-    status = said.get("status") if isinstance(said, dict) else None
+    told = said.get("status") if isinstance(said, dict) else None
+    status = _AT_PROVIDER if told in _STAGES else told
     return " ".join(["signal", name, *([str(status)] if status else [])])
 
 

@@ -86,8 +86,9 @@ def _state(case: FaultCase, played: Played, differences: list[str]) -> State:
         return "violated"
     if all(played.struck):
         return "held"
-    taken_elsewhere = any(played.struck) and (played.ended != SHAPES[case.shape].ends or bool(played.notes))
-    return "overtaken" if taken_elsewhere else "unreached"
+    refused = case.strikes[0].fault == "refused_before" and played.struck[0]
+    otherwise = played.ended != SHAPES[case.shape].ends or bool(played.notes)
+    return "overtaken" if refused or (any(played.struck) and otherwise) else "unreached"
 
 
 class Job:

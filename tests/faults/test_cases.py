@@ -81,11 +81,11 @@ def test_awaits_are_read_from_a_history() -> None:
     names = in_history(history.events)
     assert names == [
         "start#1",
-        "signal parcel_event picked#1",
-        "signal parcel_event picked#2",
+        "signal parcel_event at_its_provider#1",
+        "signal parcel_event at_its_provider#2",
         "activity hand_off#1",
     ]
-    assert list(distinct(names)) == ["start#1", "signal parcel_event picked#1", "activity hand_off#1"]
+    assert list(distinct(names)) == ["start#1", "signal parcel_event at_its_provider#1", "activity hand_off#1"]
     assert numbered(["timer", "timer"]) == ["timer#1", "timer#2"]
 
 
