@@ -15,7 +15,7 @@ from tests.faults.player import play
 from tests.faults.shapes import SHAPES
 from tests.support.emulators import ROOT
 
-PLAYS: Final = 2
+PLAYS: Final = 3
 
 
 class RecordingError(Exception):
