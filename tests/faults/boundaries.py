@@ -1,7 +1,7 @@
 """Where a shape can be struck: every call it makes to an outside company, and everything its sagas wait for.
 
-Both are read from what was recorded while the shape was played some times without faults: the companies' request logs and
-the sagas' Temporal histories. What not every play came to is a matter of timing and no boundary.
+Both are read from what was recorded while the shape was played some times without faults: the companies' request logs
+and the sagas' Temporal histories. What not every play came to is a matter of timing and no boundary.
 """
 
 import json
