@@ -36,6 +36,8 @@ from workflows.reconciliation import (
 
 CALL_TIMEOUT: Final = timedelta(seconds=5)
 
+Run = WorkflowHandle[Reconciliation, RunRecord]
+
 
 class ReconciliationClient:
     """Runs and repairs, through the same connection as `orders`. Every method raises the errors of `client_errors`."""
@@ -67,8 +69,9 @@ class ReconciliationClient:
         """What a run has looked at so far; None when nobody can say."""
         try:
             async with translated(run_id), asyncio.timeout(self._call_timeout.total_seconds() + 1):
-                handle = self._orders.temporal.get_workflow_handle_for(Reconciliation.run, run_workflow_id(run_id))
-                return await handle.query(Reconciliation.progress, rpc_timeout=self._call_timeout)
+                name = run_workflow_id(run_id)
+                run: Run = self._orders.temporal.get_workflow_handle_for(Reconciliation.run, name)
+                return await run.query(Reconciliation.progress, rpc_timeout=self._call_timeout)
         except OrdersagaError:
             return None
 

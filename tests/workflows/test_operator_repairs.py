@@ -6,14 +6,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from temporalio.client import WorkflowUpdateFailedError
+from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 
 from ordersaga.domain.books import MoneyTransaction, captured, refunded
 from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
 from ordersaga.domain.payments import PaymentStatus
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
 from tests.workflows.world import World
-from workflows.messages import Resolution
+from workflows.messages import OrderResult, Resolution
 from workflows.order_fulfillment import OrderFulfillment
 
 
@@ -28,7 +28,9 @@ async def test_a_terminated_order_goes_on_where_it_was_once_it_is_reset(world: W
         temporal, *words, "--address", server, stdout=asyncio.subprocess.DEVNULL
     )
     assert await process.wait() == 0
-    again = world.client.get_workflow_handle_for(OrderFulfillment.run, handle.id)
+    again: WorkflowHandle[OrderFulfillment, OrderResult] = world.client.get_workflow_handle_for(
+        OrderFulfillment.run, handle.id
+    )
     await again.signal("request_cancel")
     assert (await world.result(again)).status is OrderStatus.CANCELED
     assert world.payment(placed).status is PaymentStatus.VOIDED

@@ -222,7 +222,10 @@ async def test_a_repair_without_an_answer_opens_its_finding_again(
     sources.failing["repair"] = RetryError("down", "no answer", unknown=True)
     asked = order(Repair.CAPTURE)
     assert await client.repair(asked, wait=0.1) is None
-    handle = environment.client.get_workflow_handle_for(RepairFinding.run, repair_workflow_id(asked.finding_id))
+    name = repair_workflow_id(asked.finding_id)
+    handle: WorkflowHandle[RepairFinding, RepairResult] = environment.client.get_workflow_handle_for(
+        RepairFinding.run, name
+    )
     await eventually(lambda: len(sources.repairs) >= 2)
     await environment.fast_forward(handle, timedelta(minutes=61))
     assert (await asyncio.wait_for(handle.result(), 30)).status == "open"
@@ -241,7 +244,10 @@ async def test_a_repair_is_never_abandoned(
     asked = order(Repair.REFUND)
     assert await client.repair(asked, wait=0.1) is None
     await sources.reached.wait()
-    handle = environment.client.get_workflow_handle_for(RepairFinding.run, repair_workflow_id(asked.finding_id))
+    name = repair_workflow_id(asked.finding_id)
+    handle: WorkflowHandle[RepairFinding, RepairResult] = environment.client.get_workflow_handle_for(
+        RepairFinding.run, name
+    )
     await handle.cancel()
     await asyncio.sleep(0.3)
     sources.held.set()
