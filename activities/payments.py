@@ -127,13 +127,25 @@ class Payments:
 
         Exactly this generation: when the call is repeated late, a newer one may already have been captured.
         """
-        row = await self._find("authorize", payment)
-        if row is None or row.status is EffectStatus.REFUSED:
+        row = await self._find("authorize", payment) or await self._never(payment)
+        if row.status is EffectStatus.REFUSED:
             return ReleaseResult()
         row = await self._authorize(payment)  # an unknown outcome is settled first: same key, so at most one payment
         if row.status is EffectStatus.REFUSED:
             return ReleaseResult()
         return await self._give_back(payment, row)
+
+    async def _never(self, payment: ParcelPayment) -> EffectRow:
+        """Nobody asked, and nobody may any more: an attempt whose task Temporal gave up can still be on its way."""
+
+        async def refuse(_: str) -> EffectOutcome:
+            return EffectOutcome(status=EffectStatus.REFUSED, code=UNDONE, message="undone before it was asked for")
+
+        async def inquire(row: EffectRow) -> EffectOutcome | None:
+            found = await self._gateway.find(row.key)
+            return _authorized(payment, row.key, found) if found else None
+
+        return await self._effects.perform(_intent("authorize", payment), refuse, inquire, repeatable=False)
 
     async def _find(self, step: str, payment: ParcelPayment) -> EffectRow | None:
         return await self._ledger.find(payment.order_id, step, payment.parcel, payment.generation)
@@ -253,6 +265,7 @@ class Payments:
 
 
 LAPSED = "authorization_lapsed"
+UNDONE = "undone"
 
 
 def taken(capture: EffectRow) -> int:

@@ -6,7 +6,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from activities.effects import STORED_FAILURE, Effects
-from activities.payments import LAPSED, CaptureResult, Payments, ReleaseResult
+from activities.payments import LAPSED, UNDONE, CaptureResult, Payments, ReleaseResult
 from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
 from ordersaga.domain.payments import PaymentState, PaymentStatus
 from tests.activities.conftest import PAYMENT, Bench
@@ -25,6 +25,16 @@ async def test_release_of_what_was_never_asked_for_is_nothing(bench: Bench) -> N
     """The undo tolerates that its step never ran: the company is not called."""
     assert await bench.payments.release(PAYMENT) == NOTHING
     assert bench.gateway.calls == []
+
+
+async def test_nothing_is_reserved_after_its_undo(bench: Bench) -> None:
+    """An attempt of a task that Temporal gave up arrives after the release: it asks the company for nothing."""
+    assert await bench.payments.release(PAYMENT) == NOTHING
+    late = await bench.payments.authorize(PAYMENT)
+    assert (late.status, late.code) == (PaymentStatus.DECLINED, UNDONE)
+    assert bench.gateway.calls == []
+    assert await bench.payments.release(PAYMENT) == NOTHING
+    await bench.balanced()
 
 
 async def test_release_of_a_declined_payment_is_nothing(bench: Bench) -> None:
