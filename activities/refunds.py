@@ -27,6 +27,7 @@ from ordersaga.ports import EffectLedger, PaymentGateway
 
 Purpose = Literal["canceled", "goodwill", "returned"]
 _FAILED = ("failed", "canceled")
+_GIVEN_BACK = "given_back"
 
 
 class PartialRefund(Message):
@@ -48,7 +49,10 @@ class PartialRefund(Message):
 
 
 class RefundResult(Message):
-    """What went back, in minor units; `pending` until the company's balance covers it."""
+    """What went back, in minor units; `pending` until the company's balance covers it.
+
+    0: the whole capture was given back before this part was asked for.
+    """
 
     refunded: int
     status: Literal["pending", "succeeded"]
@@ -68,6 +72,8 @@ class Refunds:
     async def refund_part(self, refund: PartialRefund) -> RefundResult:
         """Give part of a capture back, once; a refusal is asked anew when the call is repeated.
 
+        A part of a capture that went back whole is in there: nothing more is given.
+
         Raises OperatorError `not_captured` when nothing was taken, `over_refund` when less is left than asked for,
         `refund_failed` when this refund failed after it was accepted, otherwise the company's own refusal.
         """
@@ -83,6 +89,8 @@ class Refunds:
             return _outcome(refund, row.key, found) if found else None
 
         row = await self._effects.perform(refund_intent(refund), call, inquire, always)
+        if row.code == _GIVEN_BACK:
+            return RefundResult(refunded=0, status="succeeded", refund_id=None)
         if row.status is EffectStatus.REFUSED:
             raise OperatorError(row.code or "refund_refused", row.message or "the payment company refused the refund")
         return _result(RefundState.model_validate(row.answer))
@@ -132,8 +140,16 @@ class Refunds:
         ours = await self._gateway.find_refund(payment_id, key)
         if ours is not None:
             return _outcome(refund, key, ours)
+        if await self._given_back(refund):
+            message = "the whole capture went back before"
+            return EffectOutcome(status=EffectStatus.REFUSED, code=_GIVEN_BACK, message=message)
         message = f"amount {refund.amount} of {left} minor units left of the capture: ask for at most {left}"
         return EffectOutcome(status=EffectStatus.REFUSED, code="over_refund", message=message)
+
+    async def _given_back(self, refund: PartialRefund) -> bool:
+        """The parcel was undone: by a workflow task that Temporal repeats, with this message in front of the undo."""
+        whole = await self._ledger.find(refund.order_id, "refund", refund.parcel, refund.payment_generation)
+        return refund.step == "refund_part" and whole is not None and whole.status is EffectStatus.DONE
 
     async def _take_back(self, refund: PartialRefund, row: EffectRow, state: RefundState) -> None:
         """The money came back to us: what the refund entered is reversed, under an effect of its own."""

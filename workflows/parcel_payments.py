@@ -186,8 +186,7 @@ class ParcelPayments:
     async def reduce(self, by: int) -> tuple[int, int]:
         """The shopper buys less: (released from the reservation, refunded) minor units; 0 where nothing is."""
         if self.parcel.paid:
-            await self._parts.give(by, "canceled", self._payment.generation)
-            return 0, by
+            return 0, await self._parts.give(by, "canceled", self._payment.generation)
         by = 0 if self._nothing_reserved else by
         self._promised_back += by
         self.parcel.voided += by

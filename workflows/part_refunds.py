@@ -1,10 +1,9 @@
 """Refunds of a part of what was taken for one parcel: for units never sent, or as goodwill for goods that are kept."""
 
 from collections import Counter
-from functools import partial
 from typing import Literal
 
-from activities.refunds import PartialRefund, Refunds
+from activities.refunds import PartialRefund, RefundResult, Refunds
 from workflows.activity_policies import quick
 from workflows.desk import Desk
 from workflows.order_state import ParcelState
@@ -30,21 +29,26 @@ class PartRefunds:
         """Part of the price though the goods are kept; False when less than that is left of it."""
         if self.goodwill_ended or amount > self.parcel.captured - self.parcel.refunded:
             return False
-        await self.give(amount, "goodwill", generation)
-        self.parcel.allowed += amount
-        return True
+        given = await self.give(amount, "goodwill", generation)
+        self.parcel.allowed += given
+        return given > 0
 
-    async def give(self, amount: int, purpose: Purpose, generation: int) -> None:
-        """Refund it; ends when it is done."""
+    async def give(self, amount: int, purpose: Purpose, generation: int) -> int:
+        """Refund it; ends when it is done. What went back: 0 where the whole capture had gone back before."""
         words = f"refund {self._desk.money(amount)}"
         refund = self._next(amount, purpose, generation)
-        await self._desk.insist(words, partial(self._ask, refund, words.capitalize()), self._number)
-        self._given[generation] += amount
-        self.parcel.refunded += amount
-        self._desk.note("refunded", f"{self._desk.money(amount)} refunded ({purpose})", self._number)
+        answers: list[RefundResult] = []
 
-    async def _ask(self, refund: PartialRefund, summary: str) -> None:
-        await quick(Refunds.refund_part, refund, summary)
+        async def ask() -> None:
+            answers.append(await quick(Refunds.refund_part, refund, words.capitalize()))
+
+        await self._desk.insist(words, ask, self._number)
+        given = answers[0].refunded
+        self._given[generation] += given
+        self.parcel.refunded += given
+        if given:
+            self._desk.note("refunded", f"{self._desk.money(given)} refunded ({purpose})", self._number)
+        return given
 
     def _next(self, amount: int, purpose: Purpose, generation: int) -> PartialRefund:
         self.parcel.part_refunds += 1

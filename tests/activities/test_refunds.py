@@ -200,3 +200,15 @@ async def test_a_refund_the_company_does_not_show_is_asked_for_again_later(bench
     assert (caught.value.non_retryable, money(bench)) == (False, before)
     bench.gateway.refunds["o1/refund_part/1/1"] = shown
     assert (await bench.refunds.look_at_refund(REFUND)).status == "succeeded"
+
+
+async def test_a_part_of_what_went_back_whole_is_in_there(bench: Bench) -> None:
+    """As when Temporal repeats the workflow task of an undo, with a message in front of it: no second refund."""
+    await captured(bench)
+    await bench.payments.release(PAYMENT)
+    for _ in range(2):
+        result = await bench.refunds.refund_part(nth(1))
+        assert result == RefundResult(refunded=0, status="succeeded", refund_id=None)
+    assert [call[1] for call in bench.gateway.called("refund")] == [1000]
+    assert money(bench) == {}
+    assert await bench.payments.release(PAYMENT) == ReleaseResult(voided=0, refunded=1000)
