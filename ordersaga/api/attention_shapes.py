@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, Field
 
-from ordersaga.api.shapes import Request
+from ordersaga.api.shapes import Filter, Request
 from ordersaga.domain.identifiers import Code, OrderId
 from ordersaga.domain.journal import AttentionItem
 from ordersaga.domain.values import Message
@@ -52,7 +52,7 @@ class AttentionList(Message):
     items: tuple[OpenItem, ...]
 
 
-class ItemFilter(Request):
+class ItemFilter(Filter):
     """Which open questions; every member that is given must hold. At least one must be given."""
 
     kind: Kind | None = None
@@ -61,12 +61,6 @@ class ItemFilter(Request):
     older_than_hours: Annotated[Hours, Field(strict=True)] | None = None
     order_ids: Annotated[tuple[OrderId, ...], Field(min_length=1, max_length=MOST)] | None = None
     item_ids: Annotated[tuple[Word, ...], Field(min_length=1, max_length=MOST)] | None = None
-
-    @model_validator(mode="after")
-    def _not_empty(self) -> Self:
-        if all(getattr(self, name) is None for name in type(self).model_fields):
-            raise ValueError("the filter is empty; name at least one of " + ", ".join(type(self).model_fields))
-        return self
 
 
 class ResolveManyBody(Request):

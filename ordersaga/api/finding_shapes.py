@@ -1,11 +1,11 @@
 """The bodies of reconciliation's routes. Amounts are integer minor units."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field, field_validator, model_validator
+from pydantic import AwareDatetime, ConfigDict, Field, field_validator
 
-from ordersaga.api.shapes import Request
+from ordersaga.api.shapes import Filter, Request
 from ordersaga.domain.identifiers import Code, OrderId
 from ordersaga.domain.reconciliation import FindingKind, Repair, RepairRecord, RunRecord, StoredFinding
 from ordersaga.domain.values import Message
@@ -70,7 +70,7 @@ class RepairBody(Request):
     dry_run: Annotated[bool, Field(strict=True)] = False
 
 
-class FindingsWanted(Request):
+class FindingsWanted(Filter):
     """Which open findings; every member that is given must hold. `all` instead of any other means all of them."""
 
     all: Literal[True] | None = None
@@ -78,12 +78,6 @@ class FindingsWanted(Request):
     seller: Code | None = None
     order_ids: Annotated[tuple[OrderId, ...], Field(min_length=1, max_length=MOST)] | None = None
     finding_ids: Annotated[tuple[FindingId, ...], Field(min_length=1, max_length=MOST)] | None = None
-
-    @model_validator(mode="after")
-    def _not_empty(self) -> Self:
-        if all(getattr(self, name) is None for name in type(self).model_fields):
-            raise ValueError("the filter is empty; name at least one of " + ", ".join(type(self).model_fields))
-        return self
 
 
 class RepairManyBody(Request):

@@ -32,6 +32,16 @@ class Request(Value):
         return data
 
 
+class Filter(Request):
+    """Which of many; every member that is given must hold, and at least one must be given."""
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if all(getattr(self, name) is None for name in type(self).model_fields):
+            raise ValueError("the filter is empty; name at least one of " + ", ".join(type(self).model_fields))
+        return self
+
+
 def _texts(data: Any, name: str) -> Iterator[tuple[str, str]]:
     """Every text in a JSON value, with the top-level member it stands in."""
     if isinstance(data, str):

@@ -45,14 +45,11 @@ Key = tuple[str, str]
 """Source and source id of a fact."""
 
 
-@dataclass(frozen=True)
-class Fact:
-    """A row of the trail's sources as texts: numbers in decimal, times in microseconds since 1970 (UTC)."""
+class _Sourced:
+    """Something known by where it came from."""
 
     source: str
     source_id: str
-    fields: tuple[str | None, ...]
-    words: tuple[str | None, ...] = _NO_WORDS
 
     @property
     def key(self) -> Key:
@@ -63,7 +60,17 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class ChainEntry:
+class Fact(_Sourced):
+    """A row of the trail's sources as texts: numbers in decimal, times in microseconds since 1970 (UTC)."""
+
+    source: str
+    source_id: str
+    fields: tuple[str | None, ...]
+    words: tuple[str | None, ...] = _NO_WORDS
+
+
+@dataclass(frozen=True)
+class ChainEntry(_Sourced):
     """One link. `salt` and `words_hash` are None for a fact without words; `salt` alone when they were erased."""
 
     chain_no: int
@@ -72,13 +79,6 @@ class ChainEntry:
     salt: str | None
     words_hash: bytes | None
     hash: bytes
-
-    @property
-    def key(self) -> Key:
-        return self.source, self.source_id
-
-    def __str__(self) -> str:
-        return f"{self.source} {self.source_id}"
 
 
 @dataclass(frozen=True)

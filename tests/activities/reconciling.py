@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+import pytest_asyncio
+
 from activities.carriers import BookLabel, Carriers, VoidLabel
 from activities.effects import Effects
 from activities.inventory import Inventory, ShipUnits
@@ -253,3 +255,19 @@ class Life:
     async def balanced(self) -> None:
         """Nothing is reserved, owed or unknown."""
         assert await self.world.evidence.differences(self.order.order_id) == []
+
+
+@pytest_asyncio.fixture
+async def world(pool: Pool) -> World:
+    """A provider that books its own carrier."""
+    world = World(pool)
+    await world.prepare()
+    return world
+
+
+@pytest_asyncio.fixture
+async def own(pool: Pool) -> World:
+    """A provider for whose parcels we buy the labels."""
+    world = World(pool, books_carrier=False)
+    await world.prepare()
+    return world

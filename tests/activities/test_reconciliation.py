@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import pytest_asyncio
 from temporalio.exceptions import ApplicationError
 
 from activities.repairs import RepairAsk
@@ -15,27 +14,10 @@ from ordersaga.domain.payments import PaymentRequest, PaymentStatus
 from ordersaga.domain.shipping import CancelDecision
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
 from ordersaga.stores.ledgers import PostgresLedgers
-from ordersaga.stores.pools import Pool
-from tests.activities.reconciling import MUGS, Life, World
+from tests.activities.reconciling import MUGS, Life, World, own, world
 from tests.support.database import database_server, database_url, pool
 
-__all__ = ["database_server", "database_url", "pool"]
-
-
-@pytest_asyncio.fixture
-async def world(pool: Pool) -> World:
-    """A provider that books its own carrier."""
-    world = World(pool)
-    await world.prepare()
-    return world
-
-
-@pytest_asyncio.fixture
-async def own(pool: Pool) -> World:
-    """A provider for whose parcels we buy the labels."""
-    world = World(pool, books_carrier=False)
-    await world.prepare()
-    return world
+__all__ = ["database_server", "database_url", "own", "pool", "world"]
 
 
 async def stray(world: World, order_id: str, amount: int = 700) -> str:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import pytest_asyncio
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
@@ -25,10 +24,10 @@ from ordersaga.domain.reconciliation import StoredFinding
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
 from ordersaga.stores.evidence import PostgresEvidence
 from ordersaga.stores.pools import Pool
-from tests.activities.reconciling import GRACE, Life, World
+from tests.activities.reconciling import GRACE, Life, World, own, world
 from tests.support.database import database_server, database_url, pool
 
-__all__ = ["database_server", "database_url", "pool"]
+__all__ = ["database_server", "database_url", "own", "pool", "world"]
 
 LOST_ANSWER = RetryError("timeout", "no answer", unknown=True)
 
@@ -46,22 +45,6 @@ class Interrupted(PostgresEvidence):
         while self._waiting:
             await self._waiting.pop()()
         return found
-
-
-@pytest_asyncio.fixture
-async def world(pool: Pool) -> World:
-    """A provider that books its own carrier."""
-    world = World(pool)
-    await world.prepare()
-    return world
-
-
-@pytest_asyncio.fixture
-async def own(pool: Pool) -> World:
-    """A provider for whose parcels we buy the labels."""
-    world = World(pool, books_carrier=False)
-    await world.prepare()
-    return world
 
 
 def ask(stored: StoredFinding) -> RepairAsk:
