@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from ordersaga.api.access import Agent, Reader, Role, ServicesDep, acting, find_order, require
 from ordersaga.api.explaining import return_explained
 from ordersaga.api.idempotency import RepeatKey
-from ordersaga.api.placing import unknown_skus
+from ordersaga.api.place_answers import unknown_skus
 from ordersaga.api.problems import FieldError, Problem, from_validation, invalid
 from ordersaga.api.request_log import bind_order
 from ordersaga.api.return_shapes import (

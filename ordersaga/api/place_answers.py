@@ -1,0 +1,115 @@
+"""What whoever places an order is told: 201, 202, or a problem, from what the saga or the journal says of the order."""
+
+from collections.abc import Sequence, Set
+from datetime import timedelta
+from typing import Any
+
+from fastapi.responses import JSONResponse
+
+from ordersaga.api.prefer import applied
+from ordersaga.api.problems import MEDIA_TYPE, FieldError, Problem
+from ordersaga.api.return_shapes import WishBody
+from ordersaga.api.shapes import PlacedOrder
+from ordersaga.bootstrap import KeyMismatch
+from ordersaga.domain.journal import OrderRecord
+from ordersaga.domain.orders import Order, OrderLine
+from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
+from workflows.messages import ConfirmAnswer
+
+
+def answer_from_saga(order: Order, answer: ConfirmAnswer, wait: timedelta | None) -> JSONResponse:
+    """What the saga decided, as HTTP: 201, or a problem with 402, 409 or 422."""
+    refusal = _refusal(order, answer.outcome, answer.reason)
+    if refusal is not None:
+        return refusal
+    placed = PlacedOrder(**answer.model_dump(), total=order.total, currency=order.currency)
+    return as_json(201, placed.model_dump(mode="json"), order.order_id, applied(wait))
+
+
+def answer_from_record(record: OrderRecord) -> JSONResponse:
+    """The same from the journal, for an order whose saga is not asked any more."""
+    order, outcome = record.order, ConfirmOutcome(record.outcome) if record.outcome else None
+    refusal = _refusal(order, outcome, record.reason) if outcome else None
+    if refusal is not None:
+        return refusal
+    placed = PlacedOrder(
+        order_id=order.order_id,
+        status=record.status,
+        outcome=outcome,
+        reason=record.reason,
+        parcels=len(record.parcels),
+        total=order.total,
+        currency=order.currency,
+        ship_by=order.ship_by,
+    )
+    return as_json(201 if outcome else 202, placed.model_dump(mode="json"), order.order_id)
+
+
+def going_on(order: Order, wait: timedelta | None) -> JSONResponse:
+    """202: the order is ours; its outcome will be at `Location`."""
+    placed = PlacedOrder(
+        order_id=order.order_id,
+        status=OrderStatus.PENDING,
+        total=order.total,
+        currency=order.currency,
+        ship_by=order.ship_by,
+    )
+    return as_json(202, placed.model_dump(mode="json"), order.order_id, applied(wait))
+
+
+def sold_out(order_id: str, skus: list[str]) -> JSONResponse:
+    """409: too few units of `skus` are left; nothing is held and nothing will be charged."""
+    detail = f"too few units left of {', '.join(skus) or 'this order'}; nothing was held or charged"
+    return Problem(409, "sold_out", detail, order_id=order_id, skus=skus, headers=_location(order_id)).response()
+
+
+def _refusal(order: Order, outcome: ConfirmOutcome, reason: str | None) -> JSONResponse | None:
+    """The problem for an outcome that is a refusal; None for one that is not."""
+    order_id, headers = order.order_id, _location(order.order_id)
+    if outcome is ConfirmOutcome.SOLD_OUT:
+        skus = [line.sku for line in order.lines]
+        return sold_out(order_id, [sku for sku in skus if sku in _words(reason)] or skus)
+    if outcome is ConfirmOutcome.DECLINED:
+        detail = f"the payment was declined ({reason}); ask for another way to pay" if reason else "declined"
+        problem = Problem(402, "declined", detail, order_id=order_id, decline_code=reason, headers=headers)
+        return problem.response()
+    if outcome in (ConfirmOutcome.REJECTED, ConfirmOutcome.CANCELED):
+        detail = f"the order was {outcome}: {reason or 'no reason given'}"
+        return Problem(422, f"order_{outcome}", detail, order_id=order_id, reason=reason, headers=headers).response()
+    return None
+
+
+def _words(reason: str | None) -> set[str]:
+    return {word.strip(" ,;:()") for word in (reason or "").split()}
+
+
+def mismatch(found: KeyMismatch) -> Problem:
+    """The key, or the order id, stands for another request."""
+    if found.field == "idempotency_key":
+        detail = "this Idempotency-Key was used for another order; use a new key for a new order"
+        return Problem(422, "idempotency_key_reused", detail)
+    detail = f"another order has the id {found.order_id}; use a new id, or send the same order"
+    return Problem(409, "order_id_taken", detail, order_id=found.order_id)
+
+
+def unknown_skus(seller: str, field: str, lines: Sequence[OrderLine | WishBody], unknown: Set[str]) -> list[FieldError]:
+    """The lines of `field` whose SKU the seller's catalog does not have."""
+    return [
+        FieldError(
+            field=f"{field}[{index}].sku",
+            message=f"{seller} sells no SKU {line.sku}",
+            remedy="use a SKU of this seller, or load the catalog first",
+        )
+        for index, line in enumerate(lines)
+        if line.sku in unknown
+    ]
+
+
+def _location(order_id: str) -> dict[str, str]:
+    return {"Location": f"/v1/orders/{order_id}"}
+
+
+def as_json(status: int, body: Any, order_id: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    """An answer about an order, with its `Location`."""
+    media_type = MEDIA_TYPE if status >= 400 else None
+    return JSONResponse(body, status, headers={**_location(order_id), **(headers or {})}, media_type=media_type)
