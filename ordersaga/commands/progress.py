@@ -55,6 +55,8 @@ def show_addresses(console: Console, stack: Stack) -> None:
     console.print()
     for name, label in labels.items():
         console.print(f"  {label:<12} {stack.urls[name]}", highlight=False, soft_wrap=True)
+    for url in stack.api_urls[1:]:
+        console.print(f"  {'and':<12} {url}", highlight=False, soft_wrap=True)
     for role, key in stack.keys.items():
         console.print(f"  {f'key {role}':<12} {key}", highlight=False, soft_wrap=True)
     console.print(f"  {'passwords':<12} {stack.data / STACK_FILE}", highlight=False, soft_wrap=True)

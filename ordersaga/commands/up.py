@@ -35,6 +35,12 @@ def up(
     only: Annotated[str | None, typer.Option(metavar=_LIST, help=f"Start nothing but these: {_PARTS}.")] = None,
     without: Annotated[str | None, typer.Option(metavar=_LIST, help="Leave these out: they run elsewhere.")] = None,
     free_ports: Annotated[bool, typer.Option("--free-ports", help="Take any free ports.")] = False,
+    apis: Annotated[int | None, typer.Option(help="API processes; the second on the port after the first's.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
+    nice_background: Annotated[
+        int | None,
+        typer.Option(help="Niceness (0 to 19) of all but API and database: on a small machine, answers first."),
+    ] = None,
     time_scale: Annotated[float | None, typer.Option(help="Speed of the emulated companies' clocks.")] = None,
     api_port: Port = None,
     postgres_port: Port = None,

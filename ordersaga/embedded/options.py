@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 EMULATORS: Final = ("stripe", "shipbob", "easypost")
 PORT_NAMES: Final = ("postgres", "temporal", "temporal_ui", *EMULATORS, "api")
+MOST_PROCESSES: Final = 16
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -40,6 +41,9 @@ class StackOptions(BaseSettings):
     shipbob_port: int = Field(default=8702, ge=1, le=65535)
     easypost_port: int = Field(default=8703, ge=1, le=65535)
     api_port: int = Field(default=8080, ge=1, le=65535)
+    more_ports: Mapping[str, Port] = Field(
+        default_factory=dict, description="of `api-2` and so on; those left out follow the API's port"
+    )
     free_ports: bool = Field(default=False, description="ignore the ports above and take free ones")
 
     seen_ports: Mapping[str, Port] = Field(
@@ -48,6 +52,12 @@ class StackOptions(BaseSettings):
 
     only: frozenset[str] = Field(default=frozenset(), description="start nothing but these parts")
     without: frozenset[str] = Field(default=frozenset(), description="leave these parts out: they run elsewhere")
+
+    apis: int = Field(default=1, ge=1, le=MOST_PROCESSES, description="API processes: parts api, api-2 and so on")
+    workers: int = Field(default=1, ge=1, le=MOST_PROCESSES, description="workers: parts worker, worker-2 and so on")
+    nice_background: int = Field(
+        default=0, ge=0, le=19, description="niceness of all but API and database: on a small machine, answers first"
+    )
 
     time_scale: float = Field(default=1.0, gt=0, description="speed of the emulated companies' clocks")
     time_skipping: bool = Field(default=False, description="let tests skip the time of single workflows")
@@ -60,9 +70,21 @@ class StackOptions(BaseSettings):
             raise ValueError(f"no port is called {', '.join(unknown)}; the ports are {', '.join(PORT_NAMES)}")
         return seen
 
+    @property
+    def api_names(self) -> tuple[str, ...]:
+        """The parts that serve the API."""
+        return numbered("api", self.apis)
+
+    @property
+    def port_names(self) -> tuple[str, ...]:
+        """Everything that listens: `PORT_NAMES`, and the further API processes."""
+        return (*PORT_NAMES, *self.api_names[1:])
+
     def port(self, name: str) -> int:
-        """The port chosen for `name`, one of `PORT_NAMES`: there it listens."""
-        return int(getattr(self, f"{name}_port"))
+        """The port chosen for `name`, one of `port_names`: there it listens."""
+        if name in PORT_NAMES:
+            return int(getattr(self, f"{name}_port"))
+        return self.more_ports.get(name, self.api_port + self.api_names.index(name))
 
     def seen_port(self, name: str) -> int:
         """The port at which the other parts find `name`."""
@@ -70,4 +92,11 @@ class StackOptions(BaseSettings):
 
     def with_ports(self, ports: dict[str, int]) -> "StackOptions":
         """The same options with these ports."""
-        return self.model_copy(update={f"{name}_port": port for name, port in ports.items()})
+        own = {f"{name}_port": port for name, port in ports.items() if name in PORT_NAMES}
+        more = {name: port for name, port in ports.items() if name not in PORT_NAMES}
+        return self.model_copy(update={**own, "more_ports": {**self.more_ports, **more}})
+
+
+def numbered(kind: str, count: int) -> tuple[str, ...]:
+    """The parts of one kind: `api`, `api-2`, `api-3`."""
+    return (kind, *(f"{kind}-{number}" for number in range(2, count + 1)))

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -13,16 +14,18 @@ from ordersaga.domain.attributes import SEARCH_ATTRIBUTES
 from ordersaga.embedded.credentials import emulated_credentials
 from ordersaga.embedded.environment import as_environment
 from ordersaga.embedded.errors import IncompleteSettingsError, PortTakenError
-from ordersaga.embedded.options import EMULATORS, PORT_NAMES, StackOptions
+from ordersaga.embedded.options import EMULATORS, StackOptions, numbered
 from ordersaga.embedded.parts import Part, Step, survived_a_moment
 from ordersaga.embedded.postgres import database_url, postgres_part
 from ordersaga.embedded.process import Command
 from ordersaga.embedded.sockets import HOST, answers_ok, is_taken
 from ordersaga.embedded.temporal import polled_by, temporal_part, ui_url
-from ordersaga.settings import Settings, SettingsError, require_credentials
+from ordersaga.settings import Settings, SettingsError, environment_name, require_credentials
 
 PARTS: Final = ("postgres", "migrations", "temporal", *EMULATORS, "worker", "api")
 BACKENDS: Final = ("migrations", "temporal")
+BACKGROUND: Final = ("temporal", *EMULATORS, "worker")
+"""Parts nobody waits for while an order is taken."""
 
 WORKER_QUEUE: Final = "orders"
 """The queue of the orders' workflows; a test compares it with the workflows' own name for it."""
@@ -56,6 +59,11 @@ def stack_urls(settings: Settings) -> dict[str, str]:
     }
 
 
+def more_api_urls(options: StackOptions) -> dict[str, str]:
+    """Where the further API processes are, by part."""
+    return {name: f"http://{HOST}:{options.port(name)}" for name in options.api_names[1:]}
+
+
 def without_password(url: str) -> str:
     """A database's address as it may be shown. What follows its path may hold a password too."""
     parts = urlsplit(url)
@@ -75,10 +83,12 @@ def refuse_missing_credentials(settings: Settings, chosen: Collection[str]) -> N
 
 def refuse_taken_ports(options: StackOptions, chosen: Collection[str]) -> None:
     """Raise `PortTakenError` for the first port that another program holds, before anything is started."""
-    for name in PORT_NAMES:
-        if _owner(name) in chosen and is_taken(options.port(name)):
-            option = f"--{name.replace('_', '-')}-port"
-            raise PortTakenError(_owner(name), options.port(name), option, f"ORDERSAGA_{name.upper()}_PORT")
+    for name in options.port_names:
+        kind = "api" if name in options.api_names else name
+        if _owner(kind) in chosen and is_taken(options.port(name)):
+            option = f"--{kind.replace('_', '-')}-port"
+            part = _owner(name)
+            raise PortTakenError(part, options.port(name), option, f"ORDERSAGA_{kind.upper()}_PORT")
 
 
 def _owner(port_name: str) -> str:
@@ -95,15 +105,25 @@ def build_plan(
     async def migrate() -> str:
         return await prepare_database(settings, options.data)
 
-    makers: dict[str, Callable[[], Part | Step]] = {
-        "postgres": lambda: postgres_part(options.data, options.postgres_port),
-        "migrations": lambda: Step("migrations", migrate, needs=("postgres",)),
-        "temporal": lambda: _temporal(options),
-        **{name: lambda name=name: _emulator(name, options, settings, environment) for name in EMULATORS},  # type: ignore[misc]
-        "worker": lambda: _worker(options, chosen, environment),
-        "api": lambda: _api(settings, environment),
+    makers: dict[str, Callable[[], Sequence[Part | Step]]] = {
+        "postgres": lambda: [postgres_part(options.data, options.postgres_port)],
+        "migrations": lambda: [Step("migrations", migrate, needs=("postgres",))],
+        "temporal": lambda: [_temporal(options)],
+        **{name: lambda name=name: [_emulator(name, options, settings, environment)] for name in EMULATORS},  # type: ignore[misc]
+        "worker": lambda: [_worker(name, options, chosen, environment) for name in numbered("worker", options.workers)],
+        "api": lambda: [_api(name, options, environment) for name in options.api_names],
     }
-    return [makers[name]() for name in PARTS if name in chosen]
+    return [
+        _behind(item, options.nice_background) if kind in BACKGROUND else item
+        for kind in PARTS
+        if kind in chosen
+        for item in makers[kind]()
+    ]
+
+
+def _behind(item: Part | Step, nice: int) -> Part | Step:
+    """The part, with others going before it."""
+    return replace(item, command=replace(item.command, nice=nice)) if isinstance(item, Part) else item
 
 
 def _temporal(options: StackOptions) -> Part:
@@ -131,14 +151,16 @@ def _emulator(name: str, options: StackOptions, settings: Settings, environment:
     return Part(name=name, command=command, ready=answers_ok(port, "/_control/health"), detail=url)
 
 
-def _worker(options: StackOptions, chosen: Collection[str], environment: Mapping[str, str]) -> Part:
+def _worker(name: str, options: StackOptions, chosen: Collection[str], environment: Mapping[str, str]) -> Part:
     """Ready when it polls; of a Temporal that runs elsewhere we cannot ask that."""
     command = Command(argv=[sys.executable, "-m", "workers"], environment=environment, grace=9.0)
     ready = polled_by(options.temporal_ui_port, WORKER_QUEUE) if "temporal" in chosen else survived_a_moment
-    return Part(name="worker", command=command, needs=BACKENDS, ready=ready, detail=f"polling {WORKER_QUEUE}")
+    return Part(name=name, command=command, needs=BACKENDS, ready=ready, detail=f"polling {WORKER_QUEUE}")
 
 
-def _api(settings: Settings, environment: Mapping[str, str]) -> Part:
-    url = f"http://{settings.api_host}:{settings.api_port}"
-    command = Command(argv=[sys.executable, "-m", "ordersaga.api"], environment=environment, grace=6.0)
-    return Part(name="api", command=command, needs=BACKENDS, ready=answers_ok(settings.api_port, "/readyz"), detail=url)
+def _api(name: str, options: StackOptions, environment: Mapping[str, str]) -> Part:
+    port = options.port(name)
+    own = {**environment, environment_name("api_port"): str(port)}
+    command = Command(argv=[sys.executable, "-m", "ordersaga.api"], environment=own, grace=6.0)
+    url = f"http://{HOST}:{port}"
+    return Part(name=name, command=command, needs=BACKENDS, ready=answers_ok(port, "/readyz"), detail=url)

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -19,7 +20,7 @@ LARGEST_LOG = 20_000_000
 
 @dataclass(frozen=True)
 class Command:
-    """What to run, as whom, and how it is asked to stop."""
+    """What to run, as whom, how it is asked to stop, and by how much others go before it (`nice`)."""
 
     argv: Sequence[str]
     environment: Mapping[str, str]
@@ -28,6 +29,7 @@ class Command:
     stop_signal: signal.Signals = signal.SIGTERM
     orphan_signal: signal.Signals = signal.SIGKILL
     grace: float = 5.0
+    nice: int = 0
 
 
 async def spawn(command: Command, log: Path) -> asyncio.subprocess.Process:
@@ -46,8 +48,20 @@ async def spawn(command: Command, log: Path) -> asyncio.subprocess.Process:
             group=gid,
             extra_groups=None if uid is None else [],
             start_new_session=True,
-            preexec_fn=_die_with_parent(command.orphan_signal),
+            preexec_fn=_begin(command),
         )
+
+
+def _begin(command: Command) -> Callable[[], None] | None:
+    """A hook run in the child before its program; None: nothing to do. Only system calls are safe there."""
+    hooks = [_die_with_parent(command.orphan_signal), partial(os.nice, command.nice) if command.nice else None]
+    wanted = [hook for hook in hooks if hook]
+
+    def begin() -> None:
+        for hook in wanted:
+            hook()
+
+    return begin if wanted else None
 
 
 def _die_with_parent(orphan_signal: signal.Signals) -> Callable[[], None] | None:

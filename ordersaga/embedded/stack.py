@@ -27,9 +27,16 @@ from ordersaga.embedded.folders import (
     remove_stored,
     write_stack_file,
 )
-from ordersaga.embedded.options import PORT_NAMES, StackOptions
+from ordersaga.embedded.options import StackOptions
 from ordersaga.embedded.parts import Part, Reporter, SilentReporter, Step, choose
-from ordersaga.embedded.plan import PARTS, build_plan, refuse_taken_ports, stack_settings, stack_urls
+from ordersaga.embedded.plan import (
+    PARTS,
+    build_plan,
+    more_api_urls,
+    refuse_taken_ports,
+    stack_settings,
+    stack_urls,
+)
 from ordersaga.embedded.postgres_home import forget_home
 from ordersaga.embedded.sockets import free_ports
 from ordersaga.embedded.supervisor import Supervisor
@@ -75,8 +82,13 @@ class Stack:
 
     @property
     def urls(self) -> dict[str, str]:
-        """Where everything is: api, temporal, temporal_ui, database, stripe, shipbob, easypost."""
-        return stack_urls(self.settings)
+        """Where everything is: api (api-2, ...), temporal, temporal_ui, database, stripe, shipbob, easypost."""
+        return {**stack_urls(self.settings), **more_api_urls(self.options)}
+
+    @property
+    def api_urls(self) -> list[str]:
+        """Every process that serves the API."""
+        return [self.urls[name] for name in self.options.api_names]
 
     @property
     def keys(self) -> dict[str, str]:
@@ -152,7 +164,7 @@ class Stack:
         for name in await asyncio.to_thread(clear_leftovers, self.data):
             self._report.noticed(f"stopped {name}, left over from a supervisor that died")
         if self.options.free_ports:
-            self.options = self.options.with_ports(free_ports(PORT_NAMES))
+            self.options = self.options.with_ports(free_ports(self.options.port_names))
         refuse_taken_ports(self.options, self.chosen)
         self._settings = stack_settings(self.options, self.chosen, self._base)
         plan = self._make_plan(self.options, self._settings, self.chosen)
@@ -168,7 +180,7 @@ class Stack:
             "supervisor": {"pid": os.getpid(), "born": birth_of(os.getpid())},
             "data": str(self.data),
             "urls": self.urls,
-            "ports": {name: self.options.port(name) for name in PORT_NAMES},
+            "ports": {name: self.options.port(name) for name in self.options.port_names},
             "parts": supervisor.describe(),
             "environment": as_environment(self.settings),
         }

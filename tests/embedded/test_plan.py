@@ -8,7 +8,7 @@ from pydantic import SecretStr, ValidationError
 from emulators.__main__ import parse
 from ordersaga.embedded import StackOptions
 from ordersaga.embedded.parts import Part
-from ordersaga.embedded.plan import build_plan, stack_settings
+from ordersaga.embedded.plan import BACKGROUND, build_plan, more_api_urls, stack_settings
 from ordersaga.settings import Settings
 
 
@@ -46,3 +46,27 @@ def test_a_seen_port_of_nothing_is_refused(tmp_path: Path, seen: dict[str, int])
     """A name that is no part's, or a number that is no port."""
     with pytest.raises(ValidationError, match="seen_ports"):
         StackOptions(data=tmp_path, seen_ports=seen)
+
+
+def test_several_apis_and_workers_are_parts_of_their_own(tmp_path: Path) -> None:
+    """Each has a name; each API a port: the one chosen for it, or the next after the first API's."""
+    options = StackOptions(data=tmp_path, apis=3, workers=2, api_port=9000, more_ports={"api-3": 9100})
+    settings = stack_settings(options, {"stripe", "shipbob", "easypost"}, Settings(_env_file=None))
+    plan = build_plan(options, settings, {"worker", "api"}, nothing_to_prepare)
+    parts = {item.name: item for item in plan if isinstance(item, Part)}
+    assert list(parts) == ["worker", "worker-2", "api", "api-2", "api-3"]
+    ports = [parts[name].command.environment["ORDERSAGA_API_PORT"] for name in options.api_names]
+    assert ports == ["9000", "9001", "9100"]
+    assert more_api_urls(options) == {"api-2": "http://127.0.0.1:9001", "api-3": "http://127.0.0.1:9100"}
+    assert options.with_ports({"api": 8000, "api-2": 8500}).port("api-2") == 8500
+
+
+@pytest.mark.parametrize("nice", [0, 7])
+def test_what_answers_goes_before_what_works_behind_it(tmp_path: Path, nice: int) -> None:
+    """Worker, Temporal and emulators yield to API and database when asked, and only then."""
+    options = StackOptions(data=tmp_path, nice_background=nice, workers=2)
+    chosen = {"postgres", "temporal", "stripe", "shipbob", "easypost", "worker", "api"}
+    settings = stack_settings(options, chosen, Settings(_env_file=None))
+    plan = build_plan(options, settings, chosen, nothing_to_prepare)
+    yielding = {item.name for item in plan if isinstance(item, Part) and item.command.nice}
+    assert yielding == ({*BACKGROUND, "worker-2"} if nice else set())

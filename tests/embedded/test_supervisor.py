@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -75,6 +76,18 @@ async def test_a_killed_part_is_restarted_at_once(make: Make, ports: dict[str, i
     assert after["worker"]["restarts"] == 1
     assert after["api"] == before["api"]
     assert report.deaths == ["worker was killed (SIGKILL), restarting in 0 s"]
+
+
+async def test_a_part_keeps_its_niceness_when_it_is_restarted(make: Make, ports: dict[str, int]) -> None:
+    """Others go before it in its second life too."""
+    part = tiny_part("worker", ports["first"])
+    supervisor = make(replace(part, command=replace(part.command, nice=3)))
+    await supervisor.start()
+    ours = os.nice(0)
+    for _ in range(2):
+        assert psutil.Process(supervisor.describe()["worker"]["pid"]).nice() == min(ours + 3, 19)
+        supervisor.kill("worker")
+        await supervisor.wait_ready("worker", 10)
 
 
 async def test_a_part_that_keeps_dying_is_restarted_more_slowly(
