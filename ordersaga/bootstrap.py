@@ -31,6 +31,7 @@ from ordersaga.stores.accept import (
     IdempotencyKey,
     KeyMismatch,
     PostgresIntake,
+    Refused,
     Replay,
     SoldOut,
 )
@@ -291,6 +292,7 @@ __all__ = [
     "PickTicket",
     "Pool",
     "PostgresAuditTrail",
+    "Refused",
     "Replay",
     "Services",
     "SoldOut",

@@ -10,7 +10,7 @@ from ordersaga.api.prefer import applied
 from ordersaga.api.problems import MEDIA_TYPE, FieldError, Problem
 from ordersaga.api.return_shapes import WishBody
 from ordersaga.api.shapes import PlacedOrder
-from ordersaga.bootstrap import KeyMismatch
+from ordersaga.bootstrap import KeyMismatch, Refused
 from ordersaga.domain.journal import OrderRecord
 from ordersaga.domain.orders import Order, OrderLine
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
@@ -57,6 +57,13 @@ def going_on(order: Order, wait: timedelta | None) -> JSONResponse:
     return as_json(202, placed.model_dump(mode="json"), order.order_id, applied(wait))
 
 
+def refusal_of(refused: Refused, order: Order) -> JSONResponse:
+    """What a checkout is told whose order was not accepted. Raises Problem for a refusal that leaves nothing behind."""
+    if isinstance(refused, KeyMismatch):
+        raise _mismatch(refused)
+    return sold_out(order.order_id, list(refused.missing))
+
+
 def sold_out(order_id: str, skus: list[str]) -> JSONResponse:
     """409: too few units of `skus` are left; nothing is held and nothing will be charged."""
     detail = f"too few units left of {', '.join(skus) or 'this order'}; nothing was held or charged"
@@ -83,7 +90,7 @@ def _words(reason: str | None) -> set[str]:
     return {word.strip(" ,;:()") for word in (reason or "").split()}
 
 
-def mismatch(found: KeyMismatch) -> Problem:
+def _mismatch(found: KeyMismatch) -> Problem:
     """The key, or the order id, stands for another request."""
     if found.field == "idempotency_key":
         detail = "this Idempotency-Key was used for another order; use a new key for a new order"

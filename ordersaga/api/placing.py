@@ -21,14 +21,13 @@ from ordersaga.api.place_answers import (
     answer_from_saga,
     as_json,
     going_on,
-    mismatch,
-    sold_out,
+    refusal_of,
     unknown_skus,
 )
 from ordersaga.api.problems import FieldError, Problem, from_validation, invalid
 from ordersaga.api.request_log import bind_order
 from ordersaga.api.shapes import NewOrder
-from ordersaga.bootstrap import ApiKey, IdempotencyKey, KeyMismatch, Replay, Services, SoldOut
+from ordersaga.bootstrap import Accepted, ApiKey, IdempotencyKey, Replay, Services
 from ordersaga.client_errors import OrderClosedError
 from ordersaga.domain.errors import OrdersagaError
 from ordersaga.domain.journal import OrderRecord
@@ -67,13 +66,11 @@ class Placing:
         hold_ttl = self._services.settings.hold_ttl
         acceptance = await self._services.intake.accept(order, hold_ttl=hold_ttl, idempotency=claim)
         bind_order(acceptance.order_id)
-        if isinstance(acceptance, KeyMismatch):
-            raise mismatch(acceptance)
         if isinstance(acceptance, Replay):
             return await self._repeat(acceptance, claim, wait)
-        if isinstance(acceptance, SoldOut):
-            return await self._keep(claim, sold_out(order.order_id, list(acceptance.missing)))
-        return await self._keep(claim, await self._start(order, wait, acceptance.parcels))
+        if isinstance(acceptance, Accepted):
+            return await self._keep(claim, await self._start(acceptance.order, wait, acceptance.parcels))
+        return await self._keep(claim, refusal_of(acceptance, order))
 
     async def _checked(self, body: NewOrder, key: ApiKey) -> Order:
         """The order with its seller's terms. Problem 422 names what the catalog does not know."""

@@ -10,6 +10,7 @@ from ordersaga.stores.gathering import Gathering
 from ordersaga.stores.holds import RELEASED, Shelves, Taking, end_holds, lock_shelves, take_holds
 from ordersaga.stores.order_rows import NewOrder, dump_order, insert_orders, load_order
 from ordersaga.stores.pools import Connection, Pool, columns, connection, lock_orders, transaction
+from ordersaga.stores.sold_out import EmptyShelves
 
 # Sorted, so that two batches that share keys cannot wait for each other in a circle. A key that another transaction
 # is writing at this moment is waited for.
@@ -26,8 +27,10 @@ _DROP_KEYS = """
 DELETE FROM idempotency_keys WHERE (api_key_id, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))
 """
 _STANDING = "SELECT order_id, request FROM orders WHERE order_id = ANY($1::text[])"
-_SAVE_ANSWER = """
-UPDATE idempotency_keys SET status = $3, body = $4 WHERE api_key_id = $1 AND key = $2 AND status IS NULL
+_SAVE_ANSWERS = """
+UPDATE idempotency_keys AS kept SET status = new.status, body = new.body
+FROM unnest($1::text[], $2::text[], $3::int[], $4::json[]) AS new(api_key_id, key, status, body)
+WHERE kept.api_key_id = new.api_key_id AND kept.key = new.key AND kept.status IS NULL
 """
 _FORGET_KEYS = """
 DELETE FROM idempotency_keys WHERE ctid IN (
@@ -81,10 +84,18 @@ class AcceptRequest:
 
 @dataclass(frozen=True)
 class Accepted:
-    """The order is ours: hold, row and key are committed, and a starter will start it if the caller does not."""
+    """The order is ours: hold, row and key are committed, and a starter will start it if the caller does not.
 
-    order_id: str
+    `order` has the terms it was accepted with.
+    """
+
+    order: Order
     parcels: tuple[ParcelPlan, ...]
+
+    @property
+    def order_id(self) -> str:
+        """Of the order."""
+        return self.order.order_id
 
 
 @dataclass(frozen=True)
@@ -113,15 +124,18 @@ class KeyMismatch:
     field: str
 
 
-Acceptance = Accepted | SoldOut | Replay | KeyMismatch
+Refused = SoldOut | KeyMismatch
+Acceptance = Accepted | Replay | Refused
 
 
 class PostgresIntake:
     """Takes orders in, and keeps the queue of those whose saga is not started yet."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, empty_shelves: EmptyShelves | None = None) -> None:
         self._pool = pool
-        self._gathering: Gathering[AcceptRequest, Acceptance] = Gathering(self.accept_many)
+        self._empty_shelves = empty_shelves or EmptyShelves()
+        self._gathering: Gathering[AcceptRequest, Acceptance] = Gathering(self.accept_many, lane=_seller)
+        self._answers: Gathering[tuple[str, str, int, Any], None] = Gathering(self._save_answers, at_once=1)
 
     async def accept(
         self, order: Order, *, hold_ttl: timedelta, idempotency: IdempotencyKey | None = None
@@ -134,8 +148,16 @@ class PostgresIntake:
 
         Within a batch, the second request with an order id or key sees what became of the first.
         """
+        look = self._empty_shelves.look()
         async with transaction(self._pool) as work:
-            return await _Batch(work, requests).run()
+            batch = _Batch(work, requests)
+            answers = await batch.run()
+        self._empty_shelves.mark(look, batch.emptied)
+        return answers
+
+    def expected_wait(self, seller: str) -> float:
+        """Seconds until an order of the seller would be taken up, were it handed in now."""
+        return self._gathering.expected_wait(seller)
 
     async def claim_key(self, claim: IdempotencyKey, order_id: str) -> bool:
         """Tie a key to a request about an accepted order; False when it stands for another request already."""
@@ -148,8 +170,14 @@ class PostgresIntake:
 
     async def save_answer(self, api_key_id: str, key: str, *, status: int, body: Any) -> None:
         """Keep the final HTTP answer under the idempotency key; the first one saved stays."""
+        await self._answers.submit((api_key_id, key, status, body))
+
+    async def _save_answers(self, answers: Sequence[tuple[str, str, int, Any]]) -> list[None]:
+        first = {(api_key_id, key): (status, body) for api_key_id, key, status, body in reversed(answers)}
+        rows = [(*name, *answer) for name, answer in sorted(first.items(), key=lambda item: item[0])]
         async with connection(self._pool) as work:
-            await work.execute(_SAVE_ANSWER, api_key_id, key, status, body)
+            await work.execute(_SAVE_ANSWERS, *columns(rows, 4))
+        return [None] * len(answers)
 
     async def forget_keys(self, *, older_than: timedelta, limit: int = 1000) -> int:
         """Delete idempotency keys (with their answers) of that age, at most `limit`; returns how many."""
@@ -186,6 +214,8 @@ class _Batch:
         self._work = work
         self._requests = requests
         self._answers: dict[int, Acceptance] = {}
+        self.emptied: set[str] = set()
+        """SKUs of which nothing is left now, on any shelf."""
 
     async def run(self) -> list[Acceptance]:
         await self._claim_keys()
@@ -255,6 +285,7 @@ class _Batch:
                 takings.append((Taking(answer.order_id, 1, answer.parcels), request.hold_ttl))
         await insert_orders(self._work, rows, started=False)
         await self._take(takings)
+        self.emptied = shelves.empty([request.order for _, request in new])
 
     async def _take(self, takings: list[tuple[Taking, timedelta]]) -> None:
         now = datetime.now(UTC)
@@ -263,10 +294,14 @@ class _Batch:
             await take_holds(self._work, same, status="held", expires_at=now + ttl)
 
 
+def _seller(request: AcceptRequest) -> str:
+    return request.order.seller
+
+
 def _route(shelves: Shelves, order: Order) -> tuple[NewOrder, Acceptance]:
     parcels = shelves.plan(order)
     if parcels is not None:
-        return (order, parcels, "pending", None, None), Accepted(order.order_id, tuple(parcels))
+        return (order, parcels, "pending", None, None), Accepted(order, tuple(parcels))
     missing = shelves.missing(order)
     reason = f"sold out: {', '.join(missing)}"
     return (order, (), "rejected", "sold_out", reason), SoldOut(order.order_id, missing)
