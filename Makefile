@@ -12,7 +12,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	&& { echo "$$python"; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: mutants help demo chaos faults properties test test-slow check up stack-clean
+.PHONY: bench mutants help demo chaos faults properties test test-slow check up stack-clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -34,6 +34,9 @@ test-slow: $(STAMP) ## Run the tests of the whole stack: demos with kills and re
 
 faults: $(STAMP) ## Meet seven orders with every fault at every call and await; goes on where it was stopped; CASE='...' plays one, FAULTS_ARGS=--list names all
 	$(BIN)/python -m tests.faults $(if $(CASE),--case '$(CASE)') $(FAULTS_ARGS)
+
+bench: $(STAMP) ## Measure the product beside its peers; goes on where it was stopped; BENCH_ARGS="--only B3 --quick"
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 mutants: $(STAMP) ## See that the fault cases catch seeded bugs
 	$(BIN)/python -m tests.faults.mutants

@@ -1,0 +1,1 @@
+"""How others would build it: competent, small, on the same database, companies and servers."""

@@ -1,0 +1,1 @@
+"""The rows of the benchmarks. Each module has `measure(quick, tell)`, which returns a `Row`."""
