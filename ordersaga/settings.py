@@ -41,6 +41,16 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9_.+-]{0,100}$",
         description="this code's name: orders stay on the build they began on; empty: workers without versions",
     )
+    workflow_sandbox: bool = Field(
+        default=True,
+        description="runs workflow code in the sandbox that catches what is not deterministic; a build whose tests and "
+        "replays have passed in it may run without, for less of the worker's time",
+    )
+    cached_workflows: int = Field(
+        default=1000,
+        ge=10,
+        description="orders and returns a worker keeps in memory; others are replayed at their next message",
+    )
 
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8080, ge=1, le=65535)

@@ -17,7 +17,7 @@ from ordersaga.bootstrap import Services, open_services
 from ordersaga.client import CONNECT_TIMEOUT, KEEP_ALIVE
 from ordersaga.settings import Settings, SettingsError, read_settings, require_credentials
 from ordersaga.telemetry import configure_logging
-from workers.activities import Ports, ReconciliationPorts, build
+from workers.activities import ActivitySet, Ports, ReconciliationPorts, build
 from workers.lifecycle import running, stop_on_signals
 from workers.orders import lane_workers, order_worker, versioned
 from workers.relay import run_relay
@@ -122,8 +122,18 @@ def _workers(client: Client, services: Services, roles: Sequence[str]) -> list[W
         )
     )
     code = versioned(services.settings)
-    workers = [order_worker(client, activities, code)] if "orders" in roles else []
+    workers = [_orders(client, services.settings, activities)] if "orders" in roles else []
     return workers + (lane_workers(client, activities, services.providers, code) if "lanes" in roles else [])
+
+
+def _orders(client: Client, settings: Settings, activities: ActivitySet) -> Worker:
+    return order_worker(
+        client,
+        activities,
+        versioned(settings),
+        sandboxed=settings.workflow_sandbox,
+        cached=settings.cached_workflows,
+    )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from temporalio.worker import (
     ResourceBasedSlotConfig,
     ResourceBasedSlotSupplier,
     ResourceBasedTunerConfig,
+    UnsandboxedWorkflowRunner,
     Worker,
     WorkerDeploymentConfig,
     WorkerTuner,
@@ -58,14 +59,22 @@ def versioned(settings: Settings) -> WorkerDeploymentConfig | None:
     )
 
 
-def order_worker(client: Client, activities: ActivitySet, build: WorkerDeploymentConfig | None = None) -> Worker:
-    """Runs the sagas, and the local activities inside them."""
+def order_worker(
+    client: Client,
+    activities: ActivitySet,
+    build: WorkerDeploymentConfig | None = None,
+    *,
+    sandboxed: bool = True,
+    cached: int = 1000,
+) -> Worker:
+    """Runs the sagas, and the local activities inside them. `sandboxed` and `cached`: as the settings say."""
     return Worker(
         client,
         task_queue=ORDER_QUEUE,
         workflows=[OrderFulfillment, OrderReturn, Reconciliation, RepairFinding],
         activities=activities.orders,
-        workflow_runner=workflow_runner(),
+        workflow_runner=workflow_runner() if sandboxed else UnsandboxedWorkflowRunner(),
+        max_cached_workflows=cached,
         no_remote_activities=True,
         tuner=as_machine_allows(),
         interceptors=[LoggingContext()],

@@ -80,8 +80,9 @@ async def stalled(fake: Scripted, method: str) -> AsyncIterator[asyncio.Event]:
 class World:
     """Fakes behind real workers on a real server. `nj-1` and `ca-1` each hold 10 of MUG, 10 of TEE."""
 
-    def __init__(self, environment: WorkflowEnvironment, prefix: str | None = None) -> None:
+    def __init__(self, environment: WorkflowEnvironment, prefix: str | None = None, **worker: Any) -> None:
         self.environment = environment
+        self._worker = worker
         self.client = environment.client
         self.memory = Memory()
         self.payments = FakePayments(self.memory)
@@ -140,7 +141,8 @@ class World:
     async def __aenter__(self) -> Self:
         ports = self.ports()
         activities = beside(build(ports), self.sources)
-        workers = [order_worker(self.client, activities), *lane_workers(self.client, activities, ports.providers)]
+        orders = order_worker(self.client, activities, **self._worker)
+        workers = [orders, *lane_workers(self.client, activities, ports.providers)]
         self._running = running(workers)
         await self._running.__aenter__()
         return self
