@@ -19,6 +19,7 @@ COMMANDS: Final[dict[str, str]] = {
     "order": "order",
     "return": "returns",
     "stock": "stock",
+    "whatif": "whatif",
     "attention": "attention",
     "reconcile": "reconcile",
     "inbox": "inbox",
