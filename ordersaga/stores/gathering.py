@@ -1,18 +1,25 @@
 """Group commit: what arrives while one batch is being committed goes into the next, and nobody waits for company.
 
-A surge on one SKU then costs one row lock and one commit for a whole batch, and a quiet hour costs no delay.
+A surge on one SKU then costs one row lock and one commit for a whole batch, and a quiet hour costs no delay. Requests
+may wait in lanes of their own (a seller's each): batches are drawn from the lanes in turn, so that whoever is alone in
+a lane goes with the next batch, however many wait in another.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+import math
+import time
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, Generic, TypeVar
 
 from ordersaga.domain.errors import RetryError
 
 LARGEST_BATCH: Final = 100
-# Two lanes: while one batch waits for its commit to reach the disk, the next is being written.
-LANES: Final = 2
+# While one batch waits for its commit to reach the disk, the next is being written.
+AT_ONCE: Final = 2
+_NEWEST: Final = 0.25
+"""How much the newest batch counts in what a batch is said to take."""
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
@@ -20,20 +27,31 @@ _Waiting = tuple[Request, asyncio.Future[Answer]]
 
 
 class Gathering(Generic[Request, Answer]):
-    """Turns single requests into batches for `commit`, which answers each request in its place."""
+    """Turns single requests into batches for `commit`, which answers each request in its place.
+
+    Args:
+        commit: writes a batch and answers each of its requests.
+        largest: how many requests go into one batch.
+        at_once: how many batches are written at the same time.
+        lane: which lane a request waits in; without it all wait in one.
+    """
 
     def __init__(
         self,
         commit: Callable[[Sequence[Request]], Awaitable[list[Answer]]],
         *,
         largest: int = LARGEST_BATCH,
-        lanes: int = LANES,
+        at_once: int = AT_ONCE,
+        lane: Callable[[Request], Hashable] | None = None,
     ) -> None:
         self._commit = commit
         self._largest = largest
-        self._lanes = lanes
-        self._waiting: deque[_Waiting[Request, Answer]] = deque()
-        self._running: set[asyncio.Task[None]] = set()
+        self._at_once = at_once
+        self._lane_of = lane or (lambda _: None)
+        self._lanes: OrderedDict[Hashable, deque[_Waiting[Request, Answer]]] = OrderedDict()
+        self._running = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._pace = _Pace()
 
     async def submit(self, request: Request) -> Answer:
         """Wait for the request's own answer; raises what its commit raised.
@@ -41,22 +59,48 @@ class Gathering(Generic[Request, Answer]):
         A caller that gives up waiting does not take its request back: it may still be committed.
         """
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.append((request, future))
-        if len(self._running) < self._lanes:
+        self._lanes.setdefault(self._lane_of(request), deque()).append((request, future))
+        if self._running < self._at_once:
+            self._running += 1
             task = asyncio.create_task(self._run())
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         return await future
 
+    def expected_wait(self, lane: Hashable = None) -> float:
+        """Seconds until a request that joined `lane` now would be taken up, at the pace of late; 0 when at once."""
+        if self._running < self._at_once:
+            return 0.0
+        turn = len(self._lanes.get(lane, ())) + 1
+        before = sum(min(len(waiting), turn) for name, waiting in self._lanes.items() if name != lane)
+        full = math.ceil((turn + before) / self._largest) - 1
+        return self._pace.rest() + full * self._pace.average / self._at_once
+
     async def _run(self) -> None:
-        while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(self._largest, len(self._waiting)))]
-            await self._settle(batch)
+        """Write batches until nothing waits. Who comes after that starts anew, also before this task is seen done."""
+        try:
+            while self._lanes:
+                await self._settle(self._draw())
+        finally:
+            self._running -= 1
+
+    def _draw(self) -> list[_Waiting[Request, Answer]]:
+        """The next batch: one of each lane in turn, until it is full. Who was drawn from last is next at the end."""
+        batch: list[_Waiting[Request, Answer]] = []
+        while self._lanes and len(batch) < self._largest:
+            lane, waiting = next(iter(self._lanes.items()))
+            batch.append(waiting.popleft())
+            if waiting:
+                self._lanes.move_to_end(lane)
+            else:
+                del self._lanes[lane]
+        return batch
 
     async def _settle(self, batch: Sequence[_Waiting[Request, Answer]]) -> None:
         """Commit a batch. One request that cannot be written must not take the others with it: each goes alone then."""
         try:
-            answers = await self._commit([request for request, _ in batch])
+            with self._pace.timed():
+                answers = await self._commit([request for request, _ in batch])
         except Exception as error:
             if len(batch) == 1 or isinstance(error, RetryError):
                 _fail(batch, error)
@@ -67,6 +111,31 @@ class Gathering(Generic[Request, Answer]):
         for (_, future), answer in zip(batch, answers, strict=True):
             if not future.done():
                 future.set_result(answer)
+
+
+class _Pace:
+    """How long batches take: of late (`average`, seconds), and the ones under way so far."""
+
+    def __init__(self) -> None:
+        self.average = 0.0
+        self._begun: dict[object, float] = {}
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Count a batch from its begin to its end, whatever the end."""
+        batch, begun = object(), time.monotonic()
+        self._begun[batch] = begun
+        try:
+            yield
+        finally:
+            del self._begun[batch]
+            took = time.monotonic() - begun
+            self.average += (took - self.average) * (_NEWEST if self.average else 1.0)
+
+    def rest(self) -> float:
+        """How long until a batch under way ends: what an average one has left, as long again for one that hangs."""
+        now = time.monotonic()
+        return min((abs(self.average - (now - begun)) for begun in self._begun.values()), default=0.0)
 
 
 def _fail(batch: Sequence[_Waiting[Request, Answer]], error: Exception) -> None:

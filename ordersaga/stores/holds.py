@@ -108,6 +108,11 @@ class Shelves:
             if sum(offer.available.get(line.sku, 0) for offer in offers) < line.quantity
         )
 
+    def empty(self, orders: Iterable[Order]) -> set[str]:
+        """SKUs of these orders of which nothing at all is left, at any location."""
+        left = {sku for (_, sku), units in self._available.items() if units > 0}
+        return {line.sku for order in orders for line in order.lines} - left
+
     def _offers(self, order: Order) -> list[StockOffer]:
         """What the order's own seller has; a SKU of another seller is never offered."""
         wanted = {line.sku for line in order.lines}
