@@ -14,11 +14,13 @@ from functools import partial
 from typing import Final, Protocol
 
 from ordersaga.client import OrderClient
+from ordersaga.domain.lanes import CARRIERS, PAYMENTS, Lane, provider_lane
 from ordersaga.domain.ledgers import Ledgers
 from ordersaga.domain.messages_in import Incoming
 from ordersaga.domain.shipping import ParcelEvent, ShippingService
 from ordersaga.gateways import easypost_webhooks, shipbob_webhooks, stripe_webhooks
 from ordersaga.gateways.easypost import EasyPost
+from ordersaga.gateways.lane_gate import LaneGates
 from ordersaga.gateways.shipbob import ShipBob
 from ordersaga.gateways.smtp import SmtpNotifier, SmtpServer
 from ordersaga.gateways.stripe import StripePayments
@@ -45,6 +47,7 @@ from ordersaga.stores.findings import PostgresFindings
 from ordersaga.stores.inbox import InboxMessage, WebhookInbox
 from ordersaga.stores.journal import PostgresJournal
 from ordersaga.stores.ledgers import PostgresLedgers
+from ordersaga.stores.lanes import PostgresLanes
 from ordersaga.stores.migrate import migrate
 from ordersaga.stores.notifications import Claimed, Delivery, Outbox
 from ordersaga.stores.pick_tickets import PickTicket, SellerWarehouse
@@ -81,7 +84,7 @@ class Services:
 
     `providers` by the code of their locations; `webhooks` by source: verifies and reads one message, or raises
     OperatorError `bad_signature`. `notifier`: None without an SMTP server. `provider_stock`: of those providers that
-    keep a count of their own; a seller's own warehouse has ours.
+    keep a count of their own; a seller's own warehouse has ours. `lanes` by name.
     """
 
     settings: Settings
@@ -108,6 +111,9 @@ class Services:
     label_history: LabelHistory
     webhooks: Mapping[str, WebhookReader]
     endpoints: WebhookEndpoints
+    lanes: Mapping[str, Lane]
+    lane_pauses: PostgresLanes
+    lane_gates: LaneGates
     outbox: Outbox
     webhook_sender: WebhookSender
     notifier: Notifier | None
@@ -135,7 +141,9 @@ async def open_services(
     async with AsyncExitStack() as stack:
         pool = await create_pool(settings.database_url.get_secret_value(), application_name=name, max_size=POOL_SIZE)
         stack.push_async_callback(close_pool, pool)
-        payments, shipbob, carrier = _payments(settings), _shipbob(settings), _carrier(settings)
+        lane_pauses = PostgresLanes(pool)
+        gates = LaneGates(lane_pauses)
+        payments, shipbob, carrier = _payments(settings, gates), _shipbob(settings, gates), _carrier(settings, gates)
         sender = WebhookSender(allow_loopback=settings.notify_loopback)
         for company in (payments, shipbob, carrier, sender):
             stack.push_async_callback(company.aclose)
@@ -171,6 +179,9 @@ async def open_services(
             orders=orders or await _orders(settings),
         )
 
+            lanes={lane.name: lane for lane in lanes_of(settings)},
+            lane_pauses=lane_pauses,
+            lane_gates=gates,
 
 async def prepare_database(settings: Settings) -> list[str]:
     """Bring the database to this version; returns the migrations applied now."""
@@ -213,13 +224,26 @@ async def read_ledgers(settings: Settings) -> Ledgers:
         await close_pool(pool)
 
 
-def _payments(settings: Settings) -> StripePayments:
-    return StripePayments(
-        settings.stripe_api_key.get_secret_value(), base_url=settings.stripe_base_url, timeout=settings.gateway_timeout
+def lanes_of(settings: Settings) -> tuple[Lane, ...]:
+    """The lanes of this deployment's accounts. Nobody limits a seller's own warehouse: it is our database."""
+    return (
+        Lane(PAYMENTS, settings.stripe_calls_per_minute),
+        Lane(CARRIERS, settings.easypost_calls_per_minute, calls_each=3),
+        Lane(provider_lane("shipbob"), settings.shipbob_calls_per_minute),
+        Lane(provider_lane("seller_warehouse")),
     )
 
 
-def _shipbob(settings: Settings) -> ShipBob:
+def _payments(settings: Settings, gates: LaneGates) -> StripePayments:
+    return StripePayments(
+        settings.stripe_api_key.get_secret_value(),
+        base_url=settings.stripe_base_url,
+        timeout=settings.gateway_timeout,
+        gate=gates.of(PAYMENTS),
+    )
+
+
+def _shipbob(settings: Settings, gates: LaneGates) -> ShipBob:
     return ShipBob(
         settings.shipbob_token.get_secret_value(),
         base_url=settings.shipbob_base_url,
@@ -232,7 +256,7 @@ def _shipbob(settings: Settings) -> ShipBob:
     )
 
 
-def _carrier(settings: Settings) -> EasyPost:
+def _carrier(settings: Settings, gates: LaneGates) -> EasyPost:
     return EasyPost(
         settings.easypost_api_key.get_secret_value(),
         base_url=settings.easypost_base_url,
@@ -243,6 +267,7 @@ def _carrier(settings: Settings) -> EasyPost:
 def _notifier(settings: Settings) -> Notifier | None:
     if not settings.smtp_host:
         return None
+        gate=gates.of(provider_lane("shipbob")),
     server = SmtpServer(
         host=settings.smtp_host,
         port=settings.smtp_port,
@@ -251,6 +276,7 @@ def _notifier(settings: Settings) -> Notifier | None:
         password=settings.smtp_password.get_secret_value(),
         sender=settings.smtp_from,
         ca_file=settings.smtp_ca_file or None,
+        gate=gates.of(CARRIERS),
     )
     return SmtpNotifier(server)
 

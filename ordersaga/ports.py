@@ -7,12 +7,14 @@ Every method that changes something outside may raise:
 """
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from ordersaga.domain.books import Balance, MoneyTransaction
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow
 from ordersaga.domain.journal import AttentionAge, AttentionItem, JournalUpdate, OrderRecord, TimelineEntry
+from ordersaga.domain.lanes import LanePause
 from ordersaga.domain.notifications import Email
 from ordersaga.domain.orders import Address, LineQuantity, Order, ParcelPlan
 from ordersaga.domain.payments import PaymentRequest, PaymentState, RefundState
@@ -316,4 +318,28 @@ class LabelHistory(Protocol):
 
     async def void_label(self, label_id: str) -> CancelDecision:
         """Give back the label with this id of the carrier's own, whichever reference it bears."""
+        ...
+
+
+class LaneGate(Protocol):
+    """Before each call of a company whose lane may be paused."""
+
+    def passing(self) -> AbstractAsyncContextManager[None]:
+        """Around one call: RetryError `lane_paused` while the lane is; a RateLimitedError inside pauses it for all."""
+        ...
+
+
+class LanePauses(Protocol):
+    """Which lanes hand nothing out, for every process alike."""
+
+    async def pauses(self) -> Sequence[LanePause]:
+        """Those in force now."""
+        ...
+
+    async def pause(self, lane: str, wait: timedelta, reason: str, by: str) -> bool:
+        """Hand nothing out for `wait`; False when it is paused for longer already."""
+        ...
+
+    async def resume(self, lane: str, by: str) -> bool:
+        """End a pause; False when there is none."""
         ...

@@ -12,6 +12,8 @@ from typing import Any, Final, Literal
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ordersaga.domain.lanes import EASYPOST_CALLS_PER_MINUTE, SHIPBOB_CALLS_PER_MINUTE, STRIPE_CALLS_PER_MINUTE
+
 PREFIX: Final = "ORDERSAGA_"
 LONGEST_CALL: Final = timedelta(seconds=5)
 """Leases of effects and time-outs of activity attempts are laid out for calls of at most this."""
@@ -76,6 +78,16 @@ class Settings(BaseSettings):
     easypost_api_key: SecretStr = SecretStr("")
     easypost_base_url: str = Field(default="https://api.easypost.com", description="without the version path")
     easypost_webhook_secret: SecretStr = SecretStr("")
+
+    shipbob_calls_per_minute: float = Field(
+        default=SHIPBOB_CALLS_PER_MINUTE, gt=0, description="what ShipBob allows the account; the lane gets 80 % of it"
+    )
+    easypost_calls_per_minute: float = Field(
+        default=EASYPOST_CALLS_PER_MINUTE, gt=0, description="what EasyPost allows the account; a label takes 3 calls"
+    )
+    stripe_calls_per_minute: float = Field(
+        default=STRIPE_CALLS_PER_MINUTE, gt=0, description="what Stripe allows the account"
+    )
 
     gateway_timeout: timedelta = Field(default=LONGEST_CALL, description="of one call to an outside company")
     visible_after: timedelta = Field(

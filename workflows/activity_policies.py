@@ -5,6 +5,9 @@
 | `in_task` | inside the workflow task, then on the books lane | our own PostgreSQL: retried until it answers |
 | `quick` | inside the workflow task, then on the payments lane | short idempotent calls the shopper waits for |
 | `on_lane` | on a task queue of its own | providers and carriers: limits, pauses and breakers hold there |
+
+Every call says how much it hurries; on a lane the hurried go first, and between equals the sellers take turns: the
+fairness key is the workflow's.
 """
 
 import asyncio
@@ -13,9 +16,10 @@ from datetime import timedelta
 from typing import TypeVar
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
+from temporalio.common import Priority, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, FailureError
 
+from ordersaga.domain.lanes import Urgency
 from workflows.messages import BOOKS_QUEUE, PAYMENT_QUEUE
 
 S = TypeVar("S")
@@ -65,13 +69,14 @@ async def in_task(activity: Callable[[S, A], Awaitable[R]], arg: A, summary: str
         failed = _step_failed(error)
         if failed.kind != "unresolved":
             raise failed from error
-    return await on_lane(activity, arg, queue=BOOKS_QUEUE, summary=summary, patience=None)
+    return await on_lane(activity, arg, queue=BOOKS_QUEUE, summary=summary, urgency=Urgency.URGENT, patience=None)
 
 
 async def quick(
     activity: Callable[[S, A], Awaitable[R]],
     arg: A,
     summary: str,
+    urgency: Urgency,
     on_slow: Callable[[], Awaitable[None]] | None = None,
     give_up: Callable[[], bool] = lambda: False,
 ) -> R:
@@ -89,7 +94,7 @@ async def quick(
             raise failed from error
     if on_slow is not None:
         await on_slow()
-    return await on_lane(activity, arg, queue=PAYMENT_QUEUE, summary=summary, give_up=give_up)
+    return await on_lane(activity, arg, queue=PAYMENT_QUEUE, summary=summary, urgency=urgency, give_up=give_up)
 
 
 async def on_lane(
@@ -98,6 +103,7 @@ async def on_lane(
     *,
     queue: str,
     summary: str,
+    urgency: Urgency,
     attempt: timedelta = LANE_ATTEMPT,
     patience: timedelta | None = PATIENCE,
     heartbeat: timedelta | None = None,
@@ -118,6 +124,7 @@ async def on_lane(
         retry_policy=LANE_RETRY,
         cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         summary=summary,
+        priority=Priority(priority_key=urgency),
     )
     await workflow.wait_condition(lambda: call.done() or give_up())
     if not call.done():

@@ -5,6 +5,7 @@ from functools import partial
 
 from activities.inventory import Inventory, Replan
 from activities.providers import Providers, UpdateAddress
+from ordersaga.domain.lanes import Urgency
 from ordersaga.domain.orders import Address, LineQuantity, ParcelPlan, Payment
 from ordersaga.domain.shipping import AddressDecision, ShippingService
 from workflows.activity_policies import StepFailedError, in_task, on_lane
@@ -88,7 +89,13 @@ class Changes:
             ship_to=ship_to,
         )
         summary = f"Give {provider} the other address"
-        decision = await on_lane(Providers.update_address, request, queue=provider_queue(provider), summary=summary)
+        decision = await on_lane(
+            Providers.update_address,
+            request,
+            queue=provider_queue(provider),
+            summary=summary,
+            urgency=Urgency.URGENT,
+        )
         return decision is AddressDecision.UPDATED
 
     # ---- how it goes -----------------------------------------------------------------------------------------

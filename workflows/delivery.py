@@ -7,6 +7,7 @@ from temporalio import workflow
 
 from activities.carriers import Carriers, InterceptParcel
 from activities.inventory import Inventory, ParcelUnits, Replan, ShipUnits, TakeBack
+from ordersaga.domain.lanes import Urgency
 from ordersaga.domain.orders import LostPolicy, ParcelPlan
 from ordersaga.domain.shipping import InterceptDecision
 from ordersaga.domain.statuses import ParcelStatus
@@ -92,6 +93,7 @@ class Delivery:
             request,
             queue=CARRIER_QUEUE,
             summary=summary,
+            urgency=Urgency.UNDO,
             give_up=lambda: self._arrived() and not request.way_ended,
         )
 

@@ -9,6 +9,7 @@ from temporalio import workflow
 from activities.by_hand import ByHand
 from activities.carriers import BookLabel, Carriers, VoidLabel
 from activities.providers import HandOffParcel, HandOffResult, Providers, WithdrawParcel
+from ordersaga.domain.lanes import Urgency
 from ordersaga.domain.orders import Order
 from ordersaga.domain.shipping import CancelDecision, HandOff
 from ordersaga.domain.statuses import ParcelStatus
@@ -121,6 +122,7 @@ class HandOver:
             self._hand_off_request(),
             queue=self._lane,
             summary=f"Hand parcel {self._number} to {self.parcel.plan.provider}",
+            urgency=self._promise.urgency,
             patience=SILENCE,
             give_up=self._interrupted,
         )
@@ -261,6 +263,7 @@ class HandOver:
             self._withdrawal(),
             queue=self._lane,
             summary=f"Withdraw parcel {self._number}",
+            urgency=Urgency.UNDO,
             give_up=lambda: self.parcel.goods_left != left,
         )
 
@@ -277,6 +280,7 @@ class HandOver:
             self._label_request(),
             queue=CARRIER_QUEUE,
             summary=f"Buy a label for parcel {self._number}",
+            urgency=self._promise.urgency,
             attempt=CARRIER_ATTEMPT,
             give_up=self._interrupted,
         )
@@ -330,7 +334,12 @@ class HandOver:
     async def _try_void_label(self) -> None:
         request = VoidLabel(order_id=self._order.order_id, parcel=self._number)
         decision = await on_lane(
-            Carriers.void_label, request, queue=CARRIER_QUEUE, summary="Void the label", attempt=CARRIER_ATTEMPT
+            Carriers.void_label,
+            request,
+            queue=CARRIER_QUEUE,
+            summary="Void the label",
+            urgency=Urgency.UNDO,
+            attempt=CARRIER_ATTEMPT,
         )
         if decision is CancelDecision.REFUSED and not self.parcel.goods_left:
             await self._ask_about_label()

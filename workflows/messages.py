@@ -27,14 +27,15 @@ from pydantic import AwareDatetime, Field, StringConstraints
 
 from ordersaga.domain.identifiers import Code
 from ordersaga.domain.journal import AttentionItem
+from ordersaga.domain.lanes import CARRIERS, PAYMENTS, provider_lane
 from ordersaga.domain.orders import Address, LineQuantity, ParcelPlan, Payment
 from ordersaga.domain.payments import NextAction
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus, ParcelStatus
 from ordersaga.domain.values import Message
 
 ORDER_QUEUE = "orders"
-PAYMENT_QUEUE = "payments"
-CARRIER_QUEUE = "carriers"
+PAYMENT_QUEUE = PAYMENTS
+CARRIER_QUEUE = CARRIERS
 BOOKS_QUEUE = "books"
 CONFIRM_UPDATE_ID = "confirm"
 
@@ -44,7 +45,7 @@ ParcelNumber = Annotated[int, Field(ge=0, le=100)]
 
 def provider_queue(provider: str) -> str:
     """The lane of one provider: its own task queue, so that limits, pauses and breakers hold for it alone."""
-    return f"provider-{provider}"
+    return provider_lane(provider)
 
 
 class ConfirmAnswer(Message):

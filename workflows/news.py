@@ -7,6 +7,7 @@ from temporalio import workflow
 
 from activities.carriers import Carriers, LookAtLabel
 from activities.providers import LookAtParcel, Providers
+from ordersaga.domain.lanes import Urgency
 from ordersaga.domain.lattices import Verdict, goods_left, judge
 from ordersaga.domain.shipping import ParcelEvent, ParcelReport
 from ordersaga.domain.statuses import ParcelStatus
@@ -92,6 +93,7 @@ async def _provider_says(desk: Desk, parcel: ParcelState) -> ParcelReport | None
         LookAtParcel(provider=parcel.plan.provider, reference=reference),
         queue=provider_queue(parcel.plan.provider),
         summary=f"Ask where parcel {parcel.plan.parcel} is",
+        urgency=Urgency.URGENT,
         patience=LOOK_PATIENCE,
     )
 
@@ -103,6 +105,7 @@ async def _carrier_says(desk: Desk, parcel: ParcelState) -> ParcelReport | None:
         LookAtLabel(order_id=order_id, reference=parcel.plan.reference(order_id, parcel.label_generation)),
         queue=CARRIER_QUEUE,
         summary=f"Ask where parcel {parcel.plan.parcel} is",
+        urgency=Urgency.URGENT,
         patience=LOOK_PATIENCE,
     )
 

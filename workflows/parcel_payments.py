@@ -8,6 +8,7 @@ from activities.by_hand import ByHand
 from activities.journal import Journal, WriteOff
 from activities.payments import LAPSED, AuthorizationResult, CaptureResult, ParcelPayment, Payments, ReleaseResult
 from ordersaga.domain.authorization_clock import ClockAction, reservation_wanted
+from ordersaga.domain.lanes import Urgency
 from ordersaga.domain.orders import Order, Payment
 from ordersaga.domain.payments import PaymentStatus
 from workflows.activity_policies import StepFailedError, in_task, quick
@@ -55,6 +56,7 @@ class ParcelPayments:
             Payments.authorize,
             self._payment,
             summary,
+            Urgency.URGENT,
             on_slow=self._desk.publish,
             give_up=self._stopped,
         )
@@ -62,7 +64,9 @@ class ParcelPayments:
 
     async def refresh_authorization(self) -> AuthorizationResult:
         """Ask the payment company whether the shopper has finished."""
-        return self._judge(await quick(Payments.refresh_authorization, self._payment, "Look at the payment"))
+        return self._judge(
+            await quick(Payments.refresh_authorization, self._payment, "Look at the payment", Urgency.URGENT)
+        )
 
     def _judge(self, result: AuthorizationResult) -> AuthorizationResult:
         self._customer = result.customer or self._customer
@@ -154,7 +158,7 @@ class ParcelPayments:
         """Reserved at once, or nothing of it stays: ChangeRefusedError."""
         summary = f"Authorize {self._amount()} with another payment method"
         try:
-            result = await quick(Payments.authorize, new, summary, give_up=self._stopped)
+            result = await quick(Payments.authorize, new, summary, Urgency.URGENT, give_up=self._stopped)
             if result.status is PaymentStatus.AUTHORIZED:
                 return result
             why = f"the bank said {result.code or result.status}"
@@ -181,7 +185,7 @@ class ParcelPayments:
 
     async def _drop(self, payment: ParcelPayment) -> None:
         if self._given_back != payment.generation:
-            await quick(Payments.release, payment, f"Give back generation {payment.generation}")
+            await quick(Payments.release, payment, f"Give back generation {payment.generation}", Urgency.UNDO)
 
     async def reduce(self, by: int) -> tuple[int, int]:
         """The shopper buys less: (released from the reservation, refunded) minor units; 0 where nothing is."""
@@ -252,7 +256,7 @@ class ParcelPayments:
 
     async def _take(self) -> CaptureResult:
         asked = self._payment.model_copy(update={"take": self.parcel.plan.amount})
-        result = await quick(Payments.capture, asked, f"Capture {self._amount()}")
+        result = await quick(Payments.capture, asked, f"Capture {self._amount()}", Urgency.SOON)
         if result.captured:
             self.parcel.captured += result.captured
             self.parcel.authorized = False
@@ -276,7 +280,8 @@ class ParcelPayments:
         self._promised_back = 0
         self._payment = self._payment_for(self._next_generation(), self._customer, off_session=True)
         try:
-            result = await quick(Payments.authorize, self._payment, f"Authorize {self._amount()} anew")
+            summary = f"Authorize {self._amount()} anew"
+            result = await quick(Payments.authorize, self._payment, summary, Urgency.URGENT)
         except StepFailedError as failure:
             self._never_reserved(failure.kind == "refused")
             raise
@@ -337,7 +342,7 @@ class ParcelPayments:
     async def _release(self) -> None:
         if self._nothing_reserved or not self._payment.amount:
             return
-        self._gave_back(await quick(Payments.release, self._held(), f"Give back {self._amount()}"))
+        self._gave_back(await quick(Payments.release, self._held(), f"Give back {self._amount()}", Urgency.UNDO))
 
     async def _released_by_hand(self) -> None:
         summary = f"Enter {self._amount()} given back by hand"

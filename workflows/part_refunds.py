@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Literal
 
 from activities.refunds import PartialRefund, RefundResult, Refunds
+from ordersaga.domain.lanes import Urgency
 from workflows.activity_policies import quick
 from workflows.desk import Desk
 from workflows.order_state import ParcelState
@@ -40,7 +41,7 @@ class PartRefunds:
         answers: list[RefundResult] = []
 
         async def ask() -> None:
-            answers.append(await quick(Refunds.refund_part, refund, words.capitalize()))
+            answers.append(await quick(Refunds.refund_part, refund, words.capitalize(), Urgency.UNDO))
 
         await self._desk.insist(words, ask, self._number)
         given = answers[0].refunded

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from temporalio import workflow
 
+from ordersaga.domain.lanes import Urgency, urgency
 from ordersaga.domain.orders import DelayRule, Order
 from ordersaga.domain.statuses import ParcelStatus
 from workflows.activity_policies import StepFailedError
@@ -35,6 +36,11 @@ class Promise:
     @property
     def _order(self) -> Order:
         return self._desk.state.order
+
+    @property
+    def urgency(self) -> Urgency:
+        """How much the parcel's calls hurry now."""
+        return urgency(workflow.now(), self.ship_by, self._order.terms.ship_within)
 
     def next_look(self) -> datetime:
         """When to look at the parcel again, if it has not been scanned by then."""

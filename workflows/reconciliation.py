@@ -14,6 +14,7 @@ from temporalio import workflow
 
 from activities.reconciliation import CloseRun, MatchAsk, MatchResult, Reconciling
 from activities.repairs import GiveUp, RepairAsk, RepairResult, Repairs
+from ordersaga.domain.lanes import Urgency
 from ordersaga.domain.reconciliation import (
     LABELS,
     ORDERS,
@@ -153,6 +154,7 @@ class Reconciliation:
                 self._ask(source.provider),
                 queue=source.lane,
                 summary=f"Match {source.name}",
+                urgency=Urgency.BACKGROUND,
                 attempt=LISTING,
                 patience=SOURCE_PATIENCE,
                 heartbeat=SILENCE,
@@ -215,6 +217,7 @@ class RepairFinding:
                 ask,
                 queue=_lane(order),
                 summary=f"{order.repair.value}: {order.finding_id}",
+                urgency=Urgency.SOON,
                 attempt=REPAIR_ATTEMPT,
             )
         except StepFailedError as failure:

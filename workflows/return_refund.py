@@ -6,6 +6,7 @@ from temporalio import workflow
 
 from activities.refunds import PartialRefund, RefundResult, Refunds
 from activities.returns import QuoteRefund, RefundQuote, Returns
+from ordersaga.domain.lanes import Urgency
 from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.return_rules import wanted, words
 from ordersaga.domain.returns import ReturnStatus
@@ -87,7 +88,8 @@ class ReturnRefund:
         look = self._paid is not None
         activity = Refunds.look_at_refund if look else Refunds.refund_part
         try:
-            self._paid = await quick(activity, self._refund(), "Look at the refund" if look else "Refund")
+            summary = "Look at the refund" if look else "Refund"
+            self._paid = await quick(activity, self._refund(), summary, Urgency.UNDO)
         except StepFailedError as failure:
             if failure.code == "over_refund" and await self._overtaken(units):
                 return

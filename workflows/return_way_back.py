@@ -6,6 +6,7 @@ from functools import partial
 from temporalio import workflow
 
 from activities.return_labels import ReturnLabel, ReturnLabels
+from ordersaga.domain.lanes import Urgency
 from ordersaga.domain.orders import LostPolicy
 from ordersaga.domain.return_rules import value_of
 from ordersaga.domain.returns import InspectedLine, Inspection, ReturnStatus
@@ -59,6 +60,7 @@ class WayBack:
                 self._case,
                 queue=CARRIER_QUEUE,
                 summary="Label for the way back",
+                urgency=Urgency.URGENT,
                 attempt=CARRIER_ATTEMPT,
                 give_up=lambda: self._state.canceled is not None,
             )
@@ -87,14 +89,22 @@ class WayBack:
 
     async def _void(self) -> None:
         decision = await on_lane(
-            ReturnLabels.void_return_label, self._case, queue=CARRIER_QUEUE, summary="Give the label back"
+            ReturnLabels.void_return_label,
+            self._case,
+            queue=CARRIER_QUEUE,
+            summary="Give the label back",
+            urgency=Urgency.SOON,
         )
         refused = decision is CancelDecision.REFUSED
         self._desk.note("return_label_voided", "the carrier keeps the label's price" if refused else "label given back")
 
     async def _voided_by_hand(self) -> None:
         await on_lane(
-            ReturnLabels.return_label_settled_by_hand, self._case, queue=CARRIER_QUEUE, summary="Label settled by hand"
+            ReturnLabels.return_label_settled_by_hand,
+            self._case,
+            queue=CARRIER_QUEUE,
+            summary="Label settled by hand",
+            urgency=Urgency.SOON,
         )
 
     # ---- the goods -------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 ```
 OrdersagaError           code (stable, snake_case) and a message for people
 ├── RetryError           nobody: the same call may work later; `unknown` = it may have happened already
+│   └── RateLimitedError the same: the other side had too many of our calls, and did nothing
 ├── CustomerError        the shopper: card declined, address refused, sold out
 └── OperatorError        an operator: bad credentials, a contract broken, a setting missing
     └── RefusedError     the same, and it is on record that nothing happened: a new generation may be tried
@@ -35,6 +36,10 @@ class RetryError(OrdersagaError):
         super().__init__(code, message)
         self.unknown = unknown
         self.retry_after = retry_after
+
+
+class RateLimitedError(RetryError):
+    """The other side had too many calls of ours: this one was refused before anything was done (HTTP 429)."""
 
 
 class CustomerError(OrdersagaError):

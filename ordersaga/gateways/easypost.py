@@ -21,7 +21,7 @@ from ordersaga.domain.messages_in import Incoming
 from ordersaga.domain.orders import Address
 from ordersaga.domain.reconciliation import LabelRecord
 from ordersaga.domain.shipping import CancelDecision, InterceptDecision, LabelRequest, LabelState, ParcelEvent
-from ordersaga.gateways.easypost_calls import Json, in_thread, json_of
+from ordersaga.gateways.easypost_calls import Calls, Json, json_of
 from ordersaga.gateways.easypost_errors import code_of, translate, translated
 from ordersaga.gateways.easypost_history import EasyPostHistory
 from ordersaga.gateways.easypost_rates import cheapest
@@ -36,8 +36,10 @@ from ordersaga.gateways.easypost_states import (
     void_event,
 )
 from ordersaga.gateways.http_errors import already_asked
+from ordersaga.gateways.lane_gate import OPEN
 from ordersaga.gateways.personal_data import hiding
 from ordersaga.gateways.webhook_parts import child
+from ordersaga.ports import LaneGate
 
 _POSTAGE_EXISTS = "SHIPMENT.POSTAGE.EXISTS"
 _REFUND_REFUSED = "SHIPMENT.REFUND."
@@ -54,6 +56,7 @@ class EasyPost:
         timeout: of one call.
         carriers: whose rates may be chosen, in EasyPost's names (`USPS`, `FedEx`, `UPSDAP`); empty means all.
         page_size: labels per call when listing; EasyPost allows 100.
+        gate: every call passes it.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class EasyPost:
         timeout: timedelta,
         carriers: Iterable[str] = (),
         page_size: int = _PAGE,
+        gate: LaneGate = OPEN,
     ) -> None:
         api_base = f"{base_url.rstrip('/')}/v2"
         seconds: Any = timeout.total_seconds()  # annotated int, but handed to requests, which takes fractions
@@ -71,7 +75,8 @@ class EasyPost:
         # The SDK asks a GET up to four times by itself, each with the full timeout: the caller decides about repeats.
         self._client._requests_session.mount(base_url, HTTPAdapter(max_retries=0))
         self._carriers = frozenset(carrier.lower() for carrier in carriers)
-        self._history = EasyPostHistory(self._client, page_size)
+        calls = Calls(gate)
+        self._in_thread, self._history = calls.in_thread, EasyPostHistory(self._client, page_size, calls)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -80,18 +85,18 @@ class EasyPost:
     async def book(self, request: LabelRequest) -> LabelState:
         """Buy the cheapest permitted label, unless one was bought under this reference already."""
         with hiding(request.ship_to), hiding(request.ship_from):
-            return await in_thread(self._book, request)
+            return await self._in_thread(self._book, request)
 
     async def inquire(self, reference: str) -> LabelState | None:
         """The label bought under our reference."""
-        return await in_thread(self._inquire, reference)
+        return await self._in_thread(self._inquire, reference)
 
     async def void(self, reference: str) -> CancelDecision:
         """Ask for the refund of an unused label; `submitted` settles in days, and asking again tells what became of it.
 
         A rejected refund may be asked for again (EasyPost: too early a refund may be flagged as invalid).
         """
-        return await in_thread(self._void, reference)
+        return await self._in_thread(self._void, reference)
 
     def labels_since(self, since: datetime) -> AsyncIterator[LabelRecord]:
         """Labels bought since then, whoever bought them, those given back included."""
@@ -99,11 +104,11 @@ class EasyPost:
 
     async def void_label(self, label_id: str) -> CancelDecision:
         """Ask for the refund of the label with EasyPost's own id, though others bear the same reference."""
-        return await in_thread(self._void, label_id)
+        return await self._in_thread(self._void, label_id)
 
     async def look(self, reference: str) -> ParcelEvent | None:
         """What the label's tracker says now."""
-        return await in_thread(self._latest, reference)
+        return await self._in_thread(self._latest, reference)
 
     async def intercept(self, reference: str) -> InterceptDecision:
         """EasyPost's API has no call for it, though carriers sell it: NOT_OFFERED, and no label says `can_intercept`.
@@ -114,11 +119,11 @@ class EasyPost:
 
     async def void_news(self, reference: str) -> ParcelEvent | None:
         """What became of a refund the carrier took: EasyPost sends an event for a successful one only."""
-        return await in_thread(self._void_news, reference)
+        return await self._in_thread(self._void_news, reference)
 
     async def changes(self, references: Sequence[str]) -> tuple[ParcelEvent, ...]:
         """What the trackers of these labels say now: the poller's view of what webhooks missed."""
-        found = [await in_thread(self._latest, reference) for reference in references]
+        found = [await self._in_thread(self._latest, reference) for reference in references]
         return tuple(event for event in found if event)
 
     async def resolve(self, incoming: Incoming) -> Incoming:
@@ -128,7 +133,7 @@ class EasyPost:
         """
         if incoming.lookup is None:
             return incoming
-        shipment = await in_thread(self._find, incoming.lookup.removeprefix(REFUND_LOOKUP))
+        shipment = await self._in_thread(self._find, incoming.lookup.removeprefix(REFUND_LOOKUP))
         reference = str((shipment or {}).get("reference") or "")
         read = void_event if incoming.lookup.startswith(REFUND_LOOKUP) else self._event
         owner, event = parse_label_reference(reference), read(shipment or {}, incoming.source_id)

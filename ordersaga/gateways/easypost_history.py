@@ -10,7 +10,7 @@ from ordersaga.domain.errors import RetryError
 from ordersaga.domain.identifiers import parse_label_reference
 from ordersaga.domain.reconciliation import LabelRecord
 from ordersaga.domain.shipping import CancelDecision
-from ordersaga.gateways.easypost_calls import in_thread, json_of
+from ordersaga.gateways.easypost_calls import Calls, json_of
 from ordersaga.gateways.easypost_states import is_scanned, refund_decision, status_of
 from ordersaga.gateways.personal_data import unquoted
 from ordersaga.gateways.webhook_parts import child, moment
@@ -27,16 +27,17 @@ class EasyPostHistory:
     Args:
         client: of the account.
         page_size: shipments per call; EasyPost allows 100.
+        calls: how they are made.
     """
 
-    def __init__(self, client: EasyPostClient, page_size: int) -> None:
-        self._shipments, self._page_size = client.shipment, page_size
+    def __init__(self, client: EasyPostClient, page_size: int, calls: Calls) -> None:
+        self._shipments, self._page_size, self._calls = client.shipment, page_size, calls
 
     async def labels_since(self, since: datetime) -> AsyncIterator[LabelRecord]:
         """Labels bought since then, newest first. Both ends are named: left out, EasyPost puts them a month apart."""
         start, end = since - _UNBOUGHT, datetime.now(UTC) + _TOMORROW
         window = {"start_datetime": _text(start), "end_datetime": _text(end)}
-        page = await _asked(self._shipments.all, purchased=True, page_size=self._page_size, **window)
+        page = await self._asked(self._shipments.all, purchased=True, page_size=self._page_size, **window)
         while True:
             for shipment in page["shipments"]:
                 record = label_record(json_of(shipment))
@@ -44,16 +45,16 @@ class EasyPostHistory:
                     yield record
             if not page.get("has_more") or not page["shipments"]:
                 return
-            page = await _asked(self._shipments.get_next_page, page, self._page_size, window)
+            page = await self._asked(self._shipments.get_next_page, page, self._page_size, window)
 
-
-async def _asked(call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-    """A page of shipments."""
-    with unquoted():
-        page = await in_thread(call, *arguments, **named)
-    if not isinstance(page.get("shipments"), list):
-        raise RetryError("easypost_no_answer", "EasyPost answered something that is no list of shipments", unknown=True)
-    return page
+    async def _asked(self, call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        """A page of shipments."""
+        with unquoted():
+            page = await self._calls.in_thread(call, *arguments, **named)
+        if not isinstance(page.get("shipments"), list):
+            what = "EasyPost answered something that is no list of shipments"
+            raise RetryError("easypost_no_answer", what, unknown=True)
+        return page
 
 
 def label_record(shipment: Mapping[str, Any]) -> LabelRecord:

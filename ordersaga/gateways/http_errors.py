@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import httpx
 
-from ordersaga.domain.errors import OrdersagaError, RetryError
+from ordersaga.domain.errors import OrdersagaError, RateLimitedError, RetryError
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 
@@ -33,10 +33,10 @@ def unavailable(company: str, status: int | None) -> RetryError:
     return RetryError(f"{company}_unavailable", f"{company} answered {status}", unknown=True)
 
 
-def rate_limited(company: str, retry_after: str | None) -> RetryError:
+def rate_limited(company: str, retry_after: str | None) -> RateLimitedError:
     """A 429: refused before anything was done; `retry_after` in seconds when stated."""
     wait = seconds(retry_after)
-    return RetryError(f"{company}_rate_limited", f"{company} limits our requests", retry_after=wait)
+    return RateLimitedError(f"{company}_rate_limited", f"{company} limits our requests", retry_after=wait)
 
 
 def seconds(value: str | None) -> timedelta | None:

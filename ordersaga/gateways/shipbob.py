@@ -23,11 +23,13 @@ from ordersaga.domain.shipping import (
 )
 from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.gateways.http_errors import already_asked, transport_error
+from ordersaga.gateways.lane_gate import OPEN
 from ordersaga.gateways.personal_data import hiding
 from ordersaga.gateways.shipbob_addresses import goes_to, is_updated, may_change, put_back_body, update_body
 from ordersaga.gateways.shipbob_errors import json_of, names_reference, refusal
 from ordersaga.gateways.shipbob_states import living_shipments, provider_order
 from ordersaga.gateways.shipbob_stock import next_query, stock_levels
+from ordersaga.ports import LaneGate
 
 _ORDERS = "/2026-01/order"
 _SHIPMENTS = "/2026-01/shipment"
@@ -54,6 +56,7 @@ class ShipBob:
             called as `METHODS` says.
         locations: ShipBob's fulfillment center id by our location code; ShipBob chooses for the others.
         page_size: orders, or SKUs, per page when listing; ShipBob allows 250.
+        gate: every call passes it.
     """
 
     def __init__(
@@ -66,11 +69,13 @@ class ShipBob:
         shipping_methods: Mapping[ShippingService, str] | None = None,
         locations: Mapping[str, int] | None = None,
         page_size: int = _PAGE,
+        gate: LaneGate = OPEN,
     ) -> None:
         headers = {"authorization": f"Bearer {token}", "shipbob_channel_id": str(channel_id)}
         self._http = httpx.AsyncClient(base_url=base_url, headers=headers, timeout=timeout.total_seconds())
         self._methods = {**METHODS, **(shipping_methods or {})}
         self._locations, self._page_size = dict(locations or {}), page_size
+        self._gate = gate
 
     @property
     def capabilities(self) -> ProviderCapabilities:
@@ -247,10 +252,14 @@ class ShipBob:
         return json_of(answer)
 
     async def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        try:
-            return await self._http.request(method, path, **arguments)
-        except httpx.TransportError as error:
-            raise transport_error("shipbob", error) from error
+        async with self._gate.passing():
+            try:
+                answer = await self._http.request(method, path, **arguments)
+            except httpx.TransportError as error:
+                raise transport_error("shipbob", error) from error
+            if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+                raise refusal(answer)
+            return answer
 
 
 def _not_visible(reference: str) -> RetryError:

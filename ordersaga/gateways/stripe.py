@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-import httpx
 import stripe
 from stripe.params import (
     PaymentIntentCancelParams,
@@ -21,6 +20,8 @@ from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
 from ordersaga.domain.payments import PaymentRequest, PaymentState, PaymentStatus, RefundState
 from ordersaga.domain.reconciliation import PaymentRecord
 from ordersaga.gateways.http_errors import already_asked
+from ordersaga.gateways.lane_gate import OPEN
+from ordersaga.gateways.stripe_calls import GatedClient
 from ordersaga.gateways.stripe_errors import (
     body_of,
     code_of,
@@ -33,6 +34,7 @@ from ordersaga.gateways.stripe_errors import (
 )
 from ordersaga.gateways.stripe_history import StripeHistory
 from ordersaga.gateways.stripe_states import declined, likeliest, payment_state, refund_state
+from ordersaga.ports import LaneGate
 
 _LAPSED = "charge_expired_for_capture"
 _PAGE = 100
@@ -48,6 +50,7 @@ class StripePayments:
         timeout: of one call.
         return_url: where 3-D Secure sends the shopper back; without it the shop's form handles the challenge.
         page_size: objects per call when listing; Stripe allows 100.
+        gate: every call passes it.
     """
 
     def __init__(
@@ -58,8 +61,9 @@ class StripePayments:
         timeout: timedelta,
         return_url: str | None = None,
         page_size: int = _PAGE,
+        gate: LaneGate = OPEN,
     ) -> None:
-        self._http = stripe.HTTPXClient(timeout=httpx.Timeout(timeout.total_seconds()))
+        self._http = GatedClient(gate, timeout)
         addresses: Any = {"api": base_url.rstrip("/")}
         client = stripe.StripeClient(api_key, base_addresses=addresses, http_client=self._http, max_network_retries=0)
         self._client, self._return_url = client.v1, return_url
@@ -68,7 +72,7 @@ class StripePayments:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._http.close_async()  # type: ignore[no-untyped-call]  # the SDK does not annotate it
+        await self._http.aclose()
 
     async def authorize(self, request: PaymentRequest, *, key: str) -> PaymentState:
         """Reserve funds, off-session or for a shopper who may answer a challenge; a decline is an answer."""

@@ -7,7 +7,7 @@ from typing import Any
 import stripe
 
 from ordersaga.domain.errors import CustomerError, OperatorError, OrdersagaError, RetryError
-from ordersaga.gateways.http_errors import rate_limited, seconds, transport_error, unavailable
+from ordersaga.gateways.http_errors import seconds, transport_error, unavailable
 
 _UNEXPECTED_STATE = "payment_intent_unexpected_state"
 _CREDENTIALS = (stripe.AuthenticationError, stripe.PermissionError)
@@ -31,8 +31,6 @@ def translate(error: stripe.StripeError) -> OrdersagaError:
         return CustomerError(decline_code(error), message_of(error))
     if isinstance(error, stripe.APIConnectionError):
         return transport_error("stripe", error)
-    if isinstance(error, stripe.RateLimitError) or error.http_status == 429:
-        return rate_limited("stripe", _headers(error).get("retry-after"))
     if isinstance(error, stripe.IdempotencyError):
         return OperatorError("idempotency_key_reused", message_of(error))
     if isinstance(error, _CREDENTIALS) or error.http_status in {401, 403}:

@@ -7,8 +7,15 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.testing import ActivityEnvironment
 
-from activities.failures import translated
-from ordersaga.domain.errors import CustomerError, OperatorError, OrdersagaError, RetryError
+from activities.failures import as_failure, translated
+from ordersaga.domain.errors import (
+    CustomerError,
+    OperatorError,
+    OrdersagaError,
+    RateLimitedError,
+    RefusedError,
+    RetryError,
+)
 
 
 class NewError(OrdersagaError):
@@ -19,6 +26,8 @@ class NewError(OrdersagaError):
     ("error", "kind", "retried"),
     [
         (RetryError("busy", "later"), "retry", True),
+        (RateLimitedError("limited", "slow down"), "retry", True),
+        (RefusedError("refused", "nothing happened"), "refused", False),
         (CustomerError("declined", "no"), "customer", False),
         (OperatorError("bad_credentials", "revoked"), "operator", False),
         (NewError("new", "unheard of"), "operator", False),
@@ -50,6 +59,14 @@ async def test_retry_comes_no_sooner_than_the_other_side_wishes() -> None:
         await busy()
     assert caught.value.next_retry_delay == timedelta(seconds=9)
     assert caught.value.category is ApplicationErrorCategory.BENIGN
+
+
+@pytest.mark.parametrize(("seconds", "retried"), [(0.5, True), (9, False)])
+async def test_a_workflow_task_is_not_held_for_a_long_wait(seconds: float, retried: bool) -> None:
+    """A local activity that shall wait is given up there: its call goes to its lane, where waiting costs nothing."""
+    error = RetryError("lane_paused", "not now", retry_after=timedelta(seconds=seconds))
+    assert as_failure(error, local=True).non_retryable is not retried
+    assert as_failure(error).non_retryable is False
 
 
 async def test_other_errors_and_answers_pass_untouched() -> None:

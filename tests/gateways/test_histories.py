@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from ordersaga.domain.errors import OperatorError, OrdersagaError, RetryError
+from ordersaga.domain.errors import OperatorError, OrdersagaError, RateLimitedError, RetryError
 from ordersaga.domain.payments import PaymentStatus
 from ordersaga.domain.reconciliation import StockLevel
 from ordersaga.domain.shipping import CancelDecision
@@ -109,7 +109,7 @@ def listing(request: pytest.FixtureRequest) -> Listing:
 async def test_what_a_listing_that_fails_says(listing: Listing) -> None:
     """A wrong key is an operator's matter; the rest is tried again; no key and no person is ever quoted."""
     body = {"person": "Ada Lovelace", "street": "1 Main St"}
-    for status, kind in ((401, OperatorError), (429, RetryError), (503, RetryError)):
+    for status, kind in ((401, OperatorError), (429, RateLimitedError), (503, RetryError)):
         error = await listing.fail(status, body=body)
         assert type(error) is kind
         told = "".join(traceback.format_exception(error))

@@ -1,0 +1,117 @@
+"""The gate before every call of a company: closed while the company's lane is paused, for every process alike.
+
+The lane's task queue hands out nothing then; the gate keeps back what had been handed out before, what runs inside a
+workflow task, and the pollers. What is said here may be out of date by `FRESH`, where nobody listens to NOTIFY.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from ordersaga.domain.errors import OrdersagaError, RateLimitedError, RetryError
+from ordersaga.domain.lanes import pause_after
+from ordersaga.ports import LaneGate, LanePauses
+
+COMPANY: Final = "company"
+FRESH: Final = 1.0
+"""Seconds for which one reading of the pauses is believed."""
+WAITED_OUT: Final = timedelta(seconds=1)
+"""A rest of a pause this short is waited for; a call that would wait longer is given back, to come again."""
+
+
+class OpenGate:
+    """A gate that nobody closes: for a gateway that belongs to no lane."""
+
+    @asynccontextmanager
+    async def passing(self) -> AsyncIterator[None]:
+        """Always."""
+        yield
+
+
+OPEN: Final[LaneGate] = OpenGate()
+
+
+@dataclass(frozen=True)
+class _Closed:
+    until: float
+    reason: str
+
+
+class LaneGates:
+    """The gates of one process, all of which know what one reading told.
+
+    Args:
+        pauses: where they are recorded.
+        clock: seconds that only ever grow.
+    """
+
+    def __init__(self, pauses: LanePauses, clock: Callable[[], float] = time.monotonic) -> None:
+        self._pauses, self._clock = pauses, clock
+        self._closed: dict[str, _Closed] = {}
+        self._read_at = float("-inf")
+        self._reading = asyncio.Lock()
+
+    def of(self, lane: str) -> LaneGate:
+        """The gate of one lane."""
+        return _Gate(self, lane)
+
+    async def refresh(self) -> None:
+        """Read the pauses now. Raises RetryError when the database does not answer: what was known stays."""
+        began = self._clock()
+        told = await self._pauses.pauses()
+        self._closed = {
+            pause.lane: _Closed(began + pause.remaining.total_seconds(), f"{pause.by}: {pause.reason}")
+            for pause in told
+        }
+        self._read_at = began
+
+    async def wait_open(self, lane: str) -> None:
+        """Return when the lane is open, or raises RetryError `lane_paused` where that is not soon."""
+        await self._look()
+        while (closed := self._closed.get(lane)) and (left := closed.until - self._clock()) > 0:
+            if left > WAITED_OUT.total_seconds():
+                why = f"{lane} is paused for {left:.0f} s ({closed.reason})"
+                raise RetryError("lane_paused", why, retry_after=timedelta(seconds=left))
+            await asyncio.sleep(left)
+
+    async def _look(self) -> None:
+        """Once for all who ask together; the database's silence closes no lane."""
+        if self._is_fresh():
+            return
+        async with self._reading:
+            if not self._is_fresh():
+                with suppress(OrdersagaError):
+                    await self.refresh()
+
+    def _is_fresh(self) -> bool:
+        return self._clock() - self._read_at < FRESH
+
+    async def close(self, lane: str, error: RateLimitedError) -> None:
+        """The company limits us: kept back here at once, and recorded for everybody."""
+        wait = pause_after(error.retry_after)
+        until = self._clock() + wait.total_seconds()
+        known = self._closed.get(lane)
+        if known is None or known.until < until:
+            self._closed[lane] = _Closed(until, error.message)
+        with suppress(OrdersagaError):  # the next 429 tells again
+            await self._pauses.pause(lane, wait, error.message, COMPANY)
+
+
+@dataclass(frozen=True)
+class _Gate:
+    gates: LaneGates
+    lane: str
+
+    @asynccontextmanager
+    async def passing(self) -> AsyncIterator[None]:
+        """Around one call."""
+        await self.gates.wait_open(self.lane)
+        try:
+            yield
+        except RateLimitedError as error:
+            await self.gates.close(self.lane, error)
+            raise
