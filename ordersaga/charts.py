@@ -10,6 +10,7 @@ from typing import Any
 COLORS = ("#2563eb", "#ea580c", "#059669", "#9333ea", "#475569", "#be123c")
 INK, FAINT = "#1f2937", "#e5e7eb"
 FONT = "sans-serif"
+DASHES = ([1, 0], [8, 4], [4, 4], [2, 4], [10, 6], [1, 6])
 _CONFIG: dict[str, Any] = {
     "background": "white",
     "font": FONT,
@@ -59,6 +60,7 @@ def line_chart(
         "x": {"field": "x", "type": "quantitative", "title": x, "scale": {"nice": False}},
         "y": {"field": "y", "type": "quantitative", "title": y, "scale": scale},
         "color": _colors(list(series)),
+        "strokeDash": _dashes(list(series)),
     }
     _write(path, title, rows, {"type": "line", "strokeWidth": 2, "point": markers}, encoding, size)
 
@@ -82,6 +84,12 @@ def bar_chart(
     if names != [""]:
         encoding |= {"xOffset": {"field": "series", "type": "nominal", "sort": names}, "color": _colors(names)}
     _write(path, title, rows, {"type": "bar", "color": COLORS[0]}, encoding, size)
+
+
+def _dashes(names: list[str]) -> dict[str, Any]:
+    """Later lines have gaps, through which one they lie upon is seen."""
+    scale = {"domain": names, "range": [DASHES[number % len(DASHES)] for number in range(len(names))]}
+    return {"field": "series", "type": "nominal", "scale": scale, "legend": {} if len(names) > 1 else None}
 
 
 def _colors(names: list[str]) -> dict[str, Any]:

@@ -19,13 +19,14 @@ from ordersaga.charts import ChartsMissingError, line_chart
 from ordersaga.commands.errors import FAILED, USAGE, CommandError
 from ordersaga.commands.remote import AsJson, show_json, show_table
 from ordersaga.domain.amounts import format_amount
-from ordersaga.whatif.activations import SagaFailedError, UnknownActivityError
+from ordersaga.whatif.activations import SagaFailedError
 from ordersaga.whatif.compared import compared
 from ordersaga.whatif.measures import spoken
 from ordersaga.whatif.report import Answer, Answers, answered, answers
 from ordersaga.whatif.runner import StuckError
 from ordersaga.whatif.scenario import Question, Scenario, ScenarioError, checked, provider_plan, read_scenario
 from ordersaga.whatif.sparks import sparks
+from ordersaga.whatif.world import UnknownActivityError
 
 TITLE: Final = "What if"
 

@@ -10,7 +10,10 @@ from ordersaga.whatif.clock import as_microseconds
 
 @dataclass
 class OrderRecord:
-    """Times in microseconds; `scanned` and `handed`: when the last of its parcels was. `captured` in minor units."""
+    """Times in microseconds; `scanned` and `handed`: when the last of its parcels was. `captured` in minor units.
+
+    `asked`: questions to persons by kind; `story`: the kinds of its journal's entries.
+    """
 
     order_id: str
     seller: str
@@ -23,6 +26,7 @@ class OrderRecord:
     scanned: dict[int, int] = field(default_factory=dict)
     captured: int = 0
     asked: Counter[str] = field(default_factory=Counter)
+    story: list[str] = field(default_factory=list)
 
     @property
     def handed_at(self) -> int | None:

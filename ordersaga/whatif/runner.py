@@ -23,7 +23,6 @@ from ordersaga.whatif.activations import (
     SagaHost,
     Stop,
     Timer,
-    UnknownActivityError,
     value_of,
 )
 from ordersaga.whatif.clock import VirtualClock, as_microseconds, length
@@ -31,7 +30,7 @@ from ordersaga.whatif.lanes import Lane
 from ordersaga.whatif.records import Tally
 from ordersaga.whatif.scenario import Scenario
 from ordersaga.whatif.shoppers import orders
-from ordersaga.whatif.world import ANSWERS, World
+from ordersaga.whatif.world import World, answer_to
 from workflows.messages import CARRIER_QUEUE, CONFIRM_UPDATE_ID, ConfirmAnswer, Resolution, provider_queue
 from workflows.presentation import initial_attributes
 
@@ -101,7 +100,7 @@ class Runner:
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
         self._clock = VirtualClock(scenario.begins)
-        self._host = SagaHost(frozenset(ANSWERS), scenario.seed)
+        self._host = SagaHost(scenario.seed)
         self._running: dict[str, Running] = {}
         self.tally = Tally(began=self._clock.now)
         self.world = World(scenario, self._clock, self.tally, self._hear, self._ask)
@@ -190,10 +189,8 @@ class Runner:
     # ---- calls -------------------------------------------------------------------------------------------------
 
     def _call(self, running: Running, call: Call) -> None:
-        if call.activity not in ANSWERS:
-            raise UnknownActivityError(call.activity)
+        answer = answer_to(call.activity)
         if call.queue is None:
-            answer = ANSWERS[call.activity]
             value = self.world.answer(call.activity, value_of(call.arguments, answer.takes))
             self._clock.after(answer.lasts, partial(self._done_in_task, running, call.seq, value))
             return
@@ -210,7 +207,7 @@ class Runner:
     def _serve(self, waiting: LaneCall) -> None:
         """Its turn on the lane has come."""
         waiting.state = "running"
-        call, answer = waiting.call, ANSWERS[waiting.call.activity]
+        call, answer = waiting.call, answer_to(waiting.call.activity)
         try:
             value = self.world.answer(call.activity, value_of(call.arguments, answer.takes))
         except OrdersagaError as error:

@@ -35,6 +35,13 @@ Heard = Callable[[str, ParcelEvent], None]
 Asked = Callable[[str, AttentionItem], None]
 
 
+class UnknownActivityError(Exception):
+    """The saga asks for a step that this world does not know."""
+
+    def __init__(self, activity: str) -> None:
+        super().__init__(f"nobody answers the activity {activity!r}: add it to ordersaga/whatif/world.py")
+
+
 class World:
     """Answers activities by name. `heard` is told what is reported about parcels, `asked` what persons are asked."""
 
@@ -68,8 +75,8 @@ class World:
         return self.shelves.hold(order)
 
     def answer(self, activity: str, asked: Any) -> object:
-        """Do an activity. Raises RetryError where nobody answers."""
-        return ANSWERS[activity].does(self, asked)
+        """Do an activity. Raises RetryError where a company does not answer."""
+        return answer_to(activity).does(self, asked)
 
     # ---- our own books -----------------------------------------------------------------------------------------
 
@@ -88,11 +95,13 @@ class World:
 
     def record(self, update: JournalUpdate) -> None:
         """The order's story is written; new questions in it reach a person."""
-        self._record_of(update.order_id).status = update.status
+        record = self._record_of(update.order_id)
+        record.status = update.status
+        record.story += [entry.kind for entry in update.entries]
         for item in update.attention:
             if item.resolved is None and item.item_id not in self._questions:
                 self._questions.add(item.item_id)
-                self._record_of(update.order_id).asked[item.kind] += 1
+                record.asked[item.kind] += 1
                 self._asked(update.order_id, item)
 
     def close(self, update: JournalUpdate) -> CloseResult:
@@ -252,3 +261,10 @@ ANSWERS: Final[Mapping[str, Answer]] = {
     "void_label": Answer(VoidLabel, World.void_label, 0.5),
     "look_at_label": Answer(LookAtLabel, World.look_at_label, 0.3),
 }
+
+
+def answer_to(activity: str) -> Answer:
+    """How an activity is answered. Raises UnknownActivityError."""
+    if activity not in ANSWERS:
+        raise UnknownActivityError(activity)
+    return ANSWERS[activity]
