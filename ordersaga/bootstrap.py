@@ -165,6 +165,9 @@ async def open_services(
             exchanges=PostgresExchanges(pool, intake, settings.hold_ttl),
             evidence=PostgresEvidence(pool),
             findings=PostgresFindings(pool),
+            lanes={lane.name: lane for lane in lanes_of(settings)},
+            lane_pauses=lane_pauses,
+            lane_gates=gates,
             payments=payments,
             providers={"shipbob": shipbob, "seller_warehouse": warehouse},
             carrier=carrier,
@@ -179,9 +182,6 @@ async def open_services(
             orders=orders or await _orders(settings),
         )
 
-            lanes={lane.name: lane for lane in lanes_of(settings)},
-            lane_pauses=lane_pauses,
-            lane_gates=gates,
 
 async def prepare_database(settings: Settings) -> list[str]:
     """Bring the database to this version; returns the migrations applied now."""
