@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -68,7 +69,7 @@ def test_a_lane_bounds_the_hand_offs() -> None:
     """Forty orders at ten calls a minute, of which a lane has eight: the last one waits about five minutes."""
     told = play(within="1s", declined=0, providers={"shipbob": "10/min"})
     handed = sorted(order.handed_at or 0 for order in told.orders.values())
-    gaps = [later - before for before, later in zip(handed, handed[1:], strict=False)]
+    gaps = [later - before for before, later in pairwise(handed)]
     assert min(gaps) >= 60_000_000 / 8 - 1
     assert timedelta(minutes=4, seconds=50) < (handed[-1] - told.began) * timedelta(microseconds=1)
 
