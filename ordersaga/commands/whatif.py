@@ -29,6 +29,7 @@ from ordersaga.whatif.sparks import sparks
 from ordersaga.whatif.world import UnknownActivityError
 
 TITLE: Final = "What if"
+LONG: Final = 1_000
 
 
 def register(root: typer.Typer) -> None:
@@ -65,6 +66,8 @@ def whatif(
         "seed": seed,
         "sample": 10**6 if whole else sample,
     }
+    if chart is not None and not chart.parent.is_dir():
+        raise CommandError(f"--chart: there is no folder {chart.parent}; name one that exists", USAGE)
     question = _question(scenario, {name: value for name, value in given.items() if value is not None}, compare)
     told = _played(question)
     if chart is not None:
@@ -103,9 +106,14 @@ def _played(question: Question) -> Answers:
     """Raises CommandError."""
     try:
         with _told(question):
-            return answers(question, _at_once if len(question.variants) > 1 else _here)
+            return answers(question, _at_once if _is_long(question) else _here)
     except (SagaFailedError, StuckError, UnknownActivityError) as error:
         raise CommandError(f"the simulation failed: {error}", FAILED) from error
+
+
+def _is_long(question: Question) -> bool:
+    """Several variants, and enough to play to make up for the start of a process."""
+    return len(question.variants) > 1 and sum(each.simulated for each in question.variants.values()) > LONG
 
 
 @contextmanager

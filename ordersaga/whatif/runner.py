@@ -11,6 +11,7 @@ from temporalio.exceptions import TimeoutError as TimedOutError
 from activities.failures import as_failure
 from ordersaga.domain.errors import OrdersagaError, RetryError
 from ordersaga.domain.journal import AttentionItem
+from ordersaga.domain.lanes import Lane as RealLane
 from ordersaga.domain.orders import Order
 from ordersaga.domain.shipping import ParcelEvent
 from ordersaga.domain.statuses import ConfirmOutcome
@@ -36,6 +37,7 @@ from workflows.presentation import initial_attributes
 
 STARTS = "starts"
 ORDINARY = 3
+CALLS_FOR_LABEL = 3
 
 
 class StuckError(Exception):
@@ -44,9 +46,10 @@ class StuckError(Exception):
 
 @dataclass
 class Running:
-    """An order's saga, and what it waits for."""
+    """An order's saga, and what it waits for. Calls that name no fairness key have its seller's, as on Temporal."""
 
     saga: Saga
+    seller: str
     calls: "dict[int, LaneCall]" = field(default_factory=dict)
     timers: set[int] = field(default_factory=set)
 
@@ -68,7 +71,7 @@ class LaneCall:
 
     @property
     def fairness_key(self) -> str:
-        return self.call.fairness_key
+        return self.call.fairness_key or self.running.seller
 
     @property
     def fairness_weight(self) -> float:
@@ -105,15 +108,15 @@ class Runner:
         self.tally = Tally(began=self._clock.now)
         self.world = World(scenario, self._clock, self.tally, self._hear, self._ask)
         self._starts: Lane[Start] = Lane(self._clock, self._begin, self._slowed(scenario.sagas))
-        self._lanes: dict[str, Lane[LaneCall]] = {CARRIER_QUEUE: self._lane(scenario.labels)}
-        for name, plan in scenario.providers.items():
-            self._lanes[provider_queue(name)] = self._lane(plan.calls * plan.lane_share)
+        real = [RealLane(CARRIER_QUEUE, scenario.carrier_calls, CALLS_FOR_LABEL)]
+        real += [RealLane(provider_queue(name), plan.calls) for name, plan in scenario.providers.items()]
+        self._lanes = {lane.name: self._lane(lane) for lane in real}
 
     def _slowed(self, per_minute: float | None) -> float | None:
         return per_minute / self._scenario.stands_for if per_minute else None
 
-    def _lane(self, per_minute: float | None) -> Lane[LaneCall]:
-        return Lane(self._clock, self._serve, self._slowed(per_minute))
+    def _lane(self, real: RealLane) -> Lane[LaneCall]:
+        return Lane(self._clock, self._serve, self._slowed(real.rate and real.rate * 60))
 
     def run(self) -> Tally:
         """Until every order has ended. Raises StuckError, SagaFailedError and UnknownActivityError."""
@@ -127,7 +130,7 @@ class Runner:
             some = ", ".join(sorted(self._running)[:5])
             raise StuckError(f"{len(self._running)} orders never ended, such as {some}")
         lanes: dict[str, Lane[LaneCall] | Lane[Start]] = {STARTS: self._starts, **self._lanes}
-        self.tally.depths = {name: lane.depths for name, lane in lanes.items() if lane.limited}
+        self.tally.depths = {name: lane.depths for name, lane in lanes.items() if lane.limited and lane.depths}
         return self.tally
 
     # ---- an order's life ---------------------------------------------------------------------------------------
@@ -144,7 +147,7 @@ class Runner:
 
     def _begin(self, start: Start) -> None:
         order, now = start.order, self._clock.now
-        running = Running(self._host.saga(order, initial_attributes(order, start.providers), now))
+        running = Running(self._host.saga(order, initial_attributes(order, start.providers), now), order.seller)
         self._running[order.order_id] = running
         self._do(running, running.saga.begin(now, CONFIRM_UPDATE_ID))
 

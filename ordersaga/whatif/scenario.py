@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError, model_validator
 
 from ordersaga.domain.identifiers import Code
+from ordersaga.domain.lanes import EASYPOST_CALLS_PER_MINUTE, SHIPBOB_CALLS_PER_MINUTE
 from ordersaga.domain.values import Value
 from ordersaga.whatif.measures import Duration, PerMinute, per_minute
 
@@ -18,8 +19,6 @@ SAMPLE: Final = 4_000
 """How many orders are simulated when nobody says otherwise: about a minute."""
 
 
-SHIPBOB: Final = 150
-"""Calls a minute that ShipBob takes."""
 SELLERS: Final = MappingProxyType(
     {"viral": 0.9, "quiet-1": 0.025, "quiet-2": 0.025, "quiet-3": 0.025, "quiet-4": 0.025}
 )
@@ -45,7 +44,7 @@ class Outage(Value):
 class ProviderPlan(Value):
     """A provider: its published limit, and how fast its warehouse is.
 
-    `calls`: what its API takes a minute, of which lanes use `lane_share`; the rest is left to pollers and inquiries.
+    `calls`: what its API takes; its lane gets the part that `ordersaga.domain.lanes` gives it.
     `parcels`: what its warehouse picks, as a rate; None: whatever comes. `pick` and `scan`: medians, from the hand-off
     (or its turn in the warehouse) to picked, and from there to the carrier's first scan.
     `share`: of the stock that lies there, relative to the other providers; None: as fast as it is.
@@ -57,7 +56,6 @@ class ProviderPlan(Value):
     pick: Duration = timedelta(hours=2)
     scan: Duration = timedelta(hours=6)
     share: Annotated[float, Field(ge=0)] | None = None
-    lane_share: Annotated[float, Field(gt=0, le=1)] = 0.8
     outages: tuple[Outage, ...] = ()
 
     @property
@@ -87,8 +85,8 @@ class Scenario(Value):
     `units`: of the product everybody wants, over all providers; None: enough. `sellers`: their shares of the orders,
     the first sells that product. `sample`: how many orders are simulated; each then stands for several, and arrivals,
     rates, warehouses and stock are divided alike. `sagas`: how many orders Temporal starts; None: as they come.
-    `labels`: how many the carriers' API sells, for providers that book no carrier; None: as they come. `declined`: the
-    part of the cards that is declined. `delivery_days`: least and most, from the first scan. `operator`: how long a
+    `carrier_calls`: what the carriers' API takes, for providers that book no carrier. `declined`: the part of the cards
+    that is declined. `delivery_days`: least and most, from the first scan. `operator`: how long a
     parked question waits for a person, who then takes the first of its choices.
     """
 
@@ -97,11 +95,11 @@ class Scenario(Value):
     ship_within: Duration = timedelta(days=2)
     units: Annotated[int, Field(ge=1)] | None = None
     providers: Annotated[dict[Code, Plan], Field(min_length=1)] = Field(
-        default_factory=lambda: {"shipbob": ProviderPlan(calls=SHIPBOB)}
+        default_factory=lambda: {"shipbob": ProviderPlan(calls=SHIPBOB_CALLS_PER_MINUTE)}
     )
     sellers: Annotated[dict[Code, Share], Field(min_length=1)] = Field(default_factory=lambda: dict(SELLERS))
     sagas: PerMinute | None = None
-    labels: PerMinute | None = None
+    carrier_calls: PerMinute = EASYPOST_CALLS_PER_MINUTE
     declined: Annotated[float, Field(ge=0, le=1)] = 0.02
     delivery_days: tuple[Annotated[int, Field(ge=1)], int] = (2, 5)
     operator: Duration = timedelta(hours=4)
@@ -183,5 +181,6 @@ def _told(problem: Any) -> str:
     words = str(problem["msg"]).removeprefix("Value error, ")
     field = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        return f"{field} is unknown; fields: {', '.join(Scenario.model_fields)}"
+        known = ProviderPlan if problem["loc"][0] == "providers" else Scenario
+        return f"{field} is unknown; fields: {', '.join(known.model_fields)}"
     return f"{field}: {words}" if field else words

@@ -108,18 +108,18 @@ def test_a_delay_nobody_agrees_to_is_canceled_and_the_money_given_back() -> None
 def test_labels_we_buy_ourselves_come_before_the_parcel_leaves() -> None:
     """A provider that books no carrier: a label for every parcel, on the carriers' lane."""
     own = {"calls": "6000/min", "books_carrier": False}
-    tally = play(declined=0, labels="20/min", providers={"seller_warehouse": own})
+    tally = play(declined=0, carrier_calls="75/min", providers={"seller_warehouse": own})
     assert ended_as(tally) == {OrderStatus.COMPLETED: 40}
     assert all(order.story.count("label") == 1 and order.on_time for order in tally.orders.values())
 
 
 def test_a_sample_stands_for_the_whole() -> None:
     """A quarter of the orders, on lanes and shelves a quarter as fast, waits and misses about as the whole does."""
-    told: dict[str, Any] = {"orders": 400, "providers": {"shipbob": "30/min,100/day"}, "units": 300}
-    whole, part = answered("a", scenario(**told)), answered("a", scenario(sample=100, **told))
-    assert (whole.simulated, part.simulated) == (400, 100)
-    assert part.confirmed == pytest.approx(whole.confirmed, abs=20)
-    assert part.missed == pytest.approx(whole.missed, abs=25)
+    told: dict[str, Any] = {"orders": 240, "providers": {"shipbob": "20/min,60/day"}, "units": 200}
+    whole, part = answered("a", scenario(**told)), answered("a", scenario(sample=60, **told))
+    assert (whole.simulated, part.simulated) == (240, 60)
+    assert part.confirmed == pytest.approx(whole.confirmed, abs=12)
+    assert part.missed == pytest.approx(whole.missed, abs=20)
     assert part.wait_p95 == pytest.approx(whole.wait_p95, rel=0.15)
 
 
