@@ -44,16 +44,19 @@ from ordersaga.stores.effects import PostgresEffects
 from ordersaga.stores.evidence import PostgresEvidence
 from ordersaga.stores.exchanges import PostgresExchanges
 from ordersaga.stores.findings import PostgresFindings
+from ordersaga.stores.heard import Heard
 from ordersaga.stores.inbox import InboxMessage, WebhookInbox
 from ordersaga.stores.journal import PostgresJournal
-from ordersaga.stores.ledgers import PostgresLedgers
 from ordersaga.stores.lanes import PostgresLanes
+from ordersaga.stores.ledgers import PostgresLedgers
 from ordersaga.stores.migrate import migrate
 from ordersaga.stores.notifications import Claimed, Delivery, Outbox
 from ordersaga.stores.pick_tickets import PickTicket, SellerWarehouse
 from ordersaga.stores.poll_cursors import PollCursors
 from ordersaga.stores.pools import Pool, close_pool, create_pool
+from ordersaga.stores.repeats import Asked, Repeats
 from ordersaga.stores.returns import PostgresReturns
+from ordersaga.stores.sold_out import EmptyShelves
 from ordersaga.stores.stock import PostgresStock
 from ordersaga.stores.webhook_endpoints import Endpoint, WebhookEndpoints
 
@@ -89,6 +92,9 @@ class Services:
 
     settings: Settings
     pool: Pool
+    heard: Heard
+    empty_shelves: EmptyShelves
+    repeats: Repeats
     intake: PostgresIntake
     journal: PostgresJournal
     audit_trail: PostgresAuditTrail
@@ -103,6 +109,9 @@ class Services:
     exchanges: PostgresExchanges
     evidence: PostgresEvidence
     findings: PostgresFindings
+    lanes: Mapping[str, Lane]
+    lane_pauses: PostgresLanes
+    lane_gates: LaneGates
     payments: PaymentGateway
     providers: Mapping[str, Provider]
     carrier: WatchedCarrier
@@ -111,9 +120,6 @@ class Services:
     label_history: LabelHistory
     webhooks: Mapping[str, WebhookReader]
     endpoints: WebhookEndpoints
-    lanes: Mapping[str, Lane]
-    lane_pauses: PostgresLanes
-    lane_gates: LaneGates
     outbox: Outbox
     webhook_sender: WebhookSender
     notifier: Notifier | None
@@ -147,10 +153,15 @@ async def open_services(
         sender = WebhookSender(allow_loopback=settings.notify_loopback)
         for company in (payments, shipbob, carrier, sender):
             stack.push_async_callback(company.aclose)
-        warehouse, intake = SellerWarehouse(pool), PostgresIntake(pool)
+        heard = Heard(pool)
+        shelves = EmptyShelves(heard)
+        warehouse, intake = SellerWarehouse(pool), PostgresIntake(pool, shelves)
         yield Services(
             settings=settings,
             pool=pool,
+            heard=heard,
+            empty_shelves=shelves,
+            repeats=Repeats(pool),
             intake=intake,
             journal=PostgresJournal(pool),
             audit_trail=PostgresAuditTrail(pool),
@@ -158,8 +169,8 @@ async def open_services(
             poll_cursors=PollCursors(pool),
             stock=PostgresStock(pool),
             effects=PostgresEffects(pool),
-            catalog=PostgresCatalog(pool),
-            api_keys=ApiKeys(pool),
+            catalog=PostgresCatalog(pool, heard),
+            api_keys=ApiKeys(pool, heard),
             seller_warehouse=warehouse,
             returns=PostgresReturns(pool),
             exchanges=PostgresExchanges(pool, intake, settings.hold_ttl),
@@ -253,6 +264,7 @@ def _shipbob(settings: Settings, gates: LaneGates) -> ShipBob:
             ShippingService.STANDARD: settings.shipbob_standard_method,
             ShippingService.EXPEDITED: settings.shipbob_expedited_method,
         },
+        gate=gates.of(provider_lane("shipbob")),
     )
 
 
@@ -261,13 +273,13 @@ def _carrier(settings: Settings, gates: LaneGates) -> EasyPost:
         settings.easypost_api_key.get_secret_value(),
         base_url=settings.easypost_base_url,
         timeout=settings.gateway_timeout,
+        gate=gates.of(CARRIERS),
     )
 
 
 def _notifier(settings: Settings) -> Notifier | None:
     if not settings.smtp_host:
         return None
-        gate=gates.of(provider_lane("shipbob")),
     server = SmtpServer(
         host=settings.smtp_host,
         port=settings.smtp_port,
@@ -276,7 +288,6 @@ def _notifier(settings: Settings) -> Notifier | None:
         password=settings.smtp_password.get_secret_value(),
         sender=settings.smtp_from,
         ca_file=settings.smtp_ca_file or None,
-        gate=gates.of(CARRIERS),
     )
     return SmtpNotifier(server)
 
@@ -309,6 +320,7 @@ __all__ = [
     "Accepted",
     "ApiKey",
     "ApiKeys",
+    "Asked",
     "Claimed",
     "Delivery",
     "Endpoint",

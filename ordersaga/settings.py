@@ -111,6 +111,11 @@ class Settings(BaseSettings):
         default=timedelta(minutes=10), ge=timedelta(0), description="what is younger may be under way: no finding"
     )
     payment_window: timedelta = Field(default=timedelta(minutes=15), description="time a shopper has for 3-D Secure")
+    overload_wait: timedelta = Field(
+        default=timedelta(milliseconds=400),
+        gt=timedelta(0),
+        description="an order that would wait longer to be taken up is refused with 503 and Retry-After",
+    )
 
     smtp_host: str = Field(default="", description="hands e-mail out; without it, e-mail endpoints are refused")
     smtp_port: int = Field(default=587, ge=1, le=65535)

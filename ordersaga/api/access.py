@@ -35,7 +35,7 @@ class Role(StrEnum):
     OPERATOR = "operator"
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 

@@ -24,6 +24,7 @@ from ordersaga.api import (
     webhooks,
 )
 from ordersaga.api.limits import BodyLimit
+from ordersaga.api.overload import Overload, OverloadLimit
 from ordersaga.api.placing import Placing
 from ordersaga.api.request_log import RequestLog
 from ordersaga.bootstrap import Services
@@ -51,10 +52,13 @@ def create_app(open_services: Callable[[], AbstractAsyncContextManager[Services]
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_services() as services:
+            overload = Overload(services.settings.overload_wait)
             app.state.services = services
-            app.state.placing = Placing(services)
-            app.state.metrics = metrics.Metrics(services)
-            yield
+            app.state.overload = overload
+            app.state.placing = Placing(services, overload)
+            app.state.metrics = metrics.Metrics(services, collectors=[overload.refusals])
+            async with services.heard.listening(), overload.watching():
+                yield
 
     app = FastAPI(
         title="ordersaga",
@@ -69,5 +73,6 @@ def create_app(open_services: Callable[[], AbstractAsyncContextManager[Services]
     problems.install(app)
     openapi.install(app)
     app.add_middleware(BodyLimit)
+    app.add_middleware(OverloadLimit)
     app.add_middleware(RequestLog)
     return app

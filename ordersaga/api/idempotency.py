@@ -14,7 +14,7 @@ from ordersaga.bootstrap import ApiKey, IdempotencyKey, Services
 REUSED = "this Idempotency-Key was used for another request; use a new key for a new request"
 
 
-def checked_key(
+async def checked_key(
     idempotency_key: Annotated[str | None, Header(description="Makes repeating the request harmless.")] = None,
 ) -> str | None:
     """The caller's key. Problem 422 for one that cannot be used."""

@@ -9,6 +9,7 @@
 | `ordersaga_attention_money_minor_units` | `kind`, `currency` |
 | `ordersaga_findings_open` | `kind` |
 | `ordersaga_reconciliation_age_seconds` | none: since the schedule's last run ended; absent before the first one |
+| `ordersaga_checkouts_refused_total` | `reason`: `sold_out`, `queue`, `lag`; a counter of this process since it began |
 
 Nothing in it names an order, a person or a seller.
 """
@@ -111,8 +112,8 @@ def _gauge(
 class Metrics:
     """The text of the gauges; scrapes that come together, or within `FRESH`, cost one look at the database."""
 
-    def __init__(self, services: Services, fresh: float = FRESH) -> None:
-        self._services, self._fresh = services, fresh
+    def __init__(self, services: Services, fresh: float = FRESH, collectors: Iterable[Collector] = ()) -> None:
+        self._services, self._fresh, self._collectors = services, fresh, tuple(collectors)
         self._turn = asyncio.Lock()
         self._text, self._read_at = b"", float("-inf")
 
@@ -130,6 +131,8 @@ class Metrics:
         registry = CollectorRegistry()
         messages, reconciled = await inbox.count_by_status(), await self._reconciled()
         registry.register(Readings(orders, messages, ages, datetime.now(UTC), reconciled))
+        for collector in self._collectors:
+            registry.register(collector)
         return generate_latest(registry)
 
     async def _reconciled(self) -> Reconciled:

@@ -6,28 +6,26 @@ Once the order is accepted (committed), the order is ours: whatever fails afterw
 
 import hashlib
 import json
-import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 import structlog
 from fastapi.responses import JSONResponse
-from pydantic import ValidationError
 
+from ordersaga.api.admission import Admission
 from ordersaga.api.next_actions import needs_shopper, storable, with_next_action
+from ordersaga.api.overload import Overload
 from ordersaga.api.place_answers import (
     answer_from_record,
     answer_from_saga,
     as_json,
     going_on,
     refusal_of,
-    unknown_skus,
 )
-from ordersaga.api.problems import FieldError, Problem, from_validation, invalid
 from ordersaga.api.request_log import bind_order
 from ordersaga.api.shapes import NewOrder
-from ordersaga.bootstrap import Accepted, ApiKey, IdempotencyKey, Replay, Services
+from ordersaga.bootstrap import Accepted, ApiKey, Asked, IdempotencyKey, Replay, Services, SoldOut
 from ordersaga.client_errors import OrderClosedError
 from ordersaga.domain.errors import OrdersagaError
 from ordersaga.domain.journal import OrderRecord
@@ -44,8 +42,9 @@ log = structlog.get_logger(__name__)
 class Placing:
     """Places orders. At most `max_starts` sagas are being started at once: in a surge the starter starts the rest."""
 
-    def __init__(self, services: Services, max_starts: int = MAX_STARTS) -> None:
+    def __init__(self, services: Services, overload: Overload, max_starts: int = MAX_STARTS) -> None:
         self._services = services
+        self._admission = Admission(services, overload)
         self._starts_left = max_starts
 
     async def place(
@@ -55,41 +54,26 @@ class Placing:
 
         Raises Problem for what is refused before anything is stored.
         """
-        answer = await self._placed(body, key, idempotency_key, wait)
+        answer = await self._placed(body, key, Asked(key.id, idempotency_key, body.order_id), wait)
+        if answer.status_code != 201 or ConfirmOutcome.ACTION_REQUIRED.encode() not in bytes(answer.body):
+            return answer
         return await with_next_action(self._services.payments, answer)
 
-    async def _placed(
-        self, body: NewOrder, key: ApiKey, idempotency_key: str | None, wait: timedelta | None
-    ) -> JSONResponse:
-        order = await self._checked(body, key)
-        claim = IdempotencyKey(key.id, idempotency_key, fingerprint(body)) if idempotency_key else None
+    async def _placed(self, body: NewOrder, key: ApiKey, asked: Asked, wait: timedelta | None) -> JSONResponse:
+        order = await self._admission.admit(body, key, asked)
+        claim = IdempotencyKey(key.id, asked.key, fingerprint(body)) if asked.key else None
         hold_ttl = self._services.settings.hold_ttl
-        acceptance = await self._services.intake.accept(order, hold_ttl=hold_ttl, idempotency=claim)
+        with self._admission.handing_in(asked):
+            acceptance = await self._services.intake.accept(order, hold_ttl=hold_ttl, idempotency=claim)
         bind_order(acceptance.order_id)
         if isinstance(acceptance, Replay):
             return await self._repeat(acceptance, claim, wait)
         if isinstance(acceptance, Accepted):
             return await self._keep(claim, await self._start(acceptance.order, wait, acceptance.parcels))
-        return await self._keep(claim, refusal_of(acceptance, order))
-
-    async def _checked(self, body: NewOrder, key: ApiKey) -> Order:
-        """The order with its seller's terms. Problem 422 names what the catalog does not know."""
-        if key.seller and key.seller != body.seller:
-            raise Problem(403, "seller_forbidden", f"this key places orders of {key.seller} only")
-        terms = await self._services.catalog.terms(body.seller)
-        if terms is None:
-            advice = "use a seller of the catalog, or load it first"
-            raise invalid([FieldError(field="seller", message=f"no seller is called {body.seller}", remedy=advice)])
-        unknown = await self._services.catalog.unknown(body.seller, [line.sku for line in body.lines])
-        if unknown.skus:
-            raise invalid(unknown_skus(body.seller, "lines", body.lines, set(unknown.skus)))
-        fields = {name: getattr(body, name) for name in NewOrder.model_fields}
-        order_id = body.order_id or f"ord_{uuid.uuid4().hex}"
-        terms = terms.model_copy(update={"payment_window": self._services.settings.payment_window})
-        try:
-            return Order(**{**fields, "order_id": order_id, "terms": terms, "placed_at": datetime.now(UTC)})
-        except ValidationError as error:
-            raise from_validation(error.errors(include_url=False)) from error
+        refusal = refusal_of(acceptance, order)
+        if isinstance(acceptance, SoldOut):
+            return refusal  # the order's record gives a repeat the same answer
+        return await self._keep(claim, refusal)
 
     async def _repeat(self, replay: Replay, claim: IdempotencyKey | None, wait: timedelta | None) -> JSONResponse:
         """The same request again: the same answer if a final one was kept, else what is known of the same order now."""

@@ -23,7 +23,7 @@ def applied(wait: timedelta | None) -> dict[str, str]:
     return {"Preference-Applied": f"wait={int(wait.total_seconds())}"} if wait else {}
 
 
-def _wait(
+async def _wait(
     prefer: Annotated[str | None, Header(description="`wait=N`: seconds to wait, at most 30")] = None,
 ) -> timedelta | None:
     return parse_wait(prefer)

@@ -1,14 +1,24 @@
-"""API keys: shown once when issued, kept only as their SHA-256."""
+"""API keys: shown once when issued, kept only as their SHA-256.
+
+A process that listens (`Heard`) remembers keys for a few seconds; one that is revoked is forgotten at once everywhere.
+"""
 
 import hashlib
 import secrets
 from dataclasses import dataclass
+from typing import Final
 
+from ordersaga.stores.heard import Heard
 from ordersaga.stores.pools import Pool, connection
+from ordersaga.stores.remembered import Remembered
 
+CHANNEL: Final = "api_keys_changed"
 _ISSUE = "INSERT INTO api_keys (id, name, role, seller, hash) VALUES ($1, $2, $3, $4, $5)"
 _VERIFY = "SELECT id, role, name, seller FROM api_keys WHERE hash = $1 AND revoked_at IS NULL"
-_REVOKE = "UPDATE api_keys SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL RETURNING id"
+_REVOKE = """
+WITH revoked AS (UPDATE api_keys SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL RETURNING id)
+SELECT id, pg_notify('api_keys_changed', id) FROM revoked
+"""
 _LIST = "SELECT id, role, name, seller FROM api_keys WHERE revoked_at IS NULL ORDER BY created_at, id"
 
 
@@ -25,8 +35,9 @@ class ApiKey:
 class ApiKeys:
     """Issues, checks and revokes API keys."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, heard: Heard | None = None) -> None:
         self._pool = pool
+        self._known: Remembered[str, ApiKey] = Remembered(heard, CHANNEL)
 
     async def issue(self, role: str, name: str, seller: str | None = None) -> str:
         """Make a key and return its plain text `osk_<role>_<random>`, which cannot be read back later.
@@ -40,14 +51,25 @@ class ApiKeys:
 
     async def verify(self, plain: str) -> ApiKey | None:
         """Whose key this is; None when it was never issued or is revoked."""
+        hashed = _hash(plain)
+        return self._known.get(hashed) or await self._read(hashed)
+
+    async def _read(self, hashed: str) -> ApiKey | None:
+        look = self._known.look()
         async with connection(self._pool) as reader:
-            row = await reader.fetchrow(_VERIFY, _hash(plain))
-            return ApiKey(**dict(row)) if row else None
+            row = await reader.fetchrow(_VERIFY, hashed)
+        if row is None:
+            return None
+        key = ApiKey(**dict(row))
+        self._known.keep(look, hashed, key)
+        return key
 
     async def revoke(self, key_id: str) -> bool:
         """Refuse the key from now on; False when there was no such key in force."""
         async with connection(self._pool) as work:
-            return await work.fetchval(_REVOKE, key_id) is not None
+            revoked = await work.fetchval(_REVOKE, key_id) is not None
+        self._known.forget()
+        return revoked
 
     async def list(self) -> list[ApiKey]:
         """Keys in force, oldest first."""

@@ -1,14 +1,22 @@
-"""Sellers, locations, products and their stock levels."""
+"""Sellers, locations, products and their stock levels.
+
+A process that listens (`Heard`) remembers the terms and SKUs it reads until a catalog is loaded anywhere.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ordersaga.domain.catalog import Catalog, Location, Product, Receipt, Seller, Standing, StockLevel
 from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.orders import SellerTerms
+from ordersaga.stores.heard import Heard
 from ordersaga.stores.holds import announce_stock
 from ordersaga.stores.pools import Connection, Pool, columns, connection, transaction
+from ordersaga.stores.remembered import Remembered
+
+CHANNEL: Final = "catalog_changed"
+_CHANGED = "SELECT pg_notify('catalog_changed', '')"
 
 # Rows are written in sorted order, so that two uploads at once cannot wait for each other in a circle.
 _SELLERS = """
@@ -86,8 +94,10 @@ class Unknown:
 class PostgresCatalog:
     """What must be known before an order can be taken."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, heard: Heard | None = None) -> None:
         self._pool = pool
+        self._terms: Remembered[str, SellerTerms] = Remembered(heard, CHANNEL)
+        self._sold: Remembered[tuple[str, str], bool] = Remembered(heard, CHANNEL)
 
     async def load(self, catalog: Catalog) -> Loaded:
         """Write a whole catalog in one transaction, or nothing; loading it again adds no units.
@@ -100,6 +110,9 @@ class PostgresCatalog:
             await work.execute(_LOCATIONS, *columns([_location_row(place) for place in catalog.locations], 3))
             await _load_products(work, catalog.products)
             new = await _load_receipts(work, catalog.receipts)
+            await work.execute(_CHANGED)
+        self._terms.forget()
+        self._sold.forget()
         return Loaded(
             len(catalog.sellers),
             len(catalog.locations),
@@ -116,9 +129,17 @@ class PostgresCatalog:
 
     async def terms(self, seller: str) -> SellerTerms | None:
         """The terms this seller's orders get now; None: no such seller."""
+        return self._terms.get(seller) or await self._read_terms(seller)
+
+    async def _read_terms(self, seller: str) -> SellerTerms | None:
+        look = self._terms.look()
         async with connection(self._pool) as reader:
             found = await reader.fetchval("SELECT terms FROM sellers WHERE seller = $1", seller)
-            return SellerTerms.model_validate(found) if found is not None else None
+        if found is None:
+            return None
+        terms = SellerTerms.model_validate(found)
+        self._terms.keep(look, seller, terms)
+        return terms
 
     async def locations(self) -> Sequence[Location]:
         """Every warehouse."""
@@ -136,10 +157,20 @@ class PostgresCatalog:
 
     async def unknown(self, seller: str, skus: Iterable[str]) -> Unknown:
         """What of an order is not in the catalog; falsy when everything is known."""
+        asked = list(skus)
+        if asked and all(self._sold.get((seller, sku)) for sku in asked):
+            return Unknown(seller=False, skus=())
+        return await self._read_unknown(seller, asked)
+
+    async def _read_unknown(self, seller: str, skus: list[str]) -> Unknown:
+        look = self._sold.look()
         async with connection(self._pool) as reader:
             known = await reader.fetchval("SELECT true FROM sellers WHERE seller = $1", seller)
-            rows = await reader.fetch(_UNKNOWN_SKUS, seller, list(skus))
-            return Unknown(seller=not known, skus=tuple(row["sku"] for row in rows))
+            rows = await reader.fetch(_UNKNOWN_SKUS, seller, skus)
+        unknown = Unknown(seller=not known, skus=tuple(row["sku"] for row in rows))
+        for sku in set(skus).difference(unknown.skus):
+            self._sold.keep(look, (seller, sku), True)
+        return unknown
 
     async def standing(
         self, *, sellers: Iterable[str], locations: Iterable[str], skus: Iterable[str], receipts: Iterable[str]

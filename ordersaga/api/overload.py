@@ -1,0 +1,125 @@
+"""Overload: more orders than can be answered in time are refused at once, before anything of them is stored.
+
+| reason | when |
+|---|---|
+| `queue` | the seller's own queue is longer than `overload_wait`; other sellers' orders are taken |
+| `lag` | the process itself cannot keep up; of callers with more than `FEW` orders under way, before the body is read |
+
+The answer is `503` `overloaded` with `Retry-After`, spread over a few seconds: those who are told to come back do not
+all come back at once. Once an order is accepted it is never answered so.
+"""
+
+import asyncio
+import itertools
+import math
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from typing import Final
+
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ordersaga.api.problems import Problem
+
+FEW: Final = 8
+"""A caller with no more orders than this under way is not refused for the process's lag."""
+TICK: Final = 0.025
+LAG_SHARE: Final = 0.25
+"""How much of `overload_wait` one turn of the event loop may take: an order takes a few of them."""
+SPREAD: Final = 4
+"""Over how many seconds those who are refused come back."""
+
+
+class Refusals(Collector):
+    """Checkouts that were answered without the database, by reason."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    def collect(self) -> Iterable[CounterMetricFamily]:
+        """The counter; a reason that never applied has no sample."""
+        help_text = "Checkouts refused by this process without the database, by reason."
+        family = CounterMetricFamily("ordersaga_checkouts_refused", help_text, labels=("reason",))
+        for reason, count in sorted(self.counts.items()):
+            family.add_metric((reason,), count)
+        yield family
+
+
+class Overload:
+    """Decides what is refused, and counts it. `lag`: seconds that the event loop is late, twice in a row."""
+
+    def __init__(self, longest_wait: timedelta) -> None:
+        self._longest = longest_wait.total_seconds()
+        self._seconds = itertools.cycle(range(SPREAD))
+        self._under_way: Counter[bytes] = Counter()
+        self.refusals = Refusals()
+        self.lag = 0.0
+
+    def check(self, expected_wait: float) -> None:
+        """Problem 503 when an order would wait for longer than it may."""
+        if expected_wait > self._longest:
+            raise self._problem("queue", expected_wait)
+
+    def begin(self, caller: bytes) -> Problem | None:
+        """Count an order of the caller as under way, until `end`; or the problem to answer instead."""
+        if self.lag > self._longest * LAG_SHARE and self._under_way[caller] >= FEW:
+            return self._problem("lag", self.lag)
+        self._under_way[caller] += 1
+        return None
+
+    def end(self, caller: bytes) -> None:
+        """The order is answered."""
+        self._under_way[caller] -= 1
+        if not self._under_way[caller]:
+            del self._under_way[caller]
+
+    def _problem(self, reason: str, wait: float) -> Problem:
+        self.refusals.counts[reason] += 1
+        seconds = math.ceil(min(wait, SPREAD)) + next(self._seconds)
+        detail = "too many orders at once; nothing was stored: send the same request again after Retry-After"
+        return Problem(503, "overloaded", detail, headers={"Retry-After": str(seconds)})
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """Measure the event loop's lag until the block ends."""
+        task = asyncio.create_task(self._watch())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _watch(self) -> None:
+        clock, before = asyncio.get_running_loop().time, 0.0
+        while True:
+            due = clock() + TICK
+            await asyncio.sleep(TICK)
+            late = clock() - due
+            self.lag, before = min(before, late), late
+
+
+class OverloadLimit:
+    """ASGI middleware: while the process lags, orders of busy callers are refused before their body is read."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        if scope["type"] != "http" or scope["path"] != "/v1/orders" or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        overload: Overload = scope["app"].state.overload
+        caller = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+        refused = overload.begin(caller)
+        if refused is not None:
+            await refused.response()(scope, receive, send)
+            return
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            overload.end(caller)
