@@ -8,9 +8,11 @@ a pause that grows, at another process of the API if one is down, and for a boun
 import argparse
 import asyncio
 import gc
+import json
 import resource
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
@@ -63,9 +65,10 @@ class Asked:
 class Generator:
     """Sends a plan's requests and keeps what came of them in `records`."""
 
-    def __init__(self, plan: LoadPlan) -> None:
+    def __init__(self, plan: LoadPlan, on_begin: Callable[[float], None]) -> None:
         self.records: list[Record] = []
         self._plan = plan
+        self._on_begin = on_begin
         self._targets = [_target(each) for each in plan.targets]
         self._turn = cycle(self._targets)
         self._loop = asyncio.get_running_loop()
@@ -90,6 +93,7 @@ class Generator:
         await asyncio.gather(*(self._connect(target, None) for target in self._targets for _ in range(WARM)))
         self._began = self._loop.time() + self._plan.lead
         began, cpu = time.time() + self._plan.lead, time.process_time()
+        self._on_begin(began)
         sweeper = asyncio.create_task(self._sweep())
         for asked in self._asked:
             if (early := self._began + asked.due - self._loop.time()) > 0:
@@ -235,16 +239,16 @@ def _target(text: str) -> Target:
     return Target(host, int(port))
 
 
-async def offer(plan: LoadPlan) -> Told:
-    """Offer it all, in this process."""
-    generator = Generator(plan)
+async def offer(plan: LoadPlan, on_begin: Callable[[float], None] = lambda _: None) -> Told:
+    """Offer it all, in this process; `on_begin` hears when, in seconds since the epoch."""
+    generator = Generator(plan, on_begin)
     gc.collect()
     gc.freeze()
     return await generator.run()
 
 
 def main() -> None:
-    """Read the plan, offer it, write what came of it."""
+    """Read the plan, offer it, write what came of it; a line on stdout says when it begins."""
     parser = argparse.ArgumentParser(prog="python -m tests.surge.load", description=__doc__)
     parser.add_argument("plan", type=Path)
     parser.add_argument("out", type=Path)
@@ -252,7 +256,7 @@ def main() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     plan = LoadPlan.from_json(options.plan.read_text(encoding="utf-8"))
-    write(options.out, asyncio.run(offer(plan)))
+    write(options.out, asyncio.run(offer(plan, lambda began: print(json.dumps({"began": began}), flush=True))))
 
 
 if __name__ == "__main__":
