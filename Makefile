@@ -12,7 +12,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	&& { echo "$$python"; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: bench mutants help demo chaos faults properties test test-slow check up stack-clean
+.PHONY: bench mutants help demo chaos surge faults properties test test-slow check up stack-clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -22,6 +22,10 @@ demo: $(STAMP) ## See orders ship, fail and be undone on a stack of its own; KEE
 
 chaos: $(STAMP) ## Orders under load while parts are killed and paused and the network fails: SEED=1 MINUTES=3
 	$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),3) $(CHAOS_ARGS)
+
+surge: $(STAMP) ## 20,000 checkouts for 1,000 units, open loop, judged: RATE=500 (or max) ORDERS= UNITS= APIS=2 WORKERS=2 KILL=1 SEED=1
+	$(BIN)/python -m tests.surge --rate $(or $(RATE),500) --orders $(or $(ORDERS),20000) --units $(or $(UNITS),1000) \
+		--apis $(or $(APIS),2) --workers $(or $(WORKERS),2) --seed $(or $(SEED),1) $(if $(KILL),--kill) $(SURGE_ARGS)
 
 up: $(STAMP) ## Run the whole stack on this machine until Ctrl-C
 	$(ORDERSAGA) up $(UP_ARGS)

@@ -122,8 +122,8 @@ async def books(shop: Shop, records: Sequence[Record], known: Mapping[str, Order
     return Books(evidence.ours.shelves, promised(evidence.theirs), [str(each) for each in audit(evidence)])
 
 
-async def reconcile(shop: Shop, began: float) -> list[str]:
-    """Run reconciliation over the whole run; what it found, or could not look at."""
+async def reconcile(shop: Shop, began: float) -> tuple[list[str], Mapping[str, int]]:
+    """Run reconciliation over the whole run; what it found or could not look at, and how much it looked at."""
     await asyncio.sleep(2 * PACE["reconcile_grace"].total_seconds())
     operator = shop.world.operator
     since = datetime.fromtimestamp(began, UTC) - timedelta(minutes=1)
@@ -134,4 +134,5 @@ async def reconcile(shop: Shop, began: float) -> list[str]:
             run = await patiently(partial(operator.reconciliation, run.run_id))
     found = (await patiently(operator.findings)).findings
     told = [f"{each.finding.order_id}: {each.finding.kind} {each.finding.what}" for each in found]
-    return told + [f"{source} could not be looked at: {why}" for source, why in sorted(run.failed.items())]
+    told += [f"{source} could not be looked at: {why}" for source, why in sorted(run.failed.items())]
+    return told, run.looked_at

@@ -226,7 +226,7 @@ class Run:
     async def _facts(self, started: float, repeats: Sequence[Record], planned: Sequence[str]) -> Facts:
         self._tell("looking at everybody's records")
         known = await evidence.orders(self.shop)
-        findings = await evidence.reconcile(self.shop, started)
+        findings, looked_at = await evidence.reconcile(self.shop, started)
         books = await evidence.books(self.shop, self.records, known)
         taken = [each.order_id for each in self.records if each.stream == VIRAL and each.answer == "accepted"]
         sagas = await evidence.workflows(self.shop.temporal)
@@ -245,6 +245,7 @@ class Run:
             promised=books.promised,
             differences=books.differences,
             findings=findings,
+            looked_at=looked_at,
             kills_planned=planned,
             killed=self.killed,
             restarts=self.shop.stack.restarts,

@@ -45,6 +45,7 @@ def good() -> Facts:
         shelves=[Shelf("reno-1", "VIRAL", 0, 0)],
         sold={"VIRAL": 2, "CALM-1-MUG": 1},
         promised={"VIRAL": 2, "CALM-1-MUG": 1},
+        looked_at={"payments": 3, "provider:shipbob": 3},
         kills_planned=["api-2"],
         killed=["api-2"],
         restarts={"api": 0, "api-2": 1},
@@ -134,6 +135,10 @@ WRONGS: Mapping[str, tuple[Callable[[Facts], Facts], str]] = {
     ),
     "the audit differs": (lambda facts: replace(facts, differences=["a: I1"]), "audit: a: I1"),
     "reconciliation found something": (lambda facts: replace(facts, findings=["a: x"]), "reconciliation: a: x"),
+    "reconciliation looked at less than there is": (
+        lambda facts: replace(facts, looked_at={"payments": 3, "provider:shipbob": 2}),
+        "reconciliation looked at 2 provider:shipbob of 3",
+    ),
     "a kill did not happen": (lambda facts: replace(facts, killed=[], restarts={}), "api-2 was not killed"),
     "a killed part did not come back": (
         lambda facts: replace(facts, restarts={"api-2": 0}),

@@ -33,7 +33,8 @@ class Facts:
 
     `records`: what shoppers saw; `repeats`: what some were told when they asked again at the end; `began`: when a
     stream's generator started, in seconds since the epoch; `workflows`: executions by order; `sold`, `promised`: units
-    by SKU that our books say left, and that the provider has live orders for.
+    by SKU that our books say left, and that the provider has live orders for; `looked_at`: what reconciliation looked
+    at, by source.
     """
 
     offers: Sequence[Offer]
@@ -47,6 +48,7 @@ class Facts:
     promised: Mapping[str, int]
     differences: Sequence[str] = ()
     findings: Sequence[str] = ()
+    looked_at: Mapping[str, int] = field(default_factory=dict)
     kills_planned: Sequence[str] = ()
     killed: Sequence[str] = ()
     restarts: Mapping[str, int] = field(default_factory=dict)
@@ -178,6 +180,9 @@ def books_balance(facts: Facts) -> Iterator[str]:
     """Our books are the companies' records: the audit, and reconciliation."""
     yield from _some([f"audit: {each}" for each in facts.differences])
     yield from _some([f"reconciliation: {each}" for each in facts.findings])
+    for source in ("payments", "provider:shipbob"):
+        if facts.looked_at.get(source, 0) < len(facts.accepted):
+            yield f"reconciliation looked at {facts.looked_at.get(source, 0)} {source} of {len(facts.accepted)}"
 
 
 def it_happened_as_planned(facts: Facts) -> Iterator[str]:
