@@ -18,6 +18,7 @@ from ordersaga.client import CONNECT_TIMEOUT, KEEP_ALIVE
 from ordersaga.settings import Settings, SettingsError, read_settings, require_credentials
 from ordersaga.telemetry import configure_logging
 from workers.activities import ActivitySet, Ports, ReconciliationPorts, build
+from workers.lanes import LaneKeeper
 from workers.lifecycle import running, stop_on_signals
 from workers.orders import lane_workers, order_worker, versioned
 from workers.relay import run_relay
@@ -60,12 +61,14 @@ async def _work(settings: Settings, roles: Sequence[str]) -> None:
     client = await _connect(settings, stop)
     if client is None:
         return
-    async with (
-        open_services(settings, name="ordersaga-worker") as services,
-        running(_workers(client, services, roles)),
-    ):
-        log.info("worker_started", roles=roles, build=settings.worker_build or None)
-        async with asyncio.TaskGroup() as tasks:
+    async with open_services(settings, name="ordersaga-worker") as services:
+        lanes = LaneKeeper(client, services) if {"lanes", "relay"} & set(roles) else None
+        if lanes is not None:
+            await lanes.begin(stop)
+        async with running(_workers(client, services, roles)), asyncio.TaskGroup() as tasks:
+            log.info("worker_started", roles=roles, build=settings.worker_build or None)
+            if lanes is not None:
+                tasks.create_task(lanes.run(stop))
             if "orders" in roles:
                 tasks.create_task(see_to_schedules(client, services, stop))
             tasks.create_task(run_relay(services, stop) if "relay" in roles else _until(stop))

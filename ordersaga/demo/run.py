@@ -37,6 +37,8 @@ PACE: Final = {
     "poll_interval": timedelta(seconds=2),
     "gateway_timeout": timedelta(seconds=3),
     "visible_after": timedelta(seconds=3),
+    "shipbob_calls_per_minute": CALLS_PER_MINUTE,
+    "easypost_calls_per_minute": CALLS_PER_MINUTE,
 }
 
 

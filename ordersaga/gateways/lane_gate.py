@@ -6,14 +6,14 @@ workflow task, and the pollers. What is said here may be out of date by `FRESH`,
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from ordersaga.domain.errors import OrdersagaError, RateLimitedError, RetryError
-from ordersaga.domain.lanes import pause_after
+from ordersaga.domain.lanes import LanePause, pause_after
 from ordersaga.ports import LaneGate, LanePauses
 
 COMPANY: Final = "company"
@@ -59,7 +59,7 @@ class LaneGates:
         """The gate of one lane."""
         return _Gate(self, lane)
 
-    async def refresh(self) -> None:
+    async def refresh(self) -> Sequence[LanePause]:
         """Read the pauses now. Raises RetryError when the database does not answer: what was known stays."""
         began = self._clock()
         told = await self._pauses.pauses()
@@ -68,6 +68,7 @@ class LaneGates:
             for pause in told
         }
         self._read_at = began
+        return told
 
     async def wait_open(self, lane: str) -> None:
         """Return when the lane is open, or raises RetryError `lane_paused` where that is not soon."""
@@ -92,13 +93,15 @@ class LaneGates:
 
     async def close(self, lane: str, error: RateLimitedError) -> None:
         """The company limits us: kept back here at once, and recorded for everybody."""
-        wait = pause_after(error.retry_after)
+        wait, why = pause_after(error.retry_after), error.message
+        if error.retry_after is not None and error.retry_after > wait:
+            why = f"{why} for {error.retry_after}, of which we keep {wait}"
         until = self._clock() + wait.total_seconds()
         known = self._closed.get(lane)
         if known is None or known.until < until:
-            self._closed[lane] = _Closed(until, error.message)
+            self._closed[lane] = _Closed(until, why)
         with suppress(OrdersagaError):  # the next 429 tells again
-            await self._pauses.pause(lane, wait, error.message, COMPANY)
+            await self._pauses.pause(lane, wait, why, COMPANY)
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,8 @@ PACE: Final = {
     "gateway_timeout": timedelta(seconds=2),
     "visible_after": timedelta(seconds=2),
     "payment_window": timedelta(minutes=2),
+    "shipbob_calls_per_minute": CALLS_PER_MINUTE,
+    "easypost_calls_per_minute": CALLS_PER_MINUTE,
 }
 
 
