@@ -13,6 +13,8 @@ CALM: Final = ("calm-1", "calm-2", "calm-3", "calm-4")
 WAIT: Final = 5
 SETTLE: Final = 2.0
 """Seconds of the quiet period that are not counted: connections and caches warm up."""
+WARM_UP: Final = 50
+"""Checkouts a second of the first step, whose times do not count: pools and caches are cold."""
 STEPS: Final = (100, 200, 300, 400, 500, 600, 800, 1000, 1250, 1500)
 STEP_SECONDS: Final = 8.0
 STEP_UNITS: Final = 50
@@ -75,7 +77,7 @@ def step_offer(rate: int) -> Offer:
 
 def all_offers(options: Options) -> list[Offer]:
     """Every SKU that may sell out."""
-    return [main_offer(options), *(step_offer(rate) for rate in STEPS if options.rate is None)]
+    return [main_offer(options), *(step_offer(rate) for rate in (WARM_UP, *STEPS) if options.rate is None)]
 
 
 def viral_stream(offer: Offer, key: str, rate: float, begin: float = 0.0) -> Stream:

@@ -14,6 +14,7 @@ from tests.surge.run import GOAL, Outcome
 from tests.surge.verdict import wrongs
 
 MOST_RATIO: Final = 1.5
+TOGETHER: Final = "together"
 MOST_LATE: Final = 50.0
 """Milliseconds; a generator that sends later than that measures itself."""
 
@@ -40,7 +41,7 @@ def calm_rows(outcome: Outcome) -> list[Calm]:
         for seller in CALM:
             found.append(_calm(outcome, seller, kind, outcome.facts.by_stream.get(f"{_name(seller)}_{kind}", [])))
         together = [each for seller in CALM for each in outcome.facts.by_stream.get(f"{_name(seller)}_{kind}", [])]
-        found.append(_calm(outcome, "all of them", kind, together))
+        found.append(_calm(outcome, TOGETHER, kind, together))
     return [each for each in found if each.quiet.count or each.surge.count]
 
 
@@ -85,7 +86,7 @@ def warnings(outcome: Outcome) -> Iterator[str]:
     if final.p99 > GOAL:
         yield f"99 of 100 have their answer within {final.p99:.0f} ms, not {GOAL:.0f}"
     for row in calm_rows(outcome):
-        if row.who == "all of them" and row.ratio is not None and row.ratio > MOST_RATIO:
+        if row.who == TOGETHER and row.ratio is not None and row.ratio > MOST_RATIO:
             yield f"other sellers ({row.kind}): p99 is {row.ratio:.2f} times that of the quiet period, not {MOST_RATIO}"
     late = spread([each.late for each in outcome.facts.records])
     if late.p99 > MOST_LATE:

@@ -26,6 +26,7 @@ from tests.surge.plan import (
     CALM,
     STEPS,
     VIRAL,
+    WARM_UP,
     Kill,
     Offer,
     Options,
@@ -114,20 +115,25 @@ class Run:
 
     async def _highest_rate(self) -> float:
         """The highest of the steps at which 99 of 100 have their answer in time; the lowest if none does."""
+        await self._step(WARM_UP)
         best = STEPS[0]
         for rate in STEPS:
-            offer = step_offer(rate)
-            self.offers.append(offer)
-            told = await self._offer([viral_stream(offer, self.shop.keys[VIRAL], rate)])
+            told = await self._step(rate)
             p99 = spread([each.latency for each in told.records]).p99
-            unanswered = sum(each.answer == "unanswered" for each in told.records)
             self.measured.steps.append((rate, p99, spread([each.late for each in told.records]).p99))
             self._tell(f"{rate}/s: 99 of 100 have their answer within {p99:.0f} ms")
-            await self._rest()
-            if p99 > GOAL or unanswered:
+            if p99 > GOAL or any(each.answer == "unanswered" for each in told.records):
                 break
             best = rate
         return float(best)
+
+    async def _step(self, rate: int) -> Told:
+        """A short surge on a SKU of its own, and its end."""
+        offer = step_offer(rate)
+        self.offers.append(offer)
+        told = await self._offer([viral_stream(offer, self.shop.keys[VIRAL], rate)])
+        await self._rest()
+        return told
 
     async def _surge(self, rate: float, planned: Sequence[Kill]) -> None:
         """A quiet period, then everybody wants one thing while the others go on trading."""

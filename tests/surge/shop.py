@@ -29,7 +29,7 @@ CALLS_PER_MINUTE: Final = 12_000
 PACE: Final[Mapping[str, Any]] = {
     "poll_interval": timedelta(seconds=15),
     "visible_after": timedelta(seconds=10),
-    "reconcile_grace": timedelta(seconds=5),
+    "reconcile_grace": timedelta(seconds=2),
     "shipbob_calls_per_minute": CALLS_PER_MINUTE,
 }
 

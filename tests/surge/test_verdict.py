@@ -12,7 +12,7 @@ from ordersaga.domain.statuses import OrderStatus
 from tests.surge.__main__ import main
 from tests.surge.plan import CALM, VIRAL, Offer, Options, calm_streams, catalog, kills, sku_of
 from tests.surge.records import Answer, Record, Try
-from tests.surge.report import as_json, calm_rows, latencies, summary, warnings
+from tests.surge.report import TOGETHER, as_json, calm_rows, latencies, summary, warnings
 from tests.surge.run import Measured, Outcome
 from tests.surge.verdict import Facts, OrderRow, wrongs
 
@@ -187,7 +187,7 @@ def test_other_sellers_are_compared_with_their_own_quiet() -> None:
     quiet = [record(f"q{n}", "accepted", "calm_1_now", 5.0, (Try(5.0, 5.1, 202),)) for n in range(10)]
     surge = [record(f"s{n}", "accepted", "calm_1_now", 15.0, (Try(15.0, 15.2, 202),)) for n in range(10)]
     rows = calm_rows(outcome(replace(good(), records=[*quiet, *surge])))
-    assert [(each.who, each.kind) for each in rows] == [("calm-1", "now"), ("all of them", "now")]
+    assert [(each.who, each.kind) for each in rows] == [("calm-1", "now"), (TOGETHER, "now")]
     assert rows[-1].ratio == pytest.approx(2.0)
     assert any("2.00 times" in line for line in warnings(outcome(replace(good(), records=[*quiet, *surge]))))
 
