@@ -188,7 +188,7 @@ class Generator:
             return
         asked.tries.append(Try(asked.sent, self._now, reply.status if reply else FAILED))
         if reply is not None and reply.status not in AGAIN:
-            self._finish(asked, *judged(reply))
+            self._finish(asked, *judged(reply, asked.order_id))
             return
         pause = self._pause(asked, reply)
         if self._now + pause - asked.due > self._plan.patience:
@@ -225,9 +225,9 @@ class Generator:
                     self._finish(asked, "unanswered", "")
 
 
-def judged(reply: Reply) -> tuple[Answer, str]:
-    """What a final answer says, and how."""
-    if reply.status in (201, 202):
+def judged(reply: Reply, order_id: str) -> tuple[Answer, str]:
+    """What a final answer says, and how; a yes to another order is none."""
+    if reply.status in (201, 202) and f'"{order_id}"'.encode() in reply.body:
         return "accepted", ""
     if reply.status == 409 and b'"sold_out"' in reply.body:
         return "refused", "sold_out"

@@ -67,9 +67,9 @@ def say(writer: asyncio.StreamWriter, status: int, code: str = "", *headers: str
     writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
 
 
-async def take(_door: Door, _order_id: str, writer: asyncio.StreamWriter) -> None:
+async def take(_door: Door, order_id: str, writer: asyncio.StreamWriter) -> None:
     """Always yes."""
-    say(writer, 202)
+    say(writer, 202, order_id)
 
 
 def stream(count: int, rate: float, wait: int = 0) -> Stream:
@@ -86,9 +86,9 @@ async def told(*doors: Door, streams: tuple[Stream, ...], patience: float = 30.0
 async def test_a_slow_server_delays_nothing_and_its_time_counts() -> None:
     """Requests are sent when they are due, not when others were answered."""
 
-    async def slow(_door: Door, _order_id: str, writer: asyncio.StreamWriter) -> None:
+    async def slow(server: Door, order_id: str, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(1.0)
-        say(writer, 202)
+        await take(server, order_id, writer)
 
     async with door(slow) as server:
         found = await told(server, streams=(stream(100, 100),))
@@ -170,6 +170,18 @@ async def test_what_is_not_foreseen_is_kept_word_for_word() -> None:
         [record] = (await told(server, streams=(stream(1, 1),))).records
     assert (record.answer, record.status) == ("other", 422)
     assert "no_such_thing" in record.said
+
+
+async def test_a_yes_to_another_order_is_no_yes() -> None:
+    """The answer must name the order that was asked for."""
+
+    async def confused(_door: Door, _order_id: str, writer: asyncio.StreamWriter) -> None:
+        say(writer, 202, "somebody_elses")
+
+    async with door(confused) as server:
+        [record] = (await told(server, streams=(stream(1, 1),))).records
+    assert record.answer == "other"
+    assert "somebody_elses" in record.said
 
 
 async def test_a_connection_that_rested_long_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:

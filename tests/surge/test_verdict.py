@@ -108,6 +108,11 @@ WRONGS: Mapping[str, tuple[Callable[[Facts], Facts], str]] = {
         "a was accepted, and refused when asked again",
     ),
     "nobody asked again": (lambda facts: replace(facts, repeats=[]), "nobody who was accepted asked again"),
+    "nobody refused asked again": (
+        lambda facts: replace(facts, repeats=facts.repeats[:1]),
+        "nobody who was refused asked again",
+    ),
+    "no shelf is known": (lambda facts: replace(facts, shelves=[]), "VIRAL: no shelf of it is known"),
     "a shelf promises more than it has": (
         lambda facts: replace(facts, shelves=[Shelf("reno-1", "VIRAL", 1, 2)]),
         "reno-1/VIRAL: 2 held of 1",

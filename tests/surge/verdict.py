@@ -147,8 +147,11 @@ def repeats_agree(facts: Facts) -> Iterator[str]:
             if each.answer != before.get(each.order_id)
         ]
     )
-    if facts.accepted and not any(each.order_id in facts.accepted for each in facts.repeats):
-        yield "nobody who was accepted asked again"
+    asked_again = {each.order_id for each in facts.repeats}
+    for answer in ("accepted", "refused"):
+        told_so = {record.order_id for record in facts.records if record.answer == answer}
+        if told_so and not told_so & asked_again:
+            yield f"nobody who was {answer} asked again"
 
 
 def stock_is_exact(facts: Facts) -> Iterator[str]:
@@ -159,6 +162,8 @@ def stock_is_exact(facts: Facts) -> Iterator[str]:
         elif shelf.held:
             yield f"{shelf.location}/{shelf.sku}: {shelf.held} still held"
     for offer in facts.offers:
+        if not any(shelf.sku == offer.sku for shelf in facts.shelves):
+            yield f"{offer.sku}: no shelf of it is known"
         accepted = facts.answers(offer.stream)["accepted"]
         for who, units in (("our books", facts.sold), ("the provider", facts.promised)):
             if units.get(offer.sku, 0) != accepted:
