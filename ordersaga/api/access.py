@@ -67,7 +67,8 @@ def require(key: ApiKey, *roles: Role) -> None:
         raise Problem(403, "forbidden", detail, allowed_roles=names)
 
 
-Placer = Annotated[ApiKey, Depends(allow(Role.CHECKOUT, Role.OPERATOR))]
+PLACER: Final = allow(Role.CHECKOUT, Role.OPERATOR)
+Placer = Annotated[ApiKey, Depends(PLACER)]
 Reader = Annotated[ApiKey, Depends(allow(Role.CHECKOUT, Role.SUPPORT, Role.OPERATOR))]
 Agent = Annotated[ApiKey, Depends(allow(Role.SUPPORT, Role.OPERATOR))]
 Operator = Annotated[ApiKey, Depends(allow(Role.OPERATOR))]

@@ -68,6 +68,7 @@ def create_app(open_services: Callable[[], AbstractAsyncContextManager[Services]
         docs_url=None,
         redoc_url=None,
     )
+    app.include_router(orders.placing_router)
     for module in ROUTERS:
         app.include_router(module.router)
     problems.install(app)

@@ -4,13 +4,14 @@ from typing import Annotated
 
 import structlog
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 
-from ordersaga.api.access import Placer, Reader, ServicesDep, find_order, seller_scope
+from ordersaga.api.access import PLACER, Placer, Reader, ServicesDep, bearer, find_order, seller_scope
 from ordersaga.api.explaining import order_explained
-from ordersaga.api.idempotency import RepeatKey
+from ordersaga.api.idempotency import RepeatKey, checked_key
+from ordersaga.api.lean_route import lean
 from ordersaga.api.placing import Placing
-from ordersaga.api.prefer import Wait
+from ordersaga.api.prefer import Wait, parse_wait
 from ordersaga.api.shapes import Explanation, NewOrder, OrderDocument, OrderPage, OrderSummary, PlacedOrder, Timeline
 from ordersaga.bootstrap import Services
 from ordersaga.domain.errors import OrdersagaError
@@ -24,7 +25,17 @@ log = structlog.get_logger(__name__)
 Filter = Annotated[str | None, Query(max_length=64, pattern=r"^[a-z0-9][a-z0-9_\-]*$")]
 
 
-@router.post(
+async def _place_ordinary(request: Request, body: NewOrder) -> Response:
+    key = await PLACER(request.app.state.services, await bearer(request))
+    headers = request.headers
+    repeat = await checked_key(headers.get("idempotency-key"))
+    return await place_order(body, request, key, parse_wait(headers.get("prefer")), repeat)
+
+
+placing_router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=lean(_place_ordinary))
+
+
+@placing_router.post(
     "",
     status_code=201,
     response_model=PlacedOrder,

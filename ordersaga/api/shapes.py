@@ -4,7 +4,7 @@ Requests refuse unknown fields; answers may grow fields, which older readers ign
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
@@ -19,6 +19,9 @@ from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus, ParcelStatus
 from ordersaga.domain.values import Message, Value
 from workflows.messages import HoldRequest, OrderView, Word
 
+_NUL: Final = "\\x00"
+"""How NUL stands in a representation: what has none in it is not looked through text by text."""
+
 
 class Request(Value):
     """A body sent to us. No text in it may contain NUL: nothing that stores or prints text takes it well."""
@@ -26,6 +29,8 @@ class Request(Value):
     @model_validator(mode="before")
     @classmethod
     def _no_nul(cls, data: Any) -> Any:
+        if _NUL not in repr(data):
+            return data
         for name, text in _texts(data, ""):
             if "\0" in text:
                 raise ValueError(f"{name or 'body'}: the text contains a NUL character; remove it")
