@@ -19,14 +19,12 @@ from ordersaga.charts import ChartsMissingError, line_chart
 from ordersaga.commands.errors import FAILED, USAGE, CommandError
 from ordersaga.commands.remote import AsJson, show_json, show_table
 from ordersaga.domain.amounts import format_amount
-from ordersaga.whatif.activations import SagaFailedError
 from ordersaga.whatif.compared import compared
+from ordersaga.whatif.errors import PlayFailedError
 from ordersaga.whatif.measures import spoken
 from ordersaga.whatif.report import Answer, Answers, answered, answers
-from ordersaga.whatif.runner import StuckError
 from ordersaga.whatif.scenario import Question, Scenario, ScenarioError, checked, provider_plan, read_scenario
 from ordersaga.whatif.sparks import sparks
-from ordersaga.whatif.world import UnknownActivityError
 
 TITLE: Final = "What if"
 LONG: Final = 1_000
@@ -50,7 +48,7 @@ def whatif(
         int | None, typer.Option(min=1, help="In stock of what everybody wants; enough if left out.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same answer.")] = None,
-    sample: Annotated[int | None, typer.Option(min=1, help="How many orders are played for all; 4000.")] = None,
+    sample: Annotated[int | None, typer.Option(min=1, help="How many orders are played for all; 2000.")] = None,
     whole: Annotated[bool, typer.Option("--whole", help="Play every order.")] = False,
     compare: Annotated[bool, typer.Option("--compare", help="And what would help.")] = False,
     as_json: AsJson = False,
@@ -107,7 +105,7 @@ def _played(question: Question) -> Answers:
     try:
         with _told(question):
             return answers(question, _at_once if _is_long(question) else _here)
-    except (SagaFailedError, StuckError, UnknownActivityError) as error:
+    except PlayFailedError as error:
         raise CommandError(f"the simulation failed: {error}", FAILED) from error
 
 

@@ -33,6 +33,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance, Workf
 from ordersaga.domain.identifiers import workflow_id
 from ordersaga.domain.orders import Order
 from ordersaga.whatif.clock import as_time
+from ordersaga.whatif.errors import SagaFailedError
 from workflows.messages import ORDER_QUEUE, OrderResult
 from workflows.order_fulfillment import OrderFulfillment
 
@@ -42,10 +43,6 @@ _FAILURES: Final = pydantic_data_converter.failure_converter
 _DEFINITION: Final = workflow._Definition.must_from_class(OrderFulfillment)
 _NO_PRIORITY: Final = 3
 """What Temporal takes a call for that says nothing of its priority."""
-
-
-class SagaFailedError(Exception):
-    """The workflow code failed where it never may; the text names the order and the failure."""
 
 
 @dataclass(frozen=True, slots=True)

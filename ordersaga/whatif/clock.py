@@ -47,8 +47,8 @@ class VirtualClock:
         """The same, `delay` microseconds from now."""
         self.at(self.now + delay, action)
 
-    def run(self) -> None:
-        """Until nothing is left to happen."""
-        while self._events:
+    def run(self, until: int | None = None) -> None:
+        """Until nothing is left to happen, or nothing before `until`."""
+        while self._events and (until is None or self._events[0][0] < until):
             self.now, _, action = heapq.heappop(self._events)
             action()

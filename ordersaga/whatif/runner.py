@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from typing import Literal
 
@@ -27,6 +28,7 @@ from ordersaga.whatif.activations import (
     value_of,
 )
 from ordersaga.whatif.clock import VirtualClock, as_microseconds, length
+from ordersaga.whatif.errors import StuckError, UnknownLaneError
 from ordersaga.whatif.lanes import Lane
 from ordersaga.whatif.records import Tally
 from ordersaga.whatif.scenario import Scenario
@@ -38,10 +40,8 @@ from workflows.presentation import initial_attributes
 STARTS = "starts"
 ORDINARY = 3
 CALLS_FOR_LABEL = 3
-
-
-class StuckError(Exception):
-    """Nothing is left to happen, and some orders have not ended."""
+HORIZON = timedelta(days=400)
+"""An order that is open after so long never ends: a saga reminds people daily, forever."""
 
 
 @dataclass
@@ -119,16 +119,15 @@ class Runner:
         return Lane(self._clock, self._serve, self._slowed(real.rate and real.rate * 60))
 
     def run(self) -> Tally:
-        """Until every order has ended. Raises StuckError, SagaFailedError and UnknownActivityError."""
+        """Until every order has ended. Raises PlayFailedError."""
         try:
             for order in orders(self._scenario):
                 self._clock.at(as_microseconds(order.placed_at), partial(self._place, order))
-            self._clock.run()
+            self._clock.run(until=self._clock.now + length(HORIZON))
         finally:
             self._host.close()
         if self._running:
-            some = ", ".join(sorted(self._running)[:5])
-            raise StuckError(f"{len(self._running)} orders never ended, such as {some}")
+            raise StuckError(list(self._running))
         lanes: dict[str, Lane[LaneCall] | Lane[Start]] = {STARTS: self._starts, **self._lanes}
         self.tally.depths = {name: lane.depths for name, lane in lanes.items() if lane.limited and lane.depths}
         return self.tally
@@ -197,6 +196,8 @@ class Runner:
             value = self.world.answer(call.activity, value_of(call.arguments, answer.takes))
             self._clock.after(answer.lasts, partial(self._done_in_task, running, call.seq, value))
             return
+        if call.queue not in self._lanes:
+            raise UnknownLaneError(call.queue, call.activity)
         waiting = LaneCall(running, call, self._clock.now)
         running.calls[call.seq] = waiting
         self._lanes[call.queue].add(waiting)

@@ -23,6 +23,7 @@ from ordersaga.domain.payments import PaymentStatus
 from ordersaga.domain.shipping import CancelDecision, ParcelEvent, ParcelReport
 from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.whatif.clock import VirtualClock
+from ordersaga.whatif.errors import UnknownActivityError
 from ordersaga.whatif.records import OrderRecord, Tally
 from ordersaga.whatif.scenario import Scenario
 from ordersaga.whatif.shelves import Shelves
@@ -33,13 +34,6 @@ HOLD_LASTS: Final = timedelta(days=7)
 _AT_THE_CARRIER: Final = (ParcelStatus.IN_TRANSIT, ParcelStatus.DELIVERED)
 Heard = Callable[[str, ParcelEvent], None]
 Asked = Callable[[str, AttentionItem], None]
-
-
-class UnknownActivityError(Exception):
-    """The saga asks for a step that this world does not know."""
-
-    def __init__(self, activity: str) -> None:
-        super().__init__(f"nobody answers the activity {activity!r}: add it to ordersaga/whatif/world.py")
 
 
 class World:

@@ -10,17 +10,18 @@ from temporalio import activity
 
 from activities.carriers import Carriers
 from activities.inventory import Inventory
-from activities.journal import Journal
+from activities.journal import CloseResult, Journal
 from activities.payments import Payments
 from activities.providers import Providers
+from ordersaga.domain.journal import JournalUpdate
 from ordersaga.domain.statuses import FINAL_STATUSES, ConfirmOutcome, OrderStatus
 from ordersaga.whatif import world
-from ordersaga.whatif.activations import SagaFailedError
+from ordersaga.whatif.errors import SagaFailedError, StuckError, UnknownActivityError, UnknownLaneError
 from ordersaga.whatif.records import OrderRecord, Tally
 from ordersaga.whatif.report import answered
 from ordersaga.whatif.runner import Runner
 from ordersaga.whatif.scenario import Scenario, checked
-from ordersaga.whatif.world import ANSWERS, UnknownActivityError
+from ordersaga.whatif.world import ANSWERS, Answer
 from workflows.order_fulfillment import OrderFulfillment
 
 
@@ -115,7 +116,7 @@ def test_labels_we_buy_ourselves_come_before_the_parcel_leaves() -> None:
 
 def test_a_sample_stands_for_the_whole() -> None:
     """A quarter of the orders, on lanes and shelves a quarter as fast, waits and misses about as the whole does."""
-    told: dict[str, Any] = {"orders": 240, "providers": {"shipbob": "20/min,60/day"}, "units": 200}
+    told: dict[str, Any] = {"orders": 240, "providers": {"shipbob": "20/min,60/day"}, "units": 200, "within": "30s"}
     whole, part = answered("a", scenario(**told)), answered("a", scenario(sample=60, **told))
     assert (whole.simulated, part.simulated) == (240, 60)
     assert part.confirmed == pytest.approx(whole.confirmed, abs=12)
@@ -140,6 +141,21 @@ def test_a_step_the_world_does_not_know_is_an_error(step: str, monkeypatch: pyte
     monkeypatch.setattr(world, "ANSWERS", without)
     with pytest.raises(UnknownActivityError, match=f"'{step}': add it to"):
         play()
+
+
+def test_a_lane_nobody_serves_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new task queue of the saga cannot be passed over either."""
+    monkeypatch.setattr("workflows.hand_over.provider_queue", lambda _: "elsewhere")
+    with pytest.raises(UnknownLaneError, match="'elsewhere', asked for 'hand_off'"):
+        play()
+
+
+def test_an_order_that_never_ends_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its books never balance, and people are asked forever."""
+    never = Answer(JournalUpdate, lambda *_: CloseResult(differences=("a cent",)), 0.1)
+    monkeypatch.setattr(world, "ANSWERS", {**ANSWERS, "close": never})
+    with pytest.raises(StuckError, match="1 orders never ended, such as w1"):
+        play(orders=1, declined=0, operator="20d")
 
 
 def test_workflow_code_that_fails_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
