@@ -26,10 +26,12 @@ MAX_PROBLEMS: Final = 100
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 _ADDRESS: Final = ("name", "line1", "line2", "city", "region", "postal_code", "country", "phone", "email")
 _TERMS: Final = {"ship_within_hours": "ship_within", "deliver_within_hours": "deliver_within"}
+_SELLER_NUMBERS: Final = ("daily_orders", "promise_within")
+_PRODUCT_NUMBERS: Final = ("weight_grams", "max_per_buyer", "daily_units")
 COLUMNS: Final = {
-    "seller": ("seller", "name", "capture", *_TERMS),
+    "seller": ("seller", "name", "capture", *_TERMS, *_SELLER_NUMBERS),
     "location": ("location", "provider", *_ADDRESS),
-    "product": ("sku", "seller", "title", "weight_grams"),
+    "product": ("sku", "seller", "title", *_PRODUCT_NUMBERS, "waitlist"),
     "stock": ("location", "sku", "quantity", "receipt_id"),
 }
 _KNOWN: Final = {"kind", *(column for columns in COLUMNS.values() for column in columns)}
@@ -247,7 +249,8 @@ def _seller(row: CsvRow, fingerprint: str) -> Value:
     }
     if "capture" in row.cells:
         terms["capture"] = row.cells["capture"]
-    return Seller.model_validate({**_only(row, "seller", "name"), "terms": terms})
+    cells = _numbers(_only(row, "seller", "name", *_SELLER_NUMBERS), *_SELLER_NUMBERS)
+    return Seller.model_validate({**cells, "terms": terms})
 
 
 def _hours(cell: str) -> object:
@@ -261,7 +264,7 @@ def _location(row: CsvRow, fingerprint: str) -> Value:
 
 
 def _product(row: CsvRow, fingerprint: str) -> Value:
-    return Product.model_validate(_numbers(_only(row, *COLUMNS["product"]), "weight_grams"))
+    return Product.model_validate(_numbers(_only(row, *COLUMNS["product"]), *_PRODUCT_NUMBERS))
 
 
 def _stock(row: CsvRow, fingerprint: str) -> Value:

@@ -10,7 +10,7 @@ from ordersaga.domain.values import Value
 
 _ADDRESS: Final = ("name", "line1", "line2", "city", "region", "postal_code", "country", "phone", "email")
 _PAYMENT: Final = ("payment_method", "customer")
-_ORDER: Final = ("order_id", "seller", "channel", "currency", "shipping", "tax")
+_ORDER: Final = ("order_id", "seller", "channel", "currency", "shipping", "tax", "buyer", "waitlist", "wait_until")
 _LINE: Final = ("sku", "quantity", "unit_price")
 _NOTES: Final = ("scenario", "expected", "expected_reason")
 _NUMBERS: Final = frozenset({"quantity", "unit_price", "shipping", "tax"})

@@ -28,6 +28,8 @@ _REMEDIES: Final = {
     "tuple_type": "send a JSON array",
     "list_type": "send a JSON array",
     "time_delta_parsing": "give a whole number of hours",
+    "bool_parsing": "use true or false",
+    "bool_type": "use true or false",
     "timezone_aware": "add the offset from UTC, as in 2026-01-31T12:00:00Z",
 }
 _PATTERNS: Final = {
@@ -36,6 +38,7 @@ _PATTERNS: Final = {
     r"^[A-Z0-9]{1,6}$": "use the code of the state or province: 1 to 6 capitals or digits, such as CA",
     r"^[A-Za-z0-9 \-]{2,12}$": "use 2 to 12 letters, digits, spaces or hyphens",
     r"^[A-Za-z0-9_]{1,64}$": "use 1 to 64 letters, digits or underscores, such as web_1001",
+    r"^[!-~]{1,100}$": "use 1 to 100 visible ASCII characters, no spaces",
     r"^[A-Za-z0-9_\-]{1,120}$": "use 1 to 120 letters, digits, underscores or hyphens",
     r"^[A-Za-z0-9_.\-]{1,64}$": "use 1 to 64 letters, digits, underscores, dots or hyphens, such as MUG-RED",
     r"^[a-z0-9][a-z0-9_\-]{0,63}$": "use 1 to 64 lower-case letters, digits, underscores or hyphens, such as acme",

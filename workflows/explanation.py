@@ -9,6 +9,7 @@ from ordersaga.domain.statuses import ParcelStatus
 from workflows.order_state import OrderState, ParcelState
 
 _STANDS: dict[S, str] = {
+    S.WAITLISTED: "waits in line: nothing is held or charged",
     S.PENDING: "is pending: its stock is being held and its payment authorized",
     S.ACTION_REQUIRED: "waits for the shopper, who has one more step to pay; its stock is held meanwhile",
     S.CONFIRMED: "is confirmed: stock is held and the payment authorized, and nothing is handed off yet",
@@ -26,6 +27,7 @@ _STANDS: dict[S, str] = {
     S.RETURNED: "came back, and the shopper's money was given back",
 }
 _NEXT: dict[S, str] = {
+    S.WAITLISTED: "it gets what it waits for, in the order of arrival",
     S.PENDING: "the checkout hears the outcome",
     S.ACTION_REQUIRED: "the shopper finishes paying; otherwise the order is given up and its stock freed",
     S.CONFIRMED: "its parcels are handed to their providers",

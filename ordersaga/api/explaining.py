@@ -6,6 +6,7 @@ import structlog
 
 from ordersaga.api.return_shapes import ReturnExplanation
 from ordersaga.api.shapes import Explanation
+from ordersaga.api.waiting import explained
 from ordersaga.bootstrap import Services
 from ordersaga.client_returns import ReturnClient
 from ordersaga.domain.errors import OrdersagaError
@@ -13,6 +14,7 @@ from ordersaga.domain.journal import OrderRecord, TimelineEntry
 from ordersaga.domain.return_rules import wanted
 from ordersaga.domain.return_words import outcome_told
 from ordersaga.domain.returns import ReturnRecord
+from ordersaga.domain.statuses import OrderStatus
 from workflows.explanation import stands
 
 log = structlog.get_logger(__name__)
@@ -21,6 +23,8 @@ log = structlog.get_logger(__name__)
 async def order_explained(services: Services, record: OrderRecord) -> Explanation:
     """The saga's words; once goods are asked to be returned, it has ended and the returns say what is going on."""
     order_id = record.order.order_id
+    if record.status is OrderStatus.WAITLISTED:
+        return Explanation(order_id=order_id, status=record.status, text=await explained(services, record), live=True)
     returns = [await return_explained(services, one) for one in await services.returns.of_order(order_id)]
     if returns:
         text = " ".join([stands(order_id, record.status), *(one.text for one in returns)])

@@ -12,12 +12,13 @@ from ordersaga.api.idempotency import RepeatKey, request_id
 from ordersaga.api.prefer import Wait, applied
 from ordersaga.api.shapes import HoldBody
 from ordersaga.api.started import ask_started, check_lines
+from ordersaga.api.waiting import leave_line, would_leave
 from ordersaga.bootstrap import ApiKey, Services
 from ordersaga.client_errors import OrderClosedError, OrderNotFoundError, SagaUnreachableError
 from ordersaga.domain.identifiers import OrderId
 from ordersaga.domain.journal import OrderRecord
 from ordersaga.domain.orders import LineQuantity
-from ordersaga.domain.statuses import FINAL_STATUSES
+from ordersaga.domain.statuses import FINAL_STATUSES, OrderStatus
 from workflows.messages import CancelAnswer, CancelRequest, HoldRequest, OrderView, Word
 
 router = APIRouter(prefix="/v1/orders/{order_id}", tags=["order actions"])
@@ -44,6 +45,11 @@ async def cancel(
     response.headers.update(applied(wait))
     if record.status in FINAL_STATUSES:
         return await ended(services, record)
+    if record.status is OrderStatus.WAITLISTED:
+        left = await leave_line(services, record, request)
+        if left is not None:
+            return left
+        record = await find_order(services, key, order_id)
     try:
         return await ask_started(services, record, lambda: services.orders.cancel(order_id, request, wait))
     except OrderClosedError:
@@ -61,6 +67,8 @@ async def preview(order_id: OrderId, services: ServicesDep, key: Agent, body: Ca
     request = _request(key, body, None)
     if record.status in FINAL_STATUSES:
         return await ended(services, record)
+    if record.status is OrderStatus.WAITLISTED:
+        return would_leave(record, request)
     try:
         return await services.orders.preview_cancel(order_id, request)
     except OrderNotFoundError:

@@ -7,10 +7,10 @@ from typing import Any
 from fastapi.responses import JSONResponse
 
 from ordersaga.api.prefer import applied
-from ordersaga.api.problems import MEDIA_TYPE, FieldError, Problem
+from ordersaga.api.problems import MEDIA_TYPE, FieldError, Problem, invalid
 from ordersaga.api.return_shapes import WishBody
-from ordersaga.api.shapes import PlacedOrder
-from ordersaga.bootstrap import KeyMismatch, Refused
+from ordersaga.api.shapes import PlacedOrder, WaitingPlace, promised
+from ordersaga.bootstrap import BuyerNeeded, KeyMismatch, NoCapacity, OverBuyerLimit, Refused, SoldOut, Stand, Waiting
 from ordersaga.domain.journal import OrderRecord
 from ordersaga.domain.orders import Order, OrderLine
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
@@ -22,7 +22,7 @@ def answer_from_saga(order: Order, answer: ConfirmAnswer, wait: timedelta | None
     refusal = _refusal(order, answer.outcome, answer.reason)
     if refusal is not None:
         return refusal
-    placed = PlacedOrder(**answer.model_dump(), total=order.total, currency=order.currency)
+    placed = PlacedOrder(**answer.model_dump(), total=order.total, currency=order.currency, promised=promised(order))
     return as_json(201, placed.model_dump(mode="json"), order.order_id, applied(wait))
 
 
@@ -41,6 +41,7 @@ def answer_from_record(record: OrderRecord) -> JSONResponse:
         total=order.total,
         currency=order.currency,
         ship_by=order.ship_by,
+        promised=promised(order),
     )
     return as_json(201 if outcome else 202, placed.model_dump(mode="json"), order.order_id)
 
@@ -53,15 +54,67 @@ def going_on(order: Order, wait: timedelta | None) -> JSONResponse:
         total=order.total,
         currency=order.currency,
         ship_by=order.ship_by,
+        promised=promised(order),
     )
     return as_json(202, placed.model_dump(mode="json"), order.order_id, applied(wait))
 
 
-def refusal_of(refused: Refused, order: Order) -> JSONResponse:
-    """What a checkout is told whose order was not accepted. Raises Problem for a refusal that leaves nothing behind."""
+def refusal_of(refused: Refused | Waiting, order: Order) -> JSONResponse:
+    """What a checkout is told whose order was not accepted, at least not yet.
+
+    Raises Problem for a refusal that leaves nothing behind.
+    """
+    if isinstance(refused, Waiting):
+        return waits(order, WaitingPlace(place=refused.place, lacking=refused.lacking, until=refused.until))
+    if isinstance(refused, SoldOut):
+        return sold_out(order.order_id, list(refused.missing))
     if isinstance(refused, KeyMismatch):
         raise _mismatch(refused)
-    return sold_out(order.order_id, list(refused.missing))
+    if isinstance(refused, BuyerNeeded):
+        raise _buyer_needed(refused)
+    raise _over_limit(refused) if isinstance(refused, OverBuyerLimit) else _no_capacity(refused)
+
+
+def waits(order: Order, waiting: WaitingPlace) -> JSONResponse:
+    """202: the order is ours and waits in line; nothing is held or charged."""
+    placed = PlacedOrder(
+        order_id=order.order_id,
+        status=OrderStatus.WAITLISTED,
+        reason=f"waits for {', '.join(waiting.lacking)}",
+        total=order.total,
+        currency=order.currency,
+        waiting=waiting,
+    )
+    return as_json(202, placed.model_dump(mode="json"), order.order_id)
+
+
+def place_in_line(stand: Stand) -> WaitingPlace:
+    """Where an order stands, as told."""
+    return WaitingPlace(place=stand.place, lacking=stand.lacking, until=stand.until)
+
+
+def _buyer_needed(refused: BuyerNeeded) -> Problem:
+    skus = ", ".join(refused.skus)
+    advice = "send the channel's stable id of the shopper, 1 to 100 visible characters, nothing that names the person"
+    return invalid([FieldError(field="buyer", message=f"a buyer may have only so many of {skus}", remedy=advice)])
+
+
+def _over_limit(refused: OverBuyerLimit) -> Problem:
+    left = max(0, refused.limit - refused.has)
+    advice = f"order at most {left}" if left else "order without it"
+    detail = (
+        f"a buyer may have {refused.limit} of {refused.sku}, and this one has {refused.has}; {advice}. "
+        "Nothing was held, charged or stored"
+    )
+    return Problem(409, "buyer_limit", detail, sku=refused.sku, limit=refused.limit, has=refused.has)
+
+
+def _no_capacity(refused: NoCapacity) -> Problem:
+    detail = (
+        f"no day from today until {refused.days} days from now has room to ship {', '.join(refused.lacking)}; "
+        "try again later, or with waitlist: true where that is allowed. Nothing was held, charged or stored"
+    )
+    return Problem(409, "no_capacity", detail, lacking=list(refused.lacking))
 
 
 def sold_out(order_id: str, skus: list[str]) -> JSONResponse:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from ordersaga.api.problems import FieldError, Problem, invalid
+from ordersaga.api.waiting import waits_still
 from ordersaga.bootstrap import Services
 from ordersaga.client_errors import OrderNotFoundError
 from ordersaga.domain.journal import OrderRecord
@@ -21,7 +22,12 @@ _INSTEAD = {
 
 
 async def ask_started(services: Services, record: OrderRecord, ask: Callable[[], Awaitable[T]]) -> T:
-    """Ask; an order whose saga was not started yet is started first, so that one path does everything."""
+    """Ask; an order whose saga was not started yet is started first, so that one path does everything.
+
+    Problem 409 for an order that waits in line: it has no saga before it has what it waits for.
+    """
+    if record.status is OrderStatus.WAITLISTED:
+        raise waits_still(record)
     try:
         return await ask()
     except OrderNotFoundError:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -10,13 +10,23 @@ from ordersaga.domain.identifiers import Code, Sku
 from ordersaga.domain.orders import Address, SellerTerms, Text
 from ordersaga.domain.values import Value
 
+PROMISE_WITHIN: Final = 14
+"""Days, unless the seller says otherwise."""
+PerDay = Annotated[int, Field(ge=1, le=10_000_000)]
+
 
 class Seller(Value):
-    """A shop selling through us, with the terms its orders get."""
+    """A shop selling through us, with the terms its orders get.
+
+    `daily_orders`: how many can be shipped on a day (UTC), None: any number. `promise_within`: how many days from today
+    an order may be promised for when the days before are full.
+    """
 
     seller: Code
     name: Text
     terms: SellerTerms = SellerTerms()
+    daily_orders: PerDay | None = None
+    promise_within: Annotated[int, Field(ge=0, le=365, description="days")] = PROMISE_WITHIN
 
 
 class Location(Value):
@@ -28,12 +38,19 @@ class Location(Value):
 
 
 class Product(Value):
-    """A SKU of one seller."""
+    """A SKU of one seller.
+
+    `max_per_buyer`: units one buyer may have, in all orders together; `daily_units`: units that can be shipped on a day
+    (UTC); None: any number. `waitlist`: whether shoppers may wait for it when it is sold out.
+    """
 
     sku: Sku
     seller: Code
     title: Text
     weight_grams: Annotated[int, Field(ge=1, le=70_000)]
+    max_per_buyer: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    daily_units: PerDay | None = None
+    waitlist: bool = False
 
 
 class StockLevel(Value):

@@ -5,6 +5,7 @@ from typing import Final, Literal
 from ordersaga.domain.evidence import OpenEffect, OrderEvidence
 from ordersaga.domain.matching import Moment, finding
 from ordersaga.domain.reconciliation import ORDERS, Finding, FindingKind
+from ordersaga.domain.statuses import OrderStatus
 
 GONE: Final = "saga_gone"
 """The question people are asked about an order without a saga whose books do not balance."""
@@ -13,8 +14,10 @@ Standing = Literal["running", "ended", "never"]
 
 
 def match_order(ours: OrderEvidence, standing: Standing, moment: Moment) -> Finding | None:
-    """An order nobody minds although it has not ended."""
+    """An order nobody minds although it has not ended. One that waits in line is minded by whoever gives."""
     if ours.final or ours.returning or standing == "running" or not moment.old(ours.updated_at):
+        return None
+    if ours.status is OrderStatus.WAITLISTED:
         return None
     if ours.started:
         return _gone(ours, standing)

@@ -26,6 +26,7 @@ class EventType(NamedTuple):
 
 
 EVENTS: Final[Mapping[str, EventType]] = {
+    "line_left": EventType("order.line_left", "The order got what it waited for, and goes on."),
     "action_required": EventType("order.action_required", "The shopper has one more step to pay."),
     "confirmed": EventType("order.confirmed", "The order is confirmed: stock is held and payment is authorized."),
     "refused": EventType("order.refused", "The order was refused."),

@@ -13,6 +13,13 @@ from ordersaga.domain.values import Value
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Quantity = Annotated[int, Field(ge=1, le=10_000, description="whole units")]
+Buyer = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,100}$")]
+"""Who buys, by a stable id of the channel's that tells us nothing of the person."""
+
+
+def not_given(value: object) -> bool:
+    """Whether a field that came later has its default: then it is left out, as before there was one."""
+    return not value
 
 
 class Address(Value):
@@ -103,6 +110,9 @@ class SellerTerms(Value):
         default=timedelta(days=10), description="how much later than promised a delay notice promises to ship"
     )
     return_window: timedelta = Field(default=timedelta(days=30), description="after delivery, for asking to return")
+    promised_later: bool = Field(
+        default=False, exclude_if=not_given, description="there was no room to ship sooner: `ship_within` is longer"
+    )
 
 
 class Order(Value):
@@ -111,6 +121,7 @@ class Order(Value):
     order_id: OrderId
     seller: Code
     channel: Code = "checkout"
+    buyer: Buyer | None = Field(default=None, exclude_if=not_given, description="the channel's stable id of who buys")
     currency: Currency = "USD"
     lines: Annotated[tuple[OrderLine, ...], Field(min_length=1, max_length=100)]
     shipping: MinorUnits = 0

@@ -4,8 +4,9 @@ from enum import StrEnum
 
 
 class OrderStatus(StrEnum):
-    """Status of an order. `FINAL_STATUSES` are the ones its saga ends in."""
+    """Status of an order. `FINAL_STATUSES` are the ones its saga ends in; one that is `WAITLISTED` has none so far."""
 
+    WAITLISTED = "waitlisted"
     PENDING = "pending"
     ACTION_REQUIRED = "action_required"
     CONFIRMED = "confirmed"

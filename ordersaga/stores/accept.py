@@ -1,16 +1,32 @@
 """Accepting orders durably: hold, order and idempotency key in one commit, before any saga is started."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final, get_args
 
-from ordersaga.domain.orders import Order, ParcelPlan
+from ordersaga.domain.orders import Order
+from ordersaga.stores.acceptances import (
+    Acceptance,
+    Accepted,
+    AcceptRequest,
+    IdempotencyKey,
+    KeyMismatch,
+    Replay,
+    SoldOut,
+    Unstored,
+    Waiting,
+)
 from ordersaga.stores.gathering import Gathering
-from ordersaga.stores.holds import RELEASED, Shelves, Taking, end_holds, lock_shelves, take_holds
-from ordersaga.stores.order_rows import NewOrder, dump_order, insert_orders, load_order
+from ordersaga.stores.holds import RELEASED, Taking, end_holds, lock_shelves, take_holds
+from ordersaga.stores.limits import lock_limits, read_rules, take_room
+from ordersaga.stores.lines import Joining, join_lines
+from ordersaga.stores.order_rows import dump_order, insert_orders
 from ordersaga.stores.pools import Connection, Pool, columns, connection, lock_orders, transaction
 from ordersaga.stores.sold_out import EmptyShelves
+from ordersaga.stores.taking_in import Desk, Ruling
+
+__all__ = ["AcceptRequest", "Accepted", "IdempotencyKey", "KeyMismatch", "PostgresIntake", "Replay", "SoldOut"]
 
 # Sorted, so that two batches that share keys cannot wait for each other in a circle. A key that another transaction
 # is writing at this moment is waited for.
@@ -37,23 +53,6 @@ DELETE FROM idempotency_keys WHERE ctid IN (
     SELECT ctid FROM idempotency_keys WHERE created_at <= now() - $1::interval ORDER BY created_at LIMIT $2)
 RETURNING 1
 """
-# Hops from seller to seller over the partial index, then takes the oldest of each: a seller with a hundred thousand
-# waiting orders costs as much as one with ten, and cannot delay the others.
-_UNSTARTED = """
-WITH RECURSIVE waiting(seller) AS (
-    (SELECT seller FROM orders WHERE started_at IS NULL AND status <> 'rejected' ORDER BY seller LIMIT 1)
-    UNION ALL
-    SELECT (SELECT seller FROM orders WHERE started_at IS NULL AND status <> 'rejected' AND seller > waiting.seller
-            ORDER BY seller LIMIT 1)
-    FROM waiting WHERE waiting.seller IS NOT NULL)
-SELECT oldest.request, oldest.terms FROM waiting CROSS JOIN LATERAL (
-    SELECT request, terms, accepted_at, order_id, row_number() OVER (ORDER BY accepted_at, order_id) AS turn
-    FROM orders WHERE seller = waiting.seller AND started_at IS NULL AND status <> 'rejected'
-      AND accepted_at <= now() - $1::interval
-    ORDER BY accepted_at, order_id LIMIT $2) AS oldest
-WHERE waiting.seller IS NOT NULL ORDER BY turn, accepted_at, order_id LIMIT $2
-"""
-_MARK_STARTED = "UPDATE orders SET started_at = now() WHERE order_id = ANY($1::text[]) AND started_at IS NULL"
 _EXPIRED = """
 SELECT DISTINCT order_id FROM holds JOIN orders USING (order_id)
 WHERE holds.status = 'held' AND holds.expires_at <= now() AND orders.started_at IS NULL LIMIT $1
@@ -62,74 +61,11 @@ _STILL_EXPIRED = """
 SELECT DISTINCT order_id FROM holds JOIN orders USING (order_id)
 WHERE order_id = ANY($1::text[]) AND holds.status = 'held' AND holds.expires_at <= now() AND orders.started_at IS NULL
 """
-
-
-@dataclass(frozen=True)
-class IdempotencyKey:
-    """A caller's `Idempotency-Key`, scoped by the API key it came with; `request_hash` tells two requests apart."""
-
-    api_key_id: str
-    key: str
-    request_hash: str
-
-
-@dataclass(frozen=True)
-class AcceptRequest:
-    """An order to accept; its hold expires after `hold_ttl` unless its saga confirms it."""
-
-    order: Order
-    hold_ttl: timedelta
-    idempotency: IdempotencyKey | None = None
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """The order is ours: hold, row and key are committed, and a starter will start it if the caller does not.
-
-    `order` has the terms it was accepted with.
-    """
-
-    order: Order
-    parcels: tuple[ParcelPlan, ...]
-
-    @property
-    def order_id(self) -> str:
-        """Of the order."""
-        return self.order.order_id
-
-
-@dataclass(frozen=True)
-class SoldOut:
-    """The order is stored as rejected and holds nothing; `missing` are the SKUs of which too few were left."""
-
-    order_id: str
-    missing: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Replay:
-    """The same request was taken before. `status` and `body` are its HTTP answer, None when none was saved yet:
-    the caller then answers from the order's record."""
-
-    order_id: str
-    status: int | None = None
-    body: Any = None
-
-
-@dataclass(frozen=True)
-class KeyMismatch:
-    """A different request already stands under the same `field`: `idempotency_key` or `order_id`. Nothing changed."""
-
-    order_id: str
-    field: str
-
-
-Refused = SoldOut | KeyMismatch
-Acceptance = Accepted | Replay | Refused
+_UNSTORED: Final = get_args(Unstored)
 
 
 class PostgresIntake:
-    """Takes orders in, and keeps the queue of those whose saga is not started yet."""
+    """Takes orders in."""
 
     def __init__(self, pool: Pool, empty_shelves: EmptyShelves | None = None) -> None:
         self._pool = pool
@@ -138,10 +74,18 @@ class PostgresIntake:
         self._answers: Gathering[tuple[str, str, int, Any], None] = Gathering(self._save_answers, at_once=1)
 
     async def accept(
-        self, order: Order, *, hold_ttl: timedelta, idempotency: IdempotencyKey | None = None
+        self,
+        order: Order,
+        *,
+        hold_ttl: timedelta,
+        idempotency: IdempotencyKey | None = None,
+        wait_until: datetime | None = None,
     ) -> Acceptance:
-        """Hold the stock and store the order in one commit, together with orders that arrive at the same time."""
-        return await self._gathering.submit(AcceptRequest(order, hold_ttl, idempotency))
+        """Hold the stock and store the order in one commit, together with orders that arrive at the same time.
+
+        With `wait_until` an order that cannot be had now waits, where that is allowed.
+        """
+        return await self._gathering.submit(AcceptRequest(order, hold_ttl, idempotency, wait_until))
 
     async def accept_many(self, requests: Sequence[AcceptRequest]) -> list[Acceptance]:
         """Accept a batch in one commit, each order all-or-nothing and answered separately, first come first served.
@@ -184,16 +128,6 @@ class PostgresIntake:
         async with connection(self._pool) as work:
             return len(await work.fetch(_FORGET_KEYS, older_than, limit))
 
-    async def unstarted(self, *, older_than: timedelta, limit: int) -> list[Order]:
-        """Accepted orders whose saga is not started, sellers taking turns, each seller's oldest first."""
-        async with connection(self._pool) as reader:
-            return [load_order(row) for row in await reader.fetch(_UNSTARTED, older_than, limit)]
-
-    async def mark_started(self, *order_ids: str) -> None:
-        """These orders' sagas run: the starter need not look at them again."""
-        async with connection(self._pool) as work:
-            await work.execute(_MARK_STARTED, list(order_ids))
-
     async def expire_holds(self, *, limit: int = 200) -> list[str]:
         """Release holds that expired before any saga was started for them; returns the ids of their orders.
 
@@ -221,6 +155,7 @@ class _Batch:
         await self._claim_keys()
         await self._find_standing()
         await self._accept_new()
+        await self._drop_keys()
         return [self._answers[place] for place in range(len(self._requests))]
 
     def _open(self) -> list[tuple[int, AcceptRequest]]:
@@ -258,53 +193,73 @@ class _Batch:
             found = standing.setdefault(request.order.order_id, asked)
             if found is not asked:
                 self._answers[place] = _from_order(request.order.order_id, found, asked)
-        await self._drop_keys_of_mismatches()
 
-    async def _drop_keys_of_mismatches(self) -> None:
-        """A refused request leaves nothing behind, not even its key."""
-        refused = [
-            request.idempotency
+    async def _drop_keys(self) -> None:
+        """A request that is refused and not stored leaves nothing behind, not even its key."""
+        keys = [
+            (request.idempotency.api_key_id, request.idempotency.key)
             for place, request in enumerate(self._requests)
-            if request.idempotency and self._answers.get(place) == KeyMismatch(request.order.order_id, "order_id")
+            if request.idempotency and _leaves_nothing(self._answers[place])
         ]
-        await self._work.execute(_DROP_KEYS, *columns([(key.api_key_id, key.key) for key in refused], 2))
+        if keys:
+            await self._work.execute(_DROP_KEYS, *columns(keys, 2))
 
     async def _accept_new(self) -> None:
         """Route what is left in its order of arrival over the locked shelves, and write it all."""
         new = self._open()
         if not new:
             return
-        shelves = await lock_shelves(self._work, [request.order for _, request in new])
-        rows: list[NewOrder] = []
-        takings: list[tuple[Taking, timedelta]] = []
-        for place, request in new:
-            row, answer = _route(shelves, request.order)
-            rows.append(row)
-            self._answers[place] = answer
-            if isinstance(answer, Accepted):
-                takings.append((Taking(answer.order_id, 1, answer.parcels), request.hold_ttl))
-        await insert_orders(self._work, rows, started=False)
-        await self._take(takings)
-        self.emptied = shelves.empty([request.order for _, request in new])
+        orders = [request.order for _, request in new]
+        today = datetime.now(UTC).date()
+        shelves = await lock_shelves(self._work, orders)
+        rules = await read_rules(self._work, orders)
+        limits = await lock_limits(self._work, rules, orders, today)
+        desk = Desk(shelves, rules, limits, today)
+        await self._write([(place, request, desk.take(request)) for place, request in new])
+        self.emptied = shelves.empty(orders)
 
-    async def _take(self, takings: list[tuple[Taking, timedelta]]) -> None:
+    async def _write(self, rulings: Sequence[tuple[int, AcceptRequest, Ruling]]) -> None:
+        await insert_orders(self._work, [ruling.row for _, _, ruling in rulings if ruling.row], started=False)
+        await self._take([(ruling.answer, request) for _, request, ruling in rulings])
+        await take_room(self._work, [ruling.promise for _, _, ruling in rulings if ruling.promise])
+        places = await join_lines(self._work, [_joining(ruling) for _, _, ruling in rulings if ruling.lines])
+        self._answers |= {place: _placed(ruling.answer, places) for place, _, ruling in rulings}
+        self._answer_repeats({ruling.answer.order_id: ruling.answer for _, _, ruling in rulings if not ruling.row})
+
+    def _answer_repeats(self, unstored: dict[str, Acceptance]) -> None:
+        """Who repeats a request of this batch of which nothing is stored is told the same."""
+        for place, answer in self._answers.items():
+            if isinstance(answer, Replay) and answer.order_id in unstored:
+                self._answers[place] = unstored[answer.order_id]
+
+    async def _take(self, answers: Sequence[tuple[Acceptance, AcceptRequest]]) -> None:
         now = datetime.now(UTC)
+        takings = [
+            (Taking(answer.order_id, 1, answer.parcels), request.hold_ttl)
+            for answer, request in answers
+            if isinstance(answer, Accepted)
+        ]
         for ttl in sorted({ttl for _, ttl in takings}):
             same = [taking for taking, its_ttl in takings if its_ttl == ttl]
             await take_holds(self._work, same, status="held", expires_at=now + ttl)
 
 
+def _leaves_nothing(answer: Acceptance) -> bool:
+    return isinstance(answer, _UNSTORED) or (isinstance(answer, KeyMismatch) and answer.field == "order_id")
+
+
+def _joining(ruling: Ruling) -> Joining:
+    waits = ruling.answer
+    assert isinstance(waits, Waiting), "nobody else stands in a line"
+    return Joining(waits.order_id, ruling.lines, waits.until, f"waits for {', '.join(waits.lacking)}")
+
+
+def _placed(answer: Acceptance, places: dict[str, int]) -> Acceptance:
+    return replace(answer, place=places[answer.order_id]) if isinstance(answer, Waiting) else answer
+
+
 def _seller(request: AcceptRequest) -> str:
     return request.order.seller
-
-
-def _route(shelves: Shelves, order: Order) -> tuple[NewOrder, Acceptance]:
-    parcels = shelves.plan(order)
-    if parcels is not None:
-        return (order, parcels, "pending", None, None), Accepted(order, tuple(parcels))
-    missing = shelves.missing(order)
-    reason = f"sold out: {', '.join(missing)}"
-    return (order, (), "rejected", "sold_out", reason), SoldOut(order.order_id, missing)
 
 
 def _from_key(key: IdempotencyKey, standing: Any, order: Order) -> Acceptance:

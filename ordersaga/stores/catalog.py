@@ -20,17 +20,21 @@ _CHANGED = "SELECT pg_notify('catalog_changed', '')"
 
 # Rows are written in sorted order, so that two uploads at once cannot wait for each other in a circle.
 _SELLERS = """
-INSERT INTO sellers (seller, name, terms) SELECT * FROM unnest($1::text[], $2::text[], $3::jsonb[]) ORDER BY 1
-ON CONFLICT (seller) DO UPDATE SET name = excluded.name, terms = excluded.terms, updated_at = now()
+INSERT INTO sellers (seller, name, terms, daily_orders, promise_within)
+SELECT * FROM unnest($1::text[], $2::text[], $3::jsonb[], $4::int[], $5::int[]) ORDER BY 1
+ON CONFLICT (seller) DO UPDATE SET name = excluded.name, terms = excluded.terms, daily_orders = excluded.daily_orders,
+    promise_within = excluded.promise_within, updated_at = now()
 """
 _LOCATIONS = """
 INSERT INTO locations (location, provider, address) SELECT * FROM unnest($1::text[], $2::text[], $3::jsonb[]) ORDER BY 1
 ON CONFLICT (location) DO UPDATE SET provider = excluded.provider, address = excluded.address, updated_at = now()
 """
 _PRODUCTS = """
-INSERT INTO products AS standing (sku, seller, title, weight_grams)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::int[]) ORDER BY 1
-ON CONFLICT (sku) DO UPDATE SET title = excluded.title, weight_grams = excluded.weight_grams, updated_at = now()
+INSERT INTO products AS standing (sku, seller, title, weight_grams, max_per_buyer, daily_units, waitlist)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::int[], $6::int[], $7::boolean[]) ORDER BY 1
+ON CONFLICT (sku) DO UPDATE SET title = excluded.title, weight_grams = excluded.weight_grams,
+    max_per_buyer = excluded.max_per_buyer, daily_units = excluded.daily_units, waitlist = excluded.waitlist,
+    updated_at = now()
 WHERE standing.seller = excluded.seller RETURNING sku
 """
 _RECEIPTS = """
@@ -51,6 +55,10 @@ _MOVEMENTS = """
 INSERT INTO unit_movements (kind, account_from, account_to, receipt_id, location, sku, quantity)
 SELECT 'received', 'supplier', 'available', row.*
 FROM unnest($1::text[], $2::text[], $3::text[], $4::int[]) AS row
+"""
+_ALL_PRODUCTS = """
+SELECT sku, seller, title, weight_grams, max_per_buyer, daily_units, waitlist FROM products
+WHERE $1::text IS NULL OR seller = $1 ORDER BY sku
 """
 _LEVELS = """
 SELECT location, sku, on_hand, held FROM stock JOIN products USING (sku)
@@ -106,7 +114,7 @@ class PostgresCatalog:
         units) or `integrity_violation` (a seller, location or product that nobody defined).
         """
         async with transaction(self._pool) as work:
-            await work.execute(_SELLERS, *columns([_seller_row(seller) for seller in catalog.sellers], 3))
+            await work.execute(_SELLERS, *columns([_seller_row(seller) for seller in catalog.sellers], 5))
             await work.execute(_LOCATIONS, *columns([_location_row(place) for place in catalog.locations], 3))
             await _load_products(work, catalog.products)
             new = await _load_receipts(work, catalog.receipts)
@@ -124,7 +132,9 @@ class PostgresCatalog:
     async def sellers(self) -> Sequence[Seller]:
         """Every seller with its terms."""
         async with connection(self._pool) as reader:
-            rows = await reader.fetch("SELECT seller, name, terms FROM sellers ORDER BY seller")
+            rows = await reader.fetch(
+                "SELECT seller, name, terms, daily_orders, promise_within FROM sellers ORDER BY seller"
+            )
             return [Seller.model_validate(dict(row)) for row in rows]
 
     async def terms(self, seller: str) -> SellerTerms | None:
@@ -149,11 +159,8 @@ class PostgresCatalog:
 
     async def products(self, seller: str | None = None) -> Sequence[Product]:
         """Products, of one seller when named."""
-        query = (
-            "SELECT sku, seller, title, weight_grams FROM products WHERE $1::text IS NULL OR seller = $1 ORDER BY sku"
-        )
         async with connection(self._pool) as reader:
-            return [Product.model_validate(dict(row)) for row in await reader.fetch(query, seller)]
+            return [Product.model_validate(dict(row)) for row in await reader.fetch(_ALL_PRODUCTS, seller)]
 
     async def unknown(self, seller: str, skus: Iterable[str]) -> Unknown:
         """What of an order is not in the catalog; falsy when everything is known."""
@@ -204,8 +211,8 @@ class PostgresCatalog:
 
 
 async def _load_products(work: Connection, products: Sequence[Product]) -> None:
-    rows = [(product.sku, product.seller, product.title, product.weight_grams) for product in products]
-    written = {row["sku"] for row in await work.fetch(_PRODUCTS, *columns(rows, 4))}
+    rows = [tuple(product.model_dump().values()) for product in products]
+    written = {row["sku"] for row in await work.fetch(_PRODUCTS, *columns(rows, 7))}
     taken = sorted({product.sku for product in products} - written)
     if taken:
         raise OperatorError("sku_taken", f"These SKUs belong to another seller: {', '.join(taken)}")
@@ -231,7 +238,8 @@ async def _refuse_other_units(work: Connection, rows: list[tuple[Any, ...]]) -> 
 
 
 def _seller_row(seller: Seller) -> tuple[Any, ...]:
-    return seller.seller, seller.name, seller.terms.model_dump(mode="json")
+    terms = seller.terms.model_dump(mode="json")
+    return seller.seller, seller.name, terms, seller.daily_orders, seller.promise_within
 
 
 def _location_row(location: Location) -> tuple[Any, ...]:

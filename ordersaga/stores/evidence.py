@@ -101,7 +101,8 @@ _COMING = [
     )
 ]
 _OVER = [status.value for status in FINAL_RETURNS]
-_MOVING_STATUSES = [status.value for status in OrderStatus if status not in FINAL_STATUSES]
+# Whoever waits in line has no saga yet.
+_MOVING_STATUSES = [status.value for status in OrderStatus if status not in FINAL_STATUSES | {OrderStatus.WAITLISTED}]
 
 
 class PostgresEvidence:

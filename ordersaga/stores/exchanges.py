@@ -7,7 +7,8 @@ from ordersaga.domain.exchanges import exchange_answer, link_entry
 from ordersaga.domain.orders import Order
 from ordersaga.domain.returns import ExchangeAnswer
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
-from ordersaga.stores.accept import KeyMismatch, PostgresIntake, SoldOut
+from ordersaga.stores.accept import PostgresIntake
+from ordersaga.stores.acceptances import Acceptance, Accepted, NoCapacity, Replay, SoldOut
 from ordersaga.stores.journal import write_story
 from ordersaga.stores.pools import Pool, connection, transaction
 
@@ -26,10 +27,8 @@ class PostgresExchanges:
     async def place(self, order: Order, return_id: str) -> ExchangeAnswer:
         """Hold the stock and store the order in one commit, then link it. Repeated, it looks at what stands."""
         answer = await self._intake.accept(order, hold_ttl=self._hold_ttl)
-        if isinstance(answer, KeyMismatch):
-            return _not_placed(order, "another order has this id")
-        if isinstance(answer, SoldOut):
-            return _not_placed(order, f"sold out: {', '.join(answer.missing)}")
+        if not isinstance(answer, (Accepted, Replay)):
+            return _not_placed(order, _why_not(answer))
         await self._link(order.order_id, return_id)
         return await self.look(order.order_id)
 
@@ -46,6 +45,14 @@ class PostgresExchanges:
         async with transaction(self._pool) as work:
             if await work.fetchval(_LINK, order_id, return_id):
                 await write_story(work, order_id, [link_entry(return_id, datetime.now(UTC))], ())
+
+
+def _why_not(answer: Acceptance) -> str:
+    if isinstance(answer, SoldOut):
+        return f"sold out: {', '.join(answer.missing)}"
+    if isinstance(answer, NoCapacity):
+        return f"no room to ship it within {answer.days} days"
+    return "another order has this id"
 
 
 def _not_placed(order: Order, reason: str) -> ExchangeAnswer:

@@ -60,7 +60,9 @@ SELECT at, source, kind, text, parcel, data FROM (
     FROM webhook_inbox WHERE order_id = $1) AS story
 ORDER BY at, place, seq
 """
-_ORDER_COLUMNS = "request, terms, ship_to, parcels, status, outcome, reason, accepted_at, updated_at, started_at"
+_ORDER_COLUMNS = (
+    "request, terms, ship_by, ship_to, parcels, status, outcome, reason, accepted_at, updated_at, started_at"
+)
 _GET = f"SELECT {_ORDER_COLUMNS} FROM orders WHERE order_id = $1"  # noqa: S608 - only column names are put in
 # Conditions that are not asked for fold away when PostgreSQL plans the statement with its values.
 _LIST = f"""

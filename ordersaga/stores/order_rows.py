@@ -6,6 +6,7 @@ from typing import Any
 
 import asyncpg
 
+from ordersaga.domain.capacity import shipping_by
 from ordersaga.domain.journal import OrderRecord
 from ordersaga.domain.orders import Address, Order, ParcelPlan
 from ordersaga.stores.pools import Connection, columns
@@ -32,8 +33,12 @@ def dump_order(order: Order) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def load_order(row: asyncpg.Record) -> Order:
-    """The order of a row with `request` and `terms`, as it was asked for."""
-    return Order.model_validate({**row["request"], "terms": row["terms"]})
+    """The order of a row with `request`, `terms` and `ship_by`, as it was asked for.
+
+    An order that waited for its units was promised anew when it got them: what it was asked with stands unchanged.
+    """
+    order = Order.model_validate({**row["request"], "terms": row["terms"]})
+    return shipping_by(order, row["ship_by"]) if row["ship_by"] > order.ship_by else order
 
 
 def dump_parcels(parcels: Sequence[ParcelPlan]) -> list[dict[str, Any]]:
