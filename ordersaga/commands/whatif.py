@@ -186,7 +186,8 @@ def _missed(answer: Answer) -> str:
 
 def _lanes(answer: Answer) -> str:
     lanes = answer.lanes.items()
-    return "\n".join(f"{name}: {lane.most_waiting:,}, {_spoken(lane.drained_at)}" for name, lane in lanes)
+    told = ((name.removeprefix("provider-"), lane) for name, lane in lanes)
+    return "\n".join(f"{name}: {lane.most_waiting:,}, {_spoken(lane.drained_at)}" for name, lane in told)
 
 
 def _asked(answer: Answer) -> str:
