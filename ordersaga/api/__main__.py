@@ -1,5 +1,6 @@
 """`python -m ordersaga.api`: serve the HTTP API until SIGTERM or SIGINT."""
 
+import gc
 import signal
 import sys
 from functools import partial
@@ -18,8 +19,11 @@ def main() -> None:
     settings = _settings()
     configure_logging(settings, "api")
     app = create_app(partial(open_services, settings, name="ordersaga-api"))
+    gc.freeze()  # what the program is made of is never garbage: no collection looks through it again
     uvicorn.run(
         app,
+        loop="uvloop",
+        http="httptools",
         host=settings.api_host,
         port=settings.api_port,
         log_config=None,
