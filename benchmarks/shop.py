@@ -12,6 +12,7 @@ import httpx
 from temporalio.worker import Worker
 
 from benchmarks.companies import Companies
+from benchmarks.figures import require
 from ordersaga.bootstrap import Services, open_services
 from ordersaga.client import OrderClient
 from ordersaga.domain.catalog import Catalog, Location, Product, Receipt, Seller
@@ -58,9 +59,11 @@ class Shop:
 
     def workers(self) -> list[Worker]:
         """The product's workers."""
-        ports, client = self.ports(), self.orders.temporal
+        ports, client, settings = self.ports(), self.orders.temporal, self.services.settings
         activities = build(ports)
-        return [order_worker(client, activities), *lane_workers(client, activities, ports.providers)]
+        sandboxed, cached = settings.workflow_sandbox, settings.cached_workflows
+        orders = order_worker(client, activities, sandboxed=sandboxed, cached=cached)
+        return [orders, *lane_workers(client, activities, ports.providers)]
 
     async def count(self, query: str, *values: object) -> int:
         """One number of the database."""
@@ -136,3 +139,12 @@ async def each_at_once(items: Iterable[T], at_once: int, do: Callable[[T], Await
         for _ in range(at_once):
             group.create_task(take())
     return loop.time() - began
+
+
+async def until(condition: Callable[[], Awaitable[bool]], what: str, within: float) -> None:
+    """Look until it is so. Raises InvalidMeasurementError after `within` seconds."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + within
+    while not await condition():
+        require(loop.time() < deadline, f"{what} within {within:g} s")
+        await asyncio.sleep(0.25)

@@ -8,7 +8,7 @@ from temporalio import workflow
 from temporalio.client import Client
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from benchmarks.peers.steps import Planned, Steps
 from ordersaga.domain.orders import Order
@@ -50,7 +50,7 @@ async def _call(step: Callable[[Steps, Any], Awaitable[Any]], argument: Any) -> 
     return await workflow.execute_activity_method(step, argument, start_to_close_timeout=PATIENCE, retry_policy=RETRIES)
 
 
-def saga_workers(client: Client, steps: Steps) -> Sequence[Worker]:
+def saga_workers(client: Client, steps: Steps, *, sandboxed: bool = True) -> Sequence[Worker]:
     """One worker for workflow and activities, as in the samples; as many slots as the product's."""
     calls = [getattr(steps, name) for name in (*STEPS, *UNDOS)]
     return [
@@ -59,7 +59,7 @@ def saga_workers(client: Client, steps: Steps) -> Sequence[Worker]:
             task_queue=QUEUE,
             workflows=[PlainSaga],
             activities=calls,
-            workflow_runner=workflow_runner(),
+            workflow_runner=workflow_runner() if sandboxed else UnsandboxedWorkflowRunner(),
             max_concurrent_workflow_tasks=100,
             max_concurrent_activities=100,
         )

@@ -145,7 +145,7 @@ async def _plain(shop: Shop, steps: Steps) -> AsyncIterator[Run]:
         await handle.result(rpc_timeout=PATIENCE)
 
     shop.companies.silent = True
-    async with working(saga_workers(temporal, steps)):
+    async with working(saga_workers(temporal, steps, sandboxed=shop.services.settings.workflow_sandbox)):
         yield run
 
 

@@ -21,7 +21,7 @@ from ordersaga.http_client import ApiError, ApiUnreachableError
 from tests.chaos.load import Load, read_mix
 from tests.chaos.progress import Progress, recoveries
 from tests.chaos.robot import Robot
-from tests.chaos.schedule import plan_faults
+from tests.chaos.schedule import Fault, plan_faults
 from tests.chaos.shop import Shop, open_shop
 from tests.chaos.strikes import Strikes
 from tests.chaos.verdict import Verdict, answers_kept, counted_on
@@ -43,12 +43,13 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do. `rate`: orders a second."""
+    """What to do. `rate`: orders a second; `faults`: these instead of the seed's."""
 
     seed: int
     minutes: float
     data: Path
     rate: float = RATE
+    faults: tuple[Fault, ...] = ()
 
 
 async def run(plan: Plan, tell: Tell, report: Reporter | None = None) -> Verdict:
@@ -87,7 +88,7 @@ class Run:
     async def _storm(self) -> None:
         """Orders and faults; the orders go on a little after the last fault."""
         began, seconds = time.monotonic(), self.plan.minutes * 60
-        faults = plan_faults(self.plan.seed, seconds)
+        faults = self.plan.faults or plan_faults(self.plan.seed, seconds)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.load.run(self.plan.seed, self.plan.rate, began + seconds))

@@ -1,0 +1,1 @@
+"""The benchmarks measure something, and say what they measured."""
