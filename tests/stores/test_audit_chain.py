@@ -1,7 +1,10 @@
 """The audit trail: chained by the database whoever writes, verified by other code, and every tampering found."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -11,14 +14,17 @@ from hypothesis import strategies as st
 
 from ordersaga.domain.audit_chain import Verification, as_text, digest
 from ordersaga.domain.errors import OperatorError
+from ordersaga.stores.accept import AcceptRequest, PostgresIntake
 from ordersaga.stores.audit_chain import PostgresAuditTrail
 from ordersaga.stores.catalog import PostgresCatalog
 from ordersaga.stores.migrate import migrate, migrations
 from ordersaga.stores.pools import Pool, close_pool, create_pool
-from tests.fakes.samples import EAST, catalog
+from tests.fakes.samples import EAST, WEST, catalog, order
 from tests.support.audit import ENTRIES, live, note, pay, tamper, tell
 from tests.support.database import DatabaseServer
 
+BEFORE = Path(__file__).with_name("before_chains.json")
+SERIALS = {"unit_movements": "movement_id", "money_postings": "posting_id", "journal": "seq"}
 AUDIT_TABLES = ("audit_entries", "audit_seals", "audit_sealed")
 NO_FACTS = (
     *(
@@ -248,15 +254,43 @@ async def test_a_known_outcome_is_final(pool: Pool, trail: PostgresAuditTrail, s
     assert said(await trail.verify()) == ""
 
 
+async def test_orders_accepted_together_are_chained_together(pool: Pool, trail: PostgresAuditTrail) -> None:
+    """Sold out, of one line, of two: each has its own chain, in the order in which it came about."""
+    await PostgresCatalog(pool).load(catalog((EAST, "MUG", 50), (WEST, "TEE", 5)))
+    lines = {"o1": [("MUG", 1)], "o2": [("MUG", 2), ("TEE", 1)], "o3": [("TEE", 9)], "o4": [("MUG", 1)]}
+    wanted = [AcceptRequest(order(name, *units), timedelta(minutes=5)) for name, units in lines.items()]
+    await PostgresIntake(pool).accept_many(wanted)
+
+    found = {name: [entry.source for entry in (await trail.trail(name)).entries] for name in lines}
+    assert found == {
+        "o1": ["order", "units"],
+        "o2": ["order", "units", "units"],
+        "o3": ["order"],
+        "o4": ["order", "units"],
+    }
+    assert said(await trail.verify()) == ""
+
+
+async def as_it_was(pool: Pool) -> None:
+    """The rows that two lives left in a database without chains, in the columns of that time."""
+    tables: dict[str, list[dict[str, Any]]] = json.loads(BEFORE.read_text())
+    async with pool.acquire() as writer, writer.transaction():
+        await writer.execute("SET LOCAL session_replication_role = replica")  # rows come in any order
+        for table, rows in tables.items():
+            there = f"jsonb_populate_recordset(NULL::{table}, $1)"
+            await writer.execute(f"INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM {there}", rows)
+        for table, column in SERIALS.items():
+            last = f"SELECT setval(pg_get_serial_sequence($1, $2), (SELECT max({column}) FROM {table}))"
+            await writer.execute(last, table, column)
+
+
 async def test_what_was_there_before_is_chained_by_the_migration(database_server: DatabaseServer) -> None:
     """A database of the version before: every fact it holds is chained, and new ones go on from there."""
     url = await database_server.create(migrated=False)
     await migrate(url, [each for each in migrations() if each.name < "0008"])
     pool = await create_pool(url, application_name="ordersaga-tests", max_size=2)
     try:
-        await PostgresCatalog(pool).load(catalog((EAST, "MUG", 5)))
-        await live(pool, "o1")
-        await live(pool, "o2")
+        await as_it_was(pool)
 
         await migrate(url)
         await tell(pool, "o1", note("saga-3", "delivered"))
