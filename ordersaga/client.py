@@ -30,6 +30,8 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from ordersaga.client_changes import Handle, ask_change, named, new_update_id, update_id
 from ordersaga.client_errors import OrderClosedError, SagaUnreachableError, translated
+from ordersaga.client_lanes import LaneQueues, QueueState
+from ordersaga.domain.errors import OrdersagaError
 from ordersaga.domain.identifiers import workflow_id, workflow_of
 from ordersaga.domain.journal import AttentionItem, JournalEntry
 from ordersaga.domain.orders import Order
@@ -94,6 +96,14 @@ class OrderClient:
                 return await self.temporal.service_client.check_health(timeout=timedelta(seconds=2))
         except SagaUnreachableError:
             return False
+
+    async def lane(self, name: str) -> QueueState | None:
+        """How a lane's queue stands; None while Temporal does not tell."""
+        try:
+            async with translated(order_id=""):
+                return await LaneQueues(self.temporal).look(name)
+        except OrdersagaError:
+            return None
 
     async def place(
         self, order: Order, wait: timedelta | None = None, *, providers: Iterable[str] = ()

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from ordersaga.api.attention_shapes import AttentionList, ResolvedMany
 from ordersaga.api.finding_shapes import FindingList, RepairedMany, RunList
+from ordersaga.api.lane_shapes import LaneList, LaneView
 from ordersaga.api.notification_shapes import (
     DeliveryList,
     EndpointList,
@@ -249,6 +250,14 @@ class ApiClient:
     async def requeue_message(self, message_id: int) -> None:
         """Deliver one of them after all."""
         await self._send("POST", f"/v1/inbox/{_part(message_id)}/requeue")
+
+    async def lanes(self) -> LaneList:
+        """Every lane, with what waits in it."""
+        return await self._get("/v1/lanes", LaneList)
+
+    async def steer_lane(self, lane: str, what: Literal["pause", "resume"], **body: str | float | None) -> LaneView:
+        """Pause or resume a lane; answers how it stands then."""
+        return _read(await self._send("POST", f"/v1/lanes/{_part(lane)}/{what}", json=body), LaneView)
 
     async def stock(
         self, *, location: str | None = None, sku: str | None = None, seller: str | None = None

@@ -340,6 +340,6 @@ class LanePauses(Protocol):
         """Hand nothing out for `wait`; False when it is paused for longer already."""
         ...
 
-    async def resume(self, lane: str, by: str) -> bool:
+    async def resume(self, lane: str, reason: str, by: str) -> bool:
         """End a pause; False when there is none."""
         ...

@@ -8,6 +8,7 @@
 | `ordersaga_attention_oldest_age_seconds` | `kind` |
 | `ordersaga_attention_money_minor_units` | `kind`, `currency` |
 | `ordersaga_findings_open` | `kind` |
+| `ordersaga_lane_paused`, `ordersaga_lane_backlog`, `ordersaga_lane_oldest_age_seconds` | `lane` |
 | `ordersaga_reconciliation_age_seconds` | none: since the schedule's last run ended; absent before the first one |
 | `ordersaga_checkouts_refused_total` | `reason`: `sold_out`, `queue`, `lag`; a counter of this process since it began |
 
@@ -31,6 +32,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from ordersaga.api.access import ServicesDep, bearer, whole_operator
+from ordersaga.api.lane_metrics import LaneReadings
+from ordersaga.api.lanes import lane_views
 from ordersaga.bootstrap import Services
 from ordersaga.domain.journal import AttentionAge
 from ordersaga.domain.statuses import OrderStatus
@@ -133,6 +136,7 @@ class Metrics:
         registry.register(Readings(orders, messages, ages, datetime.now(UTC), reconciled))
         for collector in self._collectors:
             registry.register(collector)
+        registry.register(LaneReadings(await lane_views(self._services)))
         return generate_latest(registry)
 
     async def _reconciled(self) -> Reconciled:

@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, str]] = {
     "attention": "attention",
     "reconcile": "reconcile",
     "inbox": "inbox",
+    "lanes": "lanes",
     "webhooks": "webhooks",
     "keys": "keys",
     "audit": "audit",

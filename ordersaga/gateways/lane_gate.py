@@ -52,7 +52,8 @@ class LaneGates:
     def __init__(self, pauses: LanePauses, clock: Callable[[], float] = time.monotonic) -> None:
         self._pauses, self._clock = pauses, clock
         self._closed: dict[str, _Closed] = {}
-        self._read_at = float("-inf")
+        self._read_at = self._told_at = float("-inf")
+        self._telling = 0
         self._reading = asyncio.Lock()
 
     def of(self, lane: str) -> LaneGate:
@@ -63,6 +64,8 @@ class LaneGates:
         """Read the pauses now. Raises RetryError when the database does not answer: what was known stays."""
         began = self._clock()
         told = await self._pauses.pauses()
+        if self._telling or began < self._told_at:
+            return told  # older than what we know ourselves; the next look reads again
         self._closed = {
             pause.lane: _Closed(began + pause.remaining.total_seconds(), f"{pause.by}: {pause.reason}")
             for pause in told
@@ -100,8 +103,13 @@ class LaneGates:
         known = self._closed.get(lane)
         if known is None or known.until < until:
             self._closed[lane] = _Closed(until, why)
-        with suppress(OrdersagaError):  # the next 429 tells again
-            await self._pauses.pause(lane, wait, why, COMPANY)
+        self._telling += 1
+        try:
+            with suppress(OrdersagaError):  # the next 429 tells again
+                await self._pauses.pause(lane, wait, why, COMPANY)
+        finally:
+            self._telling -= 1
+            self._told_at = self._clock()
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ WITH paused AS (
     ON CONFLICT (lane) DO UPDATE SET
         paused_at = CASE WHEN standing.paused_until > excluded.paused_at THEN standing.paused_at
                     ELSE excluded.paused_at END,
-        paused_until = excluded.paused_until, reason = excluded.reason, by = excluded.by, resumed_by = NULL
+        paused_until = excluded.paused_until, reason = excluded.reason, by = excluded.by,
+        resumed_by = NULL, resumed_why = NULL
     WHERE standing.paused_until < excluded.paused_until
     RETURNING lane
 )
@@ -28,10 +29,10 @@ SELECT count(pg_notify($5, lane)) FROM paused
 """
 _RESUME = """
 WITH resumed AS (
-    UPDATE lane_pauses SET paused_until = greatest(paused_at, clock_timestamp()), resumed_by = $2
+    UPDATE lane_pauses SET paused_until = greatest(paused_at, clock_timestamp()), resumed_by = $2, resumed_why = $3
     WHERE lane = $1 AND paused_until > clock_timestamp() RETURNING lane
 )
-SELECT count(pg_notify($3, lane)) FROM resumed
+SELECT count(pg_notify($4, lane)) FROM resumed
 """
 
 
@@ -52,7 +53,7 @@ class PostgresLanes:
         async with connection(self._pool) as work:
             return bool(await work.fetchval(_PAUSE, lane, wait, reason, by, CHANNEL))
 
-    async def resume(self, lane: str, by: str) -> bool:
+    async def resume(self, lane: str, reason: str, by: str) -> bool:
         """End a pause; False when there is none."""
         async with connection(self._pool) as work:
-            return bool(await work.fetchval(_RESUME, lane, by, CHANNEL))
+            return bool(await work.fetchval(_RESUME, lane, by, reason, CHANNEL))

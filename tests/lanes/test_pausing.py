@@ -129,8 +129,8 @@ async def test_a_person_resumes_a_lane_at_once(temporal: Client, database_url: s
     async with processes(database_url, "http://127.0.0.1:9", temporal) as (services,):
         await services.lane_pauses.pause(PAYMENTS, timedelta(hours=1), "the bank's night", "ada")
         await until(lambda: queues.look(PAYMENTS), lambda state: state.rate == 0)
-        assert await services.lane_pauses.resume(PAYMENTS, "ada")
+        assert await services.lane_pauses.resume(PAYMENTS, "they answer", "ada")
         began = time.monotonic()
         await until(lambda: queues.look(PAYMENTS), lambda state: state.rate != 0)
         print(f"resumed after {time.monotonic() - began:.2f} s")
-        assert not await services.lane_pauses.resume(PAYMENTS, "ada")
+        assert not await services.lane_pauses.resume(PAYMENTS, "they answer", "ada")

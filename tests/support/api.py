@@ -18,6 +18,7 @@ from ordersaga.api.app import create_app
 from ordersaga.bootstrap import Services
 from ordersaga.client import OrderClient
 from ordersaga.client_errors import OrderNotFoundError
+from ordersaga.client_lanes import QueueState
 from ordersaga.domain.journal import AttentionItem
 from ordersaga.domain.orders import Order
 from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
@@ -85,6 +86,10 @@ class StubOrders(OrderClient):
     async def ready(self) -> bool:
         """Always, unless an error is set."""
         return self.error is None
+
+    async def lane(self, name: str) -> QueueState | None:
+        """Seven calls wait in it, unless an error is set."""
+        return None if self.error else QueueState(1.0, 7, timedelta(seconds=30))
 
     async def place(
         self, order: Order, wait: timedelta | None = None, *, providers: Iterable[str] = ()

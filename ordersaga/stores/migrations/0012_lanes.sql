@@ -9,5 +9,6 @@ CREATE TABLE lane_pauses (
     reason        text NOT NULL CHECK (reason <> ''),
     by            text NOT NULL CHECK (by <> ''),
     resumed_by    text,
+    resumed_why   text,
     CONSTRAINT ends_after_it_began CHECK (paused_until >= paused_at)
 );
