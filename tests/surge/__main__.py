@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import json
 import math
+import shutil
 import sys
 import tempfile
 import time
@@ -48,6 +49,7 @@ def _run(options: Options, console: Console, *, keep: bool) -> Outcome:
     finally:
         if not keep:
             forget(options.data)
+            shutil.rmtree(options.data, ignore_errors=True)
 
 
 def _as_options(wanted: argparse.Namespace) -> Options:

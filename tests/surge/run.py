@@ -15,6 +15,7 @@ import asyncpg
 
 from ordersaga.api.shapes import NewOrder
 from ordersaga.embedded import PartFailedError
+from ordersaga.embedded.options import numbered
 from ordersaga.embedded.parts import Reporter
 from tests.support.background import busy
 from tests.support.emulators import ROOT
@@ -42,6 +43,7 @@ from tests.surge.verdict import Facts
 
 GOAL: Final = 500.0
 """Milliseconds within which 99 of 100 shoppers must have their final answer."""
+UP_WITHIN: Final = 60.0
 REPEATED: Final = 200
 """Of those accepted and of those refused: how many ask again at the end."""
 _PER_ORDER: Final = 2.0
@@ -163,9 +165,12 @@ class Run:
         self.measured.load_cpu, self.measured.load_requests = told.cpu, len(told.records)
 
     async def _kill(self, kill: Kill) -> None:
-        """kill -9, and nothing else: bringing it back is the supervisor's business."""
+        """kill -9, and nothing else: bringing it back is the supervisor's business. The other of its kind must be up."""
+        options = self.options
+        alike = numbered("api", options.apis) if kill.part.startswith("api") else numbered("worker", options.workers)
         try:
-            await self.shop.stack.wait_ready(kill.part, 30)
+            for part in alike:
+                await self.shop.stack.wait_ready(part, UP_WITHIN)
             await self.shop.stack.kill(kill.part)
         except (PartFailedError, TimeoutError) as error:
             self._tell(f"{kill.part} could not be killed: {error or type(error).__name__}")
