@@ -27,15 +27,19 @@ from ordersaga.gateways.stripe import StripePayments
 from ordersaga.gateways.webhooks_out import WebhookSender
 from ordersaga.ports import Carrier, LabelHistory, Notifier, PaymentGateway, PaymentHistory, Provider, ProviderStock
 from ordersaga.settings import Settings, require_credentials
-from ordersaga.stores.accept import (
+from ordersaga.stores.accept import PostgresIntake
+from ordersaga.stores.acceptances import (
     Acceptance,
     Accepted,
+    BuyerNeeded,
     IdempotencyKey,
     KeyMismatch,
-    PostgresIntake,
+    NoCapacity,
+    OverBuyerLimit,
     Refused,
     Replay,
     SoldOut,
+    Waiting,
 )
 from ordersaga.stores.api_keys import ApiKey, ApiKeys
 from ordersaga.stores.audit_chain import PostgresAuditTrail
@@ -57,7 +61,9 @@ from ordersaga.stores.pools import Pool, close_pool, create_pool
 from ordersaga.stores.repeats import Asked, Repeats
 from ordersaga.stores.returns import PostgresReturns
 from ordersaga.stores.sold_out import EmptyShelves
+from ordersaga.stores.starting import Claim, PostgresStarting
 from ordersaga.stores.stock import PostgresStock
+from ordersaga.stores.waitlist import PostgresWaitlist, Stand
 from ordersaga.stores.webhook_endpoints import Endpoint, WebhookEndpoints
 
 POOL_SIZE: Final = 20
@@ -96,6 +102,8 @@ class Services:
     empty_shelves: EmptyShelves
     repeats: Repeats
     intake: PostgresIntake
+    waitlist: PostgresWaitlist
+    starting: PostgresStarting
     journal: PostgresJournal
     audit_trail: PostgresAuditTrail
     inbox: WebhookInbox
@@ -163,6 +171,8 @@ async def open_services(
             empty_shelves=shelves,
             repeats=Repeats(pool),
             intake=intake,
+            waitlist=PostgresWaitlist(pool, settings.hold_ttl),
+            starting=PostgresStarting(pool),
             journal=PostgresJournal(pool),
             audit_trail=PostgresAuditTrail(pool),
             inbox=WebhookInbox(pool),
@@ -321,12 +331,16 @@ __all__ = [
     "ApiKey",
     "ApiKeys",
     "Asked",
+    "BuyerNeeded",
+    "Claim",
     "Claimed",
     "Delivery",
     "Endpoint",
     "IdempotencyKey",
     "InboxMessage",
     "KeyMismatch",
+    "NoCapacity",
+    "OverBuyerLimit",
     "PickTicket",
     "Pool",
     "PostgresAuditTrail",
@@ -334,6 +348,8 @@ __all__ = [
     "Replay",
     "Services",
     "SoldOut",
+    "Stand",
+    "Waiting",
     "WatchedCarrier",
     "WebhookReader",
     "issue_api_key",

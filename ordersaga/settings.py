@@ -99,6 +99,11 @@ class Settings(BaseSettings):
         default=timedelta(seconds=30), description="between two looks at what webhooks missed"
     )
     hold_ttl: timedelta = Field(default=timedelta(minutes=30), description="life of a stock hold no saga confirmed")
+    waitlist_life: timedelta = Field(
+        default=timedelta(days=7),
+        gt=timedelta(0),
+        description="how long an order waits in line whose shopper named no time; never longer than 30 days",
+    )
     reconcile_every: timedelta = Field(
         default=timedelta(hours=1), ge=timedelta(minutes=1), description="between two runs of reconciliation"
     )
@@ -115,6 +120,14 @@ class Settings(BaseSettings):
         default=timedelta(milliseconds=400),
         gt=timedelta(0),
         description="an order that would wait longer to be taken up is refused with 503 and Retry-After",
+    )
+    starts_most: int = Field(
+        default=64, ge=1, description="sagas on their way to an outcome at once, however fast they get there"
+    )
+    confirm_target: timedelta = Field(
+        default=timedelta(seconds=2),
+        gt=timedelta(0),
+        description="within which a saga should reach its outcome; when it takes longer, fewer are started at once",
     )
 
     smtp_host: str = Field(default="", description="hands e-mail out; without it, e-mail endpoints are refused")

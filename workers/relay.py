@@ -2,7 +2,8 @@
 
 | loop | does | woken |
 |---|---|---|
-| starter | starts the sagas of accepted orders that nobody started | every second |
+| starter | starts the sagas of accepted orders that nobody started | by NOTIFY `orders_left`, and every second |
+| waitlist | gives what came back to those who wait in line | by NOTIFY `stock_available`, and every second |
 | return_starter | starts the workflows of accepted returns that nobody started | every second |
 | deliverer | hands inbox messages to their order's saga | by NOTIFY `inbox`, and every second |
 | notifier | delivers notifications to endpoints | by NOTIFY `notifications`, and every second |
@@ -25,6 +26,7 @@ from workers.relay_returns import ReturnPoller, ReturnStarter
 from workers.relay_seals import Sealer
 from workers.relay_starter import Starter
 from workers.relay_voids import VoidPoller
+from workers.relay_waitlist import Waitlist
 
 POLL_SECONDS: Final = 1.0
 STILL_THERE_SECONDS: Final = 5.0
@@ -42,7 +44,8 @@ async def run_relay(services: Services, stop: asyncio.Event) -> None:
     deliverer = Deliverer(services)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(ring(services.pool, "inbox", bell, stop))
-        tasks.create_task(keep("starter", Starter(services).step, stop))
+        tasks.create_task(start_sagas(services, stop))
+        tasks.create_task(give_to_waiting(services, stop))
         tasks.create_task(keep("deliverer", deliverer.step, stop, bell))
         tasks.create_task(notify(services, stop))
         tasks.create_task(keep("forget_deliveries", services.outbox.prune, stop, pause=interval))
@@ -55,6 +58,22 @@ async def run_relay(services: Services, stop: asyncio.Event) -> None:
         for name in services.providers:
             poller = ProviderPoller(services, name)
             tasks.create_task(keep(f"poll_{name}", poller.step, stop, pause=interval))
+
+
+async def start_sagas(services: Services, stop: asyncio.Event) -> None:
+    """Start sagas of accepted orders until `stop` is set."""
+    bell = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(ring(services.pool, "orders_left", bell, stop))
+        tasks.create_task(keep("starter", Starter(services).step, stop, bell))
+
+
+async def give_to_waiting(services: Services, stop: asyncio.Event) -> None:
+    """Look after the lines until `stop` is set."""
+    bell = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(ring(services.pool, "stock_available", bell, stop))
+        tasks.create_task(keep("waitlist", Waitlist(services).step, stop, bell))
 
 
 async def notify(services: Services, stop: asyncio.Event) -> None:

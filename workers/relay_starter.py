@@ -1,55 +1,94 @@
-"""Accepted orders whose saga nobody started: the API died in between, Temporal was down, or a surge is on."""
+"""Accepted orders whose saga nobody started: the API died in between, Temporal was down, or a surge is on.
+
+The loop is closed: as many sagas are started as reach their outcome in time, and no more.
+"""
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
-from ordersaga.bootstrap import Services
+from ordersaga.bootstrap import Claim, Services
 from ordersaga.domain.errors import OrdersagaError, RetryError
-from ordersaga.domain.orders import Order
+from ordersaga.domain.starting import Window
 
-GRACE: Final = timedelta(seconds=2)
-BATCH: Final = 100
-AT_ONCE: Final = 16
+BATCH: Final = 16
+LEASE: Final = timedelta(seconds=6)
+"""A call to Temporal ends within 5 s, and a batch is started all at once."""
+PACE: Final = 0.25
+"""Seconds between two looks whether there is room again."""
+LOST: Final = timedelta(seconds=30)
+"""A saga without an outcome for so long is not watched any further: it was late."""
 
 log = structlog.get_logger(__name__)
 
 
 class Starter:
-    """Starts sagas, sellers taking turns, each seller's oldest order first."""
+    """Starts sagas, sellers taking turns, each seller's oldest order first; several starters share the work."""
 
-    def __init__(self, services: Services, grace: timedelta = GRACE) -> None:
+    def __init__(self, services: Services, lease: timedelta = LEASE) -> None:
         self._services = services
-        self._grace = grace
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._starting = services.starting
+        self._lease = lease
+        self.window = Window(services.settings.starts_most, services.settings.confirm_target)
+        self._watched: dict[str, datetime] = {}
 
     async def step(self) -> bool:
-        """Start a batch. True: there may be more.
+        """Start as many as there is room for. True: there are more.
 
         Raises RetryError when Temporal or the database does not answer; what was started stays started.
         """
-        orders = await self._services.intake.unstarted(older_than=self._grace, limit=BATCH)
-        results = await asyncio.gather(*(self._start(order) for order in orders), return_exceptions=True)
-        started = [order.order_id for order, result in zip(orders, results, strict=True) if result is None]
-        if started:
-            await self._services.intake.mark_started(*started)
-            log.info("sagas_started", count=len(started))
-        _raise_outage(results)
-        return len(started) == BATCH
+        backlog = await self._starting.backlog()
+        await self._hear(backlog.under_way)
+        if not backlog.waiting:
+            return False
+        room = self.window.room(backlog.under_way)
+        claims = await self._starting.claim(limit=min(room, BATCH), lease=self._lease) if room else []
+        if not claims:
+            await asyncio.sleep(PACE)
+            return True
+        await self._start_all(claims)
+        return backlog.waiting > len(claims)
 
-    async def _start(self, order: Order) -> None:
-        """Start one saga. A refusal of this one order must not hold up the others: it is logged, and tried again."""
-        async with self._places:
-            try:
-                await self._services.orders.start(order)
-            except RetryError:
-                raise
-            except OrdersagaError as error:
-                log.error("saga_not_started", order_id=order.order_id, code=error.code, error=error.message)
-                raise
+    async def _start_all(self, claims: Sequence[Claim]) -> None:
+        results = await asyncio.gather(*(self._start(claim) for claim in claims), return_exceptions=True)
+        outcomes = list(zip(claims, results, strict=True))
+        started = [claim for claim, result in outcomes if result is None]
+        if started:
+            await self._starting.mark_started(*(claim.order.order_id for claim in started))
+            log.info("sagas_started", count=len(started), window=self.window.size)
+        away = [claim.order.order_id for claim, result in outcomes if isinstance(result, RetryError)]
+        if away:
+            self.window.cut(claims[0].claimed_at.timestamp())
+            await self._starting.give_back(*away)
+        _raise_outage(results)
+
+    async def _start(self, claim: Claim) -> None:
+        """Start one saga. A refusal of this one order must not hold up the others: it is tried again after its lease.
+
+        One that runs already says nothing about how long sagas take.
+        """
+        order = claim.order
+        try:
+            if await self._services.orders.start(order):
+                self._watched[order.order_id] = claim.claimed_at
+        except RetryError:
+            raise
+        except OrdersagaError as error:
+            log.error("saga_not_started", order_id=order.order_id, code=error.code, error=error.message)
+            raise
+
+    async def _hear(self, under_way: int) -> None:
+        """Learn how long sagas started here took to their outcome."""
+        if not self._watched:
+            return
+        used = self.window.is_used(under_way)
+        now, decided = await self._starting.decided(list(self._watched))
+        lost = {order_id: now for order_id, begun in self._watched.items() if now - begun > LOST}
+        for order_id, ended in (lost | decided).items():
+            self.window.saw(self._watched.pop(order_id).timestamp(), ended.timestamp(), used=used)
 
 
 def _raise_outage(results: Sequence[BaseException | None]) -> None:

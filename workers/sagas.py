@@ -17,7 +17,7 @@ class RunningSagas:
 
     def __init__(self, services: Services) -> None:
         self._orders = services.orders
-        self._intake = services.intake
+        self._starting = services.starting
 
     async def standing(self, order_id: str) -> Literal["running", "ended", "never"]:
         """Whether its saga runs, has ended, or is not known."""
@@ -41,5 +41,5 @@ class RunningSagas:
     async def start(self, order: Order) -> bool:
         """Start its saga, and mark it started."""
         started = await self._orders.start(order)
-        await self._intake.mark_started(order.order_id)
+        await self._starting.mark_started(order.order_id)
         return started

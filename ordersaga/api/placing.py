@@ -25,14 +25,16 @@ from ordersaga.api.place_answers import (
 )
 from ordersaga.api.request_log import bind_order
 from ordersaga.api.shapes import NewOrder
+from ordersaga.api.waiting import still_waits, wait_until
 from ordersaga.bootstrap import Accepted, ApiKey, Asked, IdempotencyKey, Replay, Services, SoldOut
 from ordersaga.client_errors import OrderClosedError
 from ordersaga.domain.errors import OrdersagaError
 from ordersaga.domain.journal import OrderRecord
 from ordersaga.domain.orders import Order, ParcelPlan
-from ordersaga.domain.statuses import ConfirmOutcome
+from ordersaga.domain.starting import Window
+from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
+from ordersaga.pressure import Pressure
 
-MAX_STARTS: Final = 64
 RECALL: Final = timedelta(seconds=2)
 """How long a saga may take to repeat an answer it has given already."""
 
@@ -40,12 +42,13 @@ log = structlog.get_logger(__name__)
 
 
 class Placing:
-    """Places orders. At most `max_starts` sagas are being started at once: in a surge the starter starts the rest."""
+    """Places orders. Sagas are started while there is room: in a surge the starter starts the rest."""
 
-    def __init__(self, services: Services, overload: Overload, max_starts: int = MAX_STARTS) -> None:
+    def __init__(self, services: Services, overload: Overload) -> None:
         self._services = services
         self._admission = Admission(services, overload)
-        self._starts_left = max_starts
+        settings = services.settings
+        self.pressure = Pressure(Window(settings.starts_most, settings.confirm_target), services.starting.backlog)
 
     async def place(
         self, body: NewOrder, key: ApiKey, idempotency_key: str | None, wait: timedelta | None
@@ -64,7 +67,12 @@ class Placing:
         claim = IdempotencyKey(key.id, asked.key, fingerprint(body)) if asked.key else None
         hold_ttl = self._services.settings.hold_ttl
         with self._admission.handing_in(asked):
-            acceptance = await self._services.intake.accept(order, hold_ttl=hold_ttl, idempotency=claim)
+            acceptance = await self._services.intake.accept(
+                order,
+                hold_ttl=hold_ttl,
+                idempotency=claim,
+                wait_until=wait_until(body, self._services.settings.waitlist_life),
+            )
         bind_order(acceptance.order_id)
         if isinstance(acceptance, Replay):
             return await self._repeat(acceptance, claim, wait)
@@ -91,37 +99,50 @@ class Placing:
         """The outcome if it is known; its saga is asked only by those who wait, or for the shopper's next step."""
         if _decided(record):
             return answer_from_record(record)
+        if record.status is OrderStatus.WAITLISTED:
+            return await still_waits(self._services, record)
         if record.outcome == ConfirmOutcome.ACTION_REQUIRED:
-            return await self._start(record.order, wait, record.parcels, patience=wait or RECALL)
+            return await self._ask(record.order, wait, record.parcels, wait or RECALL)
         if wait is None and record.started:
             return going_on(record.order, wait)
+        if record.started:
+            return await self._ask(record.order, wait, record.parcels, wait)
         return await self._start(record.order, wait, record.parcels)
 
-    async def _start(
-        self,
-        order: Order,
-        wait: timedelta | None,
-        parcels: Sequence[ParcelPlan],
-        patience: timedelta | None = None,
-    ) -> JSONResponse:
-        """Start the saga and answer with its outcome; without one in time, or with Temporal down, 202."""
-        patience = patience or wait
-        if self._starts_left <= 0:
-            log.info("start_left_to_starter")
-            return going_on(order, wait)
-        self._starts_left -= 1
+    async def _start(self, order: Order, wait: timedelta | None, parcels: Sequence[ParcelPlan]) -> JSONResponse:
+        """Start the saga, if there is room, and answer with its outcome; else 202."""
+        if not self.pressure.may_start(order.seller):
+            return await self._leave(order)
+        return await self._ask(order, wait, parcels, wait)
+
+    async def _leave(self, order: Order) -> JSONResponse:
+        """Leave the start to the starters: 202 without waiting. They find the order also when they were not told."""
+        self.pressure.leave(order.seller)
         try:
-            providers = {plan.provider for plan in parcels}
-            answer = await self._services.orders.place(order, patience, providers=providers)
-            if answer is None and patience is None:
-                await self._services.intake.mark_started(order.order_id)
+            await self._services.starting.leave(order.order_id)
+        except OrdersagaError as error:
+            log.warning("starters_not_told", code=error.code, error=error.message)
+        return going_on(order, None)
+
+    async def _ask(
+        self, order: Order, wait: timedelta | None, parcels: Sequence[ParcelPlan], patience: timedelta | None
+    ) -> JSONResponse:
+        """The saga's outcome, the saga being started if it is not; without one in time, or with Temporal down, 202."""
+        providers = {plan.provider for plan in parcels}
+        try:
+            with self.pressure.inline(order.seller) as trip:
+                answer = await self._services.orders.place(order, patience, providers=providers)
+                if patience is None:
+                    trip.started()
+                else:
+                    trip.waited(decided=answer is not None)
+            if patience is None:
+                await self._services.starting.mark_started(order.order_id)
         except OrderClosedError:
             return await self._closed(order, wait)
         except OrdersagaError as error:
             log.warning("start_left_to_starter", code=error.code, error=error.message)
             return going_on(order, wait)
-        finally:
-            self._starts_left += 1
         return answer_from_saga(order, answer, wait) if answer else going_on(order, wait)
 
     async def _closed(self, order: Order, wait: timedelta | None) -> JSONResponse:

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
 from tests.fakes.memory import Memory
 from tests.fakes.payments import FakePayments
 from tests.support.api import Api, StubOrders, answered, order_body, serving
+from tests.support.starting import unstarted
 from workflows.messages import ConfirmAnswer
 
 HEADERS = {"Idempotency-Key": "cart-1", "Prefer": "wait=5"}
@@ -125,4 +125,4 @@ async def test_who_heard_accepted_first_gets_the_step_later(
     answer = await api.post("/v1/orders", body, headers=headers)
     assert (answer.status_code, answer.json()["next_action"]["url"]) == (201, URL)
     assert "preference-applied" not in answer.headers
-    assert await api.services.intake.unstarted(older_than=timedelta(0), limit=10) == []
+    assert await unstarted(api.services.pool) == []

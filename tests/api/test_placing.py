@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from ordersaga.client_errors import SagaUnreachableError
 from ordersaga.domain.journal import JournalUpdate
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
 from tests.support.api import Api, StubOrders, answered, order_body
+from tests.support.starting import unstarted
 
 WAIT = {"Prefer": "wait=5"}
 
@@ -102,12 +102,11 @@ async def test_temporal_away_after_accept_is_202_and_the_starter_finds_the_order
     for headers in ({}, WAIT):
         answer = await api.post("/v1/orders", order_body(), headers=headers)
         assert answer.status_code == 202
-    waiting = await api.services.intake.unstarted(older_than=timedelta(0), limit=10)
-    assert len(waiting) == 2
+    assert len(await unstarted(api.services.pool)) == 2
     assert await units_held(api) == 2
     orders.error = None
     await api.post("/v1/orders", order_body(order_id="web_1"))
-    assert len(await api.services.intake.unstarted(older_than=timedelta(0), limit=10)) == 2
+    assert len(await unstarted(api.services.pool)) == 2
 
 
 async def test_the_same_key_and_body_give_the_same_answer(api: Api, orders: StubOrders) -> None:

@@ -122,7 +122,7 @@ async def test_a_parcel_that_left_is_followed_without_any_webhook(
     watched: Services, easypost: EasyPost, easypost_emulator: EmulatorProcess, orders: StubOrders
 ) -> None:
     """Its tracker is asked until it is delivered; each step is told once, and another order hears nothing."""
-    await watched.intake.mark_started("a1")
+    await watched.starting.mark_started("a1")
     await easypost.book(label("a1"))
     followed = replace(watched, carrier=easypost)
     poller = CarrierPoller(followed)

@@ -33,7 +33,7 @@ async def ended(
 ) -> None:
     """An order that ended so, having heard this about its parcel."""
     await services.intake.accept(order("a1"), hold_ttl=timedelta(minutes=5))
-    await services.intake.mark_started("a1")
+    await services.starting.mark_started("a1")
     entries = tuple(
         JournalEntry(entry_id=f"saga-{number}", at=datetime.now(UTC), kind=kind, text=kind, parcel=1)
         for number, kind in enumerate(heard)

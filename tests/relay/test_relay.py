@@ -17,12 +17,12 @@ from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.polled import from_event
 from tests.fakes.samples import order
 from tests.support.api import StubOrders
+from tests.support.starting import make_due as make_startable
+from tests.support.starting import unstarted
 from workers.relay import keep, pass_time, run_relay
 from workers.relay_deliverer import Deliverer
 from workers.relay_pollers import expire_holds
 from workers.relay_starter import Starter
-
-NOW = timedelta(0)
 
 
 async def accept(services: Services, *order_ids: str, ttl: timedelta = timedelta(minutes=5)) -> None:
@@ -68,38 +68,49 @@ async def running_relay(services: Services) -> AsyncIterator[None]:
 async def test_the_starter_starts_accepted_orders_once(services: Services, orders: StubOrders) -> None:
     """Each is started and marked; a second look finds nothing."""
     await accept(services, "a1", "a2")
-    starter = Starter(services, grace=NOW)
+    await make_startable(services.pool)
+    starter = Starter(services)
     assert await starter.step() is False
     assert await starter.step() is False
     assert sorted(orders.asked) == [("start", "a1"), ("start", "a2")]
 
 
 async def test_the_starter_leaves_fresh_orders_to_the_api(services: Services, orders: StubOrders) -> None:
-    """Within the grace the API itself is starting them."""
-    await accept(services, "a1")
-    await Starter(services, grace=timedelta(minutes=1)).step()
-    assert orders.asked == []
+    """For two seconds the API itself is starting them, unless it leaves them to the starter."""
+    await accept(services, "a1", "a2")
+    await services.pool.execute("UPDATE orders SET accepted_at = now(), start_after = now() + interval '2 seconds'")
+    await services.starting.leave("a2")
+    await Starter(services).step()
+    assert orders.asked == [("start", "a2")]
 
 
 async def test_an_outage_of_temporal_leaves_orders_waiting(services: Services, orders: StubOrders) -> None:
     """The step fails, so that the loop backs off; afterwards every order is started."""
     await accept(services, "a1", "a2")
+    await make_startable(services.pool)
     orders.error = SagaUnreachableError("away")
-    starter = Starter(services, grace=NOW)
+    starter = Starter(services)
     with pytest.raises(RetryError):
         await starter.step()
-    assert len(await services.intake.unstarted(older_than=NOW, limit=9)) == 2
+    assert await unstarted(services.pool) == ["a1", "a2"]
     orders.error = None
     await starter.step()
-    assert await services.intake.unstarted(older_than=NOW, limit=9) == []
+    assert await unstarted(services.pool) == []
 
 
 async def test_an_order_that_cannot_be_started_holds_up_no_other(services: Services, orders: StubOrders) -> None:
-    """A refusal concerns one order; the step goes on, and the others are marked as started."""
+    """A refusal concerns one order; the others are marked as started, and it is tried again after its lease."""
     await accept(services, "bad", "good")
+    await make_startable(services.pool)
     orders.refuse = {"bad": OrderRefusedError("invalid_message", "too large")}
-    await Starter(services, grace=NOW).step()
-    assert [o.order_id for o in await services.intake.unstarted(older_than=NOW, limit=9)] == ["bad"]
+    starter = Starter(services)
+    await starter.step()
+    await starter.step()
+    assert sorted(orders.asked) == [("start", "bad"), ("start", "good")]
+    assert await unstarted(services.pool) == ["bad"]
+    await make_startable(services.pool)
+    await starter.step()
+    assert orders.asked.count(("start", "bad")) == 2
 
 
 async def test_messages_reach_their_saga_in_order(services: Services, orders: StubOrders) -> None:
@@ -256,7 +267,7 @@ async def test_the_bell_ends_a_wait_and_is_silent_again() -> None:
 async def test_the_whole_relay_delivers_at_once_and_stops(services: Services, orders: StubOrders) -> None:
     """A message stored while it runs is delivered well before the next look; an old order is started."""
     await accept(services, "a1")
-    await services.pool.execute("UPDATE orders SET accepted_at = now() - interval '1 minute'")
+    await make_startable(services.pool)
     async with running_relay(services):
         await eventually(started(orders, "a1"))
         await asyncio.sleep(0.5)

@@ -63,7 +63,7 @@ async def carrier() -> AskedCarrier:
 async def voided(services: Services, carrier: AskedCarrier) -> AsyncIterator[Services]:
     """A canceled parcel whose label's void the carrier took, in an order that still runs."""
     await services.intake.accept(order("a1"), hold_ttl=timedelta(minutes=5))
-    await services.intake.mark_started("a1")
+    await services.starting.mark_started("a1")
     await services.journal.record(JournalUpdate(order_id="a1", status=OrderStatus.FULFILLING))
     await void(services)
     yield replace(services, carrier=carrier)  # type: ignore[arg-type]  # what is not asked here is not typed here

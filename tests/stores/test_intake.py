@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 
 from ordersaga.domain.errors import OperatorError
-from ordersaga.domain.orders import Order
 from ordersaga.domain.statuses import OrderStatus
 from ordersaga.stores.accept import (
     Accepted,
@@ -21,8 +20,10 @@ from ordersaga.stores.books import PostgresBooks
 from ordersaga.stores.catalog import PostgresCatalog
 from ordersaga.stores.journal import PostgresJournal
 from ordersaga.stores.pools import Pool
+from ordersaga.stores.starting import PostgresStarting
 from ordersaga.stores.stock import PostgresStock
 from tests.fakes.samples import EAST, WEST, address, catalog, order
+from tests.support.starting import make_due, unstarted
 
 TTL = timedelta(minutes=30)
 EXPIRED = timedelta(seconds=-1)
@@ -51,7 +52,7 @@ async def test_accept_commits_hold_and_order_together(pool: Pool) -> None:
     record = await PostgresJournal(pool).get("o1")
     assert record is not None
     assert (record.status, record.parcels, record.started) == (OrderStatus.PENDING, answer.parcels, False)
-    assert await intake.unstarted(older_than=AT_ONCE, limit=10) == [order("o1", ("MUG", 2))]
+    assert await unstarted(pool) == ["o1"]
 
 
 async def test_a_sold_out_order_is_stored_and_holds_nothing(pool: Pool) -> None:
@@ -66,7 +67,7 @@ async def test_a_sold_out_order_is_stored_and_holds_nothing(pool: Pool) -> None:
     record = await PostgresJournal(pool).get("o1")
     assert record is not None
     assert (record.status, record.outcome, record.reason) == (OrderStatus.REJECTED, "sold_out", "sold out: TEE")
-    assert await intake.unstarted(older_than=AT_ONCE, limit=10) == []
+    assert await unstarted(pool) == []
 
 
 async def test_the_saga_confirms_what_was_accepted(pool: Pool) -> None:
@@ -79,7 +80,7 @@ async def test_the_saga_confirms_what_was_accepted(pool: Pool) -> None:
     assert await PostgresStock(pool).confirm_hold(order("o1", ("MUG", 2))) == answer.parcels
 
     assert await held(pool) == {(EAST, "MUG"): (5, 2)}
-    assert await intake.unstarted(older_than=AT_ONCE, limit=10) == []
+    assert await unstarted(pool) == []
 
 
 async def test_the_same_key_replays_the_saved_answer(pool: Pool) -> None:
@@ -226,30 +227,13 @@ async def test_old_keys_are_forgotten(pool: Pool) -> None:
     assert isinstance(await intake.accept(order("o2", ("MUG", 1)), hold_ttl=TTL, idempotency=KEY), Accepted)
 
 
-async def test_the_starter_takes_turns_between_sellers(pool: Pool) -> None:
-    """A seller with many waiting orders does not delay another's single one; started and young ones are left out."""
-    await PostgresCatalog(pool).load(catalog((EAST, "MUG", 9), (EAST, "LAMP", 9)))
-    intake = PostgresIntake(pool)
-    for name in ("a1", "a2", "a3", "a4"):
-        await intake.accept(order(name, ("MUG", 1)), hold_ttl=TTL)
-    await intake.accept(order("b1", ("LAMP", 1), seller="bolt"), hold_ttl=TTL)
-
-    def names(orders: list[Order]) -> list[str]:
-        return [waiting.order_id for waiting in orders]
-
-    assert names(await intake.unstarted(older_than=AT_ONCE, limit=3)) == ["a1", "b1", "a2"]
-    assert await intake.unstarted(older_than=timedelta(minutes=1), limit=3) == []
-    await intake.mark_started("a1", "a3")
-    assert names(await intake.unstarted(older_than=AT_ONCE, limit=9)) == ["a2", "b1", "a4"]
-
-
 async def test_expired_holds_return_their_units(pool: Pool) -> None:
     """A hold nobody confirmed is released when it expires; running ones and started ones are left alone."""
     await PostgresCatalog(pool).load(catalog((EAST, "MUG", 9)))
     intake = PostgresIntake(pool)
     for name, ttl in (("expired", EXPIRED), ("running", TTL), ("started", EXPIRED)):
         await intake.accept(order(name, ("MUG", 1)), hold_ttl=ttl)
-    await intake.mark_started("started")
+    await PostgresStarting(pool).mark_started("started")
 
     assert await intake.expire_holds() == ["expired"]
     assert await intake.expire_holds() == []
@@ -308,4 +292,6 @@ async def test_terms_and_address_survive_storage(pool: Pool) -> None:
 
     await intake.accept(wanted, hold_ttl=TTL)
 
-    assert await intake.unstarted(older_than=AT_ONCE, limit=1) == [wanted]
+    await make_due(pool)
+    (claimed,) = await PostgresStarting(pool).claim(limit=1, lease=timedelta(minutes=1))
+    assert claimed.order == wanted

@@ -1,0 +1,107 @@
+"""How many sagas may be on their way to an outcome at once: as many as get there in time."""
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+FEWEST: Final = 4
+"""So many may always be on their way: nobody learns from nothing that things are better again."""
+GROWTH: Final = 4.0
+"""How much the window grows while as many as it holds get there in time."""
+CUT: Final = 0.7
+NO_FASTER: Final = 0.9
+"""A cut after which sagas take at least this much of what they took before has helped nobody."""
+PATIENCE: Final = 1.5
+"""How much longer than now sagas may take once that is known."""
+_NEWEST: Final = 0.25
+_COUNTED: Final = 32
+_RESERVE: Final = 4
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """Accepted orders on their way to an outcome, at one moment.
+
+    `waiting`: for a starter; `under_way`: being started, or started and without an outcome so far; `oldest`: how long
+    the one accepted first has been without a saga, zero if there is none; `sellers`: whose orders are waiting.
+    """
+
+    waiting: int = 0
+    under_way: int = 0
+    oldest: timedelta = timedelta(0)
+    sellers: frozenset[str] = frozenset()
+
+
+class Window:
+    """How many sagas may be under way: a little more while they are in time, much fewer once they are late.
+
+    Times are seconds of any one clock.
+    """
+
+    def __init__(self, most: int, target: timedelta) -> None:
+        """`most`: never more than this many; `target`: in time is who has an outcome within this."""
+        self._most = most
+        self._fewest = min(FEWEST, most)
+        self._target = target.total_seconds()
+        self._size = max(self._fewest, most / 2)
+        self._forget(-math.inf)
+        self._took_before = math.inf
+        self._patience = self._target
+
+    @property
+    def size(self) -> int:
+        """How many may be under way."""
+        return int(self._size)
+
+    @property
+    def reserve(self) -> int:
+        """How many of them are kept for sellers of whom nothing waits."""
+        return self.size // _RESERVE
+
+    def room(self, under_way: int) -> int:
+        """How many a starter may start now."""
+        return max(0, self.size - self.reserve - under_way)
+
+    def is_used(self, under_way: int) -> bool:
+        """Whether so many say anything about a larger window."""
+        return 2 * under_way >= self.size
+
+    def is_late(self, took: float) -> bool:
+        """Whether an outcome after so many seconds is not in time."""
+        return took > self._patience
+
+    def saw(self, begun: float, ended: float, *, used: bool) -> None:
+        """A saga got to its outcome, or `ended` is now and it has none. Who began before a cut is not counted."""
+        if begun < self._cut_at:
+            return
+        took = ended - begun
+        self._took += (took - self._took) * _NEWEST
+        self._seen.append(took)
+        if self._took > self._patience:
+            self._late(ended)
+        elif used and not self.is_late(took):
+            self._size = min(self._most, self._size + GROWTH / self._size)
+        if self._took < self._target / 2:
+            self._patience, self._took_before = self._target, math.inf
+
+    def cut(self, now: float) -> None:
+        """Sagas cannot be started: fewer are tried."""
+        self._size = max(self._fewest, self._size * CUT)
+        self._forget(now)
+
+    def _late(self, now: float) -> None:
+        """Fewer at once; but when that made nobody faster, they do not wait for each other, and time is given."""
+        took = sum(self._seen) / len(self._seen)
+        if took >= NO_FASTER * self._took_before:
+            self._patience = PATIENCE * took
+            self._took_before = math.inf
+            return
+        self.cut(now)
+        self._took_before = took
+
+    def _forget(self, now: float) -> None:
+        self._cut_at = now
+        self._took = self._target / 2
+        self._seen: deque[float] = deque(maxlen=_COUNTED)

@@ -1,0 +1,159 @@
+"""The queue of accepted orders whose saga is not started: several starters share it, sellers take turns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from ordersaga.domain.orders import Order
+from ordersaga.domain.starting import Backlog
+from ordersaga.stores.gathering import Gathering
+from ordersaga.stores.order_rows import load_order
+from ordersaga.stores.pools import Pool, connection
+
+CHANNEL: Final = "orders_left"
+"""NOTIFY when orders are left to the starters."""
+COUNTED: Final = 1000
+"""A backlog is not counted any further by those who look at it all the time."""
+STUCK: Final = timedelta(minutes=5)
+"""A saga without an outcome for so long is held up by something else than the number of others."""
+
+# Hops from seller to seller over the partial index, then takes the oldest of each: a seller with a hundred thousand
+# waiting orders costs as much as one with ten, and cannot delay the others. What another starter is claiming at this
+# moment is passed over. Conditions are written so that only the right index fits, the one by seller for the turns, the
+# primary key for the last look: before PostgreSQL has counted a queue that grew in a minute, it takes its indexes for
+# short, and would read all of one for every seller.
+_CLAIM = """
+WITH RECURSIVE sellers(seller) AS (
+    (SELECT seller FROM orders WHERE started_at IS NULL AND status = 'pending' ORDER BY seller LIMIT 1)
+    UNION ALL
+    SELECT (SELECT seller FROM orders WHERE started_at IS NULL AND status = 'pending' AND seller > sellers.seller
+            ORDER BY seller LIMIT 1)
+    FROM sellers WHERE sellers.seller IS NOT NULL),
+turns AS (
+    SELECT oldest.* FROM sellers CROSS JOIN LATERAL (
+        SELECT order_id, accepted_at, row_number() OVER (ORDER BY accepted_at, order_id) AS turn FROM orders
+        WHERE seller = sellers.seller AND started_at IS NULL AND status = 'pending'
+          AND (start_after > now()) IS NOT TRUE
+        ORDER BY accepted_at, order_id LIMIT $1) AS oldest
+    WHERE sellers.seller IS NOT NULL ORDER BY turn, accepted_at, order_id LIMIT $1),
+free AS (
+    SELECT mine.order_id, turn FROM turns CROSS JOIN LATERAL (
+        SELECT order_id FROM orders WHERE orders.order_id = turns.order_id
+          AND (started_at IS NULL AND status = 'pending' AND start_after <= now()) IS TRUE
+        LIMIT 1 FOR UPDATE SKIP LOCKED) AS mine)
+UPDATE orders SET start_after = now() + $2::interval FROM free WHERE orders.order_id = free.order_id
+RETURNING request, terms, ship_by, turn, accepted_at, now() AS claimed_at
+"""
+# Sorted, so that two batches cannot wait for each other in a circle. Who is still in its first two seconds was touched
+# by no starter: a lease is never cut short.
+_LEAVE = """
+WITH theirs AS (
+    SELECT order_id FROM orders WHERE order_id = ANY($1::text[]) AND started_at IS NULL
+      AND start_after = accepted_at + interval '2 seconds' ORDER BY order_id FOR UPDATE),
+moved AS (UPDATE orders SET start_after = now() FROM theirs WHERE orders.order_id = theirs.order_id RETURNING 1)
+SELECT pg_notify($2, '') WHERE EXISTS (SELECT FROM moved)
+"""
+_GIVE_BACK = """
+UPDATE orders SET start_after = now() WHERE order_id = ANY($1::text[]) AND started_at IS NULL
+"""
+_MARK_STARTED = """
+UPDATE orders SET started_at = now() FROM (
+    SELECT order_id FROM orders WHERE order_id = ANY($1::text[]) AND started_at IS NULL ORDER BY order_id FOR UPDATE
+) AS mine WHERE orders.order_id = mine.order_id
+"""
+_DECIDED = """
+SELECT order_id, updated_at FROM orders WHERE order_id = ANY($1::text[]) AND outcome IS NOT NULL ORDER BY updated_at
+"""
+# Each part reads one partial index and no further than needed, so that it costs the same at a hundred thousand. A date
+# far off is no lease: such an order does not wait for a starter.
+_BACKLOG = """
+WITH RECURSIVE sellers(seller, accepted_at) AS (
+    (SELECT seller, accepted_at FROM orders WHERE started_at IS NULL AND status = 'pending'
+     ORDER BY seller, accepted_at, order_id LIMIT 1)
+    UNION ALL
+    SELECT another.seller, another.accepted_at FROM sellers CROSS JOIN LATERAL (
+        SELECT seller, accepted_at FROM orders
+        WHERE started_at IS NULL AND status = 'pending' AND orders.seller > sellers.seller
+        ORDER BY seller, accepted_at, order_id LIMIT 1) AS another)
+SELECT
+    (SELECT count(*) FROM (
+        SELECT FROM orders WHERE started_at IS NULL AND status = 'pending' AND start_after <= now() LIMIT $1) AS due
+    ) AS waiting,
+    (SELECT count(*) FROM (
+        SELECT FROM orders WHERE started_at IS NULL AND status = 'pending'
+          AND start_after > now() AND start_after <= now() + interval '1 minute' LIMIT $1) AS taken
+    ) + (SELECT count(*) FROM (
+        SELECT FROM orders WHERE started_at > now() - $2::interval AND outcome IS NULL LIMIT $1) AS running
+    ) AS under_way,
+    coalesce(now() - (SELECT min(accepted_at) FROM sellers), interval '0') AS oldest,
+    ARRAY(SELECT seller FROM sellers WHERE (
+        SELECT true FROM orders WHERE orders.seller = sellers.seller AND started_at IS NULL AND status = 'pending'
+          AND (start_after > now()) IS NOT TRUE LIMIT 1)) AS sellers
+"""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An order that this starter has to itself for a while; `claimed_at` by the database's clock."""
+
+    order: Order
+    claimed_at: datetime
+
+
+class PostgresStarting:
+    """Orders between their acceptance and their saga."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._leaving: Gathering[str, None] = Gathering(self._leave)
+        self._marking: Gathering[str, None] = Gathering(self._mark)
+
+    async def claim(self, *, limit: int, lease: timedelta) -> list[Claim]:
+        """Take orders to start, sellers taking turns, each seller's oldest first; nobody else is given them.
+
+        Who neither marks them as started nor gives them back within `lease` loses them to others.
+        """
+        async with connection(self._pool) as work:
+            rows = await work.fetch(_CLAIM, limit, lease)
+        rows.sort(key=lambda row: (row["turn"], row["accepted_at"]))
+        return [Claim(load_order(row), row["claimed_at"]) for row in rows]
+
+    async def give_back(self, *order_ids: str) -> None:
+        """These were claimed and could not be started: whoever comes next may try."""
+        async with connection(self._pool) as work:
+            await work.execute(_GIVE_BACK, list(order_ids))
+
+    async def leave(self, order_id: str) -> None:
+        """Whoever accepted the order will not start it: a starter may at once, and is told."""
+        await self._leaving.submit(order_id)
+
+    async def mark_started(self, *order_ids: str) -> None:
+        """These orders' sagas run: the starters need not look at them again."""
+        if len(order_ids) == 1:
+            await self._marking.submit(order_ids[0])
+        else:
+            await self._mark(order_ids)
+
+    async def decided(self, order_ids: Sequence[str]) -> tuple[datetime, dict[str, datetime]]:
+        """The database's time, and those of the orders whose outcome is known with when they were written last."""
+        async with connection(self._pool) as reader:
+            rows = await reader.fetch(_DECIDED, order_ids)
+            return await reader.fetchval("SELECT now()"), {row["order_id"]: row["updated_at"] for row in rows}
+
+    async def backlog(self, *, count_to: int | None = COUNTED) -> Backlog:
+        """How much there is to start and to decide; no number is counted further than `count_to` (None: to its end)."""
+        async with connection(self._pool) as reader:
+            row = await reader.fetchrow(_BACKLOG, count_to, STUCK)
+        assert row is not None, "a SELECT without FROM has one row"
+        return Backlog(row["waiting"], row["under_way"], row["oldest"], frozenset(row["sellers"]))
+
+    async def _leave(self, order_ids: Sequence[str]) -> list[None]:
+        async with connection(self._pool) as work:
+            await work.execute(_LEAVE, list(order_ids), CHANNEL)
+        return [None] * len(order_ids)
+
+    async def _mark(self, order_ids: Sequence[str]) -> list[None]:
+        async with connection(self._pool) as work:
+            await work.execute(_MARK_STARTED, list(order_ids))
+        return [None] * len(order_ids)

@@ -1,0 +1,16 @@
+"""Accepted orders whose saga is not started, for tests."""
+
+from ordersaga.stores.pools import Pool
+
+
+async def unstarted(pool: Pool) -> list[str]:
+    """Ids of the orders that wait for their saga, the one accepted first in front."""
+    rows = await pool.fetch(
+        "SELECT order_id FROM orders WHERE started_at IS NULL AND status = 'pending' ORDER BY accepted_at, order_id"
+    )
+    return [row["order_id"] for row in rows]
+
+
+async def make_due(pool: Pool) -> None:
+    """Nobody starts these orders at this moment: a starter may."""
+    await pool.execute("UPDATE orders SET start_after = now() WHERE started_at IS NULL")
