@@ -165,7 +165,7 @@ class Run:
         self.measured.load_cpu, self.measured.load_requests = told.cpu, len(told.records)
 
     async def _kill(self, kill: Kill) -> None:
-        """kill -9, and nothing else: bringing it back is the supervisor's business. The other of its kind must be up."""
+        """kill -9 while the others of its kind are up; bringing it back is the supervisor's business."""
         options = self.options
         alike = numbered("api", options.apis) if kill.part.startswith("api") else numbered("worker", options.workers)
         try:
