@@ -56,7 +56,7 @@ class Overload:
         self._seconds = itertools.cycle(range(SPREAD))
         self._under_way: Counter[bytes] = Counter()
         self.refusals = Refusals()
-        self.lag = 0.0
+        self.lag = self._late = 0.0
 
     def check(self, expected_wait: float) -> None:
         """Problem 503 when an order would wait for longer than it may."""
@@ -94,12 +94,15 @@ class Overload:
                 await task
 
     async def _watch(self) -> None:
-        clock, before = asyncio.get_running_loop().time, 0.0
+        clock = asyncio.get_running_loop().time
         while True:
             due = clock() + TICK
             await asyncio.sleep(TICK)
-            late = clock() - due
-            self.lag, before = min(before, late), late
+            self.ticked(clock() - due)
+
+    def ticked(self, late: float) -> None:
+        """A tick was late by this many seconds. One late tick is a hiccup; two in a row are a lag."""
+        self.lag, self._late = min(self._late, late), late
 
 
 class OverloadLimit:
