@@ -17,6 +17,8 @@ PATIENCE: Final = 1.5
 """How much longer than now sagas may take once that is known."""
 _NEWEST: Final = 0.25
 _COUNTED: Final = 32
+JUDGED: Final = 8
+"""So many outcomes after a cut tell what came of it."""
 _RESERVE: Final = 4
 
 
@@ -47,7 +49,7 @@ class Window:
         self._target = target.total_seconds()
         self._size = max(self._fewest, most / 2)
         self._forget(-math.inf)
-        self._took_before = math.inf
+        self._took_before: float | None = None
         self._patience = self._target
 
     @property
@@ -79,27 +81,31 @@ class Window:
         took = ended - begun
         self._took += (took - self._took) * _NEWEST
         self._seen.append(took)
-        if self._took > self._patience:
-            self._late(ended)
+        self._judge_last_cut()
+        if self._took > self._patience and self._took_before is None:
+            before = self._mean()
+            self.cut(ended)
+            self._took_before = before
         elif used and not self.is_late(took):
             self._size = min(self._most, self._size + GROWTH / self._size)
         if self._took < self._target / 2:
-            self._patience, self._took_before = self._target, math.inf
+            self._patience = self._target
 
     def cut(self, now: float) -> None:
         """Sagas cannot be started: fewer are tried."""
         self._size = max(self._fewest, self._size * CUT)
         self._forget(now)
 
-    def _late(self, now: float) -> None:
-        """Fewer at once; but when that made nobody faster, they do not wait for each other, and time is given."""
-        took = sum(self._seen) / len(self._seen)
-        if took >= NO_FASTER * self._took_before:
-            self._patience = PATIENCE * took
-            self._took_before = math.inf
+    def _judge_last_cut(self) -> None:
+        """A cut that made nobody faster: sagas do not wait for each other but for somebody else, and time is given."""
+        if self._took_before is None or len(self._seen) < JUDGED:
             return
-        self.cut(now)
-        self._took_before = took
+        if self._mean() >= NO_FASTER * self._took_before:
+            self._patience = PATIENCE * self._mean()
+        self._took_before = None
+
+    def _mean(self) -> float:
+        return sum(self._seen) / len(self._seen)
 
     def _forget(self, now: float) -> None:
         self._cut_at = now
