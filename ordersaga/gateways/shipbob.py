@@ -1,6 +1,7 @@
 """ShipBob, as a provider: API 2026-01 over HTTP (https://developer.shipbob.com).
 
-`reference_id` is unique at ShipBob: a duplicate is a 422, and the order that stands under it is the answer.
+`reference_id` is unique at ShipBob: a duplicate is a 422, and the order that stands under it is the answer. Orders that
+are looked up at the same time share a call.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -27,6 +28,7 @@ from ordersaga.gateways.lane_gate import OPEN
 from ordersaga.gateways.personal_data import hiding
 from ordersaga.gateways.shipbob_addresses import goes_to, is_updated, may_change, put_back_body, update_body
 from ordersaga.gateways.shipbob_errors import json_of, names_reference, refusal
+from ordersaga.gateways.shipbob_finding import Finder
 from ordersaga.gateways.shipbob_states import living_shipments, provider_order
 from ordersaga.gateways.shipbob_stock import next_query, stock_levels
 from ordersaga.ports import LaneGate
@@ -76,6 +78,7 @@ class ShipBob:
         self._methods = {**METHODS, **(shipping_methods or {})}
         self._locations, self._page_size = dict(locations or {}), page_size
         self._gate = gate
+        self._finder = Finder(self._list, page_size)
 
     @property
     def capabilities(self) -> ProviderCapabilities:
@@ -121,12 +124,11 @@ class ShipBob:
 
     async def inquire(self, reference: str) -> ProviderOrder | None:
         """Find by our reference."""
-        order = await self._find(reference)
+        order = await self._finder.find(reference)
         return provider_order(order) if order else None
 
-    async def _find(self, reference: str) -> dict[str, Any] | None:
-        found = await self._get_page({"ReferenceIds": reference})
-        return next((order for order in found if order.get("reference_id") == reference), None)
+    async def _list(self, references: Sequence[str]) -> list[dict[str, Any]]:
+        return await self._get_page({"ReferenceIds": ",".join(references), "Limit": str(self._page_size)})
 
     async def cancel(self, reference: str) -> CancelDecision:
         """Cancel the order with all its shipments.
@@ -204,7 +206,7 @@ class ShipBob:
         return is_updated(answer)
 
     async def _require(self, reference: str) -> dict[str, Any]:
-        order = await self._find(reference)
+        order = await self._finder.find(reference)
         if order is None:
             raise _not_visible(reference)
         return order
