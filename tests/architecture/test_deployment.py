@@ -5,8 +5,9 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -29,11 +30,13 @@ def _examples() -> list[str]:
     return re.findall(r"^([A-Z_]+)=$", (REPOSITORY / "deploy/env.example").read_text(), re.MULTILINE)
 
 
-def _validate(file: Path, without: str = "") -> subprocess.CompletedProcess[str]:
-    filled = {name: "1" for name in _examples() if name != without}
+def _validate(
+    file: Path, *what: str, without: str = "", given: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.CompletedProcess[str]:
+    filled = {name: "1" for name in _examples() if name != without} | given
     program = Path(sys.executable).parent / "docker-compose"
     where = ["--project-directory", str(REPOSITORY), "-f", str(file)]
-    command = [str(program), *where, "--profile", "emulators", "config", "-q"]
+    command = [str(program), *where, "--profile", "emulators", "config", *(what or ("-q",))]
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **filled}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
@@ -59,6 +62,15 @@ def test_compose_starts_nothing_without_a_secret() -> None:
         answer = _validate(COMPOSE, without=name)
         assert answer.returncode != 0
         assert f"required variable {name} is missing" in answer.stderr
+
+
+def test_apis_and_workers_are_as_many_as_asked_for() -> None:
+    """Each API has a port of its own on the machine; by default there is one of each."""
+    given = {"ORDERSAGA_APIS": "3", "ORDERSAGA_API_PORTS": "8080-8082", "ORDERSAGA_WORKERS": "4"}
+    for wanted, (apis, ports, workers) in (({}, (1, "8080", 1)), (given, (3, "8080-8082", 4))):
+        services = yaml.safe_load(_validate(COMPOSE, "--format", "json", given=wanted).stdout)["services"]
+        assert [services[name]["deploy"]["replicas"] for name in ("api", "worker")] == [apis, workers]
+        assert services["api"]["ports"][0]["published"] == ports
 
 
 def test_compose_sets_only_settings_that_exist() -> None:
