@@ -96,7 +96,7 @@ def _section(row: Row) -> Iterable[str]:
         yield f"![{picture.title}]({_file(row, picture)})"
     yield "\n".join(["Exact, or the row would be invalid:", "", *(f"- {check}" for check in row.checks)])
     if row.notes:
-        yield "\n".join(row.notes)
+        yield "\n\n".join(row.notes)
 
 
 def _cells(figure: Figure) -> str:

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from temporalio import activity, workflow
-from temporalio.client import Client, WithStartWorkflowOperation
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
@@ -103,7 +103,7 @@ def app_of(address: str) -> FastAPI:
         async with places:
             try:
                 held = await _ask(known["temporal"], order)
-            except RPCError:
+            except (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError):
                 return JSONResponse({"code": "overloaded"}, 503, {"Retry-After": "1"})
         if held:
             return JSONResponse({"order_id": order.order_id}, 201)
