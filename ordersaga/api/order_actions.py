@@ -12,7 +12,7 @@ from ordersaga.api.idempotency import RepeatKey, request_id
 from ordersaga.api.prefer import Wait, applied
 from ordersaga.api.shapes import HoldBody
 from ordersaga.api.started import ask_started, check_lines
-from ordersaga.api.waiting import leave_line, would_leave
+from ordersaga.api.waiting import leave_line, refuse_if_waiting, would_leave
 from ordersaga.bootstrap import ApiKey, Services
 from ordersaga.client_errors import OrderClosedError, OrderNotFoundError, SagaUnreachableError
 from ordersaga.domain.identifiers import OrderId
@@ -112,7 +112,7 @@ def _asked(record: OrderRecord, next_step: str) -> CancelAnswer:
 @router.post("/holds")
 async def place_hold(order_id: OrderId, body: HoldBody, services: ServicesDep, key: Agent) -> OrderView:
     """Place a typed hold: nothing is handed over until the last hold is released."""
-    await find_order(services, key, order_id)
+    refuse_if_waiting(await find_order(services, key, order_id))
     return await services.orders.place_hold(order_id, _hold(body, key))
 
 
@@ -125,7 +125,7 @@ async def release_hold(
     reason: Annotated[Word, Query()] = "not given",
 ) -> OrderView:
     """Release a hold."""
-    await find_order(services, key, order_id)
+    refuse_if_waiting(await find_order(services, key, order_id))
     return await services.orders.release_hold(order_id, HoldRequest(kind=kind, by=acting(key, None), reason=reason))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from ordersaga.api.problems import FieldError, Problem, invalid
-from ordersaga.api.waiting import waits_still
+from ordersaga.api.waiting import refuse_if_waiting
 from ordersaga.bootstrap import Services
 from ordersaga.client_errors import OrderNotFoundError
 from ordersaga.domain.journal import OrderRecord
@@ -26,8 +26,7 @@ async def ask_started(services: Services, record: OrderRecord, ask: Callable[[],
 
     Problem 409 for an order that waits in line: it has no saga before it has what it waits for.
     """
-    if record.status is OrderStatus.WAITLISTED:
-        raise waits_still(record)
+    refuse_if_waiting(record)
     try:
         return await ask()
     except OrderNotFoundError:

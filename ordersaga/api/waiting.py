@@ -75,11 +75,16 @@ def would_leave(record: OrderRecord, request: CancelRequest) -> CancelAnswer:
 def refuse_parts(record: OrderRecord, request: CancelRequest) -> None:
     """Problem 409: an order waits as a whole."""
     if request.lines:
-        raise waits_still(record)
+        raise _waits_still(record)
 
 
-def waits_still(record: OrderRecord) -> Problem:
-    """409: what cannot be done to an order that waits."""
+def refuse_if_waiting(record: OrderRecord) -> None:
+    """Problem 409 for an order that waits: it has no saga that could be asked for anything."""
+    if record.status is OrderStatus.WAITLISTED:
+        raise _waits_still(record)
+
+
+def _waits_still(record: OrderRecord) -> Problem:
     order_id = record.order.order_id
     instead = "wait until it has what it waits for, or cancel all of it"
     detail = f"order {order_id} waits in line: nothing of it is held or charged yet; {instead}"

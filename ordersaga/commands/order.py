@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ordersaga.api.shapes import OrderDocument, OrderSummary, PlacedOrder
+from ordersaga.api.shapes import OrderDocument, OrderSummary, PlacedOrder, WaitingPlace
 from ordersaga.catalog_csv import CsvFileError
 from ordersaga.commands import order_changes
 from ordersaga.commands.errors import FAILED, USAGE, CommandError
@@ -74,7 +74,16 @@ def _placed_row(result: tuple[str, PlacedOrder | ApiError]) -> tuple[object, ...
     if isinstance(answer, ApiError):
         return name, "refused", answer.code, "", answer.detail
     step = answer.next_action.url or answer.next_action.kind if answer.next_action else answer.reason
+    if answer.waiting:
+        step = in_line(answer.waiting)
+    elif answer.promised == "later" and answer.ship_by:
+        step = f"ships later than usual, by {answer.ship_by:%Y-%m-%d %H:%M} UTC"
     return name, answer.status, answer.outcome or "not yet", format_amount(answer.total, answer.currency), step
+
+
+def in_line(place: WaitingPlace) -> str:
+    """A place in line, in words."""
+    return f"place {place.place} in line for {', '.join(place.lacking)}, until {place.until:%Y-%m-%d %H:%M} UTC"
 
 
 def _fail_if_refused(refused: list[tuple[str, ApiError]]) -> None:
@@ -124,7 +133,9 @@ def _facts(order: OrderDocument) -> list[tuple[str, object]]:
         ("seller", f"{order.seller} ({order.channel})"),
         ("total", format_amount(order.total, order.currency)),
         ("lines", ", ".join(f"{line.quantity} x {line.sku}" for line in order.lines)),
-        ("ship by", order.ship_by.isoformat()),
+        ("in line", in_line(order.waiting) if order.waiting else None),
+        ("ship by", None if order.waiting else order.ship_by.isoformat()),
+        ("promised", order.promised if order.promised == "later" else None),
         ("holds", ", ".join(live.holds) if live and live.holds else None),
         ("waits for", live.awaiting if live else None),
     ]
@@ -170,7 +181,8 @@ def list_orders(
 def _row(order: OrderSummary) -> tuple[object, ...]:
     accepted = order.accepted_at.strftime("%m-%d %H:%M")
     total = format_amount(order.total, order.currency)
-    return order.order_id, order.seller, order.status, total, accepted, order.reason
+    why = in_line(order.waiting) if order.waiting else order.reason
+    return order.order_id, order.seller, order.status, total, accepted, why
 
 
 @app.command()

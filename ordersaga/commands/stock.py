@@ -2,17 +2,19 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from ordersaga.api.shapes import CatalogLoaded
+from ordersaga.api.shapes import CatalogLoaded, StockRow
 from ordersaga.catalog_csv import CsvFileError, read_catalog
 from ordersaga.commands.errors import USAGE, CommandError
 from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_table
 from ordersaga.http_client import ApiClient, ApiError
 
 app = typer.Typer(help="Stock: what can be promised; load catalog files.", no_args_is_help=True)
+
+_COLUMNS: Final = ("location", "sku", "on hand", "held", "available", "per buyer", "a day", "waiting")
 
 
 def register(root: typer.Typer) -> None:
@@ -34,8 +36,12 @@ def list_stock(
     if as_json:
         show_json(stock)
     else:
-        rows = ((row.location, row.sku, row.on_hand, row.held, row.available) for row in stock.levels)
-        show_table("Stock", ("location", "sku", "on hand", "held", "available"), rows)
+        show_table("Stock", _COLUMNS, map(_row, stock.levels))
+
+
+def _row(row: StockRow) -> tuple[object, ...]:
+    units = (row.location, row.sku, row.on_hand, row.held, row.available)
+    return *units, row.max_per_buyer, row.daily_units, row.waiting if row.waitlist or row.waiting else None
 
 
 @app.command()

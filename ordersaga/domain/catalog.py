@@ -54,12 +54,19 @@ class Product(Value):
 
 
 class StockLevel(Value):
-    """Units of a SKU at a location: `available` is what can still be promised."""
+    """Units of a SKU at a location: `available` is what can still be promised.
+
+    With what holds for the SKU wherever it lies, as `Product` tells it, and how many orders wait in its line.
+    """
 
     location: Code
     sku: Sku
     on_hand: int
     held: int
+    max_per_buyer: int | None = None
+    daily_units: int | None = None
+    waitlist: bool = False
+    waiting: int = 0
 
     @property
     def available(self) -> int:

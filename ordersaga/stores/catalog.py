@@ -61,7 +61,9 @@ SELECT sku, seller, title, weight_grams, max_per_buyer, daily_units, waitlist FR
 WHERE $1::text IS NULL OR seller = $1 ORDER BY sku
 """
 _LEVELS = """
-SELECT location, sku, on_hand, held FROM stock JOIN products USING (sku)
+SELECT location, sku, on_hand, held, max_per_buyer, daily_units, waitlist,
+       (SELECT count(*) FROM waiting_lines WHERE line = 'sku:' || stock.sku)::int AS waiting
+FROM stock JOIN products USING (sku)
 WHERE ($1::text IS NULL OR seller = $1) AND ($2::text IS NULL OR location = $2) AND ($3::text IS NULL OR sku = $3)
   AND ($4::text IS NULL OR (sku, location) > ($4, $5::text))
 ORDER BY sku, location LIMIT $6
