@@ -91,7 +91,7 @@ def _row(quick: bool, rounds: int, each: int, rates: Measured, costs: Measured, 
         notes=[
             "Ratios are medians over the rounds; rates are medians too. Workflow code runs without the sandbox on both "
             "sides (ours: `ORDERSAGA_WORKFLOW_SANDBOX=false`).",
-            "CPU is of this process, Temporal and PostgreSQL together; ours is of a whole life, the others' of five steps.",
+            "CPU is of this process, Temporal and PostgreSQL; ours is of a whole life, the others' of five steps.",
         ],
         pictures=[
             Picture(
