@@ -27,6 +27,7 @@ from ordersaga.api import (
 from ordersaga.api.limits import BodyLimit
 from ordersaga.api.overload import Overload, OverloadLimit
 from ordersaga.api.placing import Placing
+from ordersaga.api.pressure_gauges import PressureGauges
 from ordersaga.api.request_log import RequestLog
 from ordersaga.bootstrap import Services
 
@@ -57,8 +58,9 @@ def create_app(open_services: Callable[[], AbstractAsyncContextManager[Services]
             overload = Overload(services.settings.overload_wait)
             app.state.services = services
             app.state.overload = overload
-            app.state.placing = Placing(services, overload)
-            app.state.metrics = metrics.Metrics(services, collectors=[overload.refusals])
+            app.state.placing = placing = Placing(services, overload)
+            gauges = [overload.refusals, PressureGauges(placing.pressure)]
+            app.state.metrics = metrics.Metrics(services, collectors=gauges)
             async with services.heard.listening(), overload.watching():
                 yield
 

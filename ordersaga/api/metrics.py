@@ -34,6 +34,7 @@ from prometheus_client.registry import Collector
 from ordersaga.api.access import ServicesDep, bearer, whole_operator
 from ordersaga.api.lane_metrics import LaneReadings
 from ordersaga.api.lanes import lane_views
+from ordersaga.api.pressure_gauges import BacklogGauges
 from ordersaga.bootstrap import Services
 from ordersaga.domain.journal import AttentionAge
 from ordersaga.domain.statuses import OrderStatus
@@ -137,6 +138,7 @@ class Metrics:
         for collector in self._collectors:
             registry.register(collector)
         registry.register(LaneReadings(await lane_views(self._services)))
+        registry.register(BacklogGauges(await self._services.starting.backlog(count_to=None)))
         return generate_latest(registry)
 
     async def _reconciled(self) -> Reconciled:

@@ -52,6 +52,19 @@ async def test_metrics_tell_orders_and_what_waits(api: Api) -> None:
     assert not any(word in answer.text for word in ("a1", "acme", "Ada"))
 
 
+async def test_metrics_tell_how_sagas_are_started(api: Api) -> None:
+    """The window, who starts what, and what is waiting for a starter."""
+    await api.post("/v1/orders", order_body(), headers={"Prefer": "wait=5"})
+    await api.services.pool.execute("UPDATE orders SET accepted_at = now() - interval '1 minute', start_after = now()")
+    found = parsed((await api.send("GET", "/metrics", role=None)).text)
+    assert found[at("start_window")] == 32
+    placed = {how: found[at("checkouts_placed_total", how=how)] for how in ("inline", "left")}
+    assert placed == {"inline": 1, "left": 0}
+    assert found[at("confirm_seconds")] > 0
+    assert (found[at("starts_waiting")], found[at("sagas_under_way")]) == (1, 0)
+    assert 60 <= found[at("start_oldest_age_seconds")] < 90
+
+
 async def test_scrapes_that_come_together_are_one_reading(api: Api) -> None:
     """For a few seconds everybody is told the same; then it is read anew."""
     patient, hasty = metrics.Metrics(api.services, fresh=60), metrics.Metrics(api.services, fresh=0)
