@@ -13,6 +13,7 @@ from ordersaga.api.lean_route import lean
 from ordersaga.api.placing import Placing
 from ordersaga.api.prefer import Wait, parse_wait
 from ordersaga.api.shapes import Explanation, NewOrder, OrderDocument, OrderPage, OrderSummary, PlacedOrder, Timeline
+from ordersaga.api.waiting import places_in_line
 from ordersaga.bootstrap import Services
 from ordersaga.domain.errors import OrdersagaError
 from ordersaga.domain.identifiers import OrderId
@@ -42,7 +43,8 @@ placing_router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=lea
     responses={
         202: {"model": PlacedOrder, "description": "Accepted; the outcome will be at Location."},
         402: {"description": "The payment was declined; `decline_code` says why."},
-        409: {"description": "Too few units are left (`skus`), or the order_id is taken."},
+        409: {"description": "Too few units left (`skus`; without `Location` nothing is kept), or order_id taken."},
+        503: {"description": "Too many orders at once; nothing was stored: send it again after `Retry-After`."},
     },
 )
 async def place_order(
@@ -71,14 +73,17 @@ async def list_orders(
     page = await services.journal.list_orders(
         seller=seller_scope(key, seller), status=status, channel=channel, cursor=cursor, limit=limit
     )
-    return OrderPage(orders=tuple(map(OrderSummary.of, page.orders)), next_cursor=page.next_cursor)
+    waiting = await places_in_line(services, page.orders)
+    orders = (OrderSummary.of(record, waiting.get(record.order.order_id)) for record in page.orders)
+    return OrderPage(orders=tuple(orders), next_cursor=page.next_cursor)
 
 
 @router.get("/{order_id}")
 async def show_order(order_id: OrderId, services: ServicesDep, key: Reader, live: bool = False) -> OrderDocument:
     """One order, from the journal; `live=true` asks its saga as well (null if it does not answer)."""
     record = await find_order(services, key, order_id)
-    return OrderDocument.of(record, await _live(services, order_id) if live else None)
+    waiting = await places_in_line(services, [record])
+    return OrderDocument.of(record, waiting.get(order_id), live=await _live(services, order_id) if live else None)
 
 
 async def _live(services: Services, order_id: str) -> OrderView | None:
