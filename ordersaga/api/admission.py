@@ -36,7 +36,7 @@ class Admission:
         orders of the seller wait already.
         """
         order = await self._checked(body, key)
-        if not getattr(body, "waitlist", False):
+        if not body.waitlist:
             await self._refuse_sold_out(order, asked)
         self._overload.check(self._services.intake.expected_wait(order.seller))
         return order
@@ -70,7 +70,7 @@ class Admission:
         if key.seller and key.seller != body.seller:
             raise Problem(403, "seller_forbidden", f"this key places orders of {key.seller} only")
         terms = await self._terms(body)
-        fields = {name: getattr(body, name) for name in NewOrder.model_fields}
+        fields = {name: getattr(body, name) for name in NewOrder.model_fields if name in Order.model_fields}
         order_id = body.order_id or f"ord_{uuid.uuid4().hex}"
         try:
             return Order(**{**fields, "order_id": order_id, "terms": terms, "placed_at": datetime.now(UTC)})

@@ -41,9 +41,12 @@ placing_router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=lea
     status_code=201,
     response_model=PlacedOrder,
     responses={
-        202: {"model": PlacedOrder, "description": "Accepted; the outcome will be at Location."},
+        202: {"model": PlacedOrder, "description": "Accepted: the outcome will be at Location; or it waits in line."},
         402: {"description": "The payment was declined; `decline_code` says why."},
-        409: {"description": "Too few units left (`skus`; without `Location` nothing is kept), or order_id taken."},
+        409: {
+            "description": "Too few units left (`skus`; without `Location` nothing is kept), the buyer's limit reached "
+            "(`sku`, `limit`, `has`), no day with room to ship (`lacking`), or order_id taken."
+        },
         503: {"description": "Too many orders at once; nothing was stored: send it again after `Retry-After`."},
     },
 )

@@ -4,15 +4,15 @@ Requests refuse unknown fields; answers may grow fields, which older readers ign
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 
 from ordersaga.domain.catalog import StockLevel
 from ordersaga.domain.identifiers import Code, OrderId
 from ordersaga.domain.journal import OrderRecord, TimelineEntry
 from ordersaga.domain.money import Currency, MinorUnits
-from ordersaga.domain.orders import Address, OrderLine, ParcelPlan, Payment, Quantity
+from ordersaga.domain.orders import Address, Buyer, Order, OrderLine, ParcelPlan, Payment, Quantity, not_given
 from ordersaga.domain.payments import NextAction
 from ordersaga.domain.shipping import ShippingService
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus, ParcelStatus
@@ -71,11 +71,43 @@ class NewLine(OrderLine):
 
 
 class NewOrder(Request):
-    """An order to take. Without an `order_id` one is made up; with it, sending the order twice is harmless."""
+    """An order to take. Without an `order_id` one is made up; with it, sending the order twice is harmless.
+
+    `buyer`: the channel's stable id of who buys, nothing about the person; needed for SKUs of which a buyer may have
+    only so many. `waitlist`: the shopper agrees to wait in line for what is sold out or cannot be shipped soon, until
+    `wait_until` at the latest.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "order_id": "web_1001",
+                    "seller": "sunny-socks",
+                    "lines": [{"sku": "SOCK-RED-M", "quantity": 1, "unit_price": 1500}],
+                    "ship_to": {
+                        "name": "Ada Lovelace",
+                        "line1": "1 Main St",
+                        "city": "Oakland",
+                        "region": "CA",
+                        "postal_code": "94601",
+                        "country": "US",
+                    },
+                    "payment": {"payment_method": "pm_card_visa"},
+                    "buyer": "shopper_8842",
+                    "waitlist": True,
+                    "wait_until": "2027-01-31T12:00:00Z",
+                }
+            ]
+        }
+    )
 
     order_id: OrderId | None = None
     seller: Code
     channel: Code = "checkout"
+    buyer: Buyer | None = Field(default=None, exclude_if=not_given)
+    waitlist: bool = Field(default=False, exclude_if=not_given)
+    wait_until: AwareDatetime | None = Field(default=None, exclude_if=not_given)
     currency: Currency = "USD"
     lines: Annotated[tuple[NewLine, ...], Field(min_length=1, max_length=100)]
     shipping: Annotated[MinorUnits, Whole] = 0
@@ -83,11 +115,36 @@ class NewOrder(Request):
     ship_to: Address
     payment: Payment
 
+    @model_validator(mode="after")
+    def _waits_or_not(self) -> Self:
+        if self.wait_until is not None and not self.waitlist:
+            raise ValueError("wait_until: the order does not wait; send waitlist: true with it, or leave it out")
+        return self
+
+
+class WaitingPlace(Message):
+    """A place in line: 1 is next, in the longest line the order stands in. `lacking`: what it waits for, SKUs or its
+    seller's room to ship; it waits until `until` at the latest."""
+
+    place: int
+    lacking: tuple[str, ...]
+    until: AwareDatetime
+
+
+Promised = Literal["in_time", "later"]
+"""Whether the order ships as soon as its seller usually promises; later, when the days until then are full."""
+
+
+def promised(order: Order) -> Promised:
+    """What was promised for an order."""
+    return "later" if order.terms.promised_later else "in_time"
+
 
 class PlacedOrder(Message):
     """The answer to a placed order. `outcome` is None while it is not known yet: look again at `Location`.
 
-    `next_action_missing`: why `next_action` comes without what the shopper needs to take it.
+    `next_action_missing`: why `next_action` comes without what the shopper needs to take it. `waiting`: its place in
+    line, while its status is `waitlisted`; it has no `ship_by` then.
     """
 
     order_id: str
@@ -100,10 +157,12 @@ class PlacedOrder(Message):
     total: int
     currency: str
     ship_by: AwareDatetime | None = None
+    promised: Promised | None = None
+    waiting: WaitingPlace | None = None
 
 
 class OrderSummary(Message):
-    """An order in a list."""
+    """An order in a list. `waiting`: its place in line, while its status is `waitlisted`."""
 
     order_id: str
     seller: str
@@ -116,11 +175,13 @@ class OrderSummary(Message):
     accepted_at: AwareDatetime
     updated_at: AwareDatetime
     ship_by: AwareDatetime
+    promised: Promised = "in_time"
+    waiting: WaitingPlace | None = None
 
     @classmethod
-    def of(cls, record: OrderRecord) -> Self:
+    def of(cls, record: OrderRecord, waiting: WaitingPlace | None = None) -> Self:
         """The summary of a record."""
-        return cls(**_summary(record))
+        return cls(**_summary(record), waiting=waiting)
 
 
 class OrderDocument(OrderSummary):
@@ -135,11 +196,12 @@ class OrderDocument(OrderSummary):
     live: OrderView | None = None
 
     @classmethod
-    def of(cls, record: OrderRecord, live: OrderView | None = None) -> Self:
+    def of(cls, record: OrderRecord, waiting: WaitingPlace | None = None, *, live: OrderView | None = None) -> Self:
         """The document of a record."""
         order = record.order
         return cls(
             **_summary(record),
+            waiting=waiting,
             lines=order.lines,
             shipping=order.shipping,
             tax=order.tax,
@@ -164,6 +226,7 @@ def _summary(record: OrderRecord) -> dict[str, Any]:
         "accepted_at": record.accepted_at,
         "updated_at": record.updated_at,
         "ship_by": order.ship_by,
+        "promised": promised(order),
     }
 
 
@@ -217,13 +280,18 @@ class MessageList(Message):
 
 
 class StockRow(Message):
-    """Units of a SKU at a location."""
+    """Units of a SKU at a location, and what holds for the SKU: units one buyer may have, units that can be shipped on
+    a day (null: any number), whether shoppers may wait for it, and how many orders wait in its line."""
 
     location: str
     sku: str
     on_hand: int
     held: int
     available: int
+    max_per_buyer: int | None = None
+    daily_units: int | None = None
+    waitlist: bool = False
+    waiting: int = 0
 
     @classmethod
     def of(cls, level: StockLevel) -> Self:

@@ -153,7 +153,7 @@ async def test_how_long_a_shopper_waits(shop: Shop) -> None:
     now = datetime.now(UTC)
 
     async def until(order_id: str, when: datetime | None) -> Any:
-        more = {"wait_until": when.isoformat()} if when else {}
+        more: dict[str, Any] = {"wait_until": when.isoformat()} if when else {}
         return (await shop.place(order_id, waitlist=True, **more)).json()
 
     usual = datetime.fromisoformat((await until("w1", None))["waiting"]["until"])
