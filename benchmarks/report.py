@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.figures import Figure, Picture, Row
+from benchmarks.rows.registry import MODULES
 from ordersaga.charts import bar_chart, line_chart
 
 _INTRODUCTION: Final = """\
@@ -53,6 +54,8 @@ def _page(rows: Sequence[Row]) -> Iterable[str]:
     yield _machine(rows)
     yield "## All rows"
     yield _summary(rows)
+    if missing := sorted(MODULES.keys() - {row.row for row in rows}):
+        yield f"Not measured yet: {', '.join(missing)}."
     for row in rows:
         yield from _section(row)
     yield _AGAIN
@@ -66,7 +69,7 @@ def _machine(rows: Sequence[Row]) -> str:
     told = [f"| {name} | {value} |" for name, value in shared.items()]
     days_told = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     head = ["## The machine", "", "| | |", "|---|---|", f"| measured | {days_told} |"]
-    return "\n".join([*head, *told, f"| wall time of all rows | {minutes:.0f} minutes |"])
+    return "\n".join([*head, *told, f"| wall time of all rows | {minutes:.1f} min |"])
 
 
 def _shared(rows: Sequence[Row]) -> dict[str, str]:
