@@ -24,14 +24,14 @@ ENOUGH: Final = 50
 
 async def measure(quick: bool, tell: Callable[[str], None]) -> Row:
     """Pace of what was played, and how long all of it takes at that pace on two cores."""
-    played, _ = _standing(FOLDER)
-    if played < (1 if quick else ENOUGH):
-        tell("no results are kept: the sample is played now")
-        await _play(PART_QUICK if quick else "")
     played, seconds = _standing(FOLDER)
+    if quick or played < ENOUGH:
+        tell("no results of a whole run are kept: the sample is played now")
+        await _play(PART_QUICK if quick else "")
+        played, seconds = _since(played, seconds)
     known = [str(case) for case in all_cases(load(FOLDER / "boundaries.json"))]
     outcomes = Results(FOLDER / "results.jsonl").outcomes
-    good = sum(outcome.good for outcome in outcomes.values())
+    bad = sum(not outcome.good for outcome in outcomes.values())
     checks = [require(played > 0 and seconds > 0, f"{played:,} of {len(known):,} cases were played")]
     cores = os.cpu_count() or 1
     pace = played / (seconds / 60)
@@ -44,7 +44,7 @@ async def measure(quick: bool, tell: Callable[[str], None]) -> Row:
         "its faults, judged by the companies' own records",
         figures=[
             told("cases a minute on a core", "", pace / cores),
-            at_most("cases that did not hold", "", played - good, 0),
+            at_most("cases that did not hold", "", bad, 0),
             at_most("full matrix on two cores", "min", len(known) / (pace / cores * CORES), FULL),
         ],
         checks=checks,
@@ -56,6 +56,14 @@ def _standing(folder: Path) -> tuple[int, float]:
     """Cases played so far, and the seconds they took."""
     clock = folder / "seconds"
     return len(Results(folder / "results.jsonl").outcomes), float(clock.read_text()) if clock.exists() else 0.0
+
+
+def _since(played: int, seconds: float) -> tuple[int, float]:
+    """What was played since then, if anything was; else all there is."""
+    now_played, now_seconds = _standing(FOLDER)
+    if now_played == played:
+        return now_played, now_seconds
+    return now_played - played, now_seconds - seconds
 
 
 async def _play(only: str) -> None:
