@@ -1,5 +1,5 @@
 -- What may be promised at the moment of acceptance: limits of a buyer, room to ship by day, and the line of those who
--- wait. Decision 0024.
+-- wait. Decision 0026.
 
 ALTER TABLE sellers
     ADD COLUMN daily_orders integer CHECK (daily_orders > 0),
