@@ -16,9 +16,11 @@ from ordersaga.stores.storable import dump_json
 if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]
     Connection = PoolConnectionProxy[asyncpg.Record]
+    Session = asyncpg.Connection[asyncpg.Record]
 else:
     Pool = asyncpg.Pool
     Connection = PoolConnectionProxy
+    Session = asyncpg.Connection
 
 _LOST = (
     OSError,
@@ -43,6 +45,18 @@ _UNANSWERED: Final = timedelta(seconds=2)
 """How much longer than the server's own limit we wait for it: then the connection is taken for dead."""
 _LATE = (TimeoutError, asyncio.CancelledError)
 _GONE_WORDS = ("closed", "closing", "released", "terminated")
+
+
+class _Lean(Session):
+    """A connection that need not be reset when it goes back to the pool: a round trip less for every use.
+
+    Nothing here changes a session: settings and locks are those of transactions, and listeners take themselves off. An
+    open transaction is rolled back all the same.
+    """
+
+    def get_reset_query(self) -> str:
+        """None is needed."""
+        return ""
 
 
 async def create_pool(
@@ -75,6 +89,7 @@ async def create_pool(
             max_size=max_size,
             server_settings=settings,
             init=use_json,
+            connection_class=_Lean,
             timeout=10,
             command_timeout=(statement_timeout + _UNANSWERED).total_seconds(),
         )

@@ -132,3 +132,17 @@ async def test_a_lock_held_too_long_is_worth_a_retry(database_url: str) -> None:
         assert (await PostgresEffects(pool).balance("o1")).units_held == 0
     finally:
         await close_pool(pool)
+
+
+async def test_what_a_use_leaves_open_does_not_reach_the_next(database_url: str) -> None:
+    """Connections are not reset between uses; a transaction that was left open is rolled back all the same."""
+    pool = await create_pool(database_url, application_name="ordersaga-tests", max_size=1)
+    try:
+        async with pool.acquire() as first:
+            await first.execute("BEGIN")
+            await first.execute("CREATE TABLE left_open (number integer)")
+        async with pool.acquire() as second:
+            assert await second.fetchval("SELECT to_regclass('left_open')") is None
+            assert not second.is_in_transaction()
+    finally:
+        await close_pool(pool)
