@@ -31,6 +31,9 @@ PAGE: Final = ROOT / "docs" / "scaling.md"
 BEGIN, END = "<!-- measured: written by python -m benchmarks.order_cost -->", "<!-- measured: end -->"
 ENDS: Final = 300.0
 IDLE: Final = 20.0
+BUSY: Final = 0.6
+DAY: Final = 86_400
+RATES: Final = (1, 10, 100, 1000)
 _PARTS: Final = {
     "api": "API",
     "worker": "worker, with the relay",
@@ -195,8 +198,22 @@ def told(cost: Cost, machine: Mapping[str, str], day: str) -> str:
             "|---|---|---|",
             *(f"| {table} | {cost.rows[table]:.1f} | {cost.bytes.get(table, 0.0) / 1000:.2f} |" for table in heavy),
             f"| together | {sum(cost.rows.values()):.1f} | {sum(cost.bytes.values()) / 1000:.1f} |",
+            "",
+            f"Multiplied, with processors kept {BUSY:.0%} busy:",
+            "",
+            "| orders a second | a day | "
+            + " | ".join(f"{name}, cores" for name in _PARTS.values())
+            + " | PostgreSQL a day |",
+            "|" + "---|" * (len(_PARTS) + 3),
+            *(_multiplied(cost, rate) for rate in RATES),
         ]
     )
+
+
+def _multiplied(cost: Cost, rate: int) -> str:
+    cores = [cost.cpu.get(part, 0.0) / 1000 * rate / BUSY for part in _PARTS]
+    stored = sum(cost.bytes.values()) * rate * DAY / 1e9
+    return f"| {rate:,} | {rate * DAY:,} | {' | '.join(f'{each:,.1f}' for each in cores)} | {stored:,.1f} GB |"
 
 
 def write(page: Path, text: str) -> None:
