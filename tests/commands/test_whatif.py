@@ -67,11 +67,11 @@ def test_compare_plays_what_would_help_beside_it(whatif: Whatif, monkeypatch: py
     names = [each["name"] for each in json.loads(whatif(*few).out)["variants"]]
     helps = ["twice the calls at shipbob", "the same orders in 6 min"]
     assert names == ["as asked", "a second provider like it", *helps]
-    few = (*few, "--provider", "shipbob=150/min", "--provider", "b=99/min")
-    two = whatif(*few)
+    both = (*few, "--provider", "shipbob=150/min", "--provider", "b=99/min")
+    two = whatif(*both)
     assert [each["name"] for each in json.loads(two.out)["variants"]] == ["as asked", "shipbob alone", *helps]
     monkeypatch.setattr("ordersaga.commands.whatif.LONG", 0)
-    assert whatif(*few) == two
+    assert whatif(*both) == two
 
 
 def test_a_scenario_file_names_its_variants_and_options_replace_what_it_says(whatif: Whatif) -> None:
