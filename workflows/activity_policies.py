@@ -17,7 +17,14 @@ from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, FailureError
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    CancelledError,
+    FailureError,
+    TimeoutType,
+)
+from temporalio.exceptions import TimeoutError as TimedOutError
 
 from ordersaga.domain.lanes import Urgency
 from workflows.messages import BOOKS_QUEUE, PAYMENT_QUEUE
@@ -38,6 +45,10 @@ CARRIER_ATTEMPT = timedelta(seconds=20)
 LANE_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
 PATIENCE = timedelta(hours=1)
 """How long a call that nobody answers is repeated before a person is asked."""
+
+
+NOT_HANDED_OUT = "not_handed_out"
+"""The code of a call that waited in a full or paused lane until its patience ended: the company was never asked."""
 
 
 class StepFailedError(Exception):
@@ -144,4 +155,6 @@ def _step_failed(error: BaseException) -> StepFailedError:
         return StepFailedError(kind, code, message)
     if cause is None or isinstance(cause, asyncio.CancelledError | CancelledError):
         return StepFailedError("given_up", "given_up", "stopped before the next attempt")
+    if isinstance(cause, TimedOutError) and cause.type is TimeoutType.SCHEDULE_TO_START and cause.cause is None:
+        return StepFailedError("unresolved", NOT_HANDED_OUT, "its lane had no room for it in time")
     return StepFailedError("unresolved", "no_answer", str(cause))

@@ -13,7 +13,7 @@ from ordersaga.domain.lanes import Urgency
 from ordersaga.domain.orders import Order
 from ordersaga.domain.shipping import CancelDecision, HandOff
 from ordersaga.domain.statuses import ParcelStatus
-from workflows.activity_policies import CARRIER_ATTEMPT, StepFailedError, in_task, on_lane
+from workflows.activity_policies import CARRIER_ATTEMPT, NOT_HANDED_OUT, StepFailedError, in_task, on_lane
 from workflows.desk import REMIND_EVERY, Desk
 from workflows.messages import CARRIER_QUEUE, provider_queue
 from workflows.news import look_at_provider
@@ -149,6 +149,8 @@ class HandOver:
             except StepFailedError as failure:
                 if failure.kind == "customer":
                     raise
+                if failure.code == NOT_HANDED_OUT:
+                    continue  # nobody can answer what keeps a lane full
                 if failure.kind == "refused":
                     renew()
                 self._check_goes_on()

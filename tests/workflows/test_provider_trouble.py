@@ -1,13 +1,19 @@
 """A provider refuses, gives up after accepting, fails us, or is down."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.testing import WorkflowEnvironment
 
+from ordersaga.client_lanes import LaneQueues
 from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
 from ordersaga.domain.shipping import CancelDecision
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
-from tests.workflows.world import World
+from tests.workflows.world import Handle, World
+from workflows import hand_over
+from workflows.messages import provider_queue
 
 
 async def test_refused_address_undoes_the_order(world: World) -> None:
@@ -44,6 +50,36 @@ async def test_exception_the_provider_cannot_stop_goes_on(world: World) -> None:
     assert (result.status, result.captured) == (OrderStatus.COMPLETED, 1000)
     assert len(world.provider.called("cancel")) == 1
     await world.balanced(placed)
+
+
+async def test_a_hand_off_that_waits_in_its_lane_asks_nobody(
+    environment: WorkflowEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A surge or a pause keeps it there for longer than a provider may be silent: it goes on waiting, then goes."""
+    monkeypatch.setattr(hand_over, "SILENCE", timedelta(seconds=5))
+    queues, lane = LaneQueues(environment.client), provider_queue("shipbob")
+    await queues.set_rate(lane, 0, "test")
+    try:
+        async with World(environment, sandboxed=False) as world:
+            placed, handle = await world.confirmed()
+            async with asyncio.timeout(60):
+                while not await _timed_out(handle):  # noqa: ASYNC110 - the server does it
+                    await asyncio.sleep(0.1)
+            await queues.set_rate(lane, None, "test")
+            await world.called(world.provider, "submit", 1)
+            view = await world.until(handle, lambda seen: seen.parcels[0].status is ParcelStatus.ACCEPTED)
+            assert view.attention == ()
+            assert world.memory.attention == {}
+            await world.deliver(handle)
+            await world.balanced(placed)
+    finally:
+        await queues.set_rate(lane, None, "test")
+
+
+async def _timed_out(handle: Handle) -> int:
+    """How often a call waited in its lane until its patience ended."""
+    events = (await handle.fetch_history()).events
+    return sum(event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT for event in events)
 
 
 async def test_operators_error_is_parked_and_retried_under_a_new_generation(world: World) -> None:
