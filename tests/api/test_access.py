@@ -97,7 +97,7 @@ async def test_each_role_may_do_exactly_what_the_matrix_says(api: Api, method: s
             assert set(answer.json()["allowed_roles"]) == allowed
 
 
-@pytest.mark.parametrize("header", ["Bearer osk_checkout_wrong", "Basic b3NrOg==", "Bearer", "Bearer \x7f"])
+@pytest.mark.parametrize("header", ["Bearer osk_checkout_wrong", "Basic b3NrOg==", "Bearer", "Bearer a\tb"])
 async def test_an_unknown_key_is_refused_without_being_repeated(api: Api, header: str) -> None:
     """What was sent as a key never comes back in the answer."""
     answer = await api.http.get("/v1/orders", headers={"Authorization": header})
