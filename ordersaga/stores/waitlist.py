@@ -24,7 +24,7 @@ from ordersaga.stores.limits import forget_room, lock_limits, read_rules, take_r
 from ordersaga.stores.lines import stand_in
 from ordersaga.stores.order_rows import dump_parcels, load_order
 from ordersaga.stores.pools import Connection, Pool, columns, connection, lock_orders, transaction
-from ordersaga.stores.storable import dump_json
+from ordersaga.stores.storable import dump_json, storable
 from ordersaga.stores.taking_in import Desk, Fitted, Lack, in_words
 
 AT_ONCE: Final = 100
@@ -204,7 +204,7 @@ async def _overdue(work: Connection, order_id: str) -> bool:
 
 
 async def _end(work: Connection, order_id: str, status: OrderStatus, outcome: str, reason: str, text: str) -> bool:
-    if not await work.fetchval(_END, order_id, status.value, outcome, reason):
+    if not await work.fetchval(_END, order_id, status.value, outcome, storable(reason)):
         return False
     await work.execute(_LEAVE, [order_id])
     kind = "refused" if status is OrderStatus.REJECTED else "closed"

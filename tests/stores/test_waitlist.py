@@ -12,6 +12,7 @@ from ordersaga.domain.orders import Order
 from ordersaga.domain.statuses import OrderStatus
 from ordersaga.stores.accept import Accepted, AcceptRequest, PostgresIntake, Replay, SoldOut
 from ordersaga.stores.acceptances import Acceptance, NoCapacity, OverBuyerLimit, Waiting
+from ordersaga.stores.audit_chain import PostgresAuditTrail
 from ordersaga.stores.books import PostgresBooks
 from ordersaga.stores.catalog import PostgresCatalog
 from ordersaga.stores.evidence import PostgresEvidence
@@ -97,6 +98,7 @@ async def test_a_sold_out_order_waits_and_is_given_what_comes_back(pool: Pool) -
     assert record.order in await startable(pool)
     assert await PostgresStock(pool).confirm_hold(record.order) == record.parcels
     assert list(await PostgresBooks(pool).unit_differences()) == []
+    assert not (await PostgresAuditTrail(pool).verify()).breaks
 
 
 async def test_the_line_is_served_in_order_of_arrival(pool: Pool) -> None:
