@@ -1,5 +1,7 @@
 """Catalog files over HTTP: all of a file or nothing of it."""
 
+from datetime import UTC, datetime
+
 import httpx
 import pytest
 
@@ -176,6 +178,15 @@ def test_rows_of_one_order_are_its_lines() -> None:
         ("web_1", ["MUG", "TEE"]),
         ("web_2", ["MUG"]),
     ]
+
+
+def test_an_orders_file_may_name_the_buyer_and_agree_to_wait() -> None:
+    """Three more columns, which may stay empty."""
+    head, empty = f"{ORDER},buyer,waitlist,wait_until", ",".join([ROW, *[""] * (ORDER.count(",") - ROW.count(","))])
+    first, second = parse_orders(f"{head}\n{empty},ada,true,2027-01-31T12:00:00Z\nweb_2{empty[5:]},,,\n".encode())
+    assert (first.buyer, first.waitlist, first.wait_until) == ("ada", True, datetime(2027, 1, 31, 12, tzinfo=UTC))
+    assert (second.buyer, second.waitlist, second.wait_until) == (None, False, None)
+    assert not {"buyer", "waitlist", "wait_until"} & second.model_dump().keys()
 
 
 @pytest.mark.parametrize(

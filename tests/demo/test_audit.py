@@ -8,7 +8,7 @@ import pytest
 from ordersaga.demo.audit import CHECKS, Difference, Evidence, audit
 from ordersaga.demo.outside import Payment
 from ordersaga.domain.books import Account
-from ordersaga.domain.ledgers import OpenQuestion, RestockedUnits, Shelf
+from ordersaga.domain.ledgers import OpenQuestion, OrderLedger, RestockedUnits, Shelf
 from ordersaga.domain.statuses import OrderStatus
 from tests.demo.worlds import (
     AMOUNT,
@@ -313,3 +313,12 @@ def test_a_difference_names_order_invariant_and_both_sides() -> None:
     """The line an operator reads."""
     told = str(Difference("live_1", "I1", "cash of parcel 2", 0, 1500))
     assert told == "live_1: I1 cash of parcel 2: ours 0, theirs 1500"
+
+
+def test_a_place_in_line_is_an_open_promise() -> None:
+    """An order that waits is no difference: its own time ends it."""
+    clean = world()
+    waits = OrderLedger("waits", OrderStatus.WAITLISTED, None, "waits for SOCK")
+    more = replace(with_ours(clean, orders=(*clean.ours.orders, waits)), placed=[*clean.placed, "waits"])
+
+    assert audit(more) == []

@@ -207,6 +207,14 @@ def test_an_order_with_a_return_under_way_is_not_deserted() -> None:
     assert match_order(replace(returning, returning=False), "ended", MOMENT) is not None
 
 
+def test_an_order_that_waits_in_line_is_not_deserted() -> None:
+    """It has no saga yet, however long it waits; once it got what it waited for, it must have one."""
+    assert match_order(ours(OrderStatus.WAITLISTED, started=False), "never", MOMENT) is None
+    found = match_order(ours(OrderStatus.PENDING, started=False), "never", MOMENT)
+    assert found is not None
+    assert found.kind is FindingKind.NEVER_STARTED
+
+
 @pytest.mark.parametrize(("counted", "units"), [(20, 0), (17, 0), (22, 0), (16, -1), (23, 1)])
 def test_a_count_may_lag_behind_either_way(counted: int, units: int) -> None:
     """Two units may have left unheard, one was just received, two were just booked as shipped."""
