@@ -11,7 +11,7 @@ from ordersaga.domain.lanes import Urgency
 from ordersaga.domain.lattices import Verdict, goods_left, judge
 from ordersaga.domain.shipping import ParcelEvent, ParcelReport
 from ordersaga.domain.statuses import ParcelStatus
-from workflows.activity_policies import StepFailedError, on_lane
+from workflows.activity_policies import NOT_HANDED_OUT, StepFailedError, on_lane
 from workflows.desk import Desk
 from workflows.messages import CARRIER_QUEUE, provider_queue
 from workflows.order_state import ParcelState
@@ -64,7 +64,7 @@ def _left_after_all(parcel: ParcelState, event: ParcelEvent) -> bool:
 
 
 async def look_at(desk: Desk, parcel: ParcelState) -> bool:
-    """Ask the company that has the parcel where it is, as if it had told us; False: it did not say."""
+    """Ask the company that has the parcel where it is, as if it had told us; False: it was asked and did not say."""
     if parcel.books_carrier is False:
         return await _look(desk, parcel, _carrier_says)
     return await look_at_provider(desk, parcel)
@@ -79,6 +79,8 @@ async def _look(desk: Desk, parcel: ParcelState, ask: Ask) -> bool:
     try:
         report = await ask(desk, parcel)
     except StepFailedError as failure:
+        if failure.code == NOT_HANDED_OUT:
+            return True  # it was not asked: its lane is full
         desk.note("silence", f"asked where the parcel is: {failure}", parcel.plan.parcel)
         return False
     if report is not None:

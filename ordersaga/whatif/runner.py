@@ -248,8 +248,10 @@ class Runner:
             self._lanes[waiting.call.queue or ""].add(waiting)
 
     def _too_late(self, waiting: LaneCall) -> None:
-        """Nobody answered for as long as the saga was willing to wait."""
-        told = TimedOutError("no answer in time", type=TimeoutType.SCHEDULE_TO_CLOSE, last_heartbeat_details=[])
+        """Nobody answered for as long as the saga was willing to wait; Temporal says whether anybody was asked."""
+        never = waiting.state == "queued" and waiting.attempt == 1
+        kind = TimeoutType.SCHEDULE_TO_START if never else TimeoutType.SCHEDULE_TO_CLOSE
+        told = TimedOutError("no answer in time", type=kind, last_heartbeat_details=[])
         self._refuse(waiting, told)
 
     def _stop(self, running: Running, seq: int) -> None:
