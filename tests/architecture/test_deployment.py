@@ -33,7 +33,7 @@ def _examples() -> list[str]:
 def _validate(
     file: Path, *what: str, without: str = "", given: Mapping[str, str] = MappingProxyType({})
 ) -> subprocess.CompletedProcess[str]:
-    filled = {name: "1" for name in _examples() if name != without} | given
+    filled = {name: "1" for name in _examples() if name != without} | dict(given)
     program = Path(sys.executable).parent / "docker-compose"
     where = ["--project-directory", str(REPOSITORY), "-f", str(file)]
     command = [str(program), *where, "--profile", "emulators", "config", *(what or ("-q",))]

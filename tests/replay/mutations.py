@@ -121,7 +121,8 @@ MUTATIONS: Final = (
         "another place: our database is asked on its lane",
         "activity_policies.py",
         '    """Call our own database, however long it takes; raises StepFailedError on a final refusal."""\n',
-        "    return await on_lane(activity, arg, queue=BOOKS_QUEUE, summary=summary, urgency=Urgency.URGENT, patience=None)\n",
+        "    hurry = Urgency.URGENT\n"
+        "    return await on_lane(activity, arg, queue=BOOKS_QUEUE, summary=summary, urgency=hurry, patience=None)\n",
         "one_parcel",
     ),
     Mutation(
