@@ -229,10 +229,11 @@ async def test_a_question_outlives_its_saga(api: Api, orders: StubOrders, gone: 
 
 
 async def test_stock_is_paged_and_filtered(api: Api) -> None:
-    """Levels come by SKU, with what can still be promised."""
+    """Levels come by SKU, with what can still be promised and what holds for the SKU."""
     await place(api, "a1")
+    rules = {"max_per_buyer": None, "daily_units": None, "waitlist": False, "waiting": 0}
     first = (await api.get("/v1/stock?limit=1")).json()
-    mug = {"location": "nj-1", "sku": "MUG", "on_hand": 10, "held": 1, "available": 9}
+    mug = {"location": "nj-1", "sku": "MUG", "on_hand": 10, "held": 1, "available": 9, **rules}
     assert first["levels"] == [mug]
     second = (await api.get(f"/v1/stock?limit=1&cursor={first['next_cursor']}")).json()
     assert ([level["sku"] for level in second["levels"]], second["next_cursor"]) == (["TEE"], None)
