@@ -63,6 +63,7 @@ def create_app(open_services: Callable[[], AbstractAsyncContextManager[Services]
             app.state.metrics = metrics.Metrics(services, collectors=gauges)
             async with services.heard.listening(), overload.watching():
                 yield
+                await placing.finish()
 
     app = FastAPI(
         title="ordersaga",

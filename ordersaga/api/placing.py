@@ -4,6 +4,7 @@ Once the order is accepted (committed), the order is ours: whatever fails afterw
 202, and the relay's starter starts the saga.
 """
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Sequence
@@ -49,6 +50,7 @@ class Placing:
         self._admission = Admission(services, overload)
         settings = services.settings
         self.pressure = Pressure(Window(settings.starts_most, settings.confirm_target), services.starting.backlog)
+        self._beginning: dict[str, asyncio.Task[JSONResponse]] = {}
 
     async def place(
         self, body: NewOrder, key: ApiKey, idempotency_key: str | None, wait: timedelta | None
@@ -110,10 +112,24 @@ class Placing:
         return await self._start(record.order, wait, record.parcels)
 
     async def _start(self, order: Order, wait: timedelta | None, parcels: Sequence[ParcelPlan]) -> JSONResponse:
-        """Start the saga, if there is room, and answer with its outcome; else 202."""
+        """Start the saga, if there is room, and answer with its outcome; else 202. Who does not wait is not kept."""
         if not self.pressure.may_start(order.seller):
             return await self._leave(order)
+        if wait is None:
+            self._begin(order, parcels)
+            return going_on(order, None)
         return await self._ask(order, wait, parcels, wait)
+
+    def _begin(self, order: Order, parcels: Sequence[ParcelPlan]) -> None:
+        """Start the saga after the answer; should this process die before, a starter does."""
+        if order.order_id not in self._beginning:
+            task = asyncio.create_task(self._ask(order, None, parcels, None))
+            self._beginning[order.order_id] = task
+            task.add_done_callback(lambda _: self._beginning.pop(order.order_id))
+
+    async def finish(self) -> None:
+        """Wait for the sagas that are being started."""
+        await asyncio.gather(*self._beginning.values(), return_exceptions=True)
 
     async def _leave(self, order: Order) -> JSONResponse:
         """Leave the start to the starters: 202 without waiting. They find the order also when they were not told."""

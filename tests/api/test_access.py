@@ -37,6 +37,9 @@ MATRIX: dict[tuple[str, str], set[str] | str] = {
     ("GET", "/v1/attention"): AGENT,
     ("POST", "/v1/attention/{item_id}/resolve"): OPERATOR,
     ("POST", "/v1/attention/resolve-many"): OPERATOR,
+    ("GET", "/v1/lanes"): OPERATOR,
+    ("POST", "/v1/lanes/{lane}/pause"): OPERATOR,
+    ("POST", "/v1/lanes/{lane}/resume"): OPERATOR,
     ("POST", "/v1/reconciliations"): OPERATOR,
     ("GET", "/v1/reconciliations"): AGENT,
     ("GET", "/v1/reconciliations/{run_id}"): AGENT,
@@ -76,6 +79,7 @@ async def test_each_role_may_do_exactly_what_the_matrix_says(api: Api, method: s
     url = path.format(
         endpoint_id="whe_none",
         run_id="none",
+        lane="none",
         finding_id="stock_drift:none",
         order_id="ord_none",
         return_id="ord_none-r1",

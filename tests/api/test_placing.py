@@ -10,7 +10,7 @@ from ordersaga.client_errors import SagaUnreachableError
 from ordersaga.domain.journal import JournalUpdate
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
 from tests.support.api import Api, StubOrders, answered, order_body
-from tests.support.starting import unstarted
+from tests.support.starting import begun, unstarted
 
 WAIT = {"Prefer": "wait=5"}
 
@@ -106,6 +106,7 @@ async def test_temporal_away_after_accept_is_202_and_the_starter_finds_the_order
     assert await units_held(api) == 2
     orders.error = None
     await api.post("/v1/orders", order_body(order_id="web_1"))
+    await begun(api.services.pool, "web_1")
     assert len(await unstarted(api.services.pool)) == 2
 
 

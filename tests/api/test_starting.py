@@ -5,7 +5,7 @@ import asyncio
 from ordersaga.domain.journal import JournalUpdate
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
 from tests.support.api import Api, StubOrders, order_body
-from tests.support.starting import unstarted
+from tests.support.starting import begun, unstarted
 from workers.relay_starter import Starter
 
 WAIT = {"Prefer": "wait=5"}
@@ -14,10 +14,12 @@ WAIT = {"Prefer": "wait=5"}
 async def crowd(api: Api, seller: str) -> None:
     """An order of the seller waits for a starter, and the API has seen it."""
     await api.post("/v1/orders", order_body(order_id="first"))
+    await begun(api.services.pool, "first")
     waits = "UPDATE orders SET started_at = NULL, start_after = now(), seller = $1 WHERE order_id = 'first'"
     await api.services.pool.execute(waits, seller)
     await asyncio.sleep(0.6)  # so that the next checkout has the backlog read anew
     await api.post("/v1/orders", order_body(order_id="looked"))
+    await begun(api.services.pool, "looked")
     await api.services.starting.mark_started("looked")
     await asyncio.sleep(0.3)
 

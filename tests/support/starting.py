@@ -1,5 +1,7 @@
 """Accepted orders whose saga is not started, for tests."""
 
+import asyncio
+
 from ordersaga.stores.pools import Pool
 
 
@@ -14,3 +16,10 @@ async def unstarted(pool: Pool) -> list[str]:
 async def make_due(pool: Pool) -> None:
     """Nobody starts these orders at this moment: a starter may."""
     await pool.execute("UPDATE orders SET start_after = now() WHERE started_at IS NULL")
+
+
+async def begun(pool: Pool, order_id: str) -> None:
+    """Wait for a start that the answer did not wait for."""
+    async with asyncio.timeout(20):
+        while order_id in await unstarted(pool):  # noqa: ASYNC110 - another task does it
+            await asyncio.sleep(0.02)

@@ -34,8 +34,8 @@ class Options:
     workers: int = 2
     kill: bool = False
     seed: int = 1
-    others: float = 2.0
-    quiet: float = 30.0
+    others: float = 0.5
+    quiet: float = 60.0
     nice: int = 10
 
     @property
