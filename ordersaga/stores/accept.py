@@ -188,11 +188,12 @@ class _Batch:
         order_ids = [request.order.order_id for _, request in self._open()]
         await lock_orders(self._work, order_ids)
         standing = {row["order_id"]: row["request"] for row in await self._work.fetch(_STANDING, order_ids)}
+        first: dict[str, Order] = {}
         for place, request in self._open():
-            asked = dump_order(request.order)[0]
-            found = standing.setdefault(request.order.order_id, asked)
-            if found is not asked:
-                self._answers[place] = _from_order(request.order.order_id, found, asked)
+            order = request.order
+            if order.order_id in standing or first.setdefault(order.order_id, order) is not order:
+                found = standing.get(order.order_id) or dump_order(first[order.order_id])[0]
+                self._answers[place] = _from_order(order.order_id, found, dump_order(order)[0])
 
     async def _drop_keys(self) -> None:
         """A request that is refused and not stored leaves nothing behind, not even its key."""

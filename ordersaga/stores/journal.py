@@ -40,6 +40,10 @@ FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::int[]) WI
      AS row(entry_id, at, kind, text, parcel, place)
 ORDER BY place ON CONFLICT DO NOTHING RETURNING entry_id
 """
+_FIRST_ENTRIES = """
+INSERT INTO journal (order_id, entry_id, at, kind, text)
+SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[])
+"""
 _TIMELINE = """
 SELECT at, source, kind, text, parcel, data FROM (
     SELECT at, 1 AS place, seq, 'journal' AS source, kind, text, parcel, '{}'::jsonb AS data
@@ -186,6 +190,14 @@ async def write_story(
     for item in attention:
         await write_question(work, item)
     await work.execute(_ANNOUNCE, order_id)
+
+
+async def begin_stories(work: Connection, begun: Sequence[tuple[str, JournalEntry]]) -> None:
+    """Write the first entry of each of these orders (order id, entry), new ones, with one statement for all."""
+    rows = [(order_id, entry.entry_id, entry.at, entry.kind, storable(entry.text)) for order_id, entry in begun]
+    await work.execute(_FIRST_ENTRIES, *columns(rows, 5))
+    for order_id, entry in begun:
+        await announce(work, order_id, [entry])
 
 
 async def _write_entries(work: Connection, order_id: str, entries: Sequence[JournalEntry]) -> None:

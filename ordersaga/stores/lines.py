@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ordersaga.domain.capacity import Line
+from ordersaga.domain.journal import JournalEntry
+from ordersaga.stores.journal import begin_stories
 from ordersaga.stores.pools import Connection, columns
-from ordersaga.stores.storable import storable
 
 _LENGTHS = "SELECT line, count(*) AS length FROM waiting_lines WHERE line = ANY($1::text[]) GROUP BY line"
 # The sequence gives places in the order in which rows arrive here.
@@ -23,10 +24,6 @@ _STAND_IN = """
 INSERT INTO waiting_lines (line, place, order_id)
 SELECT new.line, place, order_id FROM waiting_orders JOIN unnest($1::text[], $2::text[]) AS new(order_id, line)
 USING (order_id) ON CONFLICT DO NOTHING
-"""
-_TELL = """
-INSERT INTO journal (order_id, entry_id, at, kind, text)
-SELECT order_id, 'waitlist-1', $3, 'waitlisted', text FROM unnest($1::text[], $2::text[]) AS new(order_id, text)
 """
 
 
@@ -51,11 +48,13 @@ async def join_lines(work: Connection, joining: Sequence[Joining]) -> dict[str, 
         lengths.update(one.lines)
         places[one.order_id] = max(lengths[line] for line in one.lines)
     await work.execute(_JOIN, [one.order_id for one in joining], [one.until for one in joining], *columns(pairs, 2))
-    texts = [
-        storable(f"{one.text}; place {places[one.order_id]}, until {one.until:%d %b %H:%M} UTC") for one in joining
-    ]
-    await work.execute(_TELL, [one.order_id for one in joining], texts, datetime.now(UTC))
+    await begin_stories(work, [(one.order_id, _told(one, places[one.order_id])) for one in joining])
     return places
+
+
+def _told(one: Joining, place: int) -> JournalEntry:
+    text = f"{one.text}; place {place}, until {one.until:%d %b %H:%M} UTC"
+    return JournalEntry(entry_id="waitlist-1", at=datetime.now(UTC), kind="waitlisted", text=text)
 
 
 async def stand_in(work: Connection, more: Iterable[tuple[str, Line]]) -> None:

@@ -16,6 +16,7 @@ from ordersaga.domain.journal import JournalEntry, JournalUpdate
 from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.statuses import OrderStatus
 from tests.support.api import Api, StubOrders, order_body
+from tests.support.starting import begun
 from workflows import messages
 from workflows.messages import Asked, CancelRequest
 
@@ -327,6 +328,7 @@ async def test_the_preview_of_an_order_nobody_started_is_its_record(
 async def test_the_preview_of_a_saga_that_is_gone_is_not_made_up(api: Api, orders: StubOrders) -> None:
     """It was started, so money may have moved: 404 and no amounts."""
     await place(api)
+    await begun(api.services.pool, "a1")
     orders.fail = {"preview_cancel": OrderNotFoundError("a1")}
     assert (await api.post("/v1/orders/a1/cancel-preview")).status_code == 404
 
