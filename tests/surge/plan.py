@@ -36,7 +36,7 @@ class Options:
     seed: int = 1
     others: float = 0.5
     quiet: float = 60.0
-    nice: int = 10
+    nice: int = 19
 
     @property
     def command(self) -> str:

@@ -31,6 +31,8 @@ PACE: Final[Mapping[str, Any]] = {
     "visible_after": timedelta(seconds=10),
     "reconcile_grace": timedelta(seconds=2),
     "shipbob_calls_per_minute": CALLS_PER_MINUTE,
+    "confirm_target": timedelta(milliseconds=300),
+    "starts_most": 16,
     "workflow_sandbox": False,  # as in production, of a build whose replays passed
 }
 
