@@ -11,8 +11,12 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	"$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo "$$python"; break; }; done)
 
+# Bytecode is kept: compiling every module at every start is half of the start of each of the many processes.
+unexport PYTHONDONTWRITEBYTECODE
+export UV_COMPILE_BYTECODE := 1
+
 .DEFAULT_GOAL := help
-.PHONY: bench mutants help demo chaos surge faults properties test test-slow check up stack-clean
+.PHONY: audit bench browser docs mutants help demo chaos surge soak faults fuzz properties test test-slow check up stack-clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -27,14 +31,23 @@ surge: $(STAMP) ## 20,000 checkouts for 1,000 units, open loop, judged: RATE=500
 	$(BIN)/python -m tests.surge --rate $(or $(RATE),500) --orders $(or $(ORDERS),20000) --units $(or $(UNITS),1000) \
 		--apis $(or $(APIS),2) --workers $(or $(WORKERS),2) --seed $(or $(SEED),1) $(if $(KILL),--kill) $(SURGE_ARGS)
 
+soak: $(STAMP) ## Steady load, and does anything grow? MINUTES=60 RATE=2; half an hour or more writes docs/soak.md
+	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),60) --rate $(or $(RATE),2) $(SOAK_ARGS)
+
 up: $(STAMP) ## Run the whole stack on this machine until Ctrl-C
 	$(ORDERSAGA) up $(UP_ARGS)
 
 test: $(STAMP) ## Run the tests; choose with TEST_ARGS, e.g. TEST_ARGS="tests/domain -k refund"
-	$(BIN)/pytest -n 2 --dist loadfile $(TEST_ARGS)
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 
 test-slow: $(STAMP) ## Run the tests of the whole stack: demos with kills and restarts, lost answers, decisions of providers, the runbook
 	$(BIN)/pytest -m slow -n 2 --dist loadfile $(TEST_ARGS)
+
+browser: $(STAMP) ## Use every page of the console in a real Chromium; screenshots in build/screenshots; TEST_ARGS="tests/browser -k scripts"
+	$(BIN)/pytest -m slow $(or $(TEST_ARGS),tests/browser)
+
+fuzz: $(STAMP) ## Send hostile input through every door of a stack: MINUTES=5 SEED=1; what breaks one is kept in build/fuzz
+	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),5) --seed $(or $(SEED),1) $(FUZZ_ARGS)
 
 faults: $(STAMP) ## Meet seven orders with every fault at every call and await; goes on where it was stopped; CASE='...' plays one, FAULTS_ARGS=--list names all
 	$(BIN)/python -m tests.faults $(if $(CASE),--case '$(CASE)') $(FAULTS_ARGS)
@@ -46,7 +59,7 @@ mutants: $(STAMP) ## See that the fault cases catch seeded bugs
 	$(BIN)/python -m tests.faults.mutants
 
 properties: $(STAMP) ## Play many random programs against stores, rules and sagas, new ones every time; EXAMPLES=200 of each
-	ORDERSAGA_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/pytest tests/properties --timeout 0 $(TEST_ARGS)
+	ORDERSAGA_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/pytest tests/properties tests/domain --timeout 0 $(TEST_ARGS)
 
 check: $(STAMP) ## Lint, format, types, import contracts, size budget
 	$(BIN)/ruff check .
@@ -54,6 +67,12 @@ check: $(STAMP) ## Lint, format, types, import contracts, size budget
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.architecture.size_budget
+
+audit: $(STAMP) ## Ask the vulnerability service about every locked dependency: 0 clean, 1 vulnerable, 3 it could not be asked
+	$(BIN)/python -m tests.security.audit $(AUDIT_ARGS)
+
+docs: $(STAMP) ## Build the documents as a site in build/docs/site; the reference from the code; every link checked
+	$(BIN)/python -m docs_site
 
 stack-clean: $(STAMP) ## Delete the databases, logs and keys of the stopped stack
 	$(ORDERSAGA) stack-clean

@@ -5,9 +5,11 @@ from temporalio import activity
 from activities.carriers import VoidLabel
 from activities.effects import Again, Effects, always, as_it_stands, never
 from activities.failures import translated
+from activities.payment_outcomes import COLLECT, money_back
 from activities.payments import LAPSED, ParcelPayment, ReleaseResult, taken
-from activities.providers import WithdrawParcel
-from ordersaga.domain.books import MoneyTransaction, Posting, authorization_ended, refunded
+from activities.providers import SET_ASIDE, WithdrawParcel
+from activities.setting_aside import LetGo
+from ordersaga.domain.books import MoneyTransaction, Posting, authorization_ended
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, EffectStatus
 from ordersaga.domain.identifiers import effect_key
 from ordersaga.domain.payments import PaymentStatus
@@ -35,6 +37,12 @@ class ByHand:
 
     @activity.defn
     @translated
+    async def let_go_by_hand(self, aside: LetGo) -> None:
+        """A person saw to it that the provider keeps nothing aside."""
+        await self._undone(aside.order_id, SET_ASIDE, "let_go", aside.parcel, aside.generation)
+
+    @activity.defn
+    @translated
     async def label_settled_by_hand(self, label: VoidLabel) -> None:
         """A person saw to it that the label is not used."""
         await self._undone(label.order_id, "book_label", "void_label", label.parcel)
@@ -43,6 +51,8 @@ class ByHand:
     @translated
     async def released_by_hand(self, payment: ParcelPayment) -> ReleaseResult:
         """A person gave the money back at the payment company: what our books still hold of it ends here."""
+        if payment.collected_by is not None:
+            return await self._collected_by_hand(payment)
         asked = await self._find("authorize", payment)
         if asked is None or asked.status is EffectStatus.REFUSED:
             return ReleaseResult()
@@ -50,6 +60,13 @@ class ByHand:
             await self._record(asked, _NOT_DONE)
             return ReleaseResult()
         return await self._end(payment, asked, await self._find("capture", payment))
+
+    async def _collected_by_hand(self, payment: ParcelPayment) -> ReleaseResult:
+        """The same at the channel's platform."""
+        entered = await self._find(COLLECT, payment)
+        if entered is None or entered.status is not EffectStatus.DONE:
+            return ReleaseResult()
+        return ReleaseResult(refunded=await self._rest_refunded(payment, entered, payment.amount))
 
     async def _end(self, payment: ParcelPayment, asked: EffectRow, capture: EffectRow | None) -> ReleaseResult:
         await self._settle_open(capture)
@@ -66,7 +83,7 @@ class ByHand:
         intent = await self._intent("refund", asked, captured - payment.refunded)
         amount = max(intent.amount or 0, 0)
         if amount:
-            await self._given_back(payment, intent, refunded(amount))
+            await self._given_back(payment, intent, money_back(payment.collected_by, amount))
         return amount
 
     async def _intent(self, step: str, asked: EffectRow, amount: int) -> EffectIntent:
@@ -80,8 +97,9 @@ class ByHand:
         outcome = _UNDONE.model_copy(update={"transactions": (transaction,) if postings else ()})
         await self._enter(intent, outcome, always)
 
-    async def _undone(self, order_id: str, do: str, undo: str, parcel: int) -> None:
-        done = await self._ledger.find(order_id, do, parcel)
+    async def _undone(self, order_id: str, do: str, undo: str, parcel: int, generation: int | None = None) -> None:
+        """`generation`: None for the latest."""
+        done = await self._ledger.find(order_id, do, parcel, generation)
         if done is None or done.status is EffectStatus.REFUSED:
             return
         if done.status is EffectStatus.DONE:

@@ -1,14 +1,18 @@
 """Carriers: buy a label, beside voiding it. Only for providers that do not book their own."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
+from pydantic import Field
 from temporalio import activity
 
+from activities.carrier_accounts import StoppedCarriers, carrier_at
 from activities.effects import Effects, Inquire, by_operator, require_replaceable
 from activities.failures import translated
+from ordersaga.domain.carriers import EASYPOST, on_record
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, EffectStatus
-from ordersaga.domain.identifiers import ParcelReference
-from ordersaga.domain.orders import Order, ParcelPlan
+from ordersaga.domain.identifiers import Code, ParcelReference
+from ordersaga.domain.orders import Order, ParcelPlan, not_given
 from ordersaga.domain.shipping import (
     CancelDecision,
     InterceptDecision,
@@ -26,13 +30,17 @@ LEASE = timedelta(seconds=18)
 
 
 class BookLabel(Message):
-    """The parcel to buy a label for, and how fast. `carrier`: only this one, in lower case; None: the cheapest."""
+    """The parcel to buy a label for, and how fast. `carrier`: only this one, in lower case; None: the cheapest.
+
+    `account`: where it is bought; None: at the first.
+    """
 
     order: Order
     plan: ParcelPlan
     generation: int = 1
     service: ShippingService = ShippingService.STANDARD
     carrier: str | None = None
+    account: Code | None = Field(default=None, exclude_if=not_given)
 
 
 class LabelResult(Message):
@@ -57,10 +65,11 @@ class VoidLabel(Message):
 
 
 class LookAtLabel(Message):
-    """Which label's parcel the carrier is asked about, by the label's reference."""
+    """Which label's parcel the carrier is asked about, by the label's reference; `account`: where it was bought."""
 
     order_id: str
     reference: str
+    account: Code | None = Field(default=None, exclude_if=not_given)
 
 
 class InterceptParcel(Message):
@@ -76,10 +85,21 @@ class InterceptParcel(Message):
 
 
 class Carriers:
-    """Activities at the carriers."""
+    """Activities at the carriers, `carriers` by account: each label at the account it was bought at.
 
-    def __init__(self, carrier: Carrier, stock: StockStore, effects: Effects, ledger: EffectLedger) -> None:
-        self._carrier = carrier
+    `stopped`: who sells none at the moment.
+    """
+
+    def __init__(
+        self,
+        carriers: Mapping[str, Carrier],
+        stock: StockStore,
+        effects: Effects,
+        ledger: EffectLedger,
+        stopped: StoppedCarriers | None = None,
+    ) -> None:
+        self._stopped = stopped or StoppedCarriers()
+        self._carriers = carriers
         self._stock = stock
         self._effects = effects
         self._ledger = ledger
@@ -88,24 +108,30 @@ class Carriers:
     @translated
     async def book_label(self, request: BookLabel) -> LabelResult:
         """Buy a label, once per reference."""
-        plan = request.plan
+        plan, carrier = request.plan, carrier_at(self._carriers, request.account)
         reference = plan.reference(request.order.order_id, request.generation)
 
         async def call(_: str) -> EffectOutcome:
+            avoid = await self._stopped.avoided(request.order, plan.provider, request.account, request.carrier)
             label = await self._stock.ship_from(plan.location, request.order, plan, reference)
-            return _bought(await self._carrier.book(_as_asked(label, request)))
+            return _bought(await carrier.book(_as_asked(label, request, avoid)), request.account)
 
-        intent = _intent("book_label", request.order.order_id, plan.parcel, request.generation)
+        intent = _purchase(request)
         await require_replaceable(self._ledger, intent, undo="void_label")
-        row = await self._effects.perform(intent, call, self._finding(reference), repeatable=False)
-        return LabelResult(
-            bought=row.status is EffectStatus.DONE,
-            carrier=row.answer.get("carrier"),
-            tracking_number=row.answer.get("tracking_number"),
-            can_intercept=row.answer.get("can_intercept", False),
-            code=row.code,
-            message=row.message,
-        )
+        finding = _finding(carrier, reference, request.account)
+        return _result(await self._effects.perform(intent, call, finding, repeatable=False))
+
+    @activity.defn
+    @translated
+    async def find_label(self, request: BookLabel) -> LabelResult:
+        """Learn what an unanswered purchase came to, and buy nothing: the label, or on record that there is none.
+
+        Raises RetryError as long as one might still come about.
+        """
+        carrier = carrier_at(self._carriers, request.account)
+        reference = request.plan.reference(request.order.order_id, request.generation)
+        finding = _finding(carrier, reference, request.account)
+        return _result(await self._effects.perform(_purchase(request), _buy_nothing, finding, repeatable=False))
 
     @activity.defn
     @translated
@@ -122,7 +148,7 @@ class Carriers:
     @translated
     async def look(self, request: LookAtLabel) -> ParcelReport | None:
         """What the carrier says about the label's parcel now; None while it says nothing."""
-        told = await self._carrier.look(request.reference)
+        told = await carrier_at(self._carriers, request.account).look(request.reference)
         return _report(told) if told else None
 
     @activity.defn(name="intercept_parcel")
@@ -135,28 +161,30 @@ class Carriers:
         booked = await self._ledger.find(request.order_id, "book_label", request.parcel)
         if booked is None or booked.status is not EffectStatus.DONE:
             return InterceptDecision.NOT_OFFERED
-        return await self._intercept(_reference(booked), request)
+        return await self._intercept(booked, request)
 
-    async def _intercept(self, reference: str, request: InterceptParcel) -> InterceptDecision:
+    async def _intercept(self, booked: EffectRow, request: InterceptParcel) -> InterceptDecision:
+        carrier, reference = carrier_at(self._carriers, booked.account), _reference(booked)
+
         async def call(_: str) -> EffectOutcome:
             ended = request.way_ended
-            return _turned(InterceptDecision.REFUSED if ended else await self._carrier.intercept(reference))
+            return _turned(InterceptDecision.REFUSED if ended else await carrier.intercept(reference))
 
         async def inquire(_: EffectRow) -> EffectOutcome | None:
             if request.way_ended:
                 return _turned(InterceptDecision.REFUSED)
-            label = await self._carrier.inquire(reference)
+            label = await carrier.inquire(reference)
             return _turned(InterceptDecision.ACCEPTED) if label is not None and label.intercepted else None
 
-        intent = _intent("intercept", request.order_id, request.parcel, request.generation)
+        intent = _intent("intercept", request.order_id, request.parcel, request.generation, booked.account)
         row = await self._effects.perform(intent, call, inquire, by_operator, repeatable=False)
         return InterceptDecision(row.answer.get("decision", InterceptDecision.REFUSED))
 
     async def _void(self, booked: EffectRow) -> CancelDecision:
-        reference = _reference(booked)
+        carrier, reference = carrier_at(self._carriers, booked.account), _reference(booked)
 
         async def call(_: str) -> EffectOutcome:
-            decision = await self._carrier.void(reference)
+            decision = await carrier.void(reference)
             refused = decision is CancelDecision.REFUSED
             return EffectOutcome(
                 status=EffectStatus.REFUSED if refused else EffectStatus.DONE,
@@ -165,11 +193,11 @@ class Carriers:
             )
 
         async def inquire(_: EffectRow) -> EffectOutcome | None:
-            label = await self._carrier.inquire(reference)
+            label = await carrier.inquire(reference)
             voided = EffectOutcome(status=EffectStatus.DONE, answer={"decision": CancelDecision.CANCELED.value})
             return voided if label is not None and label.voided else None
 
-        intent = _intent("void_label", booked.order_id, booked.parcel, booked.generation)
+        intent = _intent("void_label", booked.order_id, booked.parcel, booked.generation, booked.account)
         row = await self._effects.perform(intent, call, inquire, by_operator)
         return CancelDecision(row.answer.get("decision", CancelDecision.REFUSED))
 
@@ -178,26 +206,38 @@ class Carriers:
 
         Raises RetryError as long as one might still come about.
         """
-
-        async def buy_nothing(_: str) -> EffectOutcome:
-            return EffectOutcome(status=EffectStatus.REFUSED, code="not_found", message="no label was bought")
-
-        intent = _intent(booked.step, booked.order_id, booked.parcel, booked.generation)
-        finding = self._finding(_reference(booked))
-        row = await self._effects.perform(intent, buy_nothing, finding, repeatable=False)
+        intent = _intent(booked.step, booked.order_id, booked.parcel, booked.generation, booked.account)
+        finding = _finding(carrier_at(self._carriers, booked.account), _reference(booked), booked.account)
+        row = await self._effects.perform(intent, _buy_nothing, finding, repeatable=False)
         return row.status is EffectStatus.DONE
 
-    def _finding(self, reference: str) -> Inquire:
-        async def inquire(_: EffectRow) -> EffectOutcome | None:
-            label = await self._carrier.inquire(reference)
-            return _bought(label) if label is not None else None
 
-        return inquire
+def _finding(carrier: Carrier, reference: str, account: str | None) -> Inquire:
+    async def inquire(_: EffectRow) -> EffectOutcome | None:
+        label = await carrier.inquire(reference)
+        return _bought(label, account) if label is not None else None
+
+    return inquire
 
 
-def _as_asked(label: LabelRequest, request: BookLabel) -> LabelRequest:
+async def _buy_nothing(_: str) -> EffectOutcome:
+    return EffectOutcome(status=EffectStatus.REFUSED, code="not_found", message="no label was bought")
+
+
+def _result(row: EffectRow) -> LabelResult:
+    return LabelResult(
+        bought=row.status is EffectStatus.DONE,
+        carrier=row.answer.get("carrier"),
+        tracking_number=row.answer.get("tracking_number"),
+        can_intercept=row.answer.get("can_intercept", False),
+        code=row.code,
+        message=row.message,
+    )
+
+
+def _as_asked(label: LabelRequest, request: BookLabel, avoid: tuple[str, ...]) -> LabelRequest:
     """The location's label, by the service and carrier that were asked for."""
-    return label.model_copy(update={"service": request.service, "carrier": request.carrier})
+    return label.model_copy(update={"service": request.service, "carrier": request.carrier, "avoid": avoid})
 
 
 def _report(told: ParcelEvent) -> ParcelReport:
@@ -224,9 +264,17 @@ def _reference(booked: EffectRow) -> str:
     return str(ParcelReference(booked.order_id, booked.parcel, booked.generation))
 
 
-def _intent(step: str, order_id: str, parcel: int, generation: int) -> EffectIntent:
-    return EffectIntent(order_id=order_id, step=step, parcel=parcel, generation=generation, lease=LEASE)
+def _purchase(request: BookLabel) -> EffectIntent:
+    order_id, parcel = request.order.order_id, request.plan.parcel
+    return _intent("book_label", order_id, parcel, request.generation, on_record(request.account))
 
 
-def _bought(label: LabelState) -> EffectOutcome:
-    return EffectOutcome(status=EffectStatus.DONE, external_id=label.label_id, answer=label.model_dump(mode="json"))
+def _intent(step: str, order_id: str, parcel: int, generation: int, account: str | None) -> EffectIntent:
+    return EffectIntent(
+        order_id=order_id, step=step, parcel=parcel, generation=generation, account=account, lease=LEASE
+    )
+
+
+def _bought(label: LabelState, account: str | None) -> EffectOutcome:
+    answer = label.model_copy(update={"account": account or EASYPOST}).model_dump(mode="json")
+    return EffectOutcome(status=EffectStatus.DONE, external_id=label.label_id, answer=answer)

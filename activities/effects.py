@@ -68,12 +68,37 @@ class Effects:
         if row.status in (EffectStatus.DONE, EffectStatus.REFUSED):
             return row
         sent_at = _sent_at(row)
-        found = None if sent_at is None else await inquire(row)
+        found = None if sent_at is None else await self._inquired(row, inquire)
         if found is not None:
             return await self._settle(row, found)
         if sent_at is not None and not repeatable:
             await self._require_absent(row, sent_at)
         return await self._call(row, intent, call, inquire)
+
+    async def resolve(self, row: EffectRow, inquire: Inquire) -> bool:
+        """Learn whether an interrupted effect happened, sending nothing; RetryError as long as it might still."""
+
+        async def resend_nothing(_: str) -> EffectOutcome:
+            return EffectOutcome(
+                status=EffectStatus.REFUSED, code="not_found", message="the provider has no such order"
+            )
+
+        intent = EffectIntent(order_id=row.order_id, step=row.step, parcel=row.parcel, generation=row.generation)
+        try:
+            found = await self.perform(intent, resend_nothing, inquire, repeatable=False)
+        except RefusedError:
+            return False
+        return found.status is EffectStatus.DONE
+
+    async def _inquired(self, row: EffectRow, inquire: Inquire) -> EffectOutcome | None:
+        """What the other side has on record; a refusal there is as final as one that is answered."""
+        try:
+            return await inquire(row)
+        except CustomerError as error:
+            return _refusal(error, {})
+        except RefusedError as error:
+            await self._settle(row, _refusal(error, BY_OPERATOR))
+            raise
 
     async def _call(self, row: EffectRow, intent: EffectIntent, call: Call, inquire: Inquire) -> EffectRow:
         try:
@@ -126,10 +151,9 @@ async def as_it_stands(ledger: EffectLedger, intent: EffectIntent, again: Again 
     row = await ledger.find(intent.order_id, intent.step, intent.parcel, intent.generation)
     if row is None:
         return intent
-    rekeyed = int(row.key.removeprefix(intent.key).removeprefix(".") or 0)
     if _replayed(row) or again(row):
-        return intent.model_copy(update={"rekeyed": rekeyed + 1})
-    return intent.model_copy(update={"rekeyed": rekeyed, "amount": row.amount})
+        return intent.model_copy(update={"rekeyed": row.intent.rekeyed + 1})
+    return intent.model_copy(update={"rekeyed": row.intent.rekeyed, "amount": row.amount})
 
 
 async def require_replaceable(ledger: EffectLedger, intent: EffectIntent, *, undo: str) -> None:
@@ -157,6 +181,12 @@ def _sent_at(row: EffectRow) -> datetime | None:
     if row.answer.get("attempt") != row.attempts - 1:
         return datetime.now(UTC)
     return datetime.fromisoformat(row.answer["sent_at"]) if row.answer.get("sent_at") else None
+
+
+def never_sent(row: EffectRow) -> bool:
+    """Whether an effect as the ledger has it surely never left: each attempt left a trace, and none was sent."""
+    undecided = row.status in (EffectStatus.INTENDED, EffectStatus.UNKNOWN)
+    return undecided and row.answer.get("attempt") == row.attempts and not row.answer.get("sent_at")
 
 
 def _refusal(error: CustomerError | OperatorError | RetryError, answer: dict[str, str]) -> EffectOutcome:

@@ -3,6 +3,10 @@
 All in our own PostgreSQL, so all are quick and run inside the workflow task.
 """
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from pydantic import Field
 from temporalio import activity
 
 from activities.failures import translated
@@ -13,16 +17,23 @@ from ordersaga.domain.books import (
     goods_unshipped,
     write_off_reversed,
 )
-from ordersaga.domain.identifiers import effect_key
-from ordersaga.domain.orders import LineQuantity, Order, ParcelPlan
+from ordersaga.domain.identifiers import Code, effect_key
+from ordersaga.domain.orders import LineQuantity, Order, ParcelPlan, not_given
+from ordersaga.domain.stops import avoided, stopping
 from ordersaga.domain.values import Message
 from ordersaga.ports import EffectLedger, StockStore
+from ordersaga.stop_ports import StandingStops
 
 
 class HoldResult(Message):
-    """The parcels the order's units are held as; empty: sold out."""
+    """The parcels the order's units are held as; empty: sold out. `moves`: they may move to another location.
+
+    `set_aside_at`: the providers that set units aside while an order waits.
+    """
 
     parcels: tuple[ParcelPlan, ...] = ()
+    moves: bool = Field(default=False, exclude_if=not_given)
+    set_aside_at: tuple[Code, ...] = Field(default=(), exclude_if=not_given)
 
 
 class ParcelUnits(Message):
@@ -46,10 +57,14 @@ class ShipUnits(Message):
 
 
 class Replan(Message):
-    """How parcels are cut now; those of the order that are not named stay as they are."""
+    """How parcels are cut now; those of the order that are not named stay as they are.
+
+    `again`: the order, where goods of it are to be sent once more; a stop may forbid that.
+    """
 
     order_id: str
     parcels: tuple[ParcelPlan, ...]
+    again: Order | None = Field(default=None, exclude_if=not_given)
 
 
 class TakeBack(Message):
@@ -64,17 +79,29 @@ class TakeBack(Message):
 
 
 class Inventory:
-    """Activities on our stock."""
+    """Activities on our stock. `moves`: parcels whose provider fails them may move to another location.
 
-    def __init__(self, stock: StockStore, ledger: EffectLedger) -> None:
-        self._stock = stock
-        self._ledger = ledger
+    `set_aside_at`: the providers that set units aside. `stops`: None where nothing is ever stopped.
+    """
+
+    def __init__(
+        self,
+        stock: StockStore,
+        ledger: EffectLedger,
+        *,
+        moves: bool = False,
+        set_aside_at: Sequence[str] = (),
+        stops: StandingStops | None = None,
+    ) -> None:
+        self._stock, self._moves, self._set_aside_at = stock, moves, tuple(set_aside_at)
+        self._ledger, self._stops = ledger, stops
 
     @activity.defn
     @translated
     async def hold_stock(self, order: Order) -> HoldResult:
         """Make the checkout's hold permanent, or take one; all lines or none."""
-        return HoldResult(parcels=await self._stock.confirm_hold(order) or ())
+        parcels = await self._stock.confirm_hold(order) or ()
+        return HoldResult(parcels=parcels, moves=self._moves, set_aside_at=self._set_aside_at)
 
     @activity.defn
     @translated
@@ -85,8 +112,20 @@ class Inventory:
     @activity.defn
     @translated
     async def replan(self, change: Replan) -> bool:
-        """Hold what the parcels' new plans say, all or nothing; False: too little is left, nothing changed."""
+        """Hold what the parcels' new plans say, all or nothing; False: too little is left, nothing changed.
+
+        False too where goods are to be sent once more and a stop forbids the order, or who would ship it.
+        """
+        if change.again is not None and await self._forbidden(change.again, change.parcels):
+            for plan in change.parcels:  # an attempt before the stop may have held them
+                await self._stock.release(change.order_id, plan.parcel)
+            return False
         return await self._stock.replan(change.order_id, change.parcels)
+
+    async def _forbidden(self, order: Order, parcels: Sequence[ParcelPlan]) -> bool:
+        rules, now = await self._stops.standing() if self._stops is not None else (), datetime.now(UTC)
+        stopped = avoided(rules, order, now)
+        return stopping(rules, order, now) is not None or any(plan.provider in stopped for plan in parcels)
 
     @activity.defn
     @translated

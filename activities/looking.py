@@ -3,11 +3,15 @@
 Matching looks at everything a company lists; a repair looks again at the one thing it is about to mend.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from activities.carrier_accounts import carrier_at
+from activities.standing import standing
+from ordersaga.domain.carriers import EASYPOST
+from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.evidence import Deed, OpenEffect, OrderEvidence
 from ordersaga.domain.identifiers import ParcelReference, parse_label_reference
 from ordersaga.domain.lattices import goods_left
@@ -39,17 +43,32 @@ _NOWHERE: Final = ParcelStatus.PLANNED
 
 @dataclass(frozen=True)
 class Sources:
-    """What reconciliation asks. `stock` by provider: only of those that count their shelves."""
+    """What reconciliation asks. `carriers` by account, `labels` of those that list what was bought at them.
+
+    `stock` by provider: only of those that count their shelves.
+    """
 
     evidence: Evidence
     findings: FindingStore
     sagas: Sagas
     payments: PaymentGateway
     payment_history: PaymentHistory
-    carrier: Carrier
-    labels: LabelHistory
+    carriers: Mapping[str, Carrier]
+    labels: Mapping[str, LabelHistory]
     providers: Mapping[str, Provider]
     stock: Mapping[str, ProviderStock]
+
+    async def listing(self, account: str, since: datetime) -> AsyncIterator[LabelRecord]:
+        """The labels bought since then at an account, each with its name; '' is the first account."""
+        async for record in self.history(account).labels_since(since):
+            yield record.model_copy(update={"account": account})
+
+    def history(self, account: str) -> LabelHistory:
+        """Who lists an account's labels; OperatorError `no_history` when nobody does."""
+        name = account or EASYPOST
+        if name not in self.labels:
+            raise OperatorError("no_history", f"the carrier account {name!r} lists no labels")
+        return self.labels[name]
 
 
 class Looker:
@@ -103,7 +122,7 @@ class Looker:
         return found
 
     async def _at_scan(self, ours: OrderEvidence, record: LabelRecord, moment: Moment) -> list[Finding]:
-        told = await self._sources.carrier.look(record.reference)
+        told = await carrier_at(self._sources.carriers, record.account).look(record.reference)
         event = _event(from_carrier(record.reference, told)) if told is not None else None
         if event is None:
             return []
@@ -135,7 +154,7 @@ class Looker:
             reference = str(ParcelReference(ours.order_id, parcel, generation or 0))
             if generation is None or reference in listed:
                 continue
-            if await self._sources.providers[provider].inquire(reference) is None:
+            if await standing(self._sources.providers[provider], reference) is None:
                 finding = missing_order(case, provider, parcel, moment)
                 found += [finding] if finding is not None else []
         return found
@@ -185,11 +204,12 @@ class Looker:
         """Where a parcel is, as those say who had it in any of its generations."""
         told = frozenset[ParcelStatus]()
         for label in ours.of("book_label", parcel):
-            event = await self._sources.carrier.look(_reference(ours, label)) if label.done else None
+            carrier = carrier_at(self._sources.carriers, label.account)
+            event = await carrier.look(_reference(ours, label)) if label.done else None
             told |= {event.status} if event is not None else set()
         provider = self._sources.providers.get(ours.plans[parcel].provider) if parcel in ours.plans else None
         for handed in ours.of("hand_off", parcel) if provider is not None else ():
-            order = await provider.inquire(_reference(ours, handed)) if provider and handed.done else None
+            order = await standing(provider, _reference(ours, handed)) if provider and handed.done else None
             told |= {order.status} if order is not None else set()
         return told
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from activities.looking import Looker, Sources
 from activities.repairs_money import Job
+from activities.standing import standing
 from ordersaga.domain.evidence import OpenEffect, OrderEvidence
 from ordersaga.domain.matching import Moment
 from ordersaga.domain.matching_payments import stray_payment
@@ -37,7 +38,7 @@ class LookingAgain:
         if source == PAYMENTS:
             return await self._payments(job, moment)
         if source == LABELS:
-            return await self._look.at_labels(job.order, await self._labels(job), moment)
+            return await self._look.at_labels(job.order, await self._labels(job, provider), moment)
         if source == ORDERS:
             return await self._order(job, moment)
         if source == STOCK:
@@ -51,10 +52,10 @@ class LookingAgain:
             return [finding for record in records for finding in stray_payment(record, moment)]
         return await self._look.at_payments(job.ours, records, moment)
 
-    async def _labels(self, job: Job) -> list[LabelRecord]:
+    async def _labels(self, job: Job, account: str) -> list[LabelRecord]:
         finding, order = job.finding, job.order
         owner = finding.facts["reference"]
-        listing = self._sources.labels.labels_since(finding.at or order.accepted_at)
+        listing = self._sources.listing(account, finding.at or order.accepted_at)
         return [record async for record in listing if record.reference == owner]
 
     async def _order(self, job: Job, moment: Moment) -> Sequence[Finding]:
@@ -72,7 +73,7 @@ class LookingAgain:
 
     async def _provider(self, job: Job, provider: str, moment: Moment) -> Sequence[Finding]:
         reference = job.finding.facts["reference"]
-        order = await self._sources.providers[provider].inquire(reference)
+        order = await standing(self._sources.providers[provider], reference)
         if order is not None:
             return await self._look.at_provider_order(job.order, provider, order, moment)
         return await self._look.at_missing_orders(job.order, provider, frozenset(), moment)

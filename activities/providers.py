@@ -1,19 +1,27 @@
 """Providers: hand a parcel over, beside withdrawing it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Final
 
+from pydantic import Field
 from temporalio import activity
 
-from activities.effects import Effects, always, by_operator, require_replaceable
+from activities.effects import Effects, always, by_operator, never_sent, require_replaceable
 from activities.failures import translated
+from activities.standing import standing
+from ordersaga.domain.carriers import EASYPOST
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, EffectStatus
-from ordersaga.domain.errors import OperatorError, RetryError
-from ordersaga.domain.identifiers import ParcelReference, parse_parcel_reference
-from ordersaga.domain.orders import Address
+from ordersaga.domain.errors import OperatorError, RefusedError, RetryError
+from ordersaga.domain.identifiers import Code, ParcelReference, parse_parcel_reference
+from ordersaga.domain.orders import AWAITED, Address, not_given
 from ordersaga.domain.shipping import AddressDecision, CancelDecision, HandOff, ParcelReport, ProviderOrder
 from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.domain.values import Message
 from ordersaga.ports import EffectLedger, Provider
+
+SET_ASIDE: Final = "set_aside"
+ENDED_THERE: Final = "no_longer_set_aside"
+"""The code of a hand-off whose provider had let go by itself of what it had set aside: another reference is due."""
 
 
 class HandOffParcel(Message):
@@ -26,7 +34,11 @@ class HandOffParcel(Message):
 
 
 class HandOffResult(Message):
-    """Accepted with the provider's id, or refused with `code`. `point_of_no_return`: from there it cancels nothing."""
+    """Accepted with the provider's id, or refused with `code`. `point_of_no_return`: from there it cancels nothing.
+
+    `carrier_accounts`: where a label of ours can be bought, if that is not the first account alone.
+    `tells_delivery`: somebody will say when it arrived.
+    """
 
     accepted: bool
     books_carrier: bool
@@ -34,6 +46,8 @@ class HandOffResult(Message):
     provider_id: str | None = None
     code: str | None = None
     message: str | None = None
+    carrier_accounts: tuple[Code, ...] = Field(default=(), exclude_if=not_given)
+    tells_delivery: bool = Field(default=True, exclude_if=bool)
 
 
 class WithdrawParcel(Message):
@@ -64,10 +78,17 @@ class LookAtParcel(Message):
 
 
 class Providers:
-    """Activities at the 3PLs; each provider's run on its own lane."""
+    """Activities at the 3PLs; each provider's run on its own lane. `accounts`: of carriers, as they are configured."""
 
-    def __init__(self, providers: Mapping[str, Provider], effects: Effects, ledger: EffectLedger) -> None:
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        effects: Effects,
+        ledger: EffectLedger,
+        accounts: Sequence[str] = (EASYPOST,),
+    ) -> None:
         self._providers = providers
+        self._accounts = () if tuple(accounts) == (EASYPOST,) else tuple(accounts)
         self._effects = effects
         self._ledger = ledger
 
@@ -80,19 +101,23 @@ class Providers:
     @activity.defn
     @translated
     async def hand_off(self, request: HandOffParcel) -> HandOffResult:
-        """Give the parcel to its provider, once per reference."""
+        """Give the parcel to its provider, once per reference; never without an address (`address_awaited`)."""
+        if request.hand_off.ship_to == AWAITED:
+            raise OperatorError("address_awaited", f"nobody knows yet where {request.hand_off.reference} goes")
         provider = self._provider(request.provider)
 
         async def call(_: str) -> EffectOutcome:
-            return _accepted(await provider.submit(request.hand_off))
+            return await self._accepted(provider, intent, await provider.submit(request.hand_off))
 
         async def inquire(_: EffectRow) -> EffectOutcome | None:
-            found = await provider.inquire(request.hand_off.reference)
-            return _accepted(found) if found else None
+            found = await handed_over(provider, request.hand_off.reference)
+            return await self._accepted(provider, intent, found) if found else None
 
-        intent = _hand_off_intent(request)
+        intent = intent_of("hand_off", request)
         await require_replaceable(self._ledger, intent, undo="withdraw")
         row = await self._effects.perform(intent, call, inquire)
+        if row.status is EffectStatus.DONE:
+            await shipped_as_one(provider, self._ledger, row)
         return HandOffResult(
             accepted=row.status is EffectStatus.DONE,
             books_carrier=provider.capabilities.books_carrier,
@@ -100,7 +125,27 @@ class Providers:
             provider_id=row.external_id,
             code=row.code,
             message=row.message,
+            carrier_accounts=() if provider.capabilities.books_carrier else self._accounts,
+            tells_delivery=provider.capabilities.tells_delivery,
         )
+
+    @activity.defn
+    @translated
+    async def call_off(self, request: HandOffParcel) -> bool:
+        """Close a hand-off that was surely never sent, asking nobody; False where the provider may have it."""
+        intent = intent_of("hand_off", request)
+        row = await self._ledger.find(intent.order_id, intent.step, intent.parcel, intent.generation)
+        if row is not None and (row.status is EffectStatus.REFUSED or not never_sent(row)):
+            return row.status is EffectStatus.REFUSED
+
+        async def send_nothing(_: str) -> EffectOutcome:
+            return EffectOutcome(status=EffectStatus.REFUSED, code="not_sent", message="called off before it was sent")
+
+        async def look_again(_: EffectRow) -> EffectOutcome | None:
+            raise RetryError("effect_in_flight", "another attempt was made meanwhile")
+
+        closed = await self._effects.perform(intent, send_nothing, look_again)
+        return closed.status is EffectStatus.REFUSED
 
     @activity.defn
     @translated
@@ -112,6 +157,7 @@ class Providers:
             return CancelDecision.NOTHING_TO_UNDO
         if handed.status is not EffectStatus.DONE and not await self._resolve(provider, handed, request):
             return CancelDecision.NOTHING_TO_UNDO
+        await shipped_as_one(provider, self._ledger, handed)
         return await self._ask_to_cancel(provider, request, handed)
 
     @activity.defn
@@ -136,7 +182,7 @@ class Providers:
     @translated
     async def look(self, request: LookAtParcel) -> ParcelReport | None:
         """How the parcel stands at its provider now; None: it has no such order."""
-        found = await self._provider(request.provider).inquire(request.reference)
+        found = await standing(self._provider(request.provider), request.reference)
         return _report(found) if found else None
 
     async def _resolve(self, provider: Provider, handed: EffectRow, request: WithdrawParcel) -> bool:
@@ -145,27 +191,29 @@ class Providers:
         Raises RetryError as long as it might still arrive there.
         """
 
-        async def resend_nothing(_: str) -> EffectOutcome:
-            return EffectOutcome(
-                status=EffectStatus.REFUSED, code="not_found", message="the provider has no such order"
-            )
-
         async def inquire(_: EffectRow) -> EffectOutcome | None:
             if request.goods_left:
                 return EffectOutcome(status=EffectStatus.DONE, answer={"known_by": "its goods left"})
-            found = await provider.inquire(_reference(handed))
-            return _accepted(found) if found else None
+            found = await handed_over(provider, reference_of(handed))
+            return accepted(found) if found else None
 
-        intent = EffectIntent(
-            order_id=handed.order_id, step=handed.step, parcel=handed.parcel, generation=handed.generation
-        )
-        row = await self._effects.perform(intent, resend_nothing, inquire, repeatable=False)
-        return row.status is EffectStatus.DONE
+        return await self._effects.resolve(handed, inquire)
+
+    async def _accepted(self, provider: Provider, intent: EffectIntent, order: ProviderOrder) -> EffectOutcome:
+        """Not where what was set aside for it had ended before: a canceled order ships nothing, another must be made.
+
+        Raises RefusedError `no_longer_set_aside`.
+        """
+        if provider.capabilities.reserves and order.status is ParcelStatus.CANCELED:
+            aside = await self._ledger.find(intent.order_id, SET_ASIDE, intent.parcel, intent.generation)
+            if aside is not None:
+                raise RefusedError(ENDED_THERE, f"{order.reference} was set aside, and ended before it was handed over")
+        return accepted(order)
 
     async def _ask_to_cancel(self, provider: Provider, request: WithdrawParcel, handed: EffectRow) -> CancelDecision:
         async def call(_: str) -> EffectOutcome:
             gone = request.goods_left
-            return _decided(CancelDecision.REFUSED if gone else await provider.cancel(_reference(handed)))
+            return decided(CancelDecision.REFUSED if gone else await provider.cancel(reference_of(handed)))
 
         async def ask_again(_: EffectRow) -> EffectOutcome | None:
             return None  # asking a provider to cancel is harmless to repeat, and its answer is the inquiry
@@ -177,19 +225,41 @@ class Providers:
         return CancelDecision(row.answer.get("decision", CancelDecision.REFUSED))
 
 
-def _reference(handed: EffectRow) -> str:
+def only_set_aside(provider: Provider, order: ProviderOrder) -> bool:
+    """Whether the provider keeps the parcel's units and ships nothing: that is no hand-off."""
+    return provider.capabilities.reserves and order.status is ParcelStatus.PLANNED
+
+
+async def handed_over(provider: Provider, reference: str) -> ProviderOrder | None:
+    """What it has under our reference to ship."""
+    found = await provider.inquire(reference)
+    return None if found is None or only_set_aside(provider, found) else found
+
+
+async def shipped_as_one(provider: Provider, ledger: EffectLedger, handed: EffectRow) -> None:
+    """What was set aside is in the parcel handed over: that answers whoever does not know whether it was."""
+    if not provider.capabilities.reserves:
+        return
+    aside = await ledger.find(handed.order_id, SET_ASIDE, handed.parcel, handed.generation)
+    if aside is not None and aside.status not in (EffectStatus.DONE, EffectStatus.REFUSED):
+        await ledger.settle(aside.key, EffectOutcome(status=EffectStatus.DONE, answer={"known_by": "its hand-off"}))
+
+
+def reference_of(handed: EffectRow) -> str:
     """What the provider knows this very hand-off by."""
     return str(ParcelReference(handed.order_id, handed.parcel, handed.generation))
 
 
-def _hand_off_intent(request: HandOffParcel) -> EffectIntent:
+def intent_of(step: str, request: HandOffParcel) -> EffectIntent:
+    """The effect of a step with the parcel. Raises OperatorError `bad_reference`."""
     parsed = parse_parcel_reference(request.hand_off.reference)
     if parsed is None:
         raise OperatorError("bad_reference", f"{request.hand_off.reference!r} is not a parcel reference")
-    return EffectIntent(order_id=parsed.order_id, step="hand_off", parcel=request.parcel, generation=request.generation)
+    return EffectIntent(order_id=parsed.order_id, step=step, parcel=request.parcel, generation=request.generation)
 
 
-def _accepted(order: ProviderOrder) -> EffectOutcome:
+def accepted(order: ProviderOrder) -> EffectOutcome:
+    """The provider has it, as it stands."""
     return EffectOutcome(status=EffectStatus.DONE, external_id=order.provider_id, answer=order.model_dump(mode="json"))
 
 
@@ -213,7 +283,8 @@ def _readdressed(decision: AddressDecision) -> EffectOutcome:
     )
 
 
-def _decided(decision: CancelDecision) -> EffectOutcome:
+def decided(decision: CancelDecision) -> EffectOutcome:
+    """What a provider answered to being asked to stop. Raises RetryError while it has not decided."""
     if decision is CancelDecision.PENDING:
         raise RetryError("cancel_pending", "the provider has not decided yet", unknown=True)
     stopped = decision in (CancelDecision.CANCELED, CancelDecision.NOTHING_TO_UNDO)

@@ -12,10 +12,12 @@ from temporalio import activity
 
 from activities.failures import translated
 from activities.looking import Looker, Sources, owner_of
+from activities.standing import standing
 from ordersaga.domain.evidence import OpenEffect, OrderEvidence
 from ordersaga.domain.matching import Moment
 from ordersaga.domain.matching_payments import stray_payment
 from ordersaga.domain.matching_stock import match_stock
+from ordersaga.domain.orders import not_given
 from ordersaga.domain.reconciliation import Finding, FindingKind, LabelRecord, PaymentRecord, RunRecord
 from ordersaga.domain.shipping import ProviderOrder
 from ordersaga.domain.values import Message
@@ -55,7 +57,8 @@ async def _beat(every: timedelta) -> None:
 class MatchAsk(Message):
     """What a source is asked. `since`: what happened earlier is not looked at; `order_id`: only this order.
 
-    `provider` names one where the source is a provider. Nothing younger than `grace` at `now` is a finding.
+    `provider` names one where the source is a provider, `account` one where it is a carrier account that is not the
+    first. Nothing younger than `grace` at `now` is a finding.
     """
 
     run_id: str
@@ -64,6 +67,7 @@ class MatchAsk(Message):
     grace: timedelta
     order_id: str | None = None
     provider: str = ""
+    account: str = Field(default="", exclude_if=not_given)
 
     @property
     def moment(self) -> Moment:
@@ -125,9 +129,9 @@ class Reconciling:
     @translated
     @kept_alive()
     async def match_labels(self, ask: MatchAsk) -> MatchResult:
-        """The carrier's labels beside our parcels."""
+        """The labels of a carrier account beside our parcels."""
         tally = _Tally(self._sources, ask)
-        listing = self._sources.labels.labels_since(await self._since(ask))
+        listing = self._sources.listing(ask.account, await self._since(ask))
         async for records in _chunks(_of_orders(listing, lambda record: owner_of(record.reference), ask)):
             await tally.add(len(records), await self._labels(records, ask.moment))
         return tally.result()
@@ -165,7 +169,7 @@ class Reconciling:
         found = []
         for ours in (await self._sources.evidence.orders([ask.order_id])).values():
             for reference in _references(ours, ask.provider):
-                found.append(await provider.inquire(reference))
+                found.append(await standing(provider, reference))
         return [order for order in found if order is not None]
 
     async def _provider_orders(self, orders: Sequence[ProviderOrder], ask: MatchAsk) -> list[Finding]:
@@ -280,7 +284,7 @@ def _references(ours: OrderEvidence, provider: str) -> list[str]:
     return [
         plan.reference(ours.order_id, deed.generation)
         for plan in ours.parcels
-        for deed in ours.of("hand_off", plan.parcel)
+        for deed in (*ours.of("set_aside", plan.parcel), *ours.of("hand_off", plan.parcel))
         if plan.provider == provider
     ]
 

@@ -4,19 +4,22 @@ A refund the company accepted may fail days later. That is entered as an effect 
 reversing transaction; the next refund then goes under the next number.
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 from temporalio import activity
 
 from activities.effects import Effects, always
 from activities.failures import translated
-from activities.payments import taken
+from activities.payment_outcomes import COLLECT, money_back
+from activities.payments import payment_behind, taken
+from activities.purses import Purses
+from ordersaga.channel_money import ChannelMoney
 from ordersaga.domain.books import (
     MoneyTransaction,
     Posting,
     allowance,
     goods_unshipped,
-    refunded,
     reversed_postings,
 )
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, EffectStatus
@@ -35,6 +38,7 @@ class PartialRefund(Message):
 
     `payment_generation`: which payment of the parcel was captured.
     `number` counts the parcel's refunds of this `step`, from 1.
+    `collected_by`: the channel whose platform has the money and gives it back.
     `purpose`: goods never sent (`canceled`), a gift for goods kept (`goodwill`), goods that came back (`returned`).
     """
 
@@ -46,6 +50,7 @@ class PartialRefund(Message):
     amount: int
     currency: str
     purpose: Purpose
+    collected_by: str | None = None
 
 
 class RefundResult(Message):
@@ -62,8 +67,15 @@ class RefundResult(Message):
 class Refunds:
     """Activities that give part of a capture back."""
 
-    def __init__(self, gateway: PaymentGateway, effects: Effects, ledger: EffectLedger) -> None:
+    def __init__(
+        self,
+        gateway: PaymentGateway,
+        effects: Effects,
+        ledger: EffectLedger,
+        channels: Mapping[str, ChannelMoney] | None = None,
+    ) -> None:
         self._gateway = gateway
+        self._purses = Purses(gateway, channels or {})
         self._effects = effects
         self._ledger = ledger
 
@@ -82,10 +94,11 @@ class Refunds:
 
         async def call(key: str) -> EffectOutcome:
             short = await self._short_of(refund, payment_id, key)
-            return short or _outcome(refund, key, await self._gateway.refund(payment_id, refund.amount, key=key))
+            purse = self._purses.of(refund.collected_by)
+            return short or _outcome(refund, key, await purse.refund(payment_id, refund.amount, key=key))
 
         async def inquire(row: EffectRow) -> EffectOutcome | None:
-            found = await self._gateway.find_refund(payment_id, row.key)
+            found = await self._purses.of(refund.collected_by).find_refund(payment_id, row.key)
             return _outcome(refund, row.key, found) if found else None
 
         row = await self._effects.perform(refund_intent(refund), call, inquire, always)
@@ -106,7 +119,7 @@ class Refunds:
         if row is None or row.status is not EffectStatus.DONE:
             raise OperatorError("refund_not_made", f"{refund_intent(refund).key} is not done: ask for the refund first")
         await self._require_standing(refund)
-        state = await self._gateway.find_refund(await self._captured_payment(refund), row.key)
+        state = await self._purses.of(refund.collected_by).find_refund(await self._captured_payment(refund), row.key)
         if state is None:
             raise RetryError("refund_not_visible", f"the payment company does not show {row.key}", unknown=True)
         if state.status in _FAILED:
@@ -115,13 +128,23 @@ class Refunds:
         return _result(state)
 
     async def _captured_payment(self, refund: PartialRefund) -> str:
-        """The payment that was captured; raises OperatorError `not_captured` when none was."""
-        payment = await self._ledger.find(refund.order_id, "authorize", refund.parcel, refund.payment_generation)
-        capture = await self._ledger.find(refund.order_id, "capture", refund.parcel, refund.payment_generation)
+        """The payment that was captured, or the order a platform collected for; OperatorError `not_captured`: none."""
+        if refund.collected_by is not None:
+            return await self._collected_order(refund)
+        payment, authenticated, capture = [
+            await self._ledger.find(refund.order_id, step, refund.parcel, refund.payment_generation)
+            for step in ("authorize", "authenticate", "capture")
+        ]
         if payment is None or capture is None or capture.status is not EffectStatus.DONE or not taken(capture):
             where = f"payment {refund.payment_generation} of parcel {refund.parcel}"
             raise OperatorError("not_captured", f"{where} was not captured: nothing can be refunded from it")
-        return str(payment.external_id)
+        return payment_behind(payment, authenticated)
+
+    async def _collected_order(self, refund: PartialRefund) -> str:
+        entered = await self._ledger.find(refund.order_id, COLLECT, refund.parcel, refund.payment_generation)
+        if entered is None or entered.status is not EffectStatus.DONE:
+            raise OperatorError("not_captured", f"nothing was collected for parcel {refund.parcel}")
+        return refund.order_id
 
     async def _require_standing(self, refund: PartialRefund) -> None:
         """A refund that failed after it was accepted is not made again under its number."""
@@ -132,7 +155,12 @@ class Refunds:
         return await self._ledger.find(refund.order_id, step, refund.parcel, refund.number)
 
     async def _short_of(self, refund: PartialRefund, payment_id: str, key: str) -> EffectOutcome | None:
-        """Refused before it is asked for when less is left than that; our own, should it be there, is the answer."""
+        """Refused before it is asked for when less is left than that; our own, should it be there, is the answer.
+
+        What a platform has left is the platform's to say.
+        """
+        if refund.collected_by is not None:
+            return None
         state = await self._gateway.inquire(payment_id)
         left = state.captured - state.refunded
         if 0 < refund.amount <= left:
@@ -224,4 +252,4 @@ def refund_postings(refund: PartialRefund) -> tuple[Posting, ...]:
         "goodwill": allowance(refund.amount),
         "returned": goods_unshipped(refund.amount),
     }
-    return refunded(refund.amount) + counter[refund.purpose]
+    return money_back(refund.collected_by, refund.amount) + counter[refund.purpose]

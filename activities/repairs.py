@@ -9,12 +9,14 @@ from pydantic import AwareDatetime
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.carrier_accounts import carrier_at
 from activities.effects import Effects, always
 from activities.failures import RETRY, translated
 from activities.looking import Looker, Sources
 from activities.looking_again import LookingAgain
 from activities.repairs_money import Job, MoneyRepairs, done
 from activities.settling import Question, Settling
+from activities.standing import standing
 from ordersaga.domain.effects import EffectOutcome, EffectRow, EffectStatus
 from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
 from ordersaga.domain.evidence import OPEN
@@ -101,7 +103,7 @@ class Repairs:
         self._sources = sources
         self._means = means
         self._again = LookingAgain(sources, Looker(sources))
-        self._settling = Settling(sources.payments, sources.carrier, sources.providers)
+        self._settling = Settling(sources.payments, sources.carriers, sources.providers)
         money = MoneyRepairs(sources.payments, means.effects, means.ledger, means.stock)
         self._mends: Mapping[Repair, Mend] = {
             Repair.VOID: money.void,
@@ -177,8 +179,9 @@ class Repairs:
         row = await self._means.ledger.find(ours.order_id, "capture", finding.parcel, finding.generation)
         if row is None or row.status not in OPEN:
             return gone
+        row = await self._means.ledger.begin(row.intent)
         outcome = await self._settling.outcome(Question(row, ours))
-        if outcome.status is not EffectStatus.DONE:
+        if row.status not in OPEN or outcome.status is not EffectStatus.DONE:
             return gone
         await self._means.ledger.settle(row.key, outcome)
         return RepairResult(status="repaired", outcome=f"entered what {row.key} had taken")
@@ -218,10 +221,10 @@ class Repairs:
         await self._means.notes.note(job.ours.order_id, entry)
 
     async def _void_label(self, job: Job) -> str:
-        label_id = job.finding.facts["label_id"]
+        label_id, history = job.finding.facts["label_id"], self._sources.history(read_source(job.finding.source)[1])
 
         async def call(_: str) -> EffectOutcome:
-            return _given_back(await self._sources.labels.void_label(label_id), "the carrier keeps the label")
+            return _given_back(await history.void_label(label_id), "the carrier keeps the label")
 
         async def ask_again(_: EffectRow) -> EffectOutcome | None:
             return None  # giving a label back twice is harmless, and the answer is the inquiry
@@ -271,12 +274,12 @@ class Repairs:
             about = {"payment_id": finding.facts["payment_id"], "kind": finding.facts["event"]}
             return PaymentEvent(source="reconciliation", source_id="", parcel=finding.parcel, **about)
         reference = finding.facts["reference"]
-        if finding.source == LABELS:
-            told = await self._sources.carrier.look(reference)
+        source, name = read_source(finding.source)
+        if source == LABELS:
+            told = await carrier_at(self._sources.carriers, name).look(reference)
             incoming = from_carrier(reference, told) if told is not None else None
         else:
-            _, name = read_source(finding.source)
-            order = await self._sources.providers[name].inquire(reference)
+            order = await standing(self._sources.providers[name], reference)
             incoming = from_provider(name, order, datetime.now(UTC)) if order is not None else None
         if incoming is None:
             raise RetryError("not_told", f"nobody says anything of {reference} now")
@@ -290,11 +293,14 @@ class Repairs:
         await self._means.inbox.store(event.source, event.source_id, job.order.order_id, body)
 
     async def _inquire(self, job: Job) -> str:
-        """Settle a call by what the other side says now."""
+        """Settle a call by what the other side says now; one that another repair is making is left to that."""
         finding = job.finding
         row = await self._means.ledger.find(finding.order_id, finding.facts["step"], finding.parcel, finding.generation)
         if row is None:
             raise OperatorError("effect_missing", f"there is no effect {finding.facts['key']}")
+        row = await self._means.ledger.begin(row.intent)
+        if row.status not in OPEN:
+            return f"{row.key} is {row.status} by now"
         outcome = await self._settling.outcome(Question(row, job.order))
         await self._means.ledger.settle(row.key, outcome)
         return f"{row.key} is {outcome.status}" + (f" ({outcome.code})" if outcome.code else "")

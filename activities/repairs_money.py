@@ -109,7 +109,7 @@ class MoneyRepairs:
             parcel=finding.parcel,
             amount=asked.amount,
             currency=finding.currency,
-            payment_method=ours.order.payment.payment_method,
+            payment_method=ours.order.payment.payment_method or "",
             generation=asked.generation,
             take=finding.money,
         )

@@ -1,10 +1,14 @@
 """The way back: a label for the shopper, beside giving it back unused; or the seller's own instructions."""
 
+from collections.abc import Mapping
+
 from temporalio import activity
 
+from activities.carrier_accounts import carrier_at
 from activities.carriers import LEASE
 from activities.effects import Call, Effects, Inquire, always, by_operator
 from activities.failures import translated
+from ordersaga.domain.carriers import EASYPOST, on_record
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, EffectStatus
 from ordersaga.domain.orders import Address, OrderLine
 from ordersaga.domain.returns import ReturnCase
@@ -27,10 +31,12 @@ class ReturnLabel(Message):
 
 
 class ReturnLabels:
-    """Activities at the carrier, for the way back. The effects' generation is the return's number."""
+    """Activities at the carriers, for the way back. The effects' generation is the return's number."""
 
-    def __init__(self, carrier: Carrier, stock: StockStore, effects: Effects, ledger: EffectLedger) -> None:
-        self._carrier = carrier
+    def __init__(
+        self, carriers: Mapping[str, Carrier], stock: StockStore, effects: Effects, ledger: EffectLedger
+    ) -> None:
+        self._carriers = carriers
         self._stock = stock
         self._effects = effects
         self._ledger = ledger
@@ -41,7 +47,7 @@ class ReturnLabels:
         """Buy a label from the shopper to the warehouse, once per reference."""
 
         async def call(_: str) -> EffectOutcome:
-            return _bought(await self._carrier.book(await self._wanted(case)))
+            return _bought(await self._carrier(case).book(await self._wanted(case)), case.account)
 
         row = await self._effects.perform(_intent(BOOK, case), call, self._finding(case), repeatable=False)
         return ReturnLabel(
@@ -81,6 +87,9 @@ class ReturnLabels:
         to = (await self._wanted(case)).ship_to
         return f"Send the goods to {_one_line(to)}. Write {case.reference} on the parcel."
 
+    def _carrier(self, case: ReturnCase) -> Carrier:
+        return carrier_at(self._carriers, case.account)
+
     async def _wanted(self, case: ReturnCase) -> LabelRequest:
         """The way out, turned around, with the weight of what comes back."""
         prices = {line.sku: line.unit_price for line in case.plan.lines}
@@ -100,14 +109,14 @@ class ReturnLabels:
 
     async def _void(self, case: ReturnCase) -> CancelDecision:
         async def call(_: str) -> EffectOutcome:
-            decision = await self._carrier.void(case.reference)
+            decision = await self._carrier(case).void(case.reference)
             refused = decision is CancelDecision.REFUSED
             status = EffectStatus.REFUSED if refused else EffectStatus.DONE
             code = "void_refused" if refused else None
             return EffectOutcome(status=status, answer={"decision": decision.value}, code=code)
 
         async def inquire(_: EffectRow) -> EffectOutcome | None:
-            label = await self._carrier.inquire(case.reference)
+            label = await self._carrier(case).inquire(case.reference)
             return _VOIDED if label is not None and label.voided else None
 
         row = await self._effects.perform(_intent(VOID, case), call, inquire, by_operator)
@@ -115,8 +124,8 @@ class ReturnLabels:
 
     def _finding(self, case: ReturnCase) -> Inquire:
         async def inquire(_: EffectRow) -> EffectOutcome | None:
-            label = await self._carrier.inquire(case.reference)
-            return _bought(label) if label is not None else None
+            label = await self._carrier(case).inquire(case.reference)
+            return _bought(label, case.account) if label is not None else None
 
         return inquire
 
@@ -126,11 +135,19 @@ _VOIDED = EffectOutcome(status=EffectStatus.DONE, answer={"decision": CancelDeci
 
 
 def _intent(step: str, case: ReturnCase) -> EffectIntent:
-    return EffectIntent(order_id=case.order_id, step=step, parcel=case.plan.parcel, generation=case.number, lease=LEASE)
+    return EffectIntent(
+        order_id=case.order_id,
+        step=step,
+        parcel=case.plan.parcel,
+        generation=case.number,
+        account=on_record(case.account),
+        lease=LEASE,
+    )
 
 
-def _bought(label: LabelState) -> EffectOutcome:
-    return EffectOutcome(status=EffectStatus.DONE, external_id=label.label_id, answer=label.model_dump(mode="json"))
+def _bought(label: LabelState, account: str | None) -> EffectOutcome:
+    answer = label.model_copy(update={"account": account or EASYPOST}).model_dump(mode="json")
+    return EffectOutcome(status=EffectStatus.DONE, external_id=label.label_id, answer=answer)
 
 
 def _answers(outcome: EffectOutcome) -> Call:

@@ -6,8 +6,11 @@ Nothing is done here that was not done then: what the other side does not have i
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from activities.carrier_accounts import carrier_at
 from activities.effects import BY_OPERATOR
 from activities.payments import LAPSED
+from activities.providers import SET_ASIDE, accepted, only_set_aside
+from activities.standing import standing
 from ordersaga.domain.books import (
     Account,
     MoneyTransaction,
@@ -92,9 +95,11 @@ Ask = Callable[[Question], Awaitable[EffectOutcome]]
 class Settling:
     """Asks whoever was called."""
 
-    def __init__(self, gateway: PaymentGateway, carrier: Carrier, providers: Mapping[str, Provider]) -> None:
+    def __init__(
+        self, gateway: PaymentGateway, carriers: Mapping[str, Carrier], providers: Mapping[str, Provider]
+    ) -> None:
         self._gateway = gateway
-        self._carrier = carrier
+        self._carriers = carriers
         self._providers = providers
         self._asks: Mapping[str, Ask] = {
             "authorize": self._authorization,
@@ -105,6 +110,8 @@ class Settling:
             "refund_return": self._refund,
             "hand_off": self._hand_off,
             "withdraw": self._withdrawal,
+            SET_ASIDE: self._set_aside,
+            "let_go": self._withdrawal,
             "book_label": self._label,
             "book_return_label": self._label,
             "void_label": self._label_void,
@@ -183,34 +190,38 @@ class Settling:
         )
 
     async def _hand_off(self, question: Question) -> EffectOutcome:
-        order = await self._provider(question).inquire(question.reference)
-        if order is None:
-            return NOT_FOUND
-        return EffectOutcome(
-            status=EffectStatus.DONE, external_id=order.provider_id, answer=order.model_dump(mode="json")
-        )
+        provider = self._provider(question)
+        order = await standing(provider, question.reference)
+        return NOT_FOUND if order is None or only_set_aside(provider, order) else accepted(order)
+
+    async def _set_aside(self, question: Question) -> EffectOutcome:
+        order = await standing(self._provider(question), question.reference)
+        return NOT_FOUND if order is None or order.status is ParcelStatus.CANCELED else accepted(order)
 
     async def _withdrawal(self, question: Question) -> EffectOutcome:
-        order = await self._provider(question).inquire(question.reference)
+        order = await standing(self._provider(question), question.reference)
         if order is None or order.status is ParcelStatus.CANCELED:
             return _UNDONE
         return _decided(CancelDecision.REFUSED, "cancel_refused")
 
     async def _label(self, question: Question) -> EffectOutcome:
-        label = await self._carrier.inquire(question.reference)
+        label = await self._carrier(question).inquire(question.reference)
         if label is None:
             return NOT_FOUND
         return EffectOutcome(status=EffectStatus.DONE, external_id=label.label_id, answer=label.model_dump(mode="json"))
 
     async def _label_void(self, question: Question) -> EffectOutcome:
-        label = await self._carrier.inquire(question.reference)
+        label = await self._carrier(question).inquire(question.reference)
         return _UNDONE if label is None or label.voided else _decided(CancelDecision.REFUSED, "void_refused")
 
     async def _intercept(self, question: Question) -> EffectOutcome:
-        label = await self._carrier.inquire(question.reference)
+        label = await self._carrier(question).inquire(question.reference)
         if label is not None and label.intercepted:
             return EffectOutcome(status=EffectStatus.DONE, answer={"decision": InterceptDecision.ACCEPTED.value})
         return _decided(InterceptDecision.REFUSED, "intercept_refused")
+
+    def _carrier(self, question: Question) -> Carrier:
+        return carrier_at(self._carriers, question.row.account)
 
     def _provider(self, question: Question) -> Provider:
         plan = question.ours.plans.get(question.row.parcel)

@@ -19,7 +19,11 @@ from tests.support.api import CREDENTIALS
 SERVERS: Final = frozenset({"postgres", "migrations", "temporal"})
 WITH_WORKER: Final = SERVERS | {"worker"}
 
-QUIET: Final[Mapping[str, Any]] = {"log_level": "WARNING"}
+QUIET: Final[Mapping[str, Any]] = {
+    "log_level": "WARNING",
+    "calls_per_second": 0,  # one key asks for everybody
+    "workflow_sandbox": False,  # as in production, of a build whose replays passed; the peers' runs outside it too
+}
 
 
 @contextlib.asynccontextmanager

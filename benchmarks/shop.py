@@ -15,6 +15,7 @@ from benchmarks.companies import Companies
 from benchmarks.figures import require
 from ordersaga.bootstrap import Services, open_services
 from ordersaga.client import OrderClient
+from ordersaga.domain.carriers import EASYPOST
 from ordersaga.domain.catalog import Catalog, Location, Product, Receipt, Seller
 from ordersaga.domain.orders import Order, SellerTerms
 from ordersaga.domain.shipping import ParcelEvent
@@ -51,7 +52,7 @@ class Shop:
             journal=services.journal,
             payments=self.companies.bank,
             providers=self.companies.warehouses(),
-            carrier=self.companies.haulier,
+            carriers={EASYPOST: self.companies.haulier},
             returns=services.returns,
             exchanges=services.exchanges,
             visible_after=timedelta(0),

@@ -11,9 +11,14 @@ from emulators.common import Emulator, EmulatorConfig
 from emulators.common.connections import TrackedProtocol
 
 REGISTRY = {
+    "amazon_mcf": "emulators.amazon_mcf",
     "stripe": "emulators.stripe",
     "shipbob": "emulators.shipbob",
     "easypost": "emulators.easypost",
+    "tiktok_shop": "emulators.tiktok_shop",
+    "newegg": "emulators.newegg",
+    "ups": "emulators.ups",
+    "courier": "emulators.courier",
 }
 _GRACE_SECONDS = 2
 

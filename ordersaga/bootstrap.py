@@ -1,4 +1,4 @@
-"""The one module that names vendors and stores: settings in, working services out.
+"""The one module that names stores, and with `accounts` the vendors: settings in, working services out.
 
     async with open_services(Settings()) as services:
         await services.journal.get("ord_1")
@@ -6,26 +6,46 @@
 The names of the stores' answers (`Accepted`, `Replay`, ...) are passed on here, so that nobody else imports the stores.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
+from temporalio.converter import DataConverter
+
+from ordersaga.accounts import Vaults, WatchedCarrier, WebhookReader, open_accounts
+from ordersaga.channel_ports import Channel
 from ordersaga.client import OrderClient
-from ordersaga.domain.lanes import CARRIERS, PAYMENTS, Lane, provider_lane
-from ordersaga.domain.ledgers import Ledgers
-from ordersaga.domain.messages_in import Incoming
-from ordersaga.domain.shipping import ParcelEvent, ShippingService
-from ordersaga.gateways import easypost_webhooks, shipbob_webhooks, stripe_webhooks
-from ordersaga.gateways.easypost import EasyPost
+from ordersaga.domain.carriers import EASYPOST, CarrierAccount, way_back
+from ordersaga.domain.channels import ChannelAccount
+from ordersaga.domain.lanes import Lane, provider_lane
 from ordersaga.gateways.lane_gate import LaneGates
-from ordersaga.gateways.shipbob import ShipBob
 from ordersaga.gateways.smtp import SmtpNotifier, SmtpServer
-from ordersaga.gateways.stripe import StripePayments
 from ordersaga.gateways.webhooks_out import WebhookSender
-from ordersaga.ports import Carrier, LabelHistory, Notifier, PaymentGateway, PaymentHistory, Provider, ProviderStock
+from ordersaga.meters import watch_connections
+from ordersaga.network import Network, key_bytes
+from ordersaga.openings import (
+    issue_api_key,
+    open_api_keys,
+    open_audit_trail,
+    open_key_rotation,
+    open_retention,
+    prepare_database,
+    read_ledgers,
+)
+from ordersaga.ports import (
+    LabelHistory,
+    Notifier,
+    PaymentGateway,
+    PaymentHistory,
+    Provider,
+    ProviderStock,
+    QuotingCarrier,
+)
+from ordersaga.privacy.codec import data_converter
+from ordersaga.privacy.key_ring import KeyRing
+from ordersaga.seller_accounts import network_of, with_sellers
 from ordersaga.settings import Settings, require_credentials
 from ordersaga.stores.accept import PostgresIntake
 from ordersaga.stores.acceptances import (
@@ -39,52 +59,57 @@ from ordersaga.stores.acceptances import (
     Refused,
     Replay,
     SoldOut,
+    Stopped,
     Waiting,
 )
+from ordersaga.stores.account_tokens import AccountTokens
 from ordersaga.stores.api_keys import ApiKey, ApiKeys
 from ordersaga.stores.audit_chain import PostgresAuditTrail
+from ordersaga.stores.breakers import PostgresBreakers
 from ordersaga.stores.catalog import PostgresCatalog
+from ordersaga.stores.checkup import DatabaseState, PostgresCheckup, require_migrations
+from ordersaga.stores.codec_reads import CodecRead, CodecReads
+from ordersaga.stores.deeds import PostgresDeeds
 from ordersaga.stores.effects import PostgresEffects
+from ordersaga.stores.elsewhere import PostgresPlaces
+from ordersaga.stores.erasures import Erasure, PostgresErasures
 from ordersaga.stores.evidence import PostgresEvidence
 from ordersaga.stores.exchanges import PostgresExchanges
 from ordersaga.stores.findings import PostgresFindings
 from ordersaga.stores.heard import Heard
 from ordersaga.stores.inbox import InboxMessage, WebhookInbox
 from ordersaga.stores.journal import PostgresJournal
+from ordersaga.stores.key_copies import Agreement, ErasedOrder, KeyCopies, opened_keys
+from ordersaga.stores.lane_health import LaneHealth
 from ordersaga.stores.lanes import PostgresLanes
-from ordersaga.stores.ledgers import PostgresLedgers
-from ordersaga.stores.migrate import migrate
+from ordersaga.stores.live import PostgresLive
 from ordersaga.stores.notifications import Claimed, Delivery, Outbox
+from ordersaga.stores.order_books import PostgresOrderBooks
+from ordersaga.stores.order_keys import OrderKeys, listening_ring
+from ordersaga.stores.people import TOKEN_PREFIX, People
 from ordersaga.stores.pick_tickets import PickTicket, SellerWarehouse
 from ordersaga.stores.poll_cursors import PollCursors
 from ordersaga.stores.pools import Pool, close_pool, create_pool
+from ordersaga.stores.recovery import Answered, Begun, MadeEffect, PostgresRecovery, ToldStock
 from ordersaga.stores.repeats import Asked, Repeats
+from ordersaga.stores.retention import PostgresRetention
 from ordersaga.stores.returns import PostgresReturns
+from ordersaga.stores.roles import PREFIX as ROLE_PREFIX
+from ordersaga.stores.roles import PROCESSES, making_roles
+from ordersaga.stores.sellers import PostgresSellers
 from ordersaga.stores.sold_out import EmptyShelves
 from ordersaga.stores.starting import Claim, PostgresStarting
 from ordersaga.stores.stock import PostgresStock
+from ordersaga.stores.stops import PostgresStops, StopRules
+from ordersaga.stores.vault import Vault
 from ordersaga.stores.waitlist import PostgresWaitlist, Stand
 from ordersaga.stores.webhook_endpoints import Endpoint, WebhookEndpoints
+from ordersaga.temporal_connection import connect_orders
 
 POOL_SIZE: Final = 20
-
-WebhookReader = Callable[[Mapping[str, str], bytes], Incoming]
-
-
-class WatchedCarrier(Carrier, Protocol):
-    """A carrier that can be asked what webhooks missed, and what a webhook meant."""
-
-    async def changes(self, references: Sequence[str]) -> Sequence[ParcelEvent]:
-        """What it says now about the labels with these references."""
-        ...
-
-    async def void_news(self, reference: str) -> ParcelEvent | None:
-        """What became of a void it took, as a notice; None while it is undecided."""
-        ...
-
-    async def resolve(self, incoming: Incoming) -> Incoming:
-        """Complete a message that names only the carrier's own object."""
-        ...
+SELLER_WAREHOUSE: Final = "seller_warehouse"
+_OURS: Final = Lane(provider_lane(SELLER_WAREHOUSE))
+"""Nobody limits a seller's own warehouse: it is our database."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +119,10 @@ class Services:
     `providers` by the code of their locations; `webhooks` by source: verifies and reads one message, or raises
     OperatorError `bad_signature`. `notifier`: None without an SMTP server. `provider_stock`: of those providers that
     keep a count of their own; a seller's own warehouse has ours. `lanes` by name.
+    `carriers` by account, `carrier_accounts` their rules in the order that decides between equals; `quoting` and
+    `label_histories`: of those that name prices, and of those that list their labels. `channels` by account, and whose
+    shop each is (`channel_sellers`). `account_owners`: whose an account is that is a seller's own.
+    `key_ring`: None where nothing is encrypted; `converter`: how Temporal is written to and read.
     """
 
     settings: Settings
@@ -104,34 +133,59 @@ class Services:
     intake: PostgresIntake
     waitlist: PostgresWaitlist
     starting: PostgresStarting
+    live: PostgresLive
     journal: PostgresJournal
+    order_books: PostgresOrderBooks
     audit_trail: PostgresAuditTrail
+    deeds: PostgresDeeds
     inbox: WebhookInbox
     poll_cursors: PollCursors
     stock: PostgresStock
     effects: PostgresEffects
     catalog: PostgresCatalog
+    sellers: PostgresSellers
     api_keys: ApiKeys
+    people: People
     seller_warehouse: SellerWarehouse
     returns: PostgresReturns
     exchanges: PostgresExchanges
     evidence: PostgresEvidence
     findings: PostgresFindings
+    stop_rules: StopRules
+    stops: PostgresStops
+    places: PostgresPlaces
     lanes: Mapping[str, Lane]
     lane_pauses: PostgresLanes
+    breakers: PostgresBreakers
     lane_gates: LaneGates
     payments: PaymentGateway
     providers: Mapping[str, Provider]
-    carrier: WatchedCarrier
+    carriers: Mapping[str, WatchedCarrier]
+    carrier_accounts: Sequence[CarrierAccount]
+    quoting: Mapping[str, QuotingCarrier]
+    channels: Mapping[str, Channel]
+    channel_sellers: Mapping[str, str]
+    channel_accounts: Mapping[str, ChannelAccount]
+    account_owners: Mapping[str, str]
     payment_history: PaymentHistory
     provider_stock: Mapping[str, ProviderStock]
-    label_history: LabelHistory
+    label_histories: Mapping[str, LabelHistory]
     webhooks: Mapping[str, WebhookReader]
     endpoints: WebhookEndpoints
     outbox: Outbox
     webhook_sender: WebhookSender
     notifier: Notifier | None
+    order_keys: OrderKeys
+    erasures: PostgresErasures
+    codec_reads: CodecReads
+    key_ring: KeyRing | None
+    converter: DataConverter
     orders: OrderClient
+
+    @property
+    def listing_accounts(self) -> tuple[str, ...]:
+        """The carrier accounts, besides the first, that list their labels."""
+        return tuple(sorted(set(self.label_histories) - {EASYPOST}))
 
 
 @asynccontextmanager
@@ -148,22 +202,35 @@ async def open_services(
         orders: another client of running orders than the one `settings` describe.
 
     Raises:
-        SettingsError: naming the credentials that are missing.
+        SettingsError: naming the credentials that are missing, or what is wrong in the network file.
         RetryError: `database_lost`, when PostgreSQL cannot be reached.
+        OperatorError: `database_not_migrated`, when it lacks migrations of this program.
     """
     require_credentials(settings)
     async with AsyncExitStack() as stack:
         pool = await create_pool(settings.database_url.get_secret_value(), application_name=name, max_size=POOL_SIZE)
         stack.push_async_callback(close_pool, pool)
+        await require_migrations(pool)
+        watch_connections(pool)
         lane_pauses = PostgresLanes(pool)
-        gates = LaneGates(lane_pauses)
-        payments, shipbob, carrier = _payments(settings, gates), _shipbob(settings, gates), _carrier(settings, gates)
-        sender = WebhookSender(allow_loopback=settings.notify_loopback)
-        for company in (payments, shipbob, carrier, sender):
-            stack.push_async_callback(company.aclose)
+        breakers = PostgresBreakers(pool)
+        gates = LaneGates(lane_pauses, breakers=breakers)
         heard = Heard(pool)
+        keys = await stack.enter_async_context(opened_keys(pool, settings.key_copies_url.get_secret_value()))
+        ring = listening_ring(keys, settings.master_keys(), heard)
+        converter, vault = data_converter(ring), Vault(ring)
+        catalog = PostgresCatalog(pool, heard)
+        sellers = PostgresSellers(pool, heard)
+        network = with_sellers(network_of(settings), await sellers.accounts())
+        accounts = await stack.enter_async_context(
+            open_accounts(settings, network, gates, catalog.skus_at, _vaults(network, pool))
+        )
+        sender = WebhookSender(allow_loopback=settings.notify_loopback)
+        stack.push_async_callback(sender.aclose)
         shelves = EmptyShelves(heard)
-        warehouse, intake = SellerWarehouse(pool), PostgresIntake(pool, shelves)
+        stop_rules = StopRules(pool, heard)
+        warehouse = SellerWarehouse(pool, vault)
+        intake = PostgresIntake(pool, shelves, stop_rules, LaneHealth(heard), vault)
         yield Services(
             settings=settings,
             pool=pool,
@@ -171,120 +238,77 @@ async def open_services(
             empty_shelves=shelves,
             repeats=Repeats(pool),
             intake=intake,
-            waitlist=PostgresWaitlist(pool, settings.hold_ttl),
-            starting=PostgresStarting(pool),
-            journal=PostgresJournal(pool),
+            waitlist=PostgresWaitlist(pool, settings.hold_ttl, stop_rules, vault),
+            starting=PostgresStarting(pool, vault),
+            live=PostgresLive(pool),
+            journal=PostgresJournal(pool, vault),
+            order_books=PostgresOrderBooks(pool),
             audit_trail=PostgresAuditTrail(pool),
-            inbox=WebhookInbox(pool),
+            deeds=PostgresDeeds(pool, vault),
+            inbox=WebhookInbox(pool, vault=vault),
             poll_cursors=PollCursors(pool),
-            stock=PostgresStock(pool),
+            stock=PostgresStock(pool, vault=vault),
             effects=PostgresEffects(pool),
-            catalog=PostgresCatalog(pool, heard),
+            catalog=catalog,
+            sellers=sellers,
             api_keys=ApiKeys(pool, heard),
+            people=People(pool, settings.session_limits),
             seller_warehouse=warehouse,
-            returns=PostgresReturns(pool),
-            exchanges=PostgresExchanges(pool, intake, settings.hold_ttl),
-            evidence=PostgresEvidence(pool),
+            returns=PostgresReturns(pool, partial(way_back, accounts.carrier_accounts), vault),
+            exchanges=PostgresExchanges(pool, intake, settings.hold_ttl, vault),
+            evidence=PostgresEvidence(pool, vault),
             findings=PostgresFindings(pool),
-            lanes={lane.name: lane for lane in lanes_of(settings)},
+            stop_rules=stop_rules,
+            stops=PostgresStops(pool, stop_rules, vault),
+            places=PostgresPlaces(pool, stop_rules),
+            lanes={lane.name: lane for lane in (*accounts.lanes, _OURS)},
             lane_pauses=lane_pauses,
+            breakers=breakers,
             lane_gates=gates,
-            payments=payments,
-            providers={"shipbob": shipbob, "seller_warehouse": warehouse},
-            carrier=carrier,
-            payment_history=payments,
-            provider_stock={"shipbob": shipbob},
-            label_history=carrier,
-            webhooks=_webhooks(settings),
+            payments=accounts.payments,
+            providers={**accounts.providers, SELLER_WAREHOUSE: warehouse},
+            carriers=accounts.carriers,
+            carrier_accounts=accounts.carrier_accounts,
+            quoting=accounts.quoting,
+            channels=accounts.channels,
+            channel_sellers=accounts.channel_sellers,
+            channel_accounts=accounts.channel_accounts,
+            account_owners=accounts.owners,
+            payment_history=accounts.payments,
+            provider_stock=accounts.provider_stock,
+            label_histories=accounts.label_histories,
+            webhooks=accounts.webhooks,
             endpoints=WebhookEndpoints(pool),
-            outbox=Outbox(pool),
+            outbox=Outbox(pool, vault),
             webhook_sender=sender,
             notifier=_notifier(settings),
-            orders=orders or await _orders(settings),
+            order_keys=keys,
+            erasures=PostgresErasures(pool, vault, keys),
+            codec_reads=CodecReads(pool),
+            key_ring=ring,
+            converter=converter,
+            orders=orders or await connect_orders(settings, converter),
         )
 
 
-async def prepare_database(settings: Settings) -> list[str]:
-    """Bring the database to this version; returns the migrations applied now."""
-    return await migrate(settings.database_url.get_secret_value())
+def recovery_of(services: Services) -> PostgresRecovery:
+    """PostgreSQL's side of a recovery."""
+    return PostgresRecovery(services.pool, ToldStock(services.pool, vault=Vault(services.key_ring)))
 
 
-async def issue_api_key(settings: Settings, role: str, name: str, seller: str | None = None) -> str:
-    """Make an API key with one of the roles checkout, support, operator; its plain text is shown only here."""
-    async with open_api_keys(settings.database_url.get_secret_value()) as keys:
-        return await keys.issue(role, name, seller)
+def copies_of(services: Services) -> KeyCopies | None:
+    """The copies of orders' keys, where there is a place for them."""
+    return KeyCopies(services.order_keys) if services.order_keys.copies is not None else None
 
 
-@asynccontextmanager
-async def open_api_keys(database_url: str) -> AsyncIterator[ApiKeys]:
-    """The API keys of a database."""
-    pool = await create_pool(database_url, application_name="ordersaga-keys", max_size=1)
-    try:
-        yield ApiKeys(pool)
-    finally:
-        await close_pool(pool)
+def retention_of(services: Services) -> PostgresRetention:
+    """What forgets what the database need not keep."""
+    return PostgresRetention(services.pool)
 
 
-@asynccontextmanager
-async def open_audit_trail(database_url: str) -> AsyncIterator[PostgresAuditTrail]:
-    """The audit trail of a database. Statements take what time they need: nobody waits for them."""
-    patience = timedelta(hours=1)
-    pool = await create_pool(database_url, application_name="ordersaga-audit", max_size=1, statement_timeout=patience)
-    try:
-        yield PostgresAuditTrail(pool)
-    finally:
-        await close_pool(pool)
-
-
-async def read_ledgers(settings: Settings) -> Ledgers:
-    """Everything our ledgers hold at this moment, for an audit."""
-    pool = await create_pool(settings.database_url.get_secret_value(), application_name="ordersaga-audit", max_size=1)
-    try:
-        return await PostgresLedgers(pool).read()
-    finally:
-        await close_pool(pool)
-
-
-def lanes_of(settings: Settings) -> tuple[Lane, ...]:
-    """The lanes of this deployment's accounts. Nobody limits a seller's own warehouse: it is our database."""
-    return (
-        Lane(PAYMENTS, settings.stripe_calls_per_minute),
-        Lane(CARRIERS, settings.easypost_calls_per_minute, calls_each=3),
-        Lane(provider_lane("shipbob"), settings.shipbob_calls_per_minute),
-        Lane(provider_lane("seller_warehouse")),
-    )
-
-
-def _payments(settings: Settings, gates: LaneGates) -> StripePayments:
-    return StripePayments(
-        settings.stripe_api_key.get_secret_value(),
-        base_url=settings.stripe_base_url,
-        timeout=settings.gateway_timeout,
-        gate=gates.of(PAYMENTS),
-    )
-
-
-def _shipbob(settings: Settings, gates: LaneGates) -> ShipBob:
-    return ShipBob(
-        settings.shipbob_token.get_secret_value(),
-        base_url=settings.shipbob_base_url,
-        channel_id=settings.shipbob_channel_id,
-        timeout=settings.gateway_timeout,
-        shipping_methods={
-            ShippingService.STANDARD: settings.shipbob_standard_method,
-            ShippingService.EXPEDITED: settings.shipbob_expedited_method,
-        },
-        gate=gates.of(provider_lane("shipbob")),
-    )
-
-
-def _carrier(settings: Settings, gates: LaneGates) -> EasyPost:
-    return EasyPost(
-        settings.easypost_api_key.get_secret_value(),
-        base_url=settings.easypost_base_url,
-        timeout=settings.gateway_timeout,
-        gate=gates.of(CARRIERS),
-    )
+async def look_at_database(services: Services) -> DatabaseState:
+    """How the database stands, for a checkup."""
+    return await PostgresCheckup(services.pool).look()
 
 
 def _notifier(settings: Settings) -> Notifier | None:
@@ -302,60 +326,63 @@ def _notifier(settings: Settings) -> Notifier | None:
     return SmtpNotifier(server)
 
 
-async def _orders(settings: Settings) -> OrderClient:
-    return await OrderClient.connect(settings.temporal_address, settings.temporal_namespace, lazy=True)
-
-
-def _webhooks(settings: Settings) -> dict[str, WebhookReader]:
-    return {
-        "stripe": partial(_read, stripe_webhooks.verify_and_read, settings.stripe_webhook_secret.get_secret_value()),
-        "shipbob": partial(_read, shipbob_webhooks.verify_and_read, settings.shipbob_webhook_secret.get_secret_value()),
-        "easypost": partial(
-            _read, easypost_webhooks.verify_and_read, settings.easypost_webhook_secret.get_secret_value()
-        ),
-    }
-
-
-def _read(
-    verify_and_read: Callable[[Mapping[str, str], bytes, str], Incoming],
-    secret: str,
-    headers: Mapping[str, str],
-    body: bytes,
-) -> Incoming:
-    return verify_and_read(headers, body, secret)
+def _vaults(network: Network, pool: Pool) -> Vaults | None:
+    return AccountTokens(pool, key_bytes(network.token_key)).of if network.token_key else None
 
 
 __all__ = [
+    "PROCESSES",
+    "ROLE_PREFIX",
+    "TOKEN_PREFIX",
     "Acceptance",
     "Accepted",
+    "Agreement",
+    "Answered",
     "ApiKey",
     "ApiKeys",
     "Asked",
+    "Begun",
     "BuyerNeeded",
     "Claim",
     "Claimed",
+    "CodecRead",
+    "DatabaseState",
     "Delivery",
     "Endpoint",
+    "ErasedOrder",
+    "Erasure",
     "IdempotencyKey",
     "InboxMessage",
+    "KeyCopies",
     "KeyMismatch",
+    "MadeEffect",
     "NoCapacity",
     "OverBuyerLimit",
+    "People",
     "PickTicket",
     "Pool",
     "PostgresAuditTrail",
+    "PostgresRecovery",
     "Refused",
     "Replay",
     "Services",
     "SoldOut",
     "Stand",
+    "Stopped",
     "Waiting",
     "WatchedCarrier",
     "WebhookReader",
+    "copies_of",
     "issue_api_key",
+    "look_at_database",
+    "making_roles",
     "open_api_keys",
     "open_audit_trail",
+    "open_key_rotation",
+    "open_retention",
     "open_services",
     "prepare_database",
     "read_ledgers",
+    "recovery_of",
+    "retention_of",
 ]

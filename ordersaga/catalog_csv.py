@@ -26,11 +26,16 @@ MAX_PROBLEMS: Final = 100
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 _ADDRESS: Final = ("name", "line1", "line2", "city", "region", "postal_code", "country", "phone", "email")
 _TERMS: Final = {"ship_within_hours": "ship_within", "deliver_within_hours": "deliver_within"}
+_SHOWN: Final = {**{field: column for column, field in _TERMS.items()}, "type": "payment_type"}
+"""Fields that have another name as a column."""
 _SELLER_NUMBERS: Final = ("daily_orders", "promise_within")
 _PRODUCT_NUMBERS: Final = ("weight_grams", "max_per_buyer", "daily_units")
+_DISPATCH_LISTS: Final = ("shipping_by_zone", "working_days")
+_DISPATCH_NUMBERS: Final = ("parcel_fee", "unit_fee", "shipping_by_zone")
+_DISPATCH: Final = ("zones", "shipping_by_zone", "parcel_fee", "unit_fee", "cut_off", "time_zone", "working_days")
 COLUMNS: Final = {
-    "seller": ("seller", "name", "capture", *_TERMS, *_SELLER_NUMBERS),
-    "location": ("location", "provider", *_ADDRESS),
+    "seller": ("seller", "name", "capture", "carriers", "route_by", *_TERMS, *_SELLER_NUMBERS),
+    "location": ("location", "provider", *_ADDRESS, *_DISPATCH),
     "product": ("sku", "seller", "title", *_PRODUCT_NUMBERS, "waitlist"),
     "stock": ("location", "sku", "quantity", "receipt_id"),
 }
@@ -90,12 +95,15 @@ def parse_catalog(content: bytes) -> Catalog:
     return read_catalog(content).catalog()
 
 
-def read_catalog(content: bytes, providers: Collection[str] | None = None) -> CatalogFile:
+def read_catalog(
+    content: bytes, providers: Collection[str] | None = None, carriers: Collection[str] | None = None
+) -> CatalogFile:
     """Read a catalog file, keeping what is wrong with its rows beside them.
 
     Args:
         content: CSV (RFC 4180) in UTF-8, with a header; at most 1 MB and 10,000 rows.
         providers: those that can ship from a location; None: not known here, any will do.
+        carriers: the accounts where labels can be bought; None: likewise.
 
     Raises:
         CsvFileError: the file as a whole is unusable.
@@ -111,6 +119,8 @@ def read_catalog(content: bytes, providers: Collection[str] | None = None) -> Ca
     problems.extend(_repeated(items))
     if providers is not None:
         problems.extend(_strange_providers(rows, problems, sorted(providers)))
+    if carriers is not None:
+        problems.extend(_strange_carriers(items, sorted(carriers)))
     return CatalogFile(rows, items, problems)
 
 
@@ -128,6 +138,15 @@ def _strange_providers(
         and "provider" in row.cells
         and row.cells["provider"] not in providers
     ]
+
+
+def _strange_carriers(items: Sequence[tuple[CsvRow, Value]], carriers: list[str]) -> Iterator[RowProblem]:
+    """Parcels of such a seller could be given to nobody."""
+    for row, item in items:
+        strange = sorted(set(item.terms.carriers) - set(carriers)) if isinstance(item, Seller) else []
+        if strange:
+            advice = f"use some of {', '.join(carriers)}"
+            yield RowProblem(line=row.line, column="carriers", message=f"{strange[0]!r} is not known", remedy=advice)
 
 
 def read_rows(content: bytes, known: set[str], required: tuple[str, ...]) -> list[CsvRow]:
@@ -236,11 +255,14 @@ def built(
 
 def _row_problem(rows: Sequence[CsvRow], details: ErrorDetails) -> RowProblem:
     location = details["loc"]
-    number = location[1] if location[0] == "lines" and len(location) > 1 else 0
+    number = location[1] if len(location) > 1 and location[0] == "lines" else 0
     row = rows[number] if isinstance(number, int) else rows[0]
     column = next((str(part) for part in reversed(location) if isinstance(part, str)), "(row)")
-    shown = {value: key for key, value in _TERMS.items()}.get(column, column)
-    return RowProblem(line=row.line, column=shown, message=message(details), remedy=remedy(details))
+    text = message(details)
+    if column in ("payment", "dispatch", "(row)"):  # a rule over several columns names the one to look at
+        named, _, rest = text.partition(": ")
+        column, text = (named, rest) if rest else (column, text)
+    return RowProblem(line=row.line, column=_SHOWN.get(column, column), message=text, remedy=remedy(details))
 
 
 def _seller(row: CsvRow, fingerprint: str) -> Value:
@@ -249,6 +271,7 @@ def _seller(row: CsvRow, fingerprint: str) -> Value:
     }
     if "capture" in row.cells:
         terms["capture"] = row.cells["capture"]
+    terms |= {name: row.cells[name].split() for name in ("carriers", "route_by") if name in row.cells}
     cells = _numbers(_only(row, "seller", "name", *_SELLER_NUMBERS), *_SELLER_NUMBERS)
     return Seller.model_validate({**cells, "terms": terms})
 
@@ -260,7 +283,14 @@ def _hours(cell: str) -> object:
 
 def _location(row: CsvRow, fingerprint: str) -> Value:
     address = _only(row, *_ADDRESS)
-    return Location.model_validate({**_only(row, "location", "provider"), "address": address})
+    dispatch = {name: _dispatch(name, cell) for name, cell in _only(row, *_DISPATCH).items()}
+    return Location.model_validate({**_only(row, "location", "provider"), "address": address, "dispatch": dispatch})
+
+
+def _dispatch(name: str, cell: str) -> object:
+    cells = cell.split() if name in _DISPATCH_LISTS else [cell]
+    read = [whole(each) if name in _DISPATCH_NUMBERS else each for each in cells]
+    return read if name in _DISPATCH_LISTS else read[0]
 
 
 def _product(row: CsvRow, fingerprint: str) -> Value:

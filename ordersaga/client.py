@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from temporalio.client import (
     Client,
@@ -26,6 +26,7 @@ from temporalio.common import (
     WorkflowIDReusePolicy,
 )
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from ordersaga.client_changes import Handle, ask_change, named, new_update_id, update_id
@@ -36,6 +37,9 @@ from ordersaga.domain.identifiers import workflow_id, workflow_of
 from ordersaga.domain.journal import AttentionItem, JournalEntry
 from ordersaga.domain.orders import Order
 from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
+from ordersaga.domain.values import Message
+from ordersaga.tracing_temporal import interceptors
+from workflows.foretelling import Foretold, PreviewRequest
 from workflows.messages import (
     CONFIRM_UPDATE_ID,
     ORDER_QUEUE,
@@ -72,9 +76,19 @@ class OrderClient:
         self._call_timeout = call_timeout
 
     @classmethod
-    async def connect(cls, address: str, namespace: str = "default", *, lazy: bool = False) -> Self:
+    async def connect(
+        cls,
+        address: str,
+        namespace: str = "default",
+        *,
+        lazy: bool = False,
+        converter: DataConverter = pydantic_data_converter,
+        **security: Any,
+    ) -> Self:
         """Connect to the Temporal frontend at `address` (host:port).
 
+        `security`: `tls`, `api_key` and `rpc_metadata`, as `temporalio.client.Client.connect` takes them.
+        `converter`: `ordersaga.privacy.codec.data_converter` of the deployment's keys where it encrypts.
         `lazy`: connect at the first call, and again at the next one if that failed, so that a process may start
         before Temporal does.
         """
@@ -82,10 +96,12 @@ class OrderClient:
             temporal = await Client.connect(
                 address,
                 namespace=namespace,
-                data_converter=pydantic_data_converter,
+                data_converter=converter,
                 lazy=lazy,
                 connect_timeout=CONNECT_TIMEOUT,
                 keep_alive_config=KEEP_ALIVE,
+                interceptors=interceptors(),
+                **security,
             )
         return cls(temporal)
 
@@ -168,14 +184,47 @@ class OrderClient:
             return False
         return True
 
+    async def ask_first(
+        self, order: Order, update: str, request: Message, shape: type[T], *, providers: Iterable[str] = ()
+    ) -> T:
+        """Start the order's saga, if nobody has, with an update that it takes before it does anything.
+
+        Raises OrderClosedError when the saga has ended.
+        """
+        operation, limit = _start_operation(order, providers), self._call_timeout
+        try:
+            async with translated(order.order_id), asyncio.timeout(limit.total_seconds() + 1):
+                answer: T = await self.temporal.execute_update_with_start_workflow(
+                    update,
+                    request,
+                    start_workflow_operation=operation,
+                    id=new_update_id(update),
+                    result_type=shape,
+                    rpc_timeout=limit,
+                )
+        except WorkflowAlreadyStartedError as error:
+            await _retrieve(operation)
+            raise OrderClosedError(order.order_id) from error
+        except BaseException:
+            await _retrieve(operation)
+            raise
+        return answer
+
     async def cancel(self, order_id: str, request: CancelRequest, wait: timedelta | None = None) -> CancelAnswer:
         """Ask for cancellation and hear the truth about it. `wait` bounds the answer (default: 5 s).
 
         To ask again, by whichever method, without asking twice: give the request a `request_id`.
         """
         asked = named(request)
-        name = update_id("cancel", asked.request_id)
+        return await self._cancel(order_id, asked, update_id("cancel", asked.request_id), wait)
 
+    async def cancel_or_hear(self, order_id: str, request: CancelRequest) -> CancelAnswer:
+        """The same; a request of this id that was pending when it was asked before is answered as it stands now."""
+        return await self._cancel(order_id, request, new_update_id("cancel"), None)
+
+    async def _cancel(
+        self, order_id: str, asked: CancelRequest, name: str | None, wait: timedelta | None
+    ) -> CancelAnswer:
         def ask(order: Handle, limit: timedelta) -> Awaitable[CancelAnswer]:
             return order.execute_update("cancel", asked, id=name, result_type=CancelAnswer, rpc_timeout=limit)
 
@@ -186,6 +235,14 @@ class OrderClient:
 
         def ask(order: Handle, limit: timedelta) -> Awaitable[CancelAnswer]:
             return order.query("preview_cancel", request, result_type=CancelAnswer, rpc_timeout=limit)
+
+        return await self._ask(order_id, ask)
+
+    async def preview_change(self, order_id: str, asked: PreviewRequest) -> Foretold:
+        """What a hold, its release or a change would come to now; nothing is done."""
+
+        def ask(order: Handle, limit: timedelta) -> Awaitable[Foretold]:
+            return order.query("preview_change", asked, result_type=Foretold, rpc_timeout=limit)
 
         return await self._ask(order_id, ask)
 

@@ -5,7 +5,7 @@ OrdersagaError
 ├── CustomerError
 │   ├── OrderNotFoundError        order_not_found: no saga has this id, now or within Temporal's retention
 │   ├── OrderClosedError          order_closed: the saga has ended; nothing can be asked of it any more
-│   └── OrderRefusedError         refused, invalid_message, query_failed: the saga refused the request
+│   └── OrderRefusedError         refused, preview_outdated, invalid_message, query_failed: the saga refused the request
 ├── OperatorError
 │   └── NamespaceNotReadyError    namespace_not_ready: namespace or search attributes are missing
 └── RetryError
@@ -68,12 +68,15 @@ class UndecidedError(SagaUnreachableError):
 
 
 _CLOSED_MARKS = ("already completed", "closing workflow", "closed before")
+PREVIEW_OUTDATED = "preview_outdated"
+"""A cancellation that rests on a preview would come to something else now."""
+_NO_CONNECTION = "Failed client connect"
 _SETTINGS_MARKS = ("search attribute", "namespace", "no mapping defined")
 
 
 @asynccontextmanager
 async def translated(order_id: str) -> AsyncIterator[None]:
-    """Turn the SDK's errors into the ones above."""
+    """Turn the SDK's errors into the ones above. Any other passes as it is: it says nothing about Temporal."""
     try:
         yield
     except RPCError as error:
@@ -85,7 +88,14 @@ async def translated(order_id: str) -> AsyncIterator[None]:
     except (WorkflowUpdateRPCTimeoutOrCancelledError, TimeoutError) as error:
         raise SagaUnreachableError("no answer in time") from error
     except RuntimeError as error:
+        if not is_outage(error):
+            raise
         raise SagaUnreachableError(_first_line(error)) from error
+
+
+def is_outage(error: RuntimeError) -> bool:
+    """Whether no connection to Temporal came about: the SDK has no type of its own for that."""
+    return str(error).startswith(_NO_CONNECTION)
 
 
 def translate_rpc(order_id: str, error: RPCError) -> OrdersagaError:
@@ -112,7 +122,7 @@ def _refusal(order_id: str, error: WorkflowUpdateFailedError) -> OrdersagaError:
     if kind == "AcceptedUpdateCompletedWorkflow":
         return OrderClosedError(order_id)
     message = cause.message if isinstance(cause, ApplicationError) else str(cause)
-    return OrderRefusedError("refused", message)
+    return OrderRefusedError(kind if kind == PREVIEW_OUTDATED else "refused", message)
 
 
 def _first_line(error: Exception) -> str:

@@ -39,6 +39,8 @@ from ordersaga.api.shapes import (
     TicketMoved,
     Timeline,
 )
+from ordersaga.api_errors import ApiError as ApiError
+from ordersaga.api_errors import ApiUnreachableError as ApiUnreachableError
 from ordersaga.domain.journal import AttentionItem
 from ordersaga.domain.reconciliation import RunRecord
 from workflows.messages import CancelAnswer, ChangeAnswer, OrderView
@@ -47,22 +49,6 @@ M = TypeVar("M", bound=BaseModel)
 Units = Sequence[tuple[str, int]]
 """SKUs and how many of each."""
 ChangeName = Literal["address", "expedite", "split", "move", "carrier", "refunds", "payment", "delay"]
-
-
-class ApiError(Exception):
-    """The API refused a request: `status`, stable `code`, `detail`, refused values in `errors`, all of it in `body`."""
-
-    def __init__(self, status: int, body: Mapping[str, Any]) -> None:
-        self.status = status
-        self.body = body
-        self.code = str(body.get("code", "unexpected_answer"))
-        self.detail = str(body.get("detail", f"the API answered {status}"))
-        self.errors: list[dict[str, str]] = list(body.get("errors") or ())
-        super().__init__(f"{self.code}: {self.detail}")
-
-
-class ApiUnreachableError(Exception):
-    """No answer came; a request that was sent may have been carried out."""
 
 
 @dataclass(frozen=True)
@@ -136,9 +122,14 @@ class ApiClient:
         reason: str = "not given",
         wait: int | None = None,
         idempotency_key: str | None = None,
+        digest: str | None = None,
+        by: str | None = None,
     ) -> CancelAnswer:
-        """Ask for cancellation of the order, or of (sku, quantity) units of it; these need a key to be asked again."""
-        body = {"reason": reason, **_these(lines)}
+        """Ask for cancellation of the order, or of (sku, quantity) units of it; these need a key to be asked again.
+
+        `digest`: of the preview it rests on; `by`: the person an operator acts for.
+        """
+        body = {"reason": reason, **_these(lines), **_given(digest=digest, by=by)}
         headers = _prefer(wait) | ({"Idempotency-Key": idempotency_key} if idempotency_key else {})
         return _read(
             await self._send("POST", f"/v1/orders/{_part(order_id)}/cancel", json=body, headers=headers), CancelAnswer
@@ -161,8 +152,7 @@ class ApiClient:
     ) -> ChangeAnswer:
         """Ask for a change; `body` as the route of that name takes it. A refusal is an `ApiError` of status 409."""
         headers = _prefer(wait) | ({"Idempotency-Key": idempotency_key} if idempotency_key else {})
-        answer = await self._send("POST", f"/v1/orders/{_part(order_id)}/{what}", json=dict(body), headers=headers)
-        return _read(answer, ChangeAnswer)
+        return await self.call("POST", f"/v1/orders/{_part(order_id)}/{what}", ChangeAnswer, json=body, headers=headers)
 
     async def hold(self, order_id: str, kind: str, *, reason: str = "not given") -> OrderView:
         """Place a hold."""
@@ -255,9 +245,13 @@ class ApiClient:
         """Every lane, with what waits in it."""
         return await self._get("/v1/lanes", LaneList)
 
-    async def steer_lane(self, lane: str, what: Literal["pause", "resume"], **body: str | float | None) -> LaneView:
-        """Pause or resume a lane; answers how it stands then."""
+    async def steer_lane(self, lane: str, what: str, **body: str | float | None) -> LaneView:
+        """`pause` or `resume` a lane, or set its `breaker`; answers how it stands then."""
         return _read(await self._send("POST", f"/v1/lanes/{_part(lane)}/{what}", json=body), LaneView)
+
+    async def metrics(self) -> str:
+        """The gauges, in Prometheus' text format."""
+        return (await self._send("GET", "/metrics")).text
 
     async def stock(
         self, *, location: str | None = None, sku: str | None = None, seller: str | None = None
@@ -341,6 +335,10 @@ class ApiClient:
     async def deliveries(self, endpoint_id: str, *, status: str | None = None) -> DeliveryList:
         """How deliveries to an endpoint stand, newest first."""
         return await self._get(f"/v1/webhook-endpoints/{_part(endpoint_id)}/deliveries", DeliveryList, status=status)
+
+    async def call(self, method: str, path: str, shape: type[M], **options: Any) -> M:
+        """Any other call; its answer as `shape`. `options` as httpx takes them."""
+        return _read(await self._send(method, path, **options), shape)
 
     async def _get(self, path: str, shape: type[M], **filters: str | int | None) -> M:
         params = {name: value for name, value in filters.items() if value is not None}

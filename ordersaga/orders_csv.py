@@ -9,7 +9,15 @@ from ordersaga.catalog_csv import CsvFileError, CsvRow, RowProblem, built, read_
 from ordersaga.domain.values import Value
 
 _ADDRESS: Final = ("name", "line1", "line2", "city", "region", "postal_code", "country", "phone", "email")
-_PAYMENT: Final = ("payment_method", "customer")
+_PAYMENT: Final = {
+    "payment_method": "payment_method",
+    "customer": "customer",
+    "payment_type": "type",
+    "pay_link": "pay_link",
+    "return_url": "return_url",
+    "collected_by": "collected_by",
+}
+"""Columns of the way to pay, and what the API calls them."""
 _ORDER: Final = ("order_id", "seller", "channel", "currency", "shipping", "tax", "buyer", "waitlist", "wait_until")
 _LINE: Final = ("sku", "quantity", "unit_price")
 _NOTES: Final = ("scenario", "expected", "expected_reason")
@@ -72,9 +80,11 @@ def _body(rows: Sequence[CsvRow]) -> dict[str, Any]:
         **{name: _value(name, first[name]) for name in _ORDER if name in first},
         "lines": [{name: _value(name, row.cells[name]) for name in _LINE if name in row.cells} for row in rows],
         "ship_to": {name: first[name] for name in _ADDRESS if name in first},
-        "payment": {name: first[name] for name in _PAYMENT if name in first},
+        "payment": {field: _value(name, first[name]) for name, field in _PAYMENT.items() if name in first},
     }
 
 
 def _value(column: str, cell: str) -> object:
+    if column == "pay_link":
+        return {"true": True, "false": False}.get(cell.lower(), cell)
     return whole(cell) if column in _NUMBERS else cell

@@ -18,12 +18,12 @@ from ordersaga.domain.statuses import ParcelStatus
 def from_provider(
     provider: str, order: ProviderOrder, at: datetime, *, source_id: str | None = None
 ) -> Incoming | None:
-    """The message in a provider's order, asked for `at`; None for an order that is not ours.
+    """The message in a provider's order, asked for `at`; None for an order that is not ours, or is only set aside.
 
     `source_id`: of the webhook that made us ask, if one did.
     """
     reference = parse_parcel_reference(order.reference)
-    if reference is None:
+    if reference is None or order.status is ParcelStatus.PLANNED:
         return None
     event = ParcelEvent(
         source=provider,

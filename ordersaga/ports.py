@@ -9,8 +9,9 @@ Every method that changes something outside may raise:
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from ordersaga.breaker_ports import CallPassage
 from ordersaga.domain.books import Balance, MoneyTransaction
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow
 from ordersaga.domain.journal import AttentionAge, AttentionItem, JournalUpdate, OrderRecord, TimelineEntry
@@ -31,6 +32,7 @@ from ordersaga.domain.shipping import (
     ParcelEvent,
     ProviderCapabilities,
     ProviderOrder,
+    Quote,
 )
 
 
@@ -38,7 +40,11 @@ class PaymentGateway(Protocol):
     """A payment company, in card terms. `key` is the idempotency key and is always required."""
 
     async def authorize(self, request: PaymentRequest, *, key: str) -> PaymentState:
-        """Reserve funds. A decline is an answer (`status=declined`, `code`), not an error."""
+        """Reserve funds. A decline is an answer (`status=declined`, `code`), not an error.
+
+        With a `link`, make the page where the shopper will: `requires_action`, and `payment_id` names the page. The
+        methods below take that name as well as the payment's own.
+        """
         ...
 
     async def find(self, reference: str) -> PaymentState | None:
@@ -80,7 +86,11 @@ class Provider(Protocol):
         ...
 
     async def inquire(self, reference: str) -> ProviderOrder | None:
-        """What the provider knows under our reference; None means it has no such order."""
+        """What the provider knows under our reference; None means it has no such order.
+
+        One that refuses later what it had taken (`decides_later`) may say so here as `submit` would have, with a
+        CustomerError or RefusedError: that is on record there, and nothing was made.
+        """
         ...
 
     async def cancel(self, reference: str) -> CancelDecision:
@@ -101,6 +111,19 @@ class Provider(Protocol):
 
     async def changes_since(self, since: datetime) -> Sequence[ProviderOrder]:
         """Orders changed since then: the poller's view of what webhooks missed."""
+        ...
+
+
+@runtime_checkable
+class ReservingProvider(Provider, Protocol):
+    """A provider that sets a parcel's units aside before they are to be shipped (capability `reserves`)."""
+
+    async def reserve(self, hand_off: HandOff) -> ProviderOrder:
+        """Set the parcel's units aside: PLANNED, until `submit` of the same reference ships it or `cancel` ends it.
+
+        Repeating it is harmless, also once the parcel is submitted: its order is returned as it stands. Too few units:
+        OperatorError `out_of_stock`.
+        """
         ...
 
 
@@ -130,6 +153,29 @@ class Carrier(Protocol):
         """Ask to turn around a parcel on its way. Taken, `inquire` shows the label as `intercepted`.
 
         REFUSED: not in a state for that (not scanned yet, delivered, no such label). NOT_OFFERED: never.
+        """
+        ...
+
+
+class QuotingCarrier(Protocol):
+    """A carrier that says what a label would cost before it is bought."""
+
+    async def quote(self, request: LabelRequest) -> Quote | None:
+        """The price now; None: it does not serve this parcel (out of its zones, too heavy).
+
+        Nothing is bought, and the price is not kept. Raises RetryError, OperatorError.
+        """
+        ...
+
+
+@runtime_checkable
+class FollowingCarrier(Protocol):
+    """A carrier that says where a parcel is whose label somebody else bought."""
+
+    async def follow(self, number: str, reference: str) -> ParcelEvent | None:
+        """What is known of a tracking number now, as news of the parcel under `reference`; None: nothing of use.
+
+        Asking again is harmless; the first time may cost money. OperatorError for a number nobody can place.
         """
         ...
 
@@ -322,10 +368,13 @@ class LabelHistory(Protocol):
 
 
 class LaneGate(Protocol):
-    """Before each call of a company whose lane may be paused."""
+    """Before each call of a company whose lane may be paused, or whose breaker open."""
 
-    def passing(self) -> AbstractAsyncContextManager[None]:
-        """Around one call: RetryError `lane_paused` while the lane is; a RateLimitedError inside pauses it for all."""
+    def passing(self) -> AbstractAsyncContextManager[CallPassage]:
+        """Around one call: RetryError `lane_paused` or `breaker_open` while no call is made.
+
+        A RateLimitedError inside pauses the lane for all; other RetryErrors count as failed.
+        """
         ...
 
 

@@ -9,15 +9,14 @@ if pressure.may_start(order.seller):
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from typing import Final
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from typing import Final, Self
 
 import structlog
 
 from ordersaga.domain.errors import OrdersagaError, RetryError
-from ordersaga.domain.starting import Backlog, Window
+from ordersaga.domain.starting import FEW, Backlog, Window
 
 EVERY: Final = 0.5
 """Seconds between two looks at the backlog, while there are checkouts."""
@@ -45,48 +44,40 @@ class Pressure:
         self._next_look = 0.0
         self._mine: Counter[str] = Counter()
         self._begun = 0
-        self._left: dict[str, float] = {}
+        self._left: dict[str, deque[float]] = {}
         self._shut = False
         self._backlog, self._others, self._seen_at = Backlog(), 0, -STALE
 
     def may_start(self, seller: str) -> bool:
-        """Whether an order of this seller may be started now: nothing of it waits, and there is room.
+        """Whether an order of this seller may be started now: no queue of its own waits, and there is room.
 
-        No seller gets all of the room; a share of it is kept for those of whom nothing waits, whatever others do.
+        Beyond the window some room is kept for sellers without a queue, whatever one of them does.
         """
         self._look()
         size, reserve, mine = self.window.size, self.window.reserve, self._mine.total()
-        if self._waits(seller) or mine >= size or self._mine[seller] >= size - reserve:
+        if self._waits(seller) or mine >= size + reserve or self._mine[seller] >= size:
             return False
-        granted = not self._full() or mine < reserve
+        granted = not self._full() or self._mine[seller] < reserve
         self.inline_total += granted
         return granted
 
     def leave(self, seller: str) -> None:
         """An order of this seller is left to the starters: those that come after it do not overtake it."""
         self.left_total += 1
-        self._left[seller] = self._clock()
+        self._left.setdefault(seller, deque(maxlen=FEW)).append(self._clock())
 
-    @contextmanager
-    def inline(self, seller: str) -> Iterator["Trip"]:
-        """An order that is started, or asked about, from here. A saga out of reach makes the window smaller."""
-        self._mine[seller] += 1
-        trip = Trip(self, self._clock())
-        try:
-            yield trip
-        except RetryError:
-            self.window.cut(self._clock())
-            raise
-        finally:
-            self._mine[seller] -= 1
-            self._mine += Counter()  # forgets who has none left
+    def inline(self, seller: str) -> "Trip":
+        """An order that is started, or asked about, from here; it counts from now on, until its block ends."""
+        return Trip(self, seller, self._clock())
 
     def saw(self, backlog: Backlog, began: float | None = None) -> None:
         """What a look at the database that began then has found."""
         self._seen_at = self._clock() if began is None else began
         self._backlog, self._begun = backlog, 0
         self._others = max(0, backlog.under_way - self._mine.total())
-        self._left = {seller: at for seller, at in self._left.items() if at > self._seen_at - EVERY}
+        since = self._seen_at - EVERY
+        recent = {seller: deque((at for at in left if at > since), FEW) for seller, left in self._left.items()}
+        self._left = {seller: left for seller, left in recent.items() if left}
 
     def under_way(self) -> int:
         """How many sagas are on their way, as far as is known here."""
@@ -98,11 +89,12 @@ class Pressure:
 
     def _waits(self, seller: str) -> bool:
         known = self._fresh() and seller in self._backlog.sellers
-        return known or self._clock() - self._left.get(seller, -STALE) < STALE
+        return known or sum(self._clock() - at < STALE for at in self._left.get(seller, ())) >= FEW
 
     def _full(self) -> bool:
         """Full once the window is; open again when a share of it is free, so that it does not flutter."""
-        enough = self.window.size - self.window.reserve if self._shut else self.window.size - 1
+        size = self.window.size
+        enough = min(size - 1, size - self.window.share) if self._shut else size - 1
         self._shut = self.under_way() > enough
         return self._shut
 
@@ -137,11 +129,22 @@ class Pressure:
 
 
 class Trip:
-    """One order on its way from here."""
+    """One order on its way from here. A saga out of reach makes the window smaller."""
 
-    def __init__(self, pressure: Pressure, began: float) -> None:
+    def __init__(self, pressure: Pressure, seller: str, began: float) -> None:
         self._pressure = pressure
+        self._seller = seller
         self.began = began
+        pressure._mine[seller] += 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, RetryError):
+            self._pressure.window.cut(self._pressure._clock())
+        self._pressure._mine[self._seller] -= 1
+        self._pressure._mine += Counter()  # forgets who has none left
 
     def started(self) -> None:
         """Its saga is started; nobody waits for the outcome."""

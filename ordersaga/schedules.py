@@ -28,7 +28,12 @@ CATCH_UP: Final = timedelta(minutes=10)
 
 
 async def ensure_reconciliation(
-    client: Client, settings: Settings, providers: Iterable[str], counting: Iterable[str]
+    client: Client,
+    settings: Settings,
+    providers: Iterable[str],
+    counting: Iterable[str],
+    *,
+    accounts: tuple[str, ...] = (),
 ) -> bool:
     """Create the schedule, or bring it up to date as it stands: one that an operator paused stays paused.
 
@@ -37,6 +42,7 @@ async def ensure_reconciliation(
         settings: how often, how far back, and what is too young to be a finding.
         providers: whose orders are matched.
         counting: those of them that count their shelves.
+        accounts: of carriers, besides the first, that list their labels.
 
     Returns:
         Whether it was created now.
@@ -46,6 +52,7 @@ async def ensure_reconciliation(
         grace=settings.reconcile_grace,
         providers=tuple(sorted(providers)),
         counting=tuple(sorted(counting)),
+        accounts=accounts,
     )
     try:
         await client.create_schedule(SCHEDULE_ID, _schedule(asked, _spec(settings.reconcile_every)))

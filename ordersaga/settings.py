@@ -1,4 +1,4 @@
-"""Every setting of every process, read from the environment (`ORDERSAGA_*`) or a `.env` file.
+"""Every setting of every process, read from the environment (`ORDERSAGA_*`), a `.env` file, or files of secrets.
 
 One class, so that a worker, the API and the command line can never disagree. Secrets are `SecretStr`, the database's
 address among them because it holds a password: they print as asterisks in logs, errors and tracebacks. None of them
@@ -6,13 +6,23 @@ has a default that works: a process that needs them refuses to start without (`r
 stack makes up its own (`ordersaga.embedded.credentials`).
 """
 
+import re
+from collections.abc import Collection
 from datetime import timedelta
-from typing import Any, Final, Literal
+from pathlib import Path
+from typing import Any, Final, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ordersaga.domain.identifiers import Code
 from ordersaga.domain.lanes import EASYPOST_CALLS_PER_MINUTE, SHIPBOB_CALLS_PER_MINUTE, STRIPE_CALLS_PER_MINUTE
+from ordersaga.privacy.settings import EncryptionSettings
+from ordersaga.secret_files import SecretsFolderError, secret_files, with_password
+from ordersaga.settings_refusals import Reading, from_json, read_all
+from ordersaga.signing_in import SignInSettings, is_loopback
+from ordersaga.watch_settings import WatchSettings
 
 PREFIX: Final = "ORDERSAGA_"
 LONGEST_CALL: Final = timedelta(seconds=5)
@@ -23,17 +33,27 @@ class SettingsError(Exception):
     """Settings that no process may start with; the message is one line and names each by its environment name."""
 
 
-class Settings(BaseSettings):
+class Settings(SignInSettings, EncryptionSettings, WatchSettings):
     """Settings of one deployment. Names map to the environment as `ORDERSAGA_<NAME>`."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", hide_input_in_errors=True, enable_decoding=False
+    )
 
     database_url: SecretStr = Field(
         default=SecretStr("postgresql://ordersaga@127.0.0.1:5432/ordersaga"),
         description="PostgreSQL of stock, books and journal",
     )
+    database_password: SecretStr = Field(
+        default=SecretStr(""),
+        description="of the user that database_url names, where it says none: for a file of secrets",
+    )
     temporal_address: str = Field(default="127.0.0.1:7233", description="host:port of the Temporal frontend")
-    temporal_namespace: str = "default"
+    temporal_namespace: str = Field(default="default", description="where its workflows and search attributes are")
+    temporal_profile: str = Field(
+        default="",
+        description="profile of temporal.toml and TEMPORAL_* whose TLS, API key and headers are used; empty: none",
+    )
     temporal_ui_url: str = Field(default="http://127.0.0.1:8233", description="shown to people, never called")
     worker_deployment: str = Field(
         default="ordersaga", pattern=r"^[A-Za-z0-9_-]{1,100}$", description="the workers of every build together"
@@ -54,20 +74,36 @@ class Settings(BaseSettings):
         description="orders and returns a worker keeps in memory; others are replayed at their next message",
     )
 
-    api_host: str = "127.0.0.1"
-    api_port: int = Field(default=8080, ge=1, le=65535)
+    health_address: str = Field(
+        default="",
+        pattern=r"^([^\s:]+:[0-9]{1,5})?$",
+        description="host:port on which a worker answers /healthz and /readyz; empty: nowhere",
+    )
+
+    api_host: str = Field(default="127.0.0.1", description="the address the API listens on")
+    api_port: int = Field(default=8080, ge=1, le=65535, description="and its port")
+    calls_per_second: float = Field(
+        default=1000,
+        ge=0,
+        description="what a key or session may ask of one API process; above it 429 with Retry-After; 0: no limit",
+    )
+    calls_burst: int = Field(default=2000, ge=1, description="and as much at once, after a rest")
     metrics_open: bool = Field(
         default=False, description="/metrics takes no key though the API is not bound to loopback"
     )
 
-    stripe_api_key: SecretStr = SecretStr("")
+    stripe_api_key: SecretStr = Field(default=SecretStr(""), description="of our Stripe account")
     stripe_base_url: str = Field(default="https://api.stripe.com", description="the emulator's URL when embedded")
-    stripe_webhook_secret: SecretStr = SecretStr("")
+    stripe_webhook_secret: SecretStr = Field(default=SecretStr(""), description="what Stripe signs its webhooks with")
+    stripe_return_url: str = Field(
+        default="",
+        description="the shop's https page to which a bank's page sends a shopper back whose order names none",
+    )
 
-    shipbob_token: SecretStr = SecretStr("")
+    shipbob_token: SecretStr = Field(default=SecretStr(""), description="of our ShipBob account")
     shipbob_channel_id: int = Field(default=0, ge=0, description="the channel with write scope that owns our orders")
     shipbob_base_url: str = Field(default="https://api.shipbob.com", description="without the version path")
-    shipbob_webhook_secret: SecretStr = SecretStr("")
+    shipbob_webhook_secret: SecretStr = Field(default=SecretStr(""), description="what ShipBob signs its webhooks with")
     shipbob_standard_method: str = Field(
         default="Standard", min_length=1, description="the ship option for standard service, as the account names it"
     )
@@ -75,9 +111,15 @@ class Settings(BaseSettings):
         default="Expedited", min_length=1, description="the ship option for expedited service, as the account names it"
     )
 
-    easypost_api_key: SecretStr = SecretStr("")
+    shipbob_locations: dict[Code, int] = Field(
+        default={}, description="ShipBob's fulfillment center id by our location code, as JSON; it chooses for others"
+    )
+
+    easypost_api_key: SecretStr = Field(default=SecretStr(""), description="of our EasyPost account")
     easypost_base_url: str = Field(default="https://api.easypost.com", description="without the version path")
-    easypost_webhook_secret: SecretStr = SecretStr("")
+    easypost_webhook_secret: SecretStr = Field(
+        default=SecretStr(""), description="what EasyPost signs its webhooks with"
+    )
 
     shipbob_calls_per_minute: float = Field(
         default=SHIPBOB_CALLS_PER_MINUTE, gt=0, description="what ShipBob allows the account; the lane gets 80 % of it"
@@ -89,6 +131,14 @@ class Settings(BaseSettings):
         default=STRIPE_CALLS_PER_MINUTE, gt=0, description="what Stripe allows the account"
     )
 
+    network: Path | None = Field(
+        default=None, description="file of further accounts at providers, carriers and channels (docs/network.md)"
+    )
+
+    sellers: Literal["any", "known"] = Field(
+        default="any", description="`known`: only sellers that were onboarded sell (docs/sellers.md)"
+    )
+
     gateway_timeout: timedelta = Field(default=LONGEST_CALL, description="of one call to an outside company")
     visible_after: timedelta = Field(
         default=timedelta(minutes=1),
@@ -98,7 +148,16 @@ class Settings(BaseSettings):
     poll_interval: timedelta = Field(
         default=timedelta(seconds=30), description="between two looks at what webhooks missed"
     )
-    hold_ttl: timedelta = Field(default=timedelta(minutes=30), description="life of a stock hold no saga confirmed")
+    hold_ttl: timedelta = Field(
+        default=timedelta(minutes=30),
+        gt=timedelta(0),
+        description="life of a stock hold no saga confirmed; prolonged by as much while its order waits for a starter",
+    )
+    hold_longest: timedelta = Field(
+        default=timedelta(hours=24),
+        validate_default=True,
+        description="how long an order that waits for a starter keeps its units; never shorter than hold_ttl",
+    )
     waitlist_life: timedelta = Field(
         default=timedelta(days=7),
         gt=timedelta(0),
@@ -131,18 +190,35 @@ class Settings(BaseSettings):
     )
 
     smtp_host: str = Field(default="", description="hands e-mail out; without it, e-mail endpoints are refused")
-    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="of smtp_host")
     smtp_starttls: bool = Field(default=True, description="off only for a server on a network of its own")
     smtp_username: str = Field(default="", description="empty: no login")
-    smtp_password: SecretStr = SecretStr("")
+    smtp_password: SecretStr = Field(default=SecretStr(""), description="for smtp_username")
     smtp_from: str = Field(default="", validate_default=True, description="the sender's address; needs to be set")
     smtp_ca_file: str = Field(default="", description="certificates to trust instead of the system's")
     notify_loopback: bool = Field(
         default=False, description="whether webhooks may go to this machine: for demos and tests only"
     )
 
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="and what is graver")
+    log_format: Literal["json", "console"] = Field(default="json", description="for machines, or for people")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given goes before the environment, that before `.env`, that before files of secrets."""
+        return init_settings, env_settings, dotenv_settings, secret_files(settings_cls)
+
+    @field_validator("shipbob_locations", "oidc_roles", "log_levels", mode="before")
+    @classmethod
+    def _decoded(cls, value: object) -> object:
+        return from_json(value)
 
     @field_validator("gateway_timeout")
     @classmethod
@@ -152,6 +228,22 @@ class Settings(BaseSettings):
             raise ValueError(f"must be above 0 and at most {most}: leases and attempt time-outs count on it")
         return timeout
 
+    @field_validator("hold_longest")
+    @classmethod
+    def _outlives(cls, longest: timedelta, info: ValidationInfo) -> timedelta:
+        if longest < info.data.get("hold_ttl", longest):
+            raise ValueError("must not be shorter than ORDERSAGA_HOLD_TTL: it bounds how often a hold is prolonged")
+        return longest
+
+    @field_validator("stripe_return_url")
+    @classmethod
+    def _is_a_page(cls, url: str) -> str:
+        if url and not re.fullmatch(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-~]{0,1900})?", url):
+            raise ValueError(
+                "must be the https URL of a page of the shop's, such as https://shop.example/paid, or empty"
+            )
+        return url
+
     @field_validator("smtp_from")
     @classmethod
     def _has_sender(cls, sender: str, info: ValidationInfo) -> str:
@@ -159,6 +251,36 @@ class Settings(BaseSettings):
             raise ValueError("must be an e-mail address when ORDERSAGA_SMTP_HOST is set: whom e-mail comes from")
         return sender
 
+    @property
+    def public_url(self) -> str:
+        """Where people reach the API and the console, without a slash at its end."""
+        return self.base_url.rstrip("/") or f"http://127.0.0.1:{self.api_port}"
+
+    def open_to_the_world(self) -> list[str]:
+        """The settings that belong to production, beside which nobody may sign in by one click."""
+        elsewhere = [name for name in _COMPANIES if not is_loopback(urlsplit(getattr(self, name)).hostname)]
+        live = [] if not _LIVE.match(self.stripe_api_key.get_secret_value()) else ["stripe_api_key"]
+        issuer = ["oidc_issuer"] if self.oidc_issuer else []
+        reached = [] if is_loopback(urlsplit(self.public_url).hostname) else ["base_url"]
+        bound = [] if is_loopback(self.api_host) else ["api_host"]
+        return [*issuer, *reached, *bound, *live, *elsewhere]
+
+    @model_validator(mode="after")
+    def _signs_in(self) -> Self:
+        url, password = self.database_url.get_secret_value(), self.database_password.get_secret_value()
+        self.database_url = SecretStr(with_password(url, password))
+        return self
+
+    @model_validator(mode="after")
+    def _closed(self) -> Self:
+        if self.demo_sign_in and (against := self.open_to_the_world()):
+            names = ", ".join(map(environment_name, against))
+            raise ValueError(f"ORDERSAGA_DEMO_SIGN_IN: must not be set beside what is production's: {names}")
+        return self
+
+
+_COMPANIES: Final = ("stripe_base_url", "shipbob_base_url", "easypost_base_url")
+_LIVE: Final = re.compile(r"\s*[sr]k_live_")
 
 CREDENTIALS: Final = (
     "stripe_api_key",
@@ -185,29 +307,50 @@ def environment_name(setting: str) -> str:
 def read_settings(**given: Any) -> Settings:
     """The settings of this process; `given` override the environment.
 
-    Raises SettingsError for values that cannot be used; it names them and does not repeat them.
+    Raises SettingsError for values that cannot be used; it names them all and does not repeat them.
     """
-    try:
-        return Settings(**given)
-    except ValidationError as error:
-        told = [f"{environment_name(str(bad['loc'][0]))}: {_text(bad['msg'])}" for bad in error.errors()]
-        raise SettingsError("; ".join(told)) from None
+    reading = _read(given)
+    if reading.told or reading.settings is None:
+        raise SettingsError("; ".join(reading.told))
+    return reading.settings
+
+
+def read_complete(**given: Any) -> Settings:
+    """The settings of a process that talks to the companies.
+
+    Raises SettingsError naming everything at once: every value that cannot be used, every credential that is missing.
+    """
+    reading = _read(given)
+    missing = _missing(reading.settings, reading.refused) if reading.settings else []
+    if reading.told or missing or reading.settings is None:
+        raise SettingsError("; ".join([*reading.told, *missing]))
+    return reading.settings
 
 
 def require_credentials(settings: Settings) -> Settings:
     """The same settings. Raises SettingsError naming every credential that is missing."""
-    missing = [environment_name(name) for name in CREDENTIALS if not is_set(getattr(settings, name))]
-    if missing:
-        noun = "setting is" if len(missing) == 1 else "settings are"
-        raise SettingsError(f"{len(missing)} {noun} missing: {', '.join(missing)}; {_REMEDY}")
+    if missing := _missing(settings):
+        raise SettingsError("; ".join(missing))
     return settings
+
+
+def _read(given: dict[str, Any]) -> Reading[Settings]:
+    try:
+        return read_all(Settings, PREFIX, given)
+    except (SecretsFolderError, OSError) as error:
+        raise SettingsError(str(error)) from None
+
+
+def _missing(settings: Settings, refused: Collection[str] = ()) -> list[str]:
+    """What to say of credentials that are missing; one that was `refused` is there, and told of already."""
+    keyless = [told for told in (settings.copies_without_keys(),) if told]
+    absent = [name for name in CREDENTIALS if name not in refused and not is_set(getattr(settings, name))]
+    if not absent:
+        return keyless
+    noun = "setting is" if len(absent) == 1 else "settings are"
+    return [f"{len(absent)} {noun} missing: {', '.join(map(environment_name, absent))}; {_REMEDY}", *keyless]
 
 
 def is_set(credential: SecretStr | int) -> bool:
     """Whether a credential holds anything."""
     return bool(credential.get_secret_value().strip() if isinstance(credential, SecretStr) else credential)
-
-
-def _text(message: str) -> str:
-    """Pydantic's message without its own beginning."""
-    return message.removeprefix("Value error, ")

@@ -1,9 +1,12 @@
-"""Logging, the same for every process: structlog rendered through the standard library.
+"""What a process tells of itself: logs, traces and metrics, the same for every process.
+
+Logging is structlog rendered through the standard library.
 
 Lines of other libraries (temporalio, uvicorn, asyncpg) take the same path, so that one process writes one format:
 JSON for machines, colored lines for people. Tracebacks show code, never the values of variables: those hold keys,
 tokens and addresses. Context bound with `structlog.contextvars` is on every line;
-temporalio's own context arrives as fields (`temporal_workflow`, `temporal_activity`), not inside the message.
+temporalio's own context arrives as fields (`temporal_workflow`, `temporal_activity`), not inside the message. A line
+inside a trace has its `trace_id` and `span_id`, one about an order its `order_id`.
 """
 
 import logging
@@ -14,9 +17,56 @@ import structlog
 from structlog.stdlib import ExtraAdder, ProcessorFormatter
 from structlog.types import Processor
 
-from ordersaga.settings import Settings
+from ordersaga import meters, tracing
+from ordersaga.log_levels import set_levels
+from ordersaga.settings import Settings, SettingsError, environment_name
 
-_QUIET = ("httpx", "httpcore", "asyncio", "stripe", "easypost", "urllib3")
+_ORDER = "order-"
+_QUIET = ("httpx", "httpcore", "asyncio", "stripe", "easypost", "urllib3", "opentelemetry")
+
+
+def begin(settings: Settings, process_name: str) -> None:
+    """Set up what this process tells of itself: logging, traces, and the metrics of Temporal's SDK.
+
+    Before anything connects to Temporal. Raises SettingsError when the address of the metrics cannot be had.
+    """
+    configure_logging(settings, process_name)
+    set_levels(settings.log_levels, settings.log_levels_file)
+    tracing.begin(settings.otlp_endpoint, process_name, settings.trace_share)
+    meters.tell_build(process_name, settings.worker_build)
+    _tell_of_temporal(settings.temporal_metrics_address, process_name)
+
+
+def serve_meters(settings: Settings) -> None:
+    """Serve this process's own metrics, where the settings say so. Raises SettingsError when the address is taken."""
+    if settings.metrics_address:
+        try:
+            meters.serve(settings.metrics_address)
+        except OSError as error:
+            raise _cannot_be_had("metrics_address", error) from None
+
+
+def _tell_of_temporal(address: str, process_name: str) -> None:
+    """Lines of the SDK's core go where all lines go; its metrics to `address`, if that is not empty."""
+    from temporalio import runtime
+
+    lines = runtime.LogForwardingConfig(logging.getLogger("temporalio.core"), append_target_to_name=False)
+    filtered = runtime.TelemetryFilter(core_level="WARN", other_level="ERROR")
+    metrics = runtime.PrometheusConfig(address, counters_total_suffix=True, unit_suffix=True, durations_as_seconds=True)
+    telemetry = runtime.TelemetryConfig(
+        logging=runtime.LoggingConfig(filtered, forwarding=lines),
+        metrics=metrics if address else None,
+        global_tags={"process": process_name},
+    )
+    try:
+        started = runtime.Runtime(telemetry=telemetry)
+    except (RuntimeError, ValueError) as error:
+        raise _cannot_be_had("temporal_metrics_address", error) from None
+    runtime.Runtime.set_default(started, error_if_already_set=False)
+
+
+def _cannot_be_had(setting: str, error: Exception) -> SettingsError:
+    return SettingsError(f"{environment_name(setting)}: {error}")
 
 
 def configure_logging(settings: Settings, process_name: str) -> None:
@@ -41,14 +91,30 @@ def configure_logging(settings: Settings, process_name: str) -> None:
 
 def _formatter(settings: Settings, process_name: str) -> ProcessorFormatter:
     return ProcessorFormatter(
-        foreign_pre_chain=[*_shared(process_name), ExtraAdder(), _drop_color],
+        foreign_pre_chain=[*_shared(process_name), ExtraAdder(), _drop_copies, _add_order],
         processors=[ProcessorFormatter.remove_processors_meta, *_renderers(settings)],
     )
 
 
-def _drop_color(_: Any, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
-    """Drop uvicorn's second copy of its message, meant for terminals."""
+def _drop_copies(_: Any, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Drop second copies of messages: uvicorn's, meant for terminals, and that of Temporal's core, an object."""
     event.pop("color_message", None)
+    event.pop("temporal_log", None)
+    return event
+
+
+def _add_order(_: Any, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Lines of workflow code tell their workflow only."""
+    told = event.get("temporal_workflow") or event.get("temporal_activity")
+    workflow_id = str(told.get("workflow_id", "")) if isinstance(told, dict) else ""
+    if workflow_id.startswith(_ORDER):
+        event.setdefault("order_id", workflow_id.removeprefix(_ORDER))
+    return event
+
+
+def _add_trace(_: Any, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    for name, value in tracing.ids().items():
+        event.setdefault(name, value)
     return event
 
 
@@ -64,6 +130,7 @@ def _shared(process_name: str) -> list[Processor]:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
         add_process,
+        _add_trace,
     ]
 
 

@@ -1,29 +1,40 @@
 """`python -m workers`: one process with the sagas, every lane, and the relay.
 
 `--roles orders,lanes,relay` (default: all) splits them over processes; each role may run any number of times.
+`--lanes payments,provider-*` (default: all) has a process with the role `lanes` serve only queues of such names.
 """
 
 import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import structlog
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter
 from temporalio.worker import Worker
 
+from activities.elsewhere import Moving
 from ordersaga.bootstrap import Services, open_services
+from ordersaga.channel_money import ChannelMoney
+from ordersaga.channel_purse import ChannelPurse
 from ordersaga.client import CONNECT_TIMEOUT, KEEP_ALIVE
-from ordersaga.settings import Settings, SettingsError, read_settings, require_credentials
-from ordersaga.telemetry import configure_logging
-from workers.activities import ActivitySet, Ports, ReconciliationPorts, build
+from ordersaga.client_stops import StoppedSagas
+from ordersaga.domain.errors import OrdersagaError
+from ordersaga.settings import Settings, SettingsError, read_complete
+from ordersaga.telemetry import begin, serve_meters
+from ordersaga.temporal_connection import dialing
+from ordersaga.tracing_temporal import interceptors
+from workers.activities import ActivitySet, Ports, ReconciliationPorts, StopPorts, build
+from workers.health import Health, checks_of, health_served
 from workers.lanes import LaneKeeper
 from workers.lifecycle import running, stop_on_signals
 from workers.orders import lane_workers, order_worker, versioned
 from workers.relay import run_relay
 from workers.sagas import RunningSagas
 from workers.scheduling import see_to_schedules
+from workers.stopping import see_to_stops
 
 ROLES = ("orders", "lanes", "relay")
 CONNECT_AGAIN = 0.5
@@ -32,46 +43,75 @@ CONNECT_AGAIN = 0.5
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True)
+class Duties:
+    """What this process does. `lanes`: patterns of the task queues that it serves, if it has that role."""
+
+    roles: tuple[str, ...]
+    lanes: tuple[str, ...]
+
+
 def main() -> None:
     """Run until Ctrl-C or SIGTERM; what has begun is finished first."""
-    roles = _roles()
+    duties = parse_duties()
     settings = _settings()
-    configure_logging(settings, "worker")
-    asyncio.run(_work(settings, roles))
+    try:
+        asyncio.run(_work(settings, duties))
+    except (SettingsError, OrdersagaError) as error:
+        sys.exit(f"ordersaga worker: {error}")
 
 
 def _settings() -> Settings:
     try:
-        return require_credentials(read_settings())
+        settings = read_complete()
+        begin(settings, "worker")
+        serve_meters(settings)
+        return settings
     except SettingsError as error:
         sys.exit(f"ordersaga worker: {error}")
 
 
-def _roles() -> Sequence[str]:
+def parse_duties(arguments: Sequence[str] | None = None) -> Duties:
+    """What the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m workers", description="Run ordersaga's workers")
     parser.add_argument("--roles", default=",".join(ROLES), help=f"any of {', '.join(ROLES)}; default: all")
-    roles = [role.strip() for role in parser.parse_args().roles.split(",")]
-    if unknown := [role for role in roles if role not in ROLES]:
+    parser.add_argument("--lanes", default="*", help="patterns of task queues, as provider-*; default: all lanes")
+    wanted = parser.parse_args(arguments)
+    duties = Duties(roles=_words(wanted.roles), lanes=_words(wanted.lanes))
+    if unknown := [role for role in duties.roles if role not in ROLES]:
         parser.error(f"--roles: {', '.join(unknown)} unknown; choose from {', '.join(ROLES)}")
-    return roles
+    return duties
 
 
-async def _work(settings: Settings, roles: Sequence[str]) -> None:
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(","))
+
+
+async def _work(settings: Settings, duties: Duties) -> None:
     stop = stop_on_signals()
-    client = await _connect(settings, stop)
-    if client is None:
-        return
-    async with open_services(settings, name="ordersaga-worker") as services:
-        lanes = LaneKeeper(client, services) if {"lanes", "relay"} & set(roles) else None
+    async with (
+        health_served(settings.health_address) as health,
+        open_services(settings, name="ordersaga-worker") as services,
+    ):
+        client = await _connect(settings, services.converter, stop)
+        if client is not None:
+            await _work_with(client, services, duties, health, stop)
+
+
+async def _work_with(client: Client, services: Services, duties: Duties, health: Health, stop: asyncio.Event) -> None:
+    settings, roles = services.settings, duties.roles
+    lanes = LaneKeeper(client, services) if {"lanes", "relay"} & set(roles) else None
+    if lanes is not None:
+        await lanes.begin(stop)
+    async with running(workers_of(client, services, duties)), asyncio.TaskGroup() as tasks:
+        health.checks = checks_of(client, services)
+        log.info("worker_started", roles=roles, lanes=duties.lanes, build=settings.worker_build or None)
         if lanes is not None:
-            await lanes.begin(stop)
-        async with running(_workers(client, services, roles)), asyncio.TaskGroup() as tasks:
-            log.info("worker_started", roles=roles, build=settings.worker_build or None)
-            if lanes is not None:
-                tasks.create_task(lanes.run(stop))
-            if "orders" in roles:
-                tasks.create_task(see_to_schedules(client, services, stop))
-            tasks.create_task(run_relay(services, stop) if "relay" in roles else _until(stop))
+            tasks.create_task(lanes.run(stop))
+        if "orders" in roles:
+            tasks.create_task(see_to_schedules(client, services, stop))
+            tasks.create_task(see_to_stops(services, stop))
+        tasks.create_task(run_relay(services, stop) if "relay" in roles else _until(stop))
     log.info("worker_stopped")
 
 
@@ -79,19 +119,22 @@ async def _until(stop: asyncio.Event) -> None:
     await stop.wait()
 
 
-async def _connect(settings: Settings, stop: asyncio.Event) -> Client | None:
+async def _connect(settings: Settings, converter: DataConverter, stop: asyncio.Event) -> Client | None:
     """Connect to Temporal, however long it takes to come up; None when asked to stop before."""
+    how = dialing(settings)
     while not stop.is_set():
         try:
             return await Client.connect(
-                settings.temporal_address,
-                namespace=settings.temporal_namespace,
-                data_converter=pydantic_data_converter,
+                how.address,
+                namespace=how.namespace,
+                data_converter=converter,
                 connect_timeout=CONNECT_TIMEOUT,
                 keep_alive_config=KEEP_ALIVE,
+                interceptors=interceptors(),
+                **how.security,
             )
         except RuntimeError as error:
-            log.warning("temporal_unreachable", address=settings.temporal_address, error=str(error))
+            log.warning("temporal_unreachable", address=how.address, error=str(error))
             await asyncio.sleep(CONNECT_AGAIN)
     return None
 
@@ -104,12 +147,13 @@ def _reconciliation(services: Services) -> ReconciliationPorts:
         notes=services.journal,
         inbox=services.inbox,
         payment_history=services.payment_history,
-        label_history=services.label_history,
+        label_histories=services.label_histories,
         provider_stock=services.provider_stock,
     )
 
 
-def _workers(client: Client, services: Services, roles: Sequence[str]) -> list[Worker]:
+def workers_of(client: Client, services: Services, duties: Duties) -> list[Worker]:
+    """The workers of one process with these duties, not running yet."""
     activities = build(
         Ports(
             stock=services.stock,
@@ -117,16 +161,40 @@ def _workers(client: Client, services: Services, roles: Sequence[str]) -> list[W
             journal=services.journal,
             payments=services.payments,
             providers=services.providers,
-            carrier=services.carrier,
+            carriers=services.carriers,
+            accounts=services.carrier_accounts,
+            quoting=services.quoting,
+            pauses=services.lane_pauses,
+            moving=Moving(services.places, services.lane_pauses, services.breakers, services.providers),
             returns=services.returns,
             exchanges=services.exchanges,
             reconciliation=_reconciliation(services),
+            stops=StopPorts(services.stops, StoppedSagas(services.orders), services.waitlist),
+            standing_stops=services.stop_rules,
             visible_after=services.settings.visible_after,
+            channel_money=_channel_money(services),
+            channels=services.channels,
+            channel_accounts=services.channel_accounts,
         )
     )
     code = versioned(services.settings)
-    workers = [_orders(client, services.settings, activities)] if "orders" in roles else []
-    return workers + (lane_workers(client, activities, services.providers, code) if "lanes" in roles else [])
+    workers = [_orders(client, services.settings, activities)] if "orders" in duties.roles else []
+    if "lanes" in duties.roles:
+        shops = services.channels
+        workers += lane_workers(
+            *(client, activities, services.providers, code),
+            accounts=services.carriers,
+            channels=shops,
+            only=duties.lanes,
+        )
+    return workers
+
+
+def _channel_money(services: Services) -> dict[str, ChannelMoney]:
+    return {
+        account: ChannelPurse(account, channel, services.journal, services.effects)
+        for account, channel in services.channels.items()
+    }
 
 
 def _orders(client: Client, settings: Settings, activities: ActivitySet) -> Worker:

@@ -1,4 +1,4 @@
-"""Keeping the lanes: each queue hands out what its lane may do now, nothing while it is paused.
+"""Keeping the lanes: each queue hands out what its lane may do now, nothing while it is paused or its breaker open.
 
 Every process with lanes or the relay does it, all in the same way: what is on record decides, the server is asked what
 it does, and only a difference is changed. So a process that dies in between leaves nothing behind, and a rate that
@@ -8,7 +8,7 @@ somebody changed by hand, or that a new server has never heard of, is brought ba
 import asyncio
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import structlog
@@ -17,6 +17,7 @@ from temporalio.service import RPCError
 
 from ordersaga.bootstrap import Services
 from ordersaga.client_lanes import LaneQueues
+from ordersaga.domain.breakers import PROBES_PER_MINUTE, Breaker, BreakerState
 from ordersaga.domain.errors import RetryError
 from ordersaga.domain.lanes import Lane, LanePause
 from workers.relay import pass_time, ring
@@ -63,28 +64,40 @@ class LaneKeeper:
         try:
             known = await self._services.lane_gates.refresh()
             pauses = {pause.lane: pause for pause in known if pause.remaining.total_seconds() > LEAD_SECONDS}
+            breakers = self._services.lane_gates.breakers.known()
             for lane in self._services.lanes.values():
-                await self._keep(lane, pauses.get(lane.name))
+                await self._keep(lane, pauses.get(lane.name), breakers.get(lane.name))
         except (RetryError, RPCError) as error:
             log.warning("lanes_not_kept", error=str(error))
             return None
-        return self._next_look(pauses)
+        return self._next_look(pauses, breakers.values())
 
-    async def _keep(self, lane: Lane, pause: LanePause | None) -> None:
-        wanted = 0.0 if pause else lane.rate
+    async def _keep(self, lane: Lane, pause: LanePause | None, breaker: Breaker | None) -> None:
+        wanted, why = _wanted(lane, pause, breaker)
         found = (await self._queues.look(lane.name)).rate
         if _same(wanted, found):
             return
-        why = f"paused by {pause.by}: {pause.reason}" if pause else "the lane's own rate"
         await self._queues.set_rate(lane.name, wanted, why)
         self._moved_at = time.monotonic()
         until = pause.paused_until.isoformat() if pause else None
         log.info("lane_rate_set", lane=lane.name, rate=wanted, before=found, why=why, paused_until=until)
 
-    def _next_look(self, pauses: Mapping[str, LanePause]) -> float:
-        restless = bool(pauses) or time.monotonic() - self._moved_at < SETTLED_AFTER
+    def _next_look(self, pauses: Mapping[str, LanePause], breakers: Iterable[Breaker]) -> float:
+        open_now = any(breaker.state is not BreakerState.CLOSED for breaker in breakers)
+        restless = bool(pauses) or open_now or time.monotonic() - self._moved_at < SETTLED_AFTER
         ends = [pause.remaining.total_seconds() - LEAD_SECONDS for pause in pauses.values()]
         return min([RESTLESS_SECONDS if restless else LOOK_SECONDS, *ends])
+
+
+def _wanted(lane: Lane, pause: LanePause | None, breaker: Breaker | None) -> tuple[float | None, str]:
+    """Activities a second, and why. A lane whose breaker is half-open hands out what may try it, undoing first."""
+    if pause:
+        return 0.0, f"paused by {pause.by}: {pause.reason}"
+    if breaker is None or breaker.state is BreakerState.CLOSED:
+        return lane.rate, "the lane's own rate"
+    probes = PROBES_PER_MINUTE / 60 if breaker.wait.total_seconds() <= LEAD_SECONDS else 0.0
+    slowest = probes if lane.rate is None else min(probes, lane.rate)
+    return slowest, f"breaker {breaker.state} by {breaker.by}: {breaker.reason}"
 
 
 def _same(wanted: float | None, found: float | None) -> bool:

@@ -23,12 +23,15 @@ def stop_on_signals() -> asyncio.Event:
 
 
 @contextlib.asynccontextmanager
-async def running(workers: Sequence[Worker]) -> AsyncIterator[None]:
-    """Run workers side by side; on the way out each finishes what it has begun."""
+async def running(workers: Sequence[Worker], *, settle: float = SETTLE) -> AsyncIterator[None]:
+    """Run workers side by side; on the way out each finishes what it has begun.
+
+    `settle`: seconds to rest afterwards; none where the process goes on for longer than that.
+    """
     try:
         async with AsyncExitStack() as stack:
             for worker in workers:
                 await stack.enter_async_context(worker)
             yield
     finally:
-        await asyncio.sleep(SETTLE)
+        await asyncio.sleep(settle)

@@ -6,6 +6,8 @@ import structlog
 from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from ordersaga.tracing import about_order
+
 
 class LoggingContext(Interceptor):
     """Binds order and Temporal ids for whatever logs while an activity runs."""
@@ -25,5 +27,6 @@ class _Bound(ActivityInboundInterceptor):
             "activity": info.activity_type,
             "attempt": info.attempt,
         }
+        about_order((info.workflow_id or "").removeprefix("order-"))
         with structlog.contextvars.bound_contextvars(**ids):
             return await super().execute_activity(input)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
+from fnmatch import fnmatchcase
 
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
@@ -16,14 +17,17 @@ from temporalio.worker import (
     WorkerTuner,
 )
 
+from ordersaga.domain.carriers import EASYPOST
+from ordersaga.domain.lanes import channel_lane
 from ordersaga.settings import Settings
 from workers.activities import Activity, ActivitySet
 from workers.logging_context import LoggingContext
 from workers.sandbox import workflow_runner
-from workflows.messages import BOOKS_QUEUE, CARRIER_QUEUE, ORDER_QUEUE, PAYMENT_QUEUE, provider_queue
+from workflows.messages import BOOKS_QUEUE, ORDER_QUEUE, PAYMENT_QUEUE, carrier_queue, provider_queue
 from workflows.order_fulfillment import OrderFulfillment
 from workflows.order_return import OrderReturn
 from workflows.reconciliation import Reconciliation, RepairFinding
+from workflows.stop_orders import StopOrders
 
 GRACE = timedelta(seconds=8)
 """How long running activities may finish when a worker is asked to stop."""
@@ -71,7 +75,7 @@ def order_worker(
     return Worker(
         client,
         task_queue=ORDER_QUEUE,
-        workflows=[OrderFulfillment, OrderReturn, Reconciliation, RepairFinding],
+        workflows=[OrderFulfillment, OrderReturn, Reconciliation, RepairFinding, StopOrders],
         activities=activities.orders,
         workflow_runner=workflow_runner() if sandboxed else UnsandboxedWorkflowRunner(),
         max_cached_workflows=cached,
@@ -84,19 +88,32 @@ def order_worker(
 
 
 def lane_workers(
-    client: Client, activities: ActivitySet, providers: Iterable[str], build: WorkerDeploymentConfig | None = None
+    client: Client,
+    activities: ActivitySet,
+    providers: Iterable[str],
+    build: WorkerDeploymentConfig | None = None,
+    *,
+    accounts: Iterable[str] = (EASYPOST,),
+    channels: Iterable[str] = (),
+    only: Iterable[str] = ("*",),
 ) -> list[Worker]:
-    """One worker for each lane: books, payments, carriers, and every provider of its own.
+    """One worker for each lane: books, payments, every account of a carrier or a channel, every provider of its own.
 
-    With a `build` they do the calls of that build's orders only.
+    With a `build` they do the calls of that build's orders only. `only`: patterns, one of which a lane's name matches.
     """
+    patterns = tuple(only)
     lanes: dict[str, list[Activity]] = {
         BOOKS_QUEUE: activities.books,
         PAYMENT_QUEUE: activities.payments,
-        CARRIER_QUEUE: activities.carriers,
     }
+    lanes |= {carrier_queue(name): activities.carriers for name in accounts}
     lanes |= {provider_queue(name): activities.providers for name in providers}
-    return [_lane(client, queue, work, build) for queue, work in lanes.items()]
+    lanes |= {channel_lane(name): activities.channels for name in channels}
+    return [
+        _lane(client, queue, work, build)
+        for queue, work in lanes.items()
+        if any(fnmatchcase(queue, pattern) for pattern in patterns)
+    ]
 
 
 def _lane(client: Client, queue: str, work: list[Activity], build: WorkerDeploymentConfig | None) -> Worker:

@@ -8,7 +8,10 @@
 | deliverer | hands inbox messages to their order's saga | by NOTIFY `inbox`, and every second |
 | notifier | delivers notifications to endpoints | by NOTIFY `notifications`, and every second |
 | pollers | ask what webhooks missed, and what became of voided labels; release expired holds | every `poll_interval` |
+| followers | ask a carrier what became of packages whose provider tells no delivery | every `poll_interval` |
+| sweep | looks for orders of marketplaces that nobody told us of | every 6 hours |
 | sealer | seals the chains of the audit trail that grew | every `poll_interval` |
+| forget | forgets what is older than it is kept (`ordersaga.domain.retention`) | every hour |
 """
 
 import asyncio
@@ -18,8 +21,11 @@ from typing import Final
 
 import structlog
 
-from ordersaga.bootstrap import Pool, Services
+from ordersaga import meters
+from ordersaga.bootstrap import Pool, Services, retention_of
+from workers.relay_channels import SWEEP_SECONDS, ChannelPoller
 from workers.relay_deliverer import Deliverer
+from workers.relay_following import followers
 from workers.relay_notifier import Notifier
 from workers.relay_pollers import CarrierPoller, ProviderPoller, expire_holds
 from workers.relay_returns import ReturnPoller, ReturnStarter
@@ -32,6 +38,7 @@ POLL_SECONDS: Final = 1.0
 STILL_THERE_SECONDS: Final = 5.0
 """How long a connection that only listens may take to say that it is not dead."""
 MAX_BACKOFF_SECONDS: Final = 30.0
+FORGET_SECONDS: Final = 3600.0
 
 Step = Callable[[], Awaitable[bool]]
 log = structlog.get_logger(__name__)
@@ -49,15 +56,31 @@ async def run_relay(services: Services, stop: asyncio.Event) -> None:
         tasks.create_task(keep("deliverer", deliverer.step, stop, bell))
         tasks.create_task(notify(services, stop))
         tasks.create_task(keep("forget_deliveries", services.outbox.prune, stop, pause=interval))
+        tasks.create_task(keep("forget", retention_of(services).step, stop, pause=FORGET_SECONDS))
         tasks.create_task(keep("expire_holds", lambda: expire_holds(services), stop, pause=interval))
-        tasks.create_task(keep("poll_carrier", CarrierPoller(services).step, stop, pause=interval))
         tasks.create_task(keep("return_starter", ReturnStarter(services).step, stop))
-        tasks.create_task(keep("poll_returns", ReturnPoller(services).step, stop, pause=interval))
-        tasks.create_task(keep("poll_voids", VoidPoller(services).step, stop, pause=interval))
         tasks.create_task(keep("sealer", Sealer(services).step, stop, pause=interval))
         for name in services.providers:
             poller = ProviderPoller(services, name)
             tasks.create_task(keep(f"poll_{name}", poller.step, stop, pause=interval))
+        for name, follower in followers(services):
+            tasks.create_task(keep(f"follow_{name}", follower.step, stop, pause=interval))
+        for account in services.channels:
+            shop = ChannelPoller(services, account)
+            tasks.create_task(keep(f"poll_{account}", shop.step, stop, pause=interval))
+            tasks.create_task(keep(f"sweep_{account}", shop.sweep, stop, pause=SWEEP_SECONDS))
+        for account in services.carriers:
+            for what, step in _of_account(services, account).items():
+                tasks.create_task(keep(f"poll_{what}_{account}", step, stop, pause=interval))
+
+
+def _of_account(services: Services, account: str) -> dict[str, Step]:
+    """What a carrier account is asked about by itself."""
+    return {
+        "labels": CarrierPoller(services, account).step,
+        "returns": ReturnPoller(services, account).step,
+        "voids": VoidPoller(services, account).step,
+    }
 
 
 async def start_sagas(services: Services, stop: asyncio.Event) -> None:
@@ -97,11 +120,13 @@ async def keep(
         try:
             busy = await step()
         except Exception as error:
+            meters.loop_stepped(name, well=False)
             failures += 1
             delay = min(MAX_BACKOFF_SECONDS, 0.25 * 2 ** min(failures, 10))
             log.warning("relay_step_failed", loop=name, error=str(error), retry_in=delay)
             await pass_time(delay, stop)
             continue
+        meters.loop_stepped(name, well=True)
         failures = 0
         if not busy:
             await pass_time(pause, stop, bell)

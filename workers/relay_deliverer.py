@@ -11,14 +11,17 @@ from pydantic import ValidationError
 
 from ordersaga.bootstrap import InboxMessage, Services
 from ordersaga.client_errors import OrderClosedError, OrderNotFoundError, SagaUnreachableError
+from ordersaga.domain.channels import ChannelNews
 from ordersaga.domain.errors import OrdersagaError, RetryError
 from ordersaga.domain.messages_in import Incoming
 from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
+from workers.channel_news import ChannelDesk
 from workers.relay_echoes import is_echo
 from workers.relay_late_news import park
 from workers.relay_lookups import resolved
 from workers.relay_notices import write_notice
 from workers.relay_returns import to_return
+from workers.relay_senders import why_unheard
 
 BATCH: Final = 50
 AT_ONCE: Final = 16
@@ -38,6 +41,7 @@ class Deliverer:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._places = asyncio.Semaphore(AT_ONCE)
+        self._channels = ChannelDesk(services)
 
     async def step(self) -> bool:
         """Deliver a batch. True: there may be more.
@@ -100,11 +104,16 @@ class Deliverer:
 
     async def _try(self, message: InboxMessage) -> str | None:
         """Deliver; answers why it was ignored instead, or None when it was delivered."""
-        incoming = await resolved(self._services, Incoming.model_validate(message.body))
+        told = Incoming.model_validate(message.body)
+        incoming = await resolved(self._services, told)
         if incoming.ignored:
             return "nothing of ours, or of a kind that changes nothing"
+        if incoming.news is not None:
+            return await self._look_there(message, incoming.news)
         if incoming.order_id is None:
             return "names no order"
+        if (why := await why_unheard(self._services, told.account, message.source, incoming)) is not None:
+            return why
         events = [event for event in incoming.events if not await self._known(incoming.order_id, event)]
         if not events:
             return "an echo of our own call"
@@ -112,6 +121,13 @@ class Deliverer:
         why = await self._hand_over(incoming.order_id, news)
         if why is None:
             await self._services.inbox.mark_delivered(message.id, order_id=incoming.order_id)
+        return why
+
+    async def _look_there(self, message: InboxMessage, news: ChannelNews) -> str | None:
+        """A marketplace's orders are looked at as they stand now."""
+        why = await self._channels.hear(news, message.source)
+        if why is None:
+            await self._services.inbox.mark_delivered(message.id)
         return why
 
     async def _hand_over(self, order_id: str, events: Sequence[ParcelEvent | PaymentEvent]) -> str | None:

@@ -15,6 +15,7 @@ _STEPS: Final = {
     "captured": ("capture",),
     "voided": ("void",),
     "refunded": ("refund",),
+    "link_closed": ("void",),
 }
 
 

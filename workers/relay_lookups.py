@@ -21,9 +21,12 @@ async def resolved(services: Services, incoming: Incoming) -> Incoming:
     if incoming.lookup is None:
         return incoming
     provider = services.providers.get(incoming.source)
-    if provider is None:
-        return await services.carrier.resolve(incoming)
-    return await _ask(provider, incoming, incoming.lookup)
+    if provider is not None:
+        return await _ask(provider, incoming, incoming.lookup)
+    carrier = services.carriers.get(incoming.source)
+    if carrier is None:
+        raise OperatorError("unknown_source", f"nobody is named {incoming.source!r} who could be asked")
+    return await carrier.resolve(incoming)
 
 
 async def _ask(provider: Provider, incoming: Incoming, reference: str) -> Incoming:

@@ -9,6 +9,7 @@ import structlog
 from ordersaga.bootstrap import Services
 from ordersaga.client_errors import OrderClosedError, OrderNotFoundError
 from ordersaga.client_returns import ReturnClient
+from ordersaga.domain.carriers import EASYPOST
 from ordersaga.domain.errors import RetryError
 from ordersaga.domain.journal import AttentionItem
 from ordersaga.domain.returns import ReturnRecord
@@ -43,23 +44,26 @@ class ReturnStarter:
 
 
 class ReturnPoller:
-    """Asks the carrier about the labels of open returns, a few each round, taking turns."""
+    """Asks a carrier account about the labels of open returns, a few each round, taking turns."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, account: str = EASYPOST) -> None:
         self._services = services
+        self._account = account
+        self._carrier = services.carriers[account]
         self._after: tuple[str, int] = ("", 0)
 
     async def step(self) -> bool:
         """Ask about the next labels."""
         records = await self._services.returns.with_label(after=self._after, limit=LABELS_PER_ROUND)
         for record in records:
-            await self._look(record.case.reference)
+            if (record.case.account or EASYPOST) == self._account:
+                await self._look(record.case.reference)
         last = records[-1].case if len(records) == LABELS_PER_ROUND else None
         self._after = (last.order_id, last.number) if last else ("", 0)
         return False
 
     async def _look(self, reference: str) -> None:
-        for event in await self._services.carrier.changes([reference]):
+        for event in await self._carrier.changes([reference]):
             if await store(self._services, from_carrier(reference, event)):
                 log.info("poll_found", reference=reference, status=event.status)
 

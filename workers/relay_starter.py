@@ -1,6 +1,7 @@
 """Accepted orders whose saga nobody started: the API died in between, Temporal was down, or a surge is on.
 
-The loop is closed: as many sagas are started as reach their outcome in time, and no more.
+The loop is closed: as many sagas are started as reach their outcome in time, and no more. While those of some sellers
+reach none, a little room is kept for sellers of whom nothing is under way.
 """
 
 import asyncio
@@ -34,6 +35,7 @@ class Starter:
         self._lease = lease
         self.window = Window(services.settings.starts_most, services.settings.confirm_target)
         self._watched: dict[str, datetime] = {}
+        self._beyond: set[str] = set()
 
     async def step(self) -> bool:
         """Start as many as there is room for. True: there are more.
@@ -44,18 +46,29 @@ class Starter:
         await self._hear(backlog.under_way)
         if not backlog.waiting:
             return False
-        room = self.window.room(backlog.under_way)
-        claims = await self._starting.claim(limit=min(room, BATCH), lease=self._lease) if room else []
+        claims = await self._claim(self.window.room(backlog.under_way))
         if not claims:
             await asyncio.sleep(PACE)
             return True
         await self._start_all(claims)
         return backlog.waiting > len(claims)
 
+    async def _claim(self, room: int) -> list[Claim]:
+        """As many as there is room for; in a full window, of sellers without a saga, as many as are kept for them."""
+        if room:
+            return await self._starting.claim(limit=min(room, BATCH), lease=self._lease)
+        self._beyond &= self._watched.keys()
+        kept = min(self.window.reserve - len(self._beyond), BATCH)
+        if kept <= 0:
+            return []
+        claims = await self._starting.claim(limit=kept, lease=self._lease, newcomers=True)
+        self._beyond.update(claim.order.order_id for claim in claims)
+        return claims
+
     async def _start_all(self, claims: Sequence[Claim]) -> None:
         results = await asyncio.gather(*(self._start(claim) for claim in claims), return_exceptions=True)
         outcomes = list(zip(claims, results, strict=True))
-        started = [claim for claim, result in outcomes if result is None]
+        started = [claim for claim, result in outcomes if result is True]
         if started:
             await self._starting.mark_started(*(claim.order.order_id for claim in started))
             log.info("sagas_started", count=len(started), window=self.window.size)
@@ -65,10 +78,10 @@ class Starter:
             await self._starting.give_back(*away)
         _raise_outage(results)
 
-    async def _start(self, claim: Claim) -> None:
-        """Start one saga. A refusal of this one order must not hold up the others: it is tried again after its lease.
+    async def _start(self, claim: Claim) -> bool:
+        """Start one saga; False when it cannot be. That of one order must not hold up the others: a person is asked.
 
-        One that runs already says nothing about how long sagas take.
+        One that runs already says nothing about how long sagas take. Raises RetryError when Temporal does not answer.
         """
         order = claim.order
         try:
@@ -78,7 +91,13 @@ class Starter:
             raise
         except OrdersagaError as error:
             log.error("saga_not_started", order_id=order.order_id, code=error.code, error=error.message)
-            raise
+            await self._starting.refuse(order.order_id, f"{error.code}: {error.message}")
+            return False
+        except Exception as error:
+            log.exception("saga_not_started", order_id=order.order_id)
+            await self._starting.refuse(order.order_id, f"{type(error).__name__}, see the relay's log")
+            return False
+        return True
 
     async def _hear(self, under_way: int) -> None:
         """Learn how long sagas started here took to their outcome."""
@@ -91,7 +110,7 @@ class Starter:
             self.window.saw(self._watched.pop(order_id).timestamp(), ended.timestamp(), used=used)
 
 
-def _raise_outage(results: Sequence[BaseException | None]) -> None:
+def _raise_outage(results: Sequence[bool | BaseException]) -> None:
     for result in results:
-        if result is not None and (isinstance(result, RetryError) or not isinstance(result, OrdersagaError)):
+        if isinstance(result, BaseException):
             raise result

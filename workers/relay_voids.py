@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 
 from ordersaga.bootstrap import Services
+from ordersaga.domain.carriers import EASYPOST
 from ordersaga.domain.effects import EffectRow
 from ordersaga.domain.errors import OrdersagaError, RetryError
 from ordersaga.domain.identifiers import ParcelReference, ReturnReference
@@ -21,10 +22,12 @@ log = structlog.get_logger(__name__)
 
 
 class VoidPoller:
-    """Asks about a few each round, taking turns; an answer goes through the inbox like any message."""
+    """Asks an account about a few each round, taking turns; an answer goes through the inbox like any message."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, account: str = EASYPOST) -> None:
         self._services = services
+        self._account = account
+        self._carrier = services.carriers[account]
         self._after = ""
 
     async def step(self) -> bool:
@@ -32,7 +35,8 @@ class VoidPoller:
         rows = await self._services.effects.open_voids(after=self._after, limit=VOIDS_PER_ROUND)
         self._after = rows[-1].key if len(rows) == VOIDS_PER_ROUND else ""
         for row in rows:
-            await self._try(row)
+            if (row.account or EASYPOST) == self._account:
+                await self._try(row)
         return False
 
     async def _try(self, row: EffectRow) -> None:
@@ -46,7 +50,7 @@ class VoidPoller:
 
     async def _look(self, row: EffectRow) -> None:
         reference = _reference(row)
-        event = await self._services.carrier.void_news(reference)
+        event = await self._carrier.void_news(reference)
         if event is None:
             return
         source_id = f"poll:{reference}:{event.notice}"

@@ -22,7 +22,11 @@ async def see_to_schedules(client: Client, services: Services, stop: asyncio.Eve
     while not stop.is_set():
         try:
             created = await ensure_reconciliation(
-                client, services.settings, services.providers, services.provider_stock
+                client,
+                services.settings,
+                services.providers,
+                services.provider_stock,
+                accounts=services.listing_accounts,
             )
         except RPCError as error:
             log.warning("schedule_refused", error=str(error), retry_in=AGAIN)

@@ -1,6 +1,6 @@
 """Changes that support and shoppers may ask of a running order: each with what forbids it, and what to do instead."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ from ordersaga.domain.shipping import ShippingService
 from workflows.activity_policies import PATIENCE, StepFailedError
 from workflows.change import Change
 from workflows.changes import Changes
+from workflows.foretelling import Foretold, ForetoldOutcome, PreviewRequest, given, held, readdressed, released
 from workflows.messages import (
     AddressChange,
     Asked,
@@ -168,6 +169,40 @@ class ChangeMessages(OrderMessages):
         self._is_new(asked)
         if not self._delayed():
             raise _refused("no delay notice is open; cancel the order if the shopper does not want it")
+
+    # ---- said beforehand -------------------------------------------------------------------------------------
+
+    @workflow.query(description="What a hold, its release or a change would come to now; nothing is done")
+    def preview_change(self, asked: PreviewRequest) -> Foretold:
+        """As the doors would answer; what a provider, a carrier or a bank says to it, nobody knows beforehand."""
+        try:
+            effects = tuple(self._effects(asked))
+        except ApplicationError as refusal:
+            return self._foretold("refused", refusal.message)
+        most = self._state.order.terms.second_person_above
+        guarded = asked.refund is not None and asked.refund.amount > most
+        if not guarded:
+            return self._foretold("possible", *effects)
+        second = f"More than {self._desk.money(most)} takes a second person: until then nothing goes back."
+        return self._foretold("awaiting_approval", *effects, second)
+
+    def _effects(self, asked: PreviewRequest) -> Iterable[str]:
+        if asked.address is not None:
+            self._may_change_address(asked.address)
+            return readdressed(self._state, self._movable(0))
+        if asked.refund is not None:
+            self._may_refund(asked.refund)
+            return given(asked.refund, self._refundable(asked.refund)[0], self._desk.money)
+        if asked.hold is not None:
+            self._may_hold(asked.hold)
+            return held(self._state, asked.hold)
+        if asked.release is not None:
+            self._is_held(asked.release)
+            return released(self._state, asked.release)
+        raise _refused("nothing is asked for; name an address, a refund, a hold or its release")
+
+    def _foretold(self, outcome: ForetoldOutcome, *effects: str) -> Foretold:
+        return Foretold(order_id=self._state.order.order_id, outcome=outcome, effects=effects)
 
     # ---- what they share -------------------------------------------------------------------------------------
 

@@ -1,12 +1,13 @@
 """How the parcels of a running order are changed: each change is made while the parcel is with us, then it goes on."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 
 from activities.inventory import Inventory, Replan
 from activities.providers import Providers, UpdateAddress
 from ordersaga.domain.lanes import Urgency
-from ordersaga.domain.orders import Address, LineQuantity, ParcelPlan, Payment
+from ordersaga.domain.orders import ADDRESS_AWAITED, Address, LineQuantity, ParcelPlan, Payment
 from ordersaga.domain.shipping import AddressDecision, ShippingService
 from workflows.activity_policies import StepFailedError, in_task, on_lane
 from workflows.change import Change, ChangeRefusedError
@@ -24,6 +25,19 @@ from workflows.messages import (
 )
 from workflows.order_state import ParcelState
 from workflows.parcels import ParcelSaga
+
+
+@dataclass
+class _Readdressing:
+    """One change of address, which each parcel makes in its turn; `former`: where the order went before the first."""
+
+    ship_to: Address
+    former: Address | None = None
+
+    def begun(self, ship_to: Address) -> Address:
+        """Where the order went before; `ship_to`: where it goes now, which the first parcel has changed."""
+        self.former = self.former or ship_to
+        return self.former
 
 
 class Changes:
@@ -50,20 +64,25 @@ class Changes:
 
     def address(self, asked: AddressChange, parcels: Iterable[ParcelState]) -> list[Change]:
         """Every parcel that has not left goes to the other address."""
-        return self._put(parcels, "goes to the other address", partial(self._readdress, asked.ship_to), back=False)
+        readdress = partial(self._readdress, _Readdressing(asked.ship_to))
+        return self._put(parcels, "goes to the other address", readdress, back=False)
 
-    async def _readdress(self, ship_to: Address, parcel: ParcelState) -> None:
+    async def _readdress(self, asked: _Readdressing, parcel: ParcelState) -> None:
         """Its provider takes the new address, or the parcel is taken back and handed off anew."""
-        if parcel.handed_off and not await self._taken_by_provider(ship_to, parcel):
+        ship_to, former = asked.ship_to, asked.begun(self._state.order.ship_to)
+        if parcel.set_aside or (parcel.handed_off and not await self._taken_by_provider(ship_to, parcel)):
             await self._saga(parcel).take_back()
         if not parcel.given_away:
-            self._to_be_accepted(parcel)
+            self._to_be_accepted(former, parcel)
         self._state.ship_to = ship_to
         self._state.order = self._state.order.model_copy(update={"ship_to": ship_to})
+        self._state.holds.pop(ADDRESS_AWAITED, None)
 
-    def _to_be_accepted(self, parcel: ParcelState) -> None:
+    def _to_be_accepted(self, former: Address, parcel: ParcelState) -> None:
         """The answer does not promise what the provider or the carrier may yet refuse."""
-        parcel.former_ship_to = parcel.former_ship_to or self._state.order.ship_to
+        if self._state.order.address_awaited:
+            return  # its first address is no change of one
+        parcel.former_ship_to = parcel.former_ship_to or former
         if parcel.wanted is not None:
             parcel.wanted.what += "; whoever ships it must accept it, a refusal is asked about"
 

@@ -1,19 +1,20 @@
 """The first step of an order: hold stock, authorize payment, answer the checkout; any refusal undoes everything."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from temporalio import workflow
 
 from activities.inventory import Inventory
-from ordersaga.domain.exchanges import EXCHANGE_CHANNEL
-from ordersaga.domain.orders import CapturePolicy
-from ordersaga.domain.payments import NextAction, PaymentStatus
+from activities.payments import RECEIVED, AuthorizationResult
+from ordersaga.domain.orders import CapturePolicy, Order
+from ordersaga.domain.payments import LINK_LIVES, NextAction, PayLink, PaymentStatus
 from ordersaga.domain.statuses import ConfirmOutcome
 from workflows.activity_policies import StepFailedError, in_task
 from workflows.desk import Desk
 from workflows.journeys import Journeys
+from workflows.marketplace import canceled_there
 from workflows.messages import ConfirmAnswer
 from workflows.order_state import ParcelState
 from workflows.parcels import ParcelSaga
@@ -47,6 +48,8 @@ class Confirmation:
     def payment_moved(self) -> None:
         """The payment company said that something changed."""
         self._news = True
+        for parcel in self.parcels:
+            parcel.payments.moved()
 
     async def run(self) -> None:
         """Hold, authorize, capture if promised; afterwards the order is confirmed, or nothing of it is left."""
@@ -65,6 +68,7 @@ class Confirmation:
         held = await in_task(Inventory.hold_stock, self._order, "Hold stock")
         if not held.parcels:
             raise StepFailedError("customer", "sold_out", "no stock is left for this order")
+        self._state.moves, self._state.set_aside_at = held.moves, held.set_aside_at
         for plan in held.parcels:
             self._journeys.join(ParcelState(plan))
         self._state.note("held", f"stock held in {len(held.parcels)} parcel(s)")
@@ -72,42 +76,81 @@ class Confirmation:
 
     async def _authorize_payment(self) -> None:
         """The first parcel's authorization may challenge the shopper, once; the others follow without one."""
+        if self._order.payment.collected_by is not None:
+            await _all_or_first_failure([parcel.payments.collected() for parcel in self.parcels])
+            return
         first, *others = (parcel.payments for parcel in self.parcels)
-        save = bool(others) or self._order.terms.ship_within + self._order.terms.hand_off_delay > RESERVATION_LASTS
-        alone = self._order.channel == EXCHANGE_CHANNEL  # an exchange: the shopper is not there
-        asked = await first.authorize(customer=None, off_session=alone, save_for_later=save)
+        can, terms = self._order.payment.can, self._order.terms
+        if others and not can.several_parcels:
+            raise _needs_another_way(self._order, len(self.parcels))
+        save = can.several_parcels and (bool(others) or terms.ship_within + terms.hand_off_delay > RESERVATION_LASTS)
+        alone = self._order.exchange_of is not None  # the shopper is not there to answer a bank's challenge
+        asked = await first.authorize(customer=None, off_session=alone, save_for_later=save, link=self._link())
         if asked.status is PaymentStatus.REQUIRES_ACTION:
-            await self._wait_for_shopper(asked.next_action)
+            asked = await self._wait_for_shopper(asked.next_action)
+        if asked.status is PaymentStatus.PROCESSING:
+            await self._wait_for_bank()
         self._check_not_canceled()
-        following = [p.authorize(customer=first.customer, off_session=True, save_for_later=False) for p in others]
+        following = [
+            p.authorize(customer=first.customer, off_session=True, save_for_later=False, method=first.method)
+            for p in others
+        ]
         await _all_or_first_failure(following)
         self._check_not_canceled()
 
-    async def _wait_for_shopper(self, action: NextAction | None) -> None:
+    def _link(self) -> PayLink | None:
+        """The page the shopper pays on, if that is how; it must not outlive our wait for long."""
+        url = self._order.payment.return_url
+        if not self._order.payment.pay_link or url is None:
+            return None
+        least, _ = LINK_LIVES
+        return PayLink(expires_at=workflow.now() + max(self._window, least), return_url=url)
+
+    @property
+    def _window(self) -> timedelta:
+        """How long the shopper has for a step of theirs."""
+        _, most = LINK_LIVES
+        window = self._order.terms.payment_window
+        return min(window, most) if self._order.payment.pay_link else window
+
+    async def _wait_for_shopper(self, action: NextAction | None) -> AuthorizationResult:
         """The hold waits a bounded time for the shopper to finish; messages may be lost, so it also looks itself."""
         self._state.note("action_required", "the shopper has one more step to pay")
         self._tell(ConfirmOutcome.ACTION_REQUIRED, action)
-        started, window = workflow.now(), self._order.terms.payment_window
-        self._state.answer_by = started + window
+        enough = (*RECEIVED, PaymentStatus.PROCESSING) if self._order.payment.can.slow else RECEIVED
+        looks = [workflow.now() + self._window * part / 3 for part in (1, 2, 3)]
+        asked = await self._looked(looks, enough, "the shopper's payment step")
+        if asked is None:
+            raise StepFailedError("declined", "payment_abandoned", "the shopper did not finish paying in time")
+        return asked
+
+    async def _wait_for_bank(self) -> None:
+        """The shopper has done everything; a bounded time the stock is held for the bank that confirms later."""
+        self._state.note("payment_pending", "the bank confirms the payment later; nothing ships before")
+        self._tell(ConfirmOutcome.PAYMENT_PENDING)
+        until = workflow.now() + self._order.terms.slow_payment_window
+        looks = [*_daily(workflow.now(), until), until]
+        if await self._looked(looks, RECEIVED, "the bank's word on the payment") is None:
+            raise StepFailedError("declined", "payment_not_confirmed", "the bank did not confirm the payment in time")
+
+    async def _looked(
+        self, looks: list[datetime], enough: tuple[PaymentStatus, ...], what: str
+    ) -> AuthorizationResult | None:
+        """Look at every message, and at these moments, until the payment stands as is enough; None: it never did."""
+        self._state.answer_by = looks[-1]
         try:
             await self._desk.publish()
-            await self._look_until_paid([started + window * part / 3 for part in (1, 2, 3)])
+            while looks:
+                if not await self._desk.until(self._moved, looks[0], what):
+                    del looks[0]
+                self._check_not_canceled()
+                self._news = False
+                found = await self.parcels[0].payments.refresh_authorization()
+                if found.status in enough:
+                    return found
         finally:
             self._state.answer_by = None
-
-    async def _look_until_paid(self, looks: list[datetime]) -> None:
-        while looks:
-            if not await self._desk.until(self._moved, looks[0], "the shopper's payment step"):
-                del looks[0]
-            self._check_not_canceled()
-            self._news = False
-            if await self._authorized_by_shopper():
-                return
-        raise StepFailedError("declined", "payment_abandoned", "the shopper did not finish paying in time")
-
-    async def _authorized_by_shopper(self) -> bool:
-        found = await self.parcels[0].payments.refresh_authorization()
-        return found.status is PaymentStatus.AUTHORIZED
+        return None
 
     async def _capture_if_promised(self) -> None:
         if self._order.terms.capture is CapturePolicy.AT_CONFIRMATION:
@@ -119,7 +162,10 @@ class Confirmation:
         self._state.note("refused", f"{refusal.code}: {refusal.message}")
         self._tell(_OUTCOMES.get(refusal.code, _BY_KIND.get(refusal.kind, ConfirmOutcome.REJECTED)))
         for parcel in self.parcels:
+            parcel.may_be_paid()
             await parcel.undone(refusal)
+        if not self.parcels:
+            await canceled_there(self._desk, refusal.code)
 
     def _tell(self, outcome: ConfirmOutcome, action: NextAction | None = None) -> None:
         """Set the answer every waiting checkout gets."""
@@ -127,7 +173,7 @@ class Confirmation:
         self._answer = ConfirmAnswer(
             order_id=self._order.order_id,
             outcome=outcome,
-            status=self._state.status if self._state.confirmed or action else self._state.final_status(),
+            status=self._state.status if self._state.confirmed or outcome in _OPEN else self._state.final_status(),
             reason=self._state.reason,
             next_action=action,
             parcels=len(self.parcels),
@@ -142,7 +188,21 @@ class Confirmation:
         return self._news or self._desk.cancel_wanted
 
 
+def _daily(begins: datetime, ends: datetime) -> Iterator[datetime]:
+    day = timedelta(days=1)
+    while begins + day < ends:
+        begins += day
+        yield begins
+
+
+def _needs_another_way(order: Order, parcels: int) -> StepFailedError:
+    """Each parcel has a payment of its own, and this method makes only one."""
+    why = f"the order ships in {parcels} parcels, and {order.payment.type} cannot be reserved for each"
+    return StepFailedError("declined", "one_parcel_only", f"{why}: a card or a pay link can")
+
+
 _OUTCOMES = {"sold_out": ConfirmOutcome.SOLD_OUT, "canceled": ConfirmOutcome.CANCELED}
+_OPEN = (ConfirmOutcome.ACTION_REQUIRED, ConfirmOutcome.PAYMENT_PENDING)
 _BY_KIND = {"declined": ConfirmOutcome.DECLINED}
 
 

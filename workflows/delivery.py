@@ -13,7 +13,7 @@ from ordersaga.domain.shipping import InterceptDecision
 from ordersaga.domain.statuses import ParcelStatus
 from workflows.activity_policies import StepFailedError, in_task, on_lane
 from workflows.desk import REMIND_EVERY, Desk, Stake
-from workflows.messages import CARRIER_QUEUE
+from workflows.messages import carrier_queue
 from workflows.news import look_at
 from workflows.order_state import ParcelState
 from workflows.parcel_payments import ParcelPayments
@@ -91,7 +91,7 @@ class Delivery:
         return await on_lane(
             Carriers.intercept,
             request,
-            queue=CARRIER_QUEUE,
+            queue=carrier_queue(self.parcel.label_account),
             summary=summary,
             urgency=Urgency.UNDO,
             give_up=lambda: self._arrived() and not request.way_ended,
@@ -147,7 +147,8 @@ class Delivery:
         return self.parcel.status is ParcelStatus.LOST and not self._decided_here
 
     def _lost_by_policy(self) -> bool:
-        acts = self._policy() in _BY_POLICY
+        """Where nobody tells of deliveries silence proves nothing: a person decides, whatever the terms say."""
+        acts = self._policy() in _BY_POLICY and self.parcel.tells_delivery
         return acts and not self._arrived() and workflow.now() >= self._lost_at()
 
     async def _decided(self, choice: str | None) -> None:
@@ -165,7 +166,7 @@ class Delivery:
         number = self._desk.state.next_parcel()
         again = self.parcel.plan.model_copy(update={"parcel": number, "amount": 0})
         if not await self._held(again):
-            self._desk.note("not_reshipped", "sold out: the shopper is refunded instead", self._number)
+            self._desk.note("not_reshipped", "sold out, or stopped: the shopper is refunded instead", self._number)
             return False
         if self._turned_up():
             await self._released(number)
@@ -176,7 +177,8 @@ class Delivery:
 
     async def _held(self, again: ParcelPlan) -> bool:
         held: list[bool] = []
-        request = Replan(order_id=self._desk.state.order.order_id, parcels=(again,))
+        order = self._desk.state.order
+        request = Replan(order_id=order.order_id, parcels=(again,), again=order)
 
         async def hold() -> None:
             held.append(await in_task(Inventory.replan, request, f"Hold the goods of parcel {self._number} once more"))

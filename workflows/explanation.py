@@ -83,6 +83,8 @@ def _parcel(parcel: ParcelState) -> Iterator[str]:
         yield f"{name} is canceled and refunded unless the shopper agrees to wait."
     elif parcel.delay_told and parcel.movable:
         yield f"The shopper was told that {name.lower()} is late, and may cancel."
+    if parcel.moved_from:
+        yield f"{name} ships from {parcel.plan.location}: {_stop(parcel.moved_why)}"
     if parcel.replaces:
         yield f"{name} was sent for parcel {parcel.replaces}, which was lost."
     if parcel.status is ParcelStatus.EXCEPTION and not parcel.undone:

@@ -7,27 +7,31 @@ from typing import TypeVar
 from temporalio import workflow
 
 from activities.by_hand import ByHand
-from activities.carriers import BookLabel, Carriers, VoidLabel
-from activities.providers import HandOffParcel, HandOffResult, Providers, WithdrawParcel
+from activities.providers import ENDED_THERE, HandOffParcel, HandOffResult, Providers, WithdrawParcel
+from ordersaga.domain.carriers import CARRIER_STOPPED
 from ordersaga.domain.lanes import Urgency
-from ordersaga.domain.orders import Order
+from ordersaga.domain.orders import MoveCause, Order
 from ordersaga.domain.shipping import CancelDecision, HandOff
 from ordersaga.domain.statuses import ParcelStatus
-from workflows.activity_policies import CARRIER_ATTEMPT, NOT_HANDED_OUT, StepFailedError, in_task, on_lane
-from workflows.desk import REMIND_EVERY, Desk
-from workflows.messages import CARRIER_QUEUE, provider_queue
+from workflows.activity_policies import NOT_HANDED_OUT, StepFailedError, in_task, on_lane
+from workflows.carrier_stops import StopWatch
+from workflows.desk import Desk
+from workflows.elsewhere import Moves
+from workflows.labels import Labels
+from workflows.messages import provider_queue
 from workflows.news import look_at_provider
 from workflows.order_state import ParcelState
 from workflows.parcel_payments import ParcelPayments
 from workflows.promise import Promise
 from workflows.saga import GoodsGoneError, Phase, UndoPlan
+from workflows.setting_aside import SetAside
 
 T = TypeVar("T")
 
-MONEY_WAITS = timedelta(hours=20)
-"""How long the undo of the money waits for a label whose carrier does not take it back."""
 SILENCE = timedelta(hours=4)
 """How long a provider that answers nothing is asked again before a person hears of it."""
+MOVED = "moved"
+"""The code of a hand-off that ended because the parcel ships from elsewhere: it is handed off anew, there."""
 
 
 class HandOver:
@@ -45,15 +49,18 @@ class HandOver:
         left_late: Callable[[], None],
         promise: Promise,
         payments: ParcelPayments,
+        moves: Moves,
     ) -> None:
         self.parcel = parcel
-        self.left_late = left_late
         self._desk = desk
         self._number = parcel.plan.parcel
         self._undo = undo
         self._promise = promise
         self._payments = payments
-        self._label_ships = self._label_answered_late = False
+        self._moves = moves
+        self._silent_since: datetime | None = None
+        self.set_aside = SetAside(desk, parcel, undo, moves, self._hand_off_request, self._renew_hand_off)
+        self._labels = Labels(desk, parcel, promise, left_late, self._interrupted, self._check_goes_on)
 
     @property
     def _order(self) -> Order:
@@ -69,20 +76,33 @@ class HandOver:
 
     async def run(self) -> None:
         """Hand the parcel off, and buy its label if its provider does not; raises StepFailedError."""
-        self.parcel.books_carrier = (await self._hand_off()).books_carrier
+        await self.set_aside.ended()
+        await self.set_aside.free()
+        self._heard(await self._hand_off())
         if self._needs_label:
             await self._book_carrier()
         self.parcel.given_away, self.parcel.former_ship_to = True, None
+
+    async def given_up(self) -> bool:
+        """Its provider has stopped it: True when it is back from there and ships from elsewhere."""
+        found = await self._moves.look(MoveCause.REFUSED) if self._moves.allowed else None
+        if found is None or not found.automatic or not await self.taken_back():
+            return False
+        return await self._moves.move(found)
 
     async def label_after_all(self) -> None:
         """A parcel that could not be stopped does not go without its label; whether it needs one may be unheard."""
         if self.parcel.books_carrier is None and not self.parcel.goods_left:
             await self._desk.insist("hear what became of the hand-off", self._hear_of_hand_off, self._number)
         if self._needs_label and self.parcel.tracking_number is None:
-            await self._desk.insist("buy a label", self._try_book_carrier, self._number)
+            await self._desk.insist("buy a label", self._labels.buy_after_all, self._number)
 
     async def _hear_of_hand_off(self) -> None:
-        self.parcel.books_carrier = (await self._try_hand_off()).books_carrier
+        self._heard(await self._try_hand_off())
+
+    def _heard(self, handed: HandOffResult) -> None:
+        self.parcel.books_carrier, self.parcel.carrier_accounts = handed.books_carrier, handed.carrier_accounts
+        self.parcel.tells_delivery = handed.tells_delivery
 
     async def taken_back(self) -> bool:
         """Have the parcel back from its provider, its label voided; False when it can no longer be stopped.
@@ -90,6 +110,7 @@ class HandOver:
         It is then as if it had never been given away: another hand-off is a new generation.
         """
         if not self.parcel.handed_off:
+            await self._no_longer_set_aside()
             return True
         try:
             await self._undo.run(Phase.GOODS, Phase.LABEL)
@@ -99,7 +120,16 @@ class HandOver:
         self._forget_hand_off()
         return True
 
+    async def _no_longer_set_aside(self) -> None:
+        if self.parcel.set_aside:
+            await self.set_aside.let_go()
+            self._begin_anew()
+
     def _forget_hand_off(self) -> None:
+        self._begin_anew()
+        self._desk.note("taken_back", f"taken back from {self.parcel.plan.provider}", self._number)
+
+    def _begin_anew(self) -> None:
         parcel = self.parcel
         parcel.taken_back |= {parcel.generation, parcel.label_generation}
         parcel.generation = parcel.label_generation = max(parcel.generation, parcel.label_generation) + 1
@@ -107,15 +137,18 @@ class HandOver:
         parcel.handed_off = parcel.given_away = parcel.too_late = False
         parcel.missing.clear()
         parcel.carrier = parcel.tracking_number = None
-        self._desk.note("taken_back", f"taken back from {parcel.plan.provider}", self._number)
+        self._labels.forget()
 
     async def _hand_off(self) -> HandOffResult:
         self._check_goes_on()
         self._undo.register(Phase.GOODS, self._withdraw)
         name = f"hand parcel {self._number} to {self.parcel.plan.provider}"
-        return await self._forward(self._try_hand_off, name, self._renew_hand_off)
+        self._silent_since = None
+        return await self._forward(self._try_hand_off, name, self._renew_hand_off, self._moved_or_tried)
 
     async def _try_hand_off(self) -> HandOffResult:
+        if self._order.address_awaited:
+            raise StepFailedError("operator", "address_awaited", "nobody knows yet where it goes")
         self.parcel.handed_off = True
         handed = await on_lane(
             Providers.hand_off,
@@ -123,7 +156,7 @@ class HandOver:
             queue=self._lane,
             summary=f"Hand parcel {self._number} to {self.parcel.plan.provider}",
             urgency=self._promise.urgency,
-            patience=SILENCE,
+            patience=self._moves.patience(SILENCE),
             give_up=self._interrupted,
         )
         self.parcel.point_of_no_return = handed.point_of_no_return
@@ -132,10 +165,55 @@ class HandOver:
         self._accepted()
         return handed
 
-    async def _forward(self, step: Callable[[], Awaitable[T]], name: str, renew: Callable[[], None]) -> T:
+    async def _moved_or_tried(self, failure: StepFailedError) -> bool:
+        """Move a parcel that its provider surely does not have, which ends the hand-off (`moved`).
+
+        True: nobody is asked yet, it is tried again here.
+        """
+        if failure.code == ENDED_THERE:
+            self._renew_hand_off()
+            return True
+        cause = {"refused": MoveCause.REFUSED, "unresolved": MoveCause.UNAVAILABLE}.get(failure.kind)
+        if cause is None or not self._moves.allowed:
+            return False
+        began = self._silent_since = self._silent_since or workflow.now() - self._moves.patience(SILENCE)
+        found = await self._moves.look(cause)
+        self._check_goes_on()
+        if found is not None and found.automatic and await self._called_off():
+            await self._moves.move(found)
+            raise StepFailedError("given_up", MOVED, f"it ships from {self.parcel.plan.location}")
+        if cause is MoveCause.UNAVAILABLE and workflow.now() - began < SILENCE:
+            return True
+        self._silent_since = None
+        self._moves.forget()
+        return False
+
+    async def _called_off(self) -> bool:
+        """Whether it is on record that this hand-off never reached its provider; then it is as if it had not begun."""
+        if not await self._never_sent():
+            await self._moves.stays(f"{self.parcel.plan.provider} may have it: nobody can tell before it answers")
+            return False
+        self._undo.forget(Phase.GOODS, Phase.LABEL)
+        self.set_aside.give_up()
+        self._begin_anew()
+        return True
+
+    async def _never_sent(self) -> bool:
+        """Whether the hand-off surely did not leave; from then on it cannot."""
+        summary = f"Call off the hand-off of parcel {self._number}"
+        return await in_task(Providers.call_off, self._hand_off_request(), summary)
+
+    async def _forward(
+        self,
+        step: Callable[[], Awaitable[T]],
+        name: str,
+        renew: Callable[[], None],
+        tried: Callable[[StepFailedError], Awaitable[bool]] | None = None,
+    ) -> T:
         """Go on where it can: a failure that is ours to repair is parked, not undone.
 
         `renew` starts a new generation of the step: only after an answer that proves the old one did not happen.
+        `tried`: whether something else is done first; True: the step is tried again without asking anybody.
 
         Raises StepFailedError when the shopper's side refused, somebody cancels or changes the parcel, or a person
         gives it up.
@@ -149,6 +227,8 @@ class HandOver:
             except StepFailedError as failure:
                 if failure.kind == "customer":
                     raise
+                if tried is not None and await tried(failure):
+                    continue
                 if failure.code == NOT_HANDED_OUT:
                     continue  # nobody can answer what keeps a lane full
                 if failure.kind == "refused":
@@ -168,28 +248,30 @@ class HandOver:
     async def _ask_about_failure(self, name: str, failure: StepFailedError) -> None:
         """Try again after a repair, give the parcel up, or change it: move it to another location, for one.
 
-        When a deadline comes first, what it asks for is done; then it is tried once more, and asked again.
+        When a deadline comes first, what it asks for is done; then it is tried once more, and asked again. When a stop
+        that kept its carrier from it is undone, nobody has to answer.
         """
         question = f"Could not {name} ({failure}). Try again, move the parcel to another location, or cancel it?"
         kind = "provider_silent" if failure.kind == "unresolved" else "step_failed"
-        due = self._due()
+        due, stops = self._due(), StopWatch(self._desk, self.parcel)
+        if failure.code == CARRIER_STOPPED:
+            self._desk.errand(stops.look())
         choice = await self._desk.park(
             kind,
             question,
             ("retry", "cancel"),
             self._number,
-            lambda: self._interrupted() or (due is not None and workflow.now() >= due),
+            lambda: self._interrupted() or stops.undone or (due is not None and workflow.now() >= due),
             due,
         )
+        stops.over = True
         if choice == "cancel":
             raise failure
         self._check_goes_on()
 
     def _renew_hand_off(self) -> None:
+        self.set_aside.give_up()
         self.parcel.generation += 1
-
-    def _renew_label(self) -> None:
-        self.parcel.label_generation += 1
 
     def _hand_off_request(self) -> HandOffParcel:
         order, plan = self._order, self.parcel.plan
@@ -214,12 +296,15 @@ class HandOver:
         return self.parcel.plan.reference(self._order.order_id, self.parcel.generation)
 
     def _accepted(self) -> None:
+        self.parcel.set_aside = False
         if self.parcel.status is ParcelStatus.PLANNED:
             self.parcel.status = ParcelStatus.ACCEPTED
         self._desk.note("accepted", f"accepted by {self.parcel.plan.provider}", self._number)
 
     async def _withdraw(self) -> None:
         """Stop the goods. Asking ends when they leave anyway: no answer could keep them back any more."""
+        if self.parcel.status is ParcelStatus.PLANNED and self._moves.allowed and await self._never_sent():
+            return  # whether its provider answers or not
         decision: CancelDecision | None = None
         while decision is None:
             try:
@@ -247,9 +332,6 @@ class HandOver:
             return CancelDecision.CANCELED
         return CancelDecision.REFUSED if choice == "it_ships" else None
 
-    def _goods_left(self) -> bool:
-        return self.parcel.goods_left
-
     def _withdrawal(self) -> WithdrawParcel:
         return WithdrawParcel(
             provider=self.parcel.plan.provider,
@@ -273,94 +355,8 @@ class HandOver:
 
     async def _book_carrier(self) -> None:
         self._check_goes_on()
-        self._undo.register(Phase.LABEL, self._void_label)
-        await self._forward(self._try_book_carrier, f"buy a label for parcel {self._number}", self._renew_label)
-
-    async def _try_book_carrier(self) -> None:
-        label = await on_lane(
-            Carriers.book_label,
-            self._label_request(),
-            queue=CARRIER_QUEUE,
-            summary=f"Buy a label for parcel {self._number}",
-            urgency=self._promise.urgency,
-            attempt=CARRIER_ATTEMPT,
-            give_up=self._interrupted,
-        )
-        if not label.bought:
-            raise StepFailedError("customer", label.code or "label_refused", label.message or "")
-        self.parcel.carrier, self.parcel.tracking_number = label.carrier, label.tracking_number
-        self.parcel.can_intercept = label.can_intercept
-        self._desk.note("label", f"{label.carrier} label bought", self._number)
-
-    def _label_request(self) -> BookLabel:
-        parcel = self.parcel
-        return BookLabel(
-            order=self._order,
-            plan=parcel.plan,
-            generation=parcel.label_generation,
-            service=parcel.service,
-            carrier=parcel.carrier_wanted,
-        )
-
-    async def _void_label(self) -> None:
-        """Give the label back. A carrier that refuses may have the parcel: then a person looks.
-
-        Card schemes want a reservation voided within a day of knowing that the sale is dead, so the shopper's money
-        waits for that person only so long; should the parcel turn out to ship, it is charged for or written off.
-        """
-        voiding, due = self._desk.errand(self._voided()), workflow.now() + MONEY_WAITS
-
-        def waited() -> bool:
-            return voiding.done() or (self._money_waits() and workflow.now() >= due)
-
-        while not waited():
-            again = due if workflow.now() < due else workflow.now() + REMIND_EVERY
-            await self._desk.until(waited, again, "the label to be voided")
-        self._label_answered_late = not voiding.done()
-        if self._label_ships and not self._label_answered_late:
-            raise GoodsGoneError
-
-    def _money_waits(self) -> bool:
-        """The shopper's money does; a parcel taken back for a change has time: it must not leave twice."""
-        return self.parcel.undoing or self._stop() is not None
-
-    async def _voided(self) -> None:
-        insist = self._desk.insist
-        try:
-            await insist("void the label", self._try_void_label, self._number, self._label_voided_by_hand)
-        except GoodsGoneError:
-            self._label_ships = True
-            if self._label_answered_late:
-                self.left_late()
-
-    async def _try_void_label(self) -> None:
-        request = VoidLabel(order_id=self._order.order_id, parcel=self._number)
-        decision = await on_lane(
-            Carriers.void_label,
-            request,
-            queue=CARRIER_QUEUE,
-            summary="Void the label",
-            urgency=Urgency.UNDO,
-            attempt=CARRIER_ATTEMPT,
-        )
-        if decision is CancelDecision.REFUSED and not self.parcel.goods_left:
-            await self._ask_about_label()
-        if self.parcel.goods_left:
-            raise GoodsGoneError
-
-    async def _ask_about_label(self) -> None:
-        question = f"The carrier refused to void the label of parcel {self._number}. Does it have the parcel?"
-        choices = ("it_has_not", "it_ships")
-        choice = await self._desk.park("label_not_voided", question, choices, self._number, self._goods_left)
-        if choice == "it_ships":
-            raise GoodsGoneError
-        if choice == "it_has_not":
-            await self._label_voided_by_hand()
-
-    async def _label_voided_by_hand(self) -> None:
-        request = VoidLabel(order_id=self._order.order_id, parcel=self._number)
-        await in_task(ByHand.label_settled_by_hand, request, "Enter that the label will not be used")
-        self._desk.note("label_kept", "the label will not be used; its cost stays", self._number)
+        self._undo.register(Phase.LABEL, self._labels.void)
+        await self._forward(self._labels.buy, f"buy a label for parcel {self._number}", self._labels.renew)
 
     def _interrupted(self) -> bool:
         """Somebody cancels, or asks for a change that the parcel must be back for: no further attempt."""

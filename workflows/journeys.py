@@ -51,6 +51,11 @@ class Journeys:
         """The parcels are on their ways: nothing keeps them back any more but a cancellation or a change."""
         return self._departed
 
+    def set_aside(self) -> None:
+        """The order waits: whoever can keeps its parcels' units aside meanwhile."""
+        for saga in self.parcels:
+            saga.set_aside.begin()
+
     def depart(self) -> None:
         """Every parcel sets out on its way."""
         self._departed = True

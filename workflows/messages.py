@@ -6,6 +6,7 @@
 | `cancel` | update | `CancelRequest` | `CancelAnswer` |
 | `request_cancel` | signal | `CancelRequest`, optional | none |
 | `preview_cancel` | query | `CancelRequest`, optional | `CancelAnswer`, as if it had been asked now |
+| `preview_change` | query | `foretelling.PreviewRequest` | `foretelling.Foretold`, as if it had been asked now |
 | `change_address` | update | `AddressChange` | `ChangeAnswer` |
 | `expedite` | update | `Expedite` | `ChangeAnswer` |
 | `split_parcel` | update | `SplitParcel` | `ChangeAnswer` |
@@ -21,14 +22,16 @@
 | `order_state`, `timeline`, `explain` | query | none | `OrderView`, list of `JournalEntry`, text |
 """
 
+import hashlib
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from ordersaga.domain.identifiers import Code
 from ordersaga.domain.journal import AttentionItem
-from ordersaga.domain.lanes import CARRIERS, PAYMENTS, provider_lane
-from ordersaga.domain.orders import Address, LineQuantity, ParcelPlan, Payment
+from ordersaga.domain.lanes import CARRIERS, PAYMENTS, carrier_lane, provider_lane
+from ordersaga.domain.orders import Address, LineQuantity, ParcelPlan, Payment, not_given
 from ordersaga.domain.payments import NextAction
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus, ParcelStatus
 from ordersaga.domain.values import Message
@@ -48,6 +51,11 @@ def provider_queue(provider: str) -> str:
     return provider_lane(provider)
 
 
+def carrier_queue(account: str | None) -> str:
+    """The lane of one carrier account; None: of the first there was."""
+    return carrier_lane(account) if account else CARRIER_QUEUE
+
+
 class ConfirmAnswer(Message):
     """What the waiting checkout is told. `next_action` when the shopper has one more step to pay."""
 
@@ -65,12 +73,15 @@ class CancelRequest(Message):
 
     No units cannot be told apart from the whole order here: who takes requests from outside refuses an empty list.
     `request_id`: the same request sent again (a signal that is repeated) counts once.
+    `digest`: of the preview this rests on; the update is refused as `preview_outdated` where it would come to
+    something else now.
     """
 
     by: Word = "unknown"
     reason: Word = "not given"
     lines: tuple[LineQuantity, ...] = ()
     request_id: Word | None = None
+    digest: Word | None = Field(default=None, exclude_if=not_given)
 
 
 CancelOutcome = Literal["canceled", "partly_canceled", "pending", "intercepting", "too_late"]
@@ -98,7 +109,7 @@ class CancelAnswer(Message):
     | `partly_canceled` | decided, and not the same for every parcel: `parts` says which |
 
     `voided` and `refunded`: what the shopper gets back by this, done or, while `pending` or `intercepting`, to come.
-    `next_step`: what happens now, in words.
+    `next_step`: what happens now, in words. `digest`: of a preview, to cancel by it and by nothing else.
     """
 
     order_id: str
@@ -112,6 +123,13 @@ class CancelAnswer(Message):
     answer_by: AwareDatetime | None = None
     parts: tuple[CanceledPart, ...] = ()
     return_offered: bool = False
+    digest: str | None = Field(default=None, exclude_if=not_given)
+
+    def digest_for(self, lines: Iterable[LineQuantity]) -> str:
+        """What stands for this preview of canceling `lines`: its outcome and its money, parcel by parcel."""
+        told = self.model_dump_json(include={"order_id", "outcome", "currency", "voided", "refunded", "parts"})
+        asked = ",".join(f"{line.sku}={line.quantity}" for line in lines)
+        return hashlib.sha256(f"{asked}\n{told}".encode()).hexdigest()
 
 
 class Asked(Message):
@@ -153,7 +171,7 @@ class MoveParcel(Asked):
 
 
 class ChangeCarrier(Asked):
-    """Let another carrier take a parcel whose label we buy; `carrier` as the aggregator names it, in lower case."""
+    """Let another carrier take a parcel whose label we buy; `carrier` in lower case, or an account's name."""
 
     parcel: ParcelNumber
     carrier: Code

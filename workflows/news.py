@@ -13,7 +13,7 @@ from ordersaga.domain.shipping import ParcelEvent, ParcelReport
 from ordersaga.domain.statuses import ParcelStatus
 from workflows.activity_policies import NOT_HANDED_OUT, StepFailedError, on_lane
 from workflows.desk import Desk
-from workflows.messages import CARRIER_QUEUE, provider_queue
+from workflows.messages import carrier_queue, provider_queue
 from workflows.order_state import ParcelState
 from workflows.removals import provider_took_out
 
@@ -104,8 +104,12 @@ async def _carrier_says(desk: Desk, parcel: ParcelState) -> ParcelReport | None:
     order_id = desk.state.order.order_id
     return await on_lane(
         Carriers.look,
-        LookAtLabel(order_id=order_id, reference=parcel.plan.reference(order_id, parcel.label_generation)),
-        queue=CARRIER_QUEUE,
+        LookAtLabel(
+            order_id=order_id,
+            reference=parcel.plan.reference(order_id, parcel.label_generation),
+            account=parcel.label_account,
+        ),
+        queue=carrier_queue(parcel.label_account),
         summary=f"Ask where parcel {parcel.plan.parcel} is",
         urgency=Urgency.URGENT,
         patience=LOOK_PATIENCE,

@@ -49,6 +49,8 @@ class OrderFulfillment(ChangeMessages):
         self._cancellations.take_up()
         while not self._cleared():
             await self._changed_while_here()
+            if not self._cleared():
+                self._journeys.set_aside()
             await self._desk.publish()
             held_by = sorted(self._state.holds)
             moved = partial(self._cleared_or_held_otherwise, held_by)

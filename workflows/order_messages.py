@@ -5,7 +5,7 @@ from temporalio.exceptions import ApplicationError
 
 from ordersaga.domain.journal import AttentionItem, JournalEntry
 from ordersaga.domain.lattices import goods_left
-from ordersaga.domain.orders import Order
+from ordersaga.domain.orders import ADDRESS_AWAITED, Order
 from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
 from workflows.cancellation import Cancellations, units_left
 from workflows.confirmation import Confirmation
@@ -18,13 +18,15 @@ from workflows.news import hear
 from workflows.on_record import on_record
 from workflows.order_state import OrderState, ParcelState
 
+OUTDATED = "canceling now would not come to what the preview said; look at a new preview"
+
 
 class OrderMessages:
     """The doors of an order. They only change its state; the saga, waiting on that state, goes on by itself."""
 
     def __init__(self, order: Order) -> None:
         self._order = order
-        self._state = OrderState(order)
+        self._state = OrderState(order, holds=_holds(order))
         self._desk = Desk(self._state)
         self._journeys = Journeys(self._desk)
         self._confirmation = Confirmation(self._desk, self._journeys)
@@ -44,13 +46,22 @@ class OrderMessages:
         """Cancel, and answer truthfully."""
         asked = asked or CancelRequest(by="update")
         await on_record()
+        self._check_foretold(asked)
         return await self._cancellations.answer(self._cancellations.request(asked))
 
     @on_cancel.validator
     def _may_cancel(self, asked: CancelRequest | None = None) -> None:
-        """More inputs are refused, and units that the order has not."""
-        if asked is not None and asked.lines and not self._cancellations.knows(asked):
+        """More inputs are refused, units that the order has not, and what would not come to what was foretold."""
+        if asked is not None and not self._cancellations.knows(asked):
             self._check_units(asked)
+            self._check_foretold(asked)
+
+    def _check_foretold(self, asked: CancelRequest) -> None:
+        if asked.digest is None or self._cancellations.knows(asked):
+            return
+        now = self._cancellations.preview(asked)
+        if now.digest_for(asked.lines) != asked.digest:
+            raise ApplicationError(f"nothing was done: {OUTDATED}", type="preview_outdated")
 
     def _check_units(self, asked: CancelRequest) -> None:
         left = units_left(self._state)
@@ -81,6 +92,9 @@ class OrderMessages:
             return
         if parcel is not None and event.generation in parcel.taken_back:
             self._heard_of_old_one(parcel, event)
+            return
+        if parcel is not None and parcel.set_aside_as(event.generation):
+            self._journeys.saga_of(event.parcel).set_aside.hear(event)
             return
         if parcel is None or not parcel.known_as(event.generation):
             self.ignore(f"{event.source} reports {event.status} for an unknown parcel", event.parcel)
@@ -145,6 +159,8 @@ class OrderMessages:
     def _is_held(self, hold: HoldRequest) -> None:
         """Fewer or more inputs are refused, and a hold that is not in force."""
         not_empty(hold)
+        if hold.kind == ADDRESS_AWAITED and self._state.order.address_awaited:
+            raise ApplicationError("nobody knows yet where it goes: give the address instead", type="customer")
         if hold.kind not in self._state.holds:
             held = ", ".join(sorted(self._state.holds)) or "none"
             raise ApplicationError(f"no hold {hold.kind!r} is in force; in force: {held}", type="customer")
@@ -176,3 +192,11 @@ class OrderMessages:
     def explain(self) -> str:
         """For people on the phone with a shopper."""
         return explain_in_words(self._state, self._desk.deadline)
+
+
+def _holds(order: Order) -> dict[str, HoldRequest]:
+    """What keeps an order back from its beginning."""
+    if not order.address_awaited:
+        return {}
+    reason = "where it goes is not told yet"
+    return {ADDRESS_AWAITED: HoldRequest(kind=ADDRESS_AWAITED, by=order.channel, reason=reason)}

@@ -1,12 +1,13 @@
 """Everything an order's saga knows, and what queries, search attributes and people are told of it."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from temporalio import workflow
 
-from ordersaga.domain.journal import AttentionItem, JournalEntry, JournalUpdate
+from ordersaga.domain.journal import AttentionItem, JournalEntry, JournalUpdate, Tracking
 from ordersaga.domain.lattices import goods_left, scanned
 from ordersaga.domain.orders import Address, Order, ParcelPlan
 from ordersaga.domain.shipping import InterceptDecision, ShippingService
@@ -29,6 +30,11 @@ class ParcelState:
     `former_ship_to`: where it went before, until somebody accepts its new address. `replaces`: the lost parcel it was
     sent for, free of charge. `taken_back`: generations that are given up, of which
     `left_twice` left all the same. `missing`: units that the provider took out of the hand-off that stands.
+    `set_aside`: its provider may keep its units aside for the hand-off to come, under `generation`.
+    `moved_from`: locations it was moved away from, and `moved_why` the last time.
+    `tells_delivery`: somebody will say when it arrived.
+    `carrier_accounts`: where its label can be bought, empty for the first account alone; `label_account`: where it is
+    bought, None for the first.
     """
 
     plan: ParcelPlan
@@ -45,7 +51,13 @@ class ParcelState:
     label_generation: int = 1
     service: ShippingService = ShippingService.STANDARD
     carrier_wanted: str | None = None
+    carrier_accounts: tuple[str, ...] = ()
+    label_account: str | None = None
+    set_aside: bool = False
+    moved_from: tuple[str, ...] = ()
+    moved_why: str = ""
     can_intercept: bool = False
+    tells_delivery: bool = True
     intercept: InterceptDecision | None = None
     stop: StepFailedError | None = None
     changes: list[Change] = field(default_factory=list)
@@ -134,6 +146,10 @@ class ParcelState:
         """Whether provider or carrier can know the parcel under this generation: only what was handed off."""
         return self.handed_off and generation in (self.generation, self.label_generation)
 
+    def set_aside_as(self, generation: int) -> bool:
+        """Whether a report is about units that are only set aside."""
+        return self.set_aside and not self.handed_off and generation == self.generation
+
     def view(self) -> ParcelView:
         return ParcelView(
             plan=self.plan,
@@ -148,11 +164,12 @@ class ParcelState:
 
 @dataclass(frozen=True)
 class Known:
-    """How much of an order PostgreSQL was told."""
+    """How much of an order PostgreSQL was told. A number alone is no reason to write: it comes with the next entry."""
 
     entries: int = 0
     status: OrderStatus | None = None
     attention: dict[str, AttentionItem] = field(default_factory=dict)
+    tracking: tuple[Tracking, ...] = field(default=(), compare=False)
 
 
 @dataclass
@@ -160,7 +177,9 @@ class OrderState:
     """The order as its saga sees it; `entries` is its story, `known` how much of it PostgreSQL has.
 
     `answer_by`: until when somebody outside may act, where the saga itself looks earlier. `requests`: what became of
-    the requests that were given an id. `ship_to`: where the order goes now, once that was changed.
+    the requests that were given an id. `ship_to`: where the order goes now, once that was changed. `moves`: its
+    parcels may move to another location when their provider fails them. `set_aside_at`: the providers that set units
+    aside while the order waits; none in orders that began before there were any.
     """
 
     order: Order
@@ -173,6 +192,8 @@ class OrderState:
     requests: dict[str, object] = field(default_factory=dict)
     ship_to: Address | None = None
     last_number: int = 0
+    moves: bool = False
+    set_aside_at: tuple[str, ...] = ()
     attention: dict[str, AttentionItem] = field(default_factory=dict)
     entries: list[JournalEntry] = field(default_factory=list)
     known: Known = field(default_factory=Known)
@@ -264,7 +285,12 @@ class OrderState:
         return self.known != self._everything()
 
     def _everything(self) -> Known:
-        return Known(len(self.entries), self.status, dict(self.attention))
+        return Known(len(self.entries), self.status, dict(self.attention), tuple(self._tracking()))
+
+    def _tracking(self) -> Iterator[Tracking]:
+        for parcel in self.parcels:
+            if parcel.tracking_number is not None:
+                yield Tracking(parcel=parcel.plan.parcel, number=parcel.tracking_number)
 
     def to_record(self) -> JournalUpdate:
         """What PostgreSQL does not have yet, marked as handed over."""
@@ -277,6 +303,7 @@ class OrderState:
             entries=tuple(self.entries[self.known.entries :]),
             attention=new_items,
             ship_to=self.ship_to,
+            tracking=tuple(found for found in self._tracking() if found not in self.known.tracking),
         )
         self.known = self._everything()
         return update

@@ -7,15 +7,17 @@ from functools import partial
 from activities.by_hand import ByHand
 from activities.journal import Journal, WriteOff
 from activities.payments import LAPSED, AuthorizationResult, CaptureResult, ParcelPayment, Payments, ReleaseResult
-from ordersaga.domain.authorization_clock import ClockAction, reservation_wanted
+from ordersaga.domain.authorization_clock import ClockAction
 from ordersaga.domain.lanes import Urgency
 from ordersaga.domain.orders import Order, Payment
-from ordersaga.domain.payments import PaymentStatus
+from ordersaga.domain.payments import PayLink, PaymentStatus
 from workflows.activity_policies import StepFailedError, in_task, quick
 from workflows.change import ChangeRefusedError
 from workflows.desk import Desk, Stake
+from workflows.late_money import LateMoney
 from workflows.order_state import ParcelState
 from workflows.part_refunds import PartRefunds
+from workflows.payer import Payer, declined
 from workflows.reservation_clock import ReservationClock
 from workflows.saga import Phase, UndoPlan
 
@@ -33,23 +35,32 @@ class ParcelPayments:
         self._desk = desk
         self._number = parcel.plan.parcel
         self._undo = undo
-        self._payment = self._payment_for(generation=1)
-        self._customer: str | None = None
-        self._clock = ReservationClock(desk, parcel, lambda: self._customer_saved)
+        self._payer = Payer(desk, parcel)
+        self._payment = self._payer.payment(generation=1)
+        self._clock = ReservationClock(desk, parcel, lambda: self._payer.saved)
         self._asked_buyer = False
         self._at_work = asyncio.Lock()  # one step of its money at a time
         self._promised_back = 0  # of the reservation, to the shopper: it will not be captured
         self._given_back = 0  # the generation that ended with its money given back
         self._last_generation = 1  # tried, whatever became of it
         self._parts = PartRefunds(desk, parcel)
+        self._late = LateMoney(desk, parcel)
 
     @property
     def _order(self) -> Order:
         return self._desk.state.order
 
-    async def authorize(self, *, customer: str | None, off_session: bool, save_for_later: bool) -> AuthorizationResult:
-        """Reserve the parcel's amount; raises StepFailedError when the shopper's bank says no."""
-        self._payment = self._payment_for(1, customer, off_session, save_for_later)
+    async def authorize(
+        self,
+        *,
+        customer: str | None,
+        off_session: bool,
+        save_for_later: bool,
+        method: str | None = None,
+        link: PayLink | None = None,
+    ) -> AuthorizationResult:
+        """Reserve the parcel's amount, or make the page for that; raises StepFailedError when the bank says no."""
+        self._payment = self._payer.first(customer, off_session, save_for_later, method, link)
         self._undo.register(Phase.MONEY, self.give_back)
         summary = f"Authorize {self._amount()}"
         result = await quick(
@@ -62,6 +73,12 @@ class ParcelPayments:
         )
         return self._judge(result)
 
+    async def collected(self) -> None:
+        """The channel's platform has the money already."""
+        self._undo.register(Phase.MONEY, self.give_back)
+        summary = f"Enter {self._amount()}, collected by {self._payment.collected_by}"
+        self._took((await in_task(Payments.enter_collected, self._payment, summary)).captured)
+
     async def refresh_authorization(self) -> AuthorizationResult:
         """Ask the payment company whether the shopper has finished."""
         return self._judge(
@@ -69,22 +86,33 @@ class ParcelPayments:
         )
 
     def _judge(self, result: AuthorizationResult) -> AuthorizationResult:
-        self._customer = result.customer or self._customer
+        self._payer.learn(self._payment, result)
         self._mind(result)
         if result.status is PaymentStatus.AUTHORIZED:
             self._desk.note("authorized", f"{self._amount()} authorized", self._number)
+        elif result.status is PaymentStatus.CAPTURED:
+            self._took(self._payment.amount)
         elif result.status not in _UNDECIDED:
-            raise _declined(result)
+            raise declined(result)
         return result
 
     def _mind(self, result: AuthorizationResult) -> None:
         self.parcel.authorized = result.status is PaymentStatus.AUTHORIZED
         self._clock.wind(result.capture_before)
 
+    def moved(self) -> None:
+        """The payment company said that something changed."""
+        self._late.moved = True
+
     @property
     def customer(self) -> str | None:
         """The payment company's customer the payment method is saved for."""
-        return self._customer
+        return self._payer.customer
+
+    @property
+    def method(self) -> str | None:
+        """What it is paid with; None as long as the shopper has not chosen."""
+        return self._payer.method
 
     @property
     def reserved_by(self) -> ParcelPayment:
@@ -115,7 +143,7 @@ class ParcelPayments:
         while True:
             asked = self._payment.generation
             try:
-                if not self._customer_saved:
+                if not self._payer.saved:
                     self._ask_buyer()
                     raise StepFailedError("operator", "no_saved_card", "the shopper's card is not saved for renewal")
                 async with self._at_work:  # the shopper may have paid anew meanwhile
@@ -143,13 +171,15 @@ class ParcelPayments:
 
     async def _pay_with(self, payment: Payment) -> None:
         parcel = self.parcel
+        if payment.payment_method is None:
+            raise ChangeRefusedError("only a payment method can take another one's place; send one")
         if parcel.paid or parcel.undoing or parcel.undone or parcel.written_off or not parcel.plan.amount:
             raise ChangeRefusedError("nothing of it is reserved; use the other payment method for the next order")
         old = self._payment
-        asked = self._payment_for(self._next_generation(), payment.customer)
+        asked = self._payer.payment(self._next_generation(), payment.customer)
         new = asked.model_copy(update={"payment_method": payment.payment_method})
         result = await self._reserved_with(new)
-        self._payment, self._customer = new, result.customer or payment.customer
+        self._payment, self._payer.customer = new, result.customer or payment.customer
         self._promised_back = new.amount - parcel.plan.amount
         self._mind(result)
         await self._dropped("give the old reservation back", old)
@@ -210,12 +240,10 @@ class ParcelPayments:
         """Shipped, canceled, or reserved otherwise meanwhile."""
         return self._payment.generation != generation or self.parcel.scanned or self._stopped()
 
-    @property
-    def _customer_saved(self) -> bool:
-        return (self._customer or self._order.payment.customer) is not None
-
     async def capture_at_confirmation(self) -> None:
         """Take the money before anything ships; raises StepFailedError when the bank refuses."""
+        if self.parcel.paid:
+            return
         result = await self._take()
         if not self.parcel.captured:
             raise StepFailedError("declined", result.code or "declined", result.message or "the capture was refused")
@@ -258,14 +286,17 @@ class ParcelPayments:
         asked = self._payment.model_copy(update={"take": self.parcel.plan.amount})
         result = await quick(Payments.capture, asked, f"Capture {self._amount()}", Urgency.SOON)
         if result.captured:
-            self.parcel.captured += result.captured
-            self.parcel.authorized = False
-            self._desk.note("captured", f"{self._amount()} captured", self._number)
+            self._took(result.captured)
         return result
+
+    def _took(self, amount: int) -> None:
+        self.parcel.captured += amount
+        self.parcel.authorized = False
+        self._desk.note("captured", f"{self._amount()} captured", self._number)
 
     async def _authorize_anew(self) -> bool:
         """Replace a reservation that lapsed or whose capture was refused; True when new funds are secured."""
-        if not self._customer_saved:
+        if not self._payer.saved:
             self._ask_buyer()
         try:
             return await self._renew()
@@ -278,7 +309,7 @@ class ParcelPayments:
         voided = self.parcel.voided
         await self._release()
         self._promised_back = 0
-        self._payment = self._payment_for(self._next_generation(), self._customer, off_session=True)
+        self._payment = self._payer.again(self._next_generation())
         try:
             summary = f"Authorize {self._amount()} anew"
             result = await quick(Payments.authorize, self._payment, summary, Urgency.URGENT)
@@ -342,7 +373,8 @@ class ParcelPayments:
     async def _release(self) -> None:
         if self._nothing_reserved or not self._payment.amount:
             return
-        self._gave_back(await quick(Payments.release, self._held(), f"Give back {self._amount()}", Urgency.UNDO))
+        given = await quick(Payments.release, self._held(), f"Give back {self._amount()}", Urgency.UNDO)
+        self._gave_back(await self._late.decided(given, self._held) if given.undecided else given)
 
     async def _released_by_hand(self) -> None:
         summary = f"Enter {self._amount()} given back by hand"
@@ -362,32 +394,5 @@ class ParcelPayments:
             verb = "refunded" if given.refunded else "voided"
             self._desk.note(verb, f"{self._desk.money(given.refunded or voided)} {verb}", self._number)
 
-    def _payment_for(
-        self,
-        generation: int,
-        customer: str | None = None,
-        off_session: bool = False,
-        save_for_later: bool = False,
-    ) -> ParcelPayment:
-        return ParcelPayment(
-            order_id=self._order.order_id,
-            parcel=self._number,
-            amount=self.parcel.plan.amount,
-            currency=self._order.currency,
-            payment_method=self._order.payment.payment_method,
-            customer=customer or self._order.payment.customer,
-            off_session=off_session,
-            save_for_later=save_for_later,
-            generation=generation,
-            extended=reservation_wanted(self._order.terms),
-        )
-
     def _amount(self) -> str:
         return self._desk.money(self.parcel.plan.amount)
-
-
-def _declined(result: AuthorizationResult) -> StepFailedError:
-    """A payment found voided was given up unfinished: by us, if a look at it is repeated after our undo."""
-    if result.status is PaymentStatus.VOIDED:
-        return StepFailedError("declined", result.code or "payment_abandoned", "the payment was not finished")
-    return StepFailedError("declined", result.code or "declined", result.message or "the payment was declined")

@@ -11,7 +11,9 @@ from workflows.activity_policies import StepFailedError
 from workflows.change import Change, ChangeRefusedError
 from workflows.delivery import Delivery
 from workflows.desk import REMIND_EVERY, Desk
-from workflows.hand_over import HandOver
+from workflows.elsewhere import Moves
+from workflows.hand_over import MOVED, HandOver
+from workflows.marketplace import canceled_there, shipped_there
 from workflows.order_state import ParcelState
 from workflows.parcel_payments import ParcelPayments
 from workflows.promise import Promise
@@ -19,6 +21,7 @@ from workflows.saga import GoodsGoneError, Phase, UndoPlan
 
 _ADDRESS_REFUSED = ("address_refused", "label_refused")
 _PROBLEMS = frozenset({ParcelStatus.EXCEPTION, ParcelStatus.CANCELED})
+UNDO_UNBEGUN = "undo-unbegun-money"
 _NEVER_ARRIVES = frozenset({ParcelStatus.LOST, ParcelStatus.RETURNED_TO_SENDER})
 
 
@@ -30,12 +33,16 @@ class ParcelSaga:
         self._desk = desk
         self._number = parcel.plan.parcel
         self._undo = UndoPlan()
+        self._undo.register(Phase.STOCK, self._canceled_there)  # once the stock is free: it is asked for last
         self._undo.register(Phase.STOCK, self._release_stock)
         self.payments = ParcelPayments(desk, parcel, self._undo)
         self.delivery = Delivery(desk, parcel, self.payments, self.units)
         self.promise = Promise(desk, parcel)
-        self._hand_over = HandOver(desk, parcel, self._undo, self._left_late, self.promise, self.payments)
+        self._moves = Moves(desk, parcel, self.promise)
+        self._hand_over = HandOver(desk, parcel, self._undo, self._left_late, self.promise, self.payments, self._moves)
+        self.set_aside = self._hand_over.set_aside
         self._owning_up: asyncio.Task[None] | None = None
+        self._why = ""
 
     @property
     def _order(self) -> Order:
@@ -51,12 +58,19 @@ class ParcelSaga:
         """Forward to the carrier's first scan; or, before the point of no return, back to nothing."""
         while not (self.parcel.scanned or self.parcel.undone):
             problem = await self._next_step()
-            if problem is not None and not await self.undone(problem):
+            if problem is None or await self._moved(problem):
+                continue
+            if not await self.undone(problem):
                 await self._hand_over.label_after_all()
                 await self._ask_about_contradiction()
         await self.refuse_changes()
         if not self.parcel.undone:
             await self._shipped()
+
+    async def _moved(self, problem: StepFailedError) -> bool:
+        """Its provider gave it up: whether it goes from elsewhere."""
+        given_up = self.parcel.status in _PROBLEMS and problem.code == f"provider_{self.parcel.status}"
+        return given_up and await self._hand_over.given_up()
 
     async def _next_step(self) -> StepFailedError | None:
         """Change it, give it away, or wait for its first scan; returns why it should be undone, if it should."""
@@ -70,7 +84,8 @@ class ParcelSaga:
         except StepFailedError as failure:
             if failure.code in _ADDRESS_REFUSED and self.parcel.former_ship_to is not None:
                 return await self._other_address(failure, self.parcel.former_ship_to)
-            return None if failure.kind == "given_up" and self.parcel.wanted else failure
+            goes_on = failure.code == MOVED or self.parcel.wanted
+            return None if failure.kind == "given_up" and goes_on else failure
         return None
 
     async def _other_address(self, refused: StepFailedError, former: Address) -> StepFailedError | None:
@@ -106,6 +121,7 @@ class ParcelSaga:
         if stop is not None:
             change.superseded = True
             raise ChangeRefusedError(f"the parcel is being canceled ({stop.message}); ask what became of that")
+        await self.set_aside.ended()
         if change.takes_back:
             await self.take_back()
         await change.make()
@@ -127,9 +143,17 @@ class ParcelSaga:
 
     # ---- undo ------------------------------------------------------------------------------------------------
 
+    def may_be_paid(self) -> None:
+        """A workflow task that was lost may have authorized what this run has not come to: that is undone too.
+
+        What a lost task did by quick calls stands in no history, only in the effect ledger and at the company.
+        """
+        if not self._undo.holds(Phase.MONEY) and workflow.patched(UNDO_UNBEGUN):
+            self._undo.register(Phase.MONEY, self.payments.give_back)
+
     async def undone(self, reason: StepFailedError) -> bool:
         """Undo everything done for this parcel; False when its goods could not be stopped and it goes on."""
-        self.parcel.undoing = True
+        self.parcel.undoing, self._why = True, reason.code
         try:
             await self._undo.run()
         except GoodsGoneError:
@@ -196,7 +220,10 @@ class ParcelSaga:
         if self._renewal_due():
             await self.payments.secure()
             return None
-        return await self.promise.look(moved, self.payments.renew_at)
+        problem = await self.promise.look(moved, self.payments.renew_at)
+        if problem is None and self.promise.pick_missed():
+            await self._moves.after_missed_pick(moved)
+        return problem
 
     def _renewal_due(self) -> bool:
         renew_at = self.payments.renew_at
@@ -224,6 +251,8 @@ class ParcelSaga:
             await self.payments.charge_or_write_off("partly_canceled", question)
         else:
             await self.payments.capture()
+        if self._order.sold_at is not None:
+            self._desk.errand(shipped_there(self._desk, self.parcel))
         await self._desk.publish()
 
     async def _enter_shipment(self) -> None:
@@ -242,6 +271,9 @@ class ParcelSaga:
             written_off=self.parcel.written_off,
             allowed=self.parcel.allowed,
         )
+
+    async def _canceled_there(self) -> None:
+        await canceled_there(self._desk, self._why, self.parcel)
 
     async def _release_stock(self) -> None:
         units = ParcelUnits(order_id=self._order.order_id, parcel=self._number)

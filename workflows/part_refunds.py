@@ -62,4 +62,5 @@ class PartRefunds:
             amount=amount,
             currency=self._desk.state.order.currency,
             purpose=purpose,
+            collected_by=self._desk.state.order.payment.collected_by,
         )

@@ -31,7 +31,7 @@ class Promise:
         self.ship_by = begins + within
         self._risk_at: datetime | None = begins + AT_RISK * within
         self._ask_at = self.ship_by
-        self._asked_for_scan = False
+        self._asked_for_scan = self._pick_missed = False
 
     @property
     def _order(self) -> Order:
@@ -67,9 +67,15 @@ class Promise:
         answered = await look_at(self._desk, self.parcel)
         if news() or workflow.now() >= self.ship_by:
             return None
+        self._pick_missed = answered and self.parcel.status is ParcelStatus.ACCEPTED
         self._desk.note("ship_by_at_risk", f"no scan yet; promised by {self.ship_by:%d %b %H:%M} UTC", self._number)
         await self._desk.publish()
         return None if answered else await self._silent(news, min(wake or self._ask_at, self._ask_at))
+
+    def pick_missed(self) -> bool:
+        """Whether the look that is just over found it accepted and not picked; True once."""
+        missed, self._pick_missed = self._pick_missed, False
+        return missed
 
     async def _silent(self, news: Callable[[], bool], wake: datetime) -> StepFailedError | None:
         """Ask a person, until the next deadline asks for more."""

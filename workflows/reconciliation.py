@@ -9,25 +9,27 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 from temporalio import workflow
 
 from activities.reconciliation import CloseRun, MatchAsk, MatchResult, Reconciling
 from activities.repairs import GiveUp, RepairAsk, RepairResult, Repairs
 from ordersaga.domain.lanes import Urgency
+from ordersaga.domain.orders import not_given
 from ordersaga.domain.reconciliation import (
     LABELS,
     ORDERS,
     PAYMENTS,
     Repair,
     RunRecord,
+    label_source,
     provider_source,
     read_source,
     stock_source,
 )
 from ordersaga.domain.values import Message
 from workflows.activity_policies import StepFailedError, in_task, on_lane
-from workflows.messages import BOOKS_QUEUE, CARRIER_QUEUE, PAYMENT_QUEUE, provider_queue
+from workflows.messages import BOOKS_QUEUE, CARRIER_QUEUE, PAYMENT_QUEUE, carrier_queue, provider_queue
 from workflows.presentation import ATTENTION
 
 RUN_ID_PREFIX = "reconciliation-"
@@ -45,14 +47,14 @@ _LANES = {
     Repair.CAPTURE: PAYMENT_QUEUE,
     Repair.REFUND: PAYMENT_QUEUE,
     Repair.ENTER: PAYMENT_QUEUE,
-    Repair.VOID_LABEL: CARRIER_QUEUE,
 }
 
 
 class Reconcile(Message):
     """What to look at. `since` wins over `window`; `order_id`: this order only, whatever is on the shelves.
 
-    `providers`: whose orders are matched; `counting`: those of them that count their shelves.
+    `providers`: whose orders are matched; `counting`: those of them that count their shelves. `accounts`: of carriers,
+    besides the first, that list their labels.
     """
 
     since: AwareDatetime | None = None
@@ -62,6 +64,7 @@ class Reconcile(Message):
     requested_by: str = "schedule"
     providers: tuple[str, ...] = ()
     counting: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = Field(default=(), exclude_if=not_given)
 
 
 class RepairOrder(Message):
@@ -82,6 +85,7 @@ class Source(NamedTuple):
     lane: str
     activity: Callable[[Any, MatchAsk], Awaitable[MatchResult]]
     provider: str = ""
+    account: str = ""
 
 
 _ALWAYS = (
@@ -145,13 +149,17 @@ class Reconciliation:
             Source(stock_source(name), provider_queue(name), Reconciling.match_stock, provider=name)
             for name in asked.counting
         ]
-        return [*_ALWAYS, *orders_of, *(() if asked.order_id else shelves_of)]
+        labels_of = [
+            Source(label_source(name), carrier_queue(name), Reconciling.match_labels, account=name)
+            for name in asked.accounts
+        ]
+        return [*_ALWAYS, *labels_of, *orders_of, *(() if asked.order_id else shelves_of)]
 
     async def _match(self, source: Source) -> None:
         try:
             result = await on_lane(
                 source.activity,
-                self._ask(source.provider),
+                self._ask(source),
                 queue=source.lane,
                 summary=f"Match {source.name}",
                 urgency=Urgency.BACKGROUND,
@@ -165,14 +173,15 @@ class Reconciliation:
             found = Counter(self._run.found) + Counter({kind.value: count for kind, count in result.found.items()})
             self._note(looked_at={**self._run.looked_at, source.name: result.looked_at}, found=dict(found))
 
-    def _ask(self, provider: str) -> MatchAsk:
+    def _ask(self, source: Source) -> MatchAsk:
         return MatchAsk(
             run_id=self._run.run_id,
             since=self._run.since,
             now=self._run.started_at,
             grace=self._asked.grace,
             order_id=self._asked.order_id,
-            provider=provider,
+            provider=source.provider,
+            account=source.account,
         )
 
     async def _close(self, failed: dict[str, str]) -> None:
@@ -208,6 +217,7 @@ class RepairFinding:
 
     async def _repair(self, order: RepairOrder) -> RepairResult:
         """Repair it; what gets no answer in time is open again."""
+        workflow.set_current_details(f"**repairing** {order.finding_id}: {order.repair.value}, asked for by {order.by}")
         ask = RepairAsk(
             finding_id=order.finding_id, by=order.by, reason=order.reason, now=workflow.now(), grace=order.grace
         )
@@ -229,9 +239,11 @@ class RepairFinding:
 
 
 def _lane(order: RepairOrder) -> str:
+    _, name = read_source(order.source)
     if order.repair is Repair.WITHDRAW:
-        _, provider = read_source(order.source)
-        return provider_queue(provider)
+        return provider_queue(name)
+    if order.repair is Repair.VOID_LABEL:
+        return carrier_queue(name)
     return _LANES.get(order.repair, BOOKS_QUEUE)
 
 

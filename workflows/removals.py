@@ -6,26 +6,37 @@ from functools import partial
 from temporalio import workflow
 
 from activities.inventory import Inventory, Replan
-from ordersaga.domain.orders import LineQuantity
+from ordersaga.domain.orders import LineQuantity, ParcelPlan
 from ordersaga.domain.shipping import ParcelEvent
 from ordersaga.domain.statuses import ParcelStatus
 from workflows.activity_policies import StepFailedError, in_task
 from workflows.change import Change, ChangeRefusedError
 from workflows.desk import REMIND_EVERY, Desk, Stake
+from workflows.marketplace import canceled_there
 from workflows.order_state import ParcelState
 
 
 async def take_out(desk: Desk, change: Change, parcel: ParcelState) -> None:
     """The parcel leaves without these units: first the stock, then what they cost is not taken, or goes back."""
-    smaller = parcel.plan.without(change.removes)
+    smaller = _without(desk, parcel, change)
     if not smaller.lines:
         _cancel_whole(change, parcel)
     request = Replan(order_id=desk.state.order.order_id, parcels=(smaller,))
     if not await in_task(Inventory.replan, request, f"Release units of parcel {parcel.plan.parcel}"):
         raise ChangeRefusedError("the stock could not be planned anew; try again, or cancel the whole parcel")
     by, parcel.plan, change.planned = parcel.plan.amount - smaller.amount, smaller, True
+    await canceled_there(desk, "provider_canceled" if change.by_provider else "canceled", parcel, change.removes)
     change.voided, change.refunded = await desk.siblings.reduce(parcel.plan.parcel, by)
     desk.note("units_canceled", f"{change.what}: {desk.money(by)} less", parcel.plan.parcel)
+
+
+def _without(desk: Desk, parcel: ParcelState, change: Change) -> ParcelPlan:
+    """A marketplace gives back what the units cost, and keeps what was paid for shipping the rest."""
+    smaller = parcel.plan.without(change.removes)
+    if desk.state.order.sold_at is None or not smaller.lines:
+        return smaller
+    goods = sum(line.value for line in parcel.plan.lines) - sum(line.value for line in smaller.lines)
+    return smaller.model_copy(update={"amount": max(parcel.plan.amount - goods, 0)})
 
 
 def _cancel_whole(change: Change, parcel: ParcelState) -> None:

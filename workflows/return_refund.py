@@ -143,4 +143,5 @@ class ReturnRefund:
             amount=self._quote.amount,
             currency=self._case.order.currency,
             purpose="goodwill" if self._gift else "returned",
+            collected_by=self._case.order.payment.collected_by,
         )

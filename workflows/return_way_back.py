@@ -14,7 +14,7 @@ from ordersaga.domain.shipping import CancelDecision
 from ordersaga.domain.statuses import ParcelStatus
 from workflows.activity_policies import CARRIER_ATTEMPT, StepFailedError, in_task, on_lane
 from workflows.common_desk import Stake
-from workflows.messages import CARRIER_QUEUE
+from workflows.messages import carrier_queue
 from workflows.return_desk import ReturnDesk
 
 REMIND_AFTER = timedelta(days=10)
@@ -58,7 +58,7 @@ class WayBack:
             return await on_lane(
                 ReturnLabels.book_return_label,
                 self._case,
-                queue=CARRIER_QUEUE,
+                queue=carrier_queue(self._case.account),
                 summary="Label for the way back",
                 urgency=Urgency.URGENT,
                 attempt=CARRIER_ATTEMPT,
@@ -91,7 +91,7 @@ class WayBack:
         decision = await on_lane(
             ReturnLabels.void_return_label,
             self._case,
-            queue=CARRIER_QUEUE,
+            queue=carrier_queue(self._case.account),
             summary="Give the label back",
             urgency=Urgency.SOON,
         )
@@ -102,7 +102,7 @@ class WayBack:
         await on_lane(
             ReturnLabels.return_label_settled_by_hand,
             self._case,
-            queue=CARRIER_QUEUE,
+            queue=carrier_queue(self._case.account),
             summary="Label settled by hand",
             urgency=Urgency.SOON,
         )

@@ -29,6 +29,10 @@ class UndoPlan:
         """Call this before the step itself. `undo` must be safe when the step never happened, and to repeat."""
         self._entries.append((phase, undo))
 
+    def holds(self, phase: Phase) -> bool:
+        """Whether there is anything to undo in this phase."""
+        return any(entry[0] is phase for entry in self._entries)
+
     def forget(self, *phases: Phase) -> None:
         """A point of no return was passed: these phases have nothing left to undo."""
         self._entries = [entry for entry in self._entries if entry[0] not in phases]

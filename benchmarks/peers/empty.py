@@ -7,10 +7,9 @@ from typing import Final
 from temporalio import workflow
 from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from workers.lifecycle import running, stop_on_signals
-from workers.sandbox import workflow_runner
 
 QUEUE: Final = "empty"
 
@@ -43,7 +42,8 @@ async def work(address: str) -> None:
     """Run its worker until asked to stop."""
     stop = stop_on_signals()
     client = await Client.connect(address)
-    async with running([Worker(client, task_queue=QUEUE, workflows=[Empty], workflow_runner=workflow_runner())]):
+    runner = UnsandboxedWorkflowRunner()  # as the product's worker beside it
+    async with running([Worker(client, task_queue=QUEUE, workflows=[Empty], workflow_runner=runner)]):
         print("ready", flush=True)
         await stop.wait()
 

@@ -117,7 +117,7 @@ def steps_on(ports: Ports) -> Steps:
         payments=Payments(ports.payments, effects, ledger),
         inventory=Inventory(ports.stock, ledger),
         providers=Providers(ports.providers, effects, ledger),
-        carriers=Carriers(ports.carrier, ports.stock, effects, ledger),
+        carriers=Carriers(ports.carriers, ports.stock, effects, ledger),
         journal=Journal(ports.journal, ledger),
     )
 

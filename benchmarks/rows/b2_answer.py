@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from typing import Any, Final
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import httpx
 from temporalio.client import Client
@@ -13,7 +14,9 @@ from temporalio.client import Client
 from benchmarks.figures import Figure, Picture, Row, median, quantile, ratio_at_most, require, told
 from benchmarks.ground import ground
 from benchmarks.peers import empty
+from benchmarks.phases import Phases, medians, phases, sentence
 from benchmarks.shop import checkout_of
+from ordersaga.domain.identifiers import workflow_id
 from ordersaga.embedded import Stack
 from tests.support.api import order_body
 
@@ -29,8 +32,8 @@ async def measure(quick: bool, tell: Callable[[str], None]) -> Row:
     pairs = PAIRS_QUICK if quick else PAIRS
     async with ground(PARTS) as stack, _floor(stack) as temporal, checkout_of(stack) as http:
         tell("the stack is up")
-        ours, floor = await _turns(http, temporal, WARM, "warm")
-        ours, floor = await _turns(http, temporal, pairs, "b2")
+        await _turns(http, temporal, WARM, "warm")
+        ours, floor, spent = await _turns(http, temporal, pairs, "b2")
     halves = [quantile(ours, share) for share in (0.5, 0.99)], [quantile(floor, share) for share in (0.5, 0.99)]
     return Row(
         row="B2",
@@ -41,6 +44,7 @@ async def measure(quick: bool, tell: Callable[[str], None]) -> Row:
         f"emulated Stripe over HTTP, latency 0), then one empty workflow; one client, {PAUSE:g} s between",
         figures=_figures(halves[0], halves[1], ours, floor),
         checks=[require(len(ours) == len(floor) == pairs, f"all {pairs} checkouts were answered `confirmed` with 201")],
+        notes=[f"Where the time of one of ours goes (medians): {sentence(medians(spent))}."],
         pictures=[
             Picture(
                 name="answer",
@@ -65,22 +69,29 @@ def _figures(ours: list[float], floor: list[float], all_ours: list[float], all_f
     ]
 
 
-async def _turns(http: httpx.AsyncClient, temporal: Client, pairs: int, name: str) -> tuple[list[float], list[float]]:
-    """Milliseconds of each, in pairs."""
+async def _turns(
+    http: httpx.AsyncClient, temporal: Client, pairs: int, name: str
+) -> tuple[list[float], list[float], list[Phases]]:
+    """Milliseconds of each, in pairs; and where ours went."""
     ours: list[float] = []
     floor: list[float] = []
+    spent: list[Phases] = []
     for number in range(pairs):
-        ours.append(await _timed(lambda number=number: _place(http, f"{name}x{number}")))  # type: ignore[misc]
-        floor.append(await _timed(lambda number=number: empty.ask(temporal, f"{name}-{number}")))  # type: ignore[misc]
-    return ours, floor
+        order_id, began = f"{name}x{number}", datetime.now(UTC)
+        ours.append(await _timed(_place(http, order_id)))
+        answered = began + timedelta(milliseconds=ours[-1])
+        await asyncio.sleep(PAUSE)
+        floor.append(await _timed(empty.ask(temporal, f"{name}-{number}")))
+        history = await temporal.get_workflow_handle(workflow_id(order_id)).fetch_history()
+        spent.append(phases(list(history.events), began, answered))
+        await asyncio.sleep(PAUSE)
+    return ours, floor, spent
 
 
-async def _timed(do: Callable[[], Any]) -> float:
+async def _timed(doing: Awaitable[object]) -> float:
     began = time.perf_counter()
-    await do()
-    taken = time.perf_counter() - began
-    await asyncio.sleep(PAUSE)
-    return taken * 1000
+    await doing
+    return (time.perf_counter() - began) * 1000
 
 
 async def _place(http: httpx.AsyncClient, order_id: str) -> None:

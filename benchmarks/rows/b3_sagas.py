@@ -14,7 +14,7 @@ from benchmarks.peers import dbos_saga
 from benchmarks.peers.plain_saga import QUEUE, PlainSaga, saga_workers
 from benchmarks.peers.steps import Steps, steps_on
 from benchmarks.shop import OWN_SKU, SKU, Shop, each_at_once, new_order, open_shop, working
-from benchmarks.usage import cpu_seconds
+from benchmarks.usage import cpu_by_part, in_words, spent_by_part
 from ordersaga.domain.identifiers import workflow_id
 from ordersaga.domain.orders import Order
 from ordersaga.domain.statuses import OrderStatus
@@ -34,6 +34,8 @@ _DONE: Final = "SELECT count(*) FROM effects WHERE order_id = ANY($1::text[]) AN
 Run = Callable[[Order], Awaitable[None]]
 Measured = dict[str, list[float]]
 """A number of each round, by side."""
+Costs = dict[str, list[dict[str, float]]]
+"""CPU milliseconds of one saga in each round by part, by side."""
 
 
 @dataclass(frozen=True)
@@ -49,22 +51,23 @@ class Side:
 async def measure(quick: bool, tell: Callable[[str], None]) -> Row:
     """Rounds in which every side runs the same number of sagas, one side after the other."""
     rounds, each = (ROUNDS_QUICK, EACH_QUICK) if quick else (ROUNDS, EACH)
-    async with ground(workflow_sandbox=False) as stack, open_shop(stack.settings) as shop:
+    async with ground() as stack, open_shop(stack.settings) as shop:
         sides = _sides(stack, shop)
         rates: Measured = {side.name: [] for side in sides}
-        costs: Measured = {side.name: [] for side in sides}
+        costs: Costs = {side.name: [] for side in sides}
         for number in range(rounds):
             for side in sides:
                 rate, cost = await _round(stack, shop, side, each, warm=number == 0)
                 rates[side.name].append(rate)
                 costs[side.name].append(cost)
-                tell(f"round {number + 1}: {side.name} {rate:.1f} sagas/s, {cost:.0f} CPU ms each")
+                tell(f"round {number + 1}: {side.name} {rate:.1f} sagas/s, {sum(cost.values()):.0f} CPU ms each")
         tasks = await _tasks_of_a_life(shop)
     return _row(quick, rounds, each, rates, costs, tasks)
 
 
-def _row(quick: bool, rounds: int, each: int, rates: Measured, costs: Measured, tasks: float) -> Row:
+def _row(quick: bool, rounds: int, each: int, rates: Measured, costs: Costs, tasks: float) -> Row:
     product, own, plain, dbos = (median(rates[name]) for name in (PRODUCT, OWN, PLAIN, DBOS_NAME))
+    cpu = {name: median([sum(parts.values()) for parts in rounds_of]) for name, rounds_of in costs.items()}
     against_plain = median([mine / its for mine, its in zip(rates[PRODUCT], rates[PLAIN], strict=True)])
     against_dbos = median([mine / its for mine, its in zip(rates[PRODUCT], rates[DBOS_NAME], strict=True)])
     return Row(
@@ -83,8 +86,8 @@ def _row(quick: bool, rounds: int, each: int, rates: Measured, costs: Measured, 
                 update={"ratio": against_dbos, "reached": against_dbos >= 1}
             ),
             told("with a label bought too, beside the sample saga", "sagas/s", own, plain),
-            told("CPU of a saga, beside the sample's", "ms", median(costs[PRODUCT]), median(costs[PLAIN])),
-            told("CPU of a saga, beside DBOS", "ms", median(costs[PRODUCT]), median(costs[DBOS_NAME])),
+            told("CPU of a saga, beside the sample's", "ms", cpu[PRODUCT], cpu[PLAIN]),
+            told("CPU of a saga, beside DBOS", "ms", cpu[PRODUCT], cpu[DBOS_NAME]),
             told("workflow tasks of one of ours", "", tasks),
         ],
         checks=[f"every one of the {rounds * each} sagas of each side completed, each of its effects done once"],
@@ -92,6 +95,7 @@ def _row(quick: bool, rounds: int, each: int, rates: Measured, costs: Measured, 
             "Ratios are medians over the rounds; rates are medians too. Workflow code runs without the sandbox on both "
             "sides (ours: `ORDERSAGA_WORKFLOW_SANDBOX=false`).",
             "CPU is of this process, Temporal and PostgreSQL; ours is of a whole life, the others' of five steps.",
+            *(f"Where the CPU of one goes, {name}: {in_words(costs[name])}." for name in (PRODUCT, PLAIN, DBOS_NAME)),
         ],
         pictures=[
             Picture(
@@ -119,19 +123,19 @@ def _sides(stack: Stack, shop: Shop) -> list[Side]:
     ]
 
 
-async def _round(stack: Stack, shop: Shop, side: Side, each: int, *, warm: bool) -> tuple[float, float]:
-    """Sagas a second of one side, and the CPU milliseconds of each: of this process, Temporal and PostgreSQL."""
+async def _round(stack: Stack, shop: Shop, side: Side, each: int, *, warm: bool) -> tuple[float, dict[str, float]]:
+    """Sagas a second of one side, and the CPU milliseconds of each by part: this process, Temporal, PostgreSQL."""
     orders = [new_order("b3x", side.sku) for _ in range(each)]
     async with side.open() as run:
         if warm:
             await each_at_once([new_order("b3w", side.sku) for _ in range(WARM)], WARM, run)
-        before = cpu_seconds(stack)
+        before = cpu_by_part(stack)
         seconds = await each_at_once(orders, AT_ONCE, run)
-        used = cpu_seconds(stack) - before
+        spent = spent_by_part(before, cpu_by_part(stack), each)
     for step in side.steps:
         done = await shop.count(_DONE, [order.order_id for order in orders], step)
         require(done == each, f"{side.name}: {each} effects {step} done, once each (found {done})")
-    return each / seconds, used / each * 1000
+    return each / seconds, spent
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from benchmarks.figures import Figure, Picture, Row, median, quantile, ratio_at_
 from benchmarks.ground import ground
 from benchmarks.peers import row_locks
 from benchmarks.shop import PLENTY, SELLER, each_at_once, new_order
+from benchmarks.usage import cpu_by_part, in_words, spent_by_part
 from ordersaga.bootstrap import Accepted, open_services
 from ordersaga.domain.catalog import Catalog, Location, Product, Receipt, Seller
 from ordersaga.domain.orders import Order
@@ -37,7 +38,7 @@ Take = Callable[[Order], Awaitable[bool]]
 
 @dataclass
 class Side:
-    """One way to take units: `seconds` and `rates` of its turns, milliseconds of every request."""
+    """One way to take units: rates of its turns, milliseconds of its requests, CPU milliseconds of one by part."""
 
     name: str
     take: Take
@@ -45,6 +46,7 @@ class Side:
     rates: list[float] = field(default_factory=list)
     p50: list[float] = field(default_factory=list)
     p99: list[float] = field(default_factory=list)
+    spent: list[dict[str, float]] = field(default_factory=list)
 
 
 async def measure(quick: bool, tell: Callable[[str], None]) -> Row:
@@ -55,7 +57,9 @@ async def measure(quick: bool, tell: Callable[[str], None]) -> Row:
         await services.catalog.load(_catalog(sides, pairs))
         for number in range(pairs):
             for side in sides:
+                before = cpu_by_part(stack)
                 await _turn(services.pool, side, f"HOT-{side.name}-{number}")
+                side.spent.append(spent_by_part(before, cpu_by_part(stack), side.requests))
                 tell(f"pair {number + 1}: {side.name} {side.rates[-1]:.0f}/s, p99 {side.p99[-1]:.0f} ms")
         exact = [await _sell_out(services.pool, side) for side in sides]
     return _row(quick, pairs, {side.name: side for side in sides}, exact)
@@ -81,7 +85,9 @@ async def _hold_together(pool: Pool, orders: Sequence[Order]) -> list[bool]:
     async with transaction(pool) as work:
         shelves = await lock_shelves(work, orders)
         plans = [shelves.plan(order) for order in orders]
-        takings = [Taking(order.order_id, 1, plan) for order, plan in zip(orders, plans, strict=True) if plan]
+        takings = [
+            Taking(order.order_id, 1, choice.parcels) for order, choice in zip(orders, plans, strict=True) if choice
+        ]
         await take_holds(work, takings, status="held", expires_at=datetime.now(UTC) + TTL)
     return [plan is not None for plan in plans]
 
@@ -149,6 +155,7 @@ def _row(quick: bool, pairs: int, sides: dict[str, Side], exact: list[str]) -> R
             *_beside(sides, "holds", "holds alone"),
         ],
         checks=["after every turn stock, holds and movements agree with the number sold", *exact],
+        notes=[f"Where the CPU of one goes, {name}: {in_words(side.spent)}." for name, side in sides.items()],
         pictures=[
             Picture(
                 name="holds",

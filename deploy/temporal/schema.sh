@@ -2,8 +2,9 @@
 # Create or upgrade Temporal's two databases. Safe to run again.
 set -eu
 
-: "${SQL_HOST:?host of the PostgreSQL server}" "${SQL_USER:?}" "${SQL_PASSWORD:?}"
-export SQL_PLUGIN=postgres12 SQL_PORT="${SQL_PORT:-5432}"
+: "${SQL_HOST:?host of the PostgreSQL server}" "${SQL_USER:?}"
+SQL_PASSWORD=${SQL_PASSWORD:-$(cat "${SQL_PASSWORD_FILE:?a file with the password, or SQL_PASSWORD}")}
+export SQL_PASSWORD SQL_PLUGIN=postgres12 SQL_PORT="${SQL_PORT:-5432}"
 schemas=/etc/temporal/schema/postgresql/v12
 
 for database in temporal visibility; do

@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-from pydantic import Field
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.responses import Response
+from starlette.routing import BaseRoute
 
-from emulators.common.control import ControlModel, read_model
+from emulators.common.control import read_model
+from emulators.common.hands import Hands, Match, posts
 from emulators.easypost.books import Record
 from emulators.easypost.desk import Desk
 
@@ -15,18 +15,13 @@ Stop = Literal["pre_transit", "in_transit", "out_for_delivery"]
 End = Literal["delivered", "return_to_sender", "failure"]
 
 
-class _Script(ControlModel):
-    match: str = Field(min_length=1)
+class _Script(Match):
     stop_at: Stop | None = None
     end: End = "delivered"
     refund: Literal["refunded", "rejected", "not_applicable"] = "refunded"
 
 
-class _Match(ControlModel):
-    match: str = Field(min_length=1)
-
-
-class _Advance(_Match):
+class _Advance(Match):
     to: Literal["in_transit", "out_for_delivery"] | End
 
 
@@ -35,34 +30,25 @@ class Control:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._hands = Hands(desk.store, desk.scripts, self._trackers)
 
     def table(self) -> list[BaseRoute]:
         """Every route."""
         endpoints = {"scripts": self._script, "advance": self._advance, "release": self._release}
-        return [Route(f"/_control/{path}", endpoint, methods=["POST"]) for path, endpoint in endpoints.items()]
+        return posts(endpoints)
 
     async def _script(self, request: Request) -> Response:
-        script = (await read_model(request, _Script)).model_dump()
-        with self._desk.store.transaction():
-            self._desk.scripts.add(script)
-            for tracker in self._trackers(script["match"]):
-                self._desk.tracking.obey(tracker, script)
-        return JSONResponse(script, 201)
+        return self._hands.told((await read_model(request, _Script)).model_dump(), self._desk.tracking.obey)
 
     async def _advance(self, request: Request) -> Response:
         wanted = await read_model(request, _Advance)
-        with self._desk.store.transaction():
-            found = self._trackers(wanted.match)
-            moved = [tracker["id"] for tracker in found if self._desk.tracking.advance(tracker, wanted.to)]
-        return JSONResponse({"advanced": moved})
+        return self._hands.each("advanced", wanted.match, lambda each: self._desk.tracking.advance(each, wanted.to))
 
     async def _release(self, request: Request) -> Response:
-        wanted = await read_model(request, _Match)
-        with self._desk.store.transaction():
-            self._desk.scripts.release(wanted.match)
-            found = self._trackers(wanted.match, held_for_refund=False)
-            released = [tracker["id"] for tracker in found if self._desk.tracking.release(tracker)]
-        return JSONResponse({"released": released})
+        return await self._hands.released(request, self._desk.tracking.release, self._held_by_scripts)
+
+    def _held_by_scripts(self, match: str) -> list[Record]:
+        return self._trackers(match, held_for_refund=False)
 
     def _trackers(self, match: str, *, held_for_refund: bool = True) -> list[Record]:
         """Trackers of the labels whose shipment's reference matches; voided labels have no life to control."""

@@ -51,7 +51,7 @@ class Refunds:
         refund = shipment and self._books.refund_of(shipment)
         if not shipment or not refund:
             return
-        tracker, status = self._tracker(shipment), self._scripts.for_shipment(shipment)["refund"]
+        tracker, status = self._tracker(shipment), self._scripts.of(shipment)["refund"]
         if tracker["status"] != "pre_transit":
             status = "rejected"
         self._settle(shipment, refund, status)

@@ -138,7 +138,7 @@ class Tracking:
         shipment = self._books.shipment(tracker["shipment_id"])
         last = step == len(WAY) - 1
         before = tracker["status"]
-        status = status or (self._scripts.for_shipment(shipment)["end"] if last else WAY[step])
+        status = status or (self._scripts.of(shipment)["end"] if last else WAY[step])
         tracker.update(step=step, status=status, status_detail=STATUS_DETAILS[status])
         tracker["tracking_details"].append(_detail(status, tracker["carrier"], self._books.now()))
         self._books.save_tracker(tracker)
@@ -151,7 +151,7 @@ class Tracking:
 
     def _live_on(self, tracker: Record) -> None:
         shipment = self._books.shipment(tracker["shipment_id"])
-        if self._scripts.for_shipment(shipment)["stop_at"] == tracker["status"]:
+        if self._scripts.of(shipment)["stop_at"] == tracker["status"]:
             self.hold(tracker)
         else:
             self._schedule(tracker)

@@ -53,7 +53,7 @@ class Cancellation:
     def _result(self, shipment: Record) -> Record:
         order = self._books.order(shipment["order_id"])
         assert order is not None, "a shipment has an order"
-        plan = self._scripts.for_order(order)["cancel"]
+        plan = self._scripts.of(order)["cancel"]
         refusal = _refusal(shipment, plan, order)
         if refusal:
             return _result_of(shipment["id"], success=False, reason=refusal)

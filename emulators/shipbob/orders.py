@@ -56,7 +56,7 @@ class Orders:
             "products": [self._product(product) for product in body["products"]],
             "body": body,
         }
-        script = self._scripts.for_order(order)
+        script = self._scripts.of(order)
         parts = 2 if script["cancel"] == "partial" else script["split"]
         order["shipments"] = [self._new_shipment(order, lines) for lines in split(order["products"], parts)]
         return order

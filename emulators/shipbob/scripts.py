@@ -2,42 +2,33 @@
 
 from typing import Final
 
-from emulators.common import Store
+from emulators.common import scripts
 from emulators.shipbob import stages
 from emulators.shipbob.books import matches
 from emulators.shipbob.stages import Record
 
-KIND: Final = "_script"
 CANCEL_ANSWERS: Final = {"refuse", "partial", "agree_and_ship"}
 NOTHING: Final[Record] = {"match": "", "stop_at": None, "exception": None, "cancel": None, "split": 1}
 
 
-class Scripts:
-    """Scripts by the text they match; the newest script that matches an order rules it."""
+class Scripts(scripts.Scripts[Record]):
+    """Scripts rule an order."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    nothing = NOTHING
+
+    def matches(self, match: str, ruled: Record) -> bool:
+        """In its reference_id, or anywhere in it as sent."""
+        return matches(match, ruled["body"])
+
+    def freed(self, script: Record) -> Record:
+        """Neither stopped nor in trouble."""
+        return {"stop_at": None, "exception": None}
 
     def add(self, script: Record) -> Record:
         """Keep a script. Raises ValueError when it names something the warehouse does not know."""
         full = {**NOTHING, **script}
         _check(full)
-        number = self._store.next_number("script")
-        self._store.put(KIND, str(number), {**full, "id": number})
-        return full
-
-    def for_order(self, order: Record) -> Record:
-        """The script that rules an order, or one that asks for nothing."""
-        for script in self._store.newest(KIND):
-            if matches(script["match"], order["body"]):
-                return script
-        return NOTHING
-
-    def release(self, match: str) -> None:
-        """Drop the stops and exceptions of the scripts registered for exactly this text."""
-        for script in self._store.all(KIND):
-            if script["match"] == match:
-                self._store.put(KIND, str(script["id"]), {**script, "stop_at": None, "exception": None})
+        return super().add(full)
 
 
 def _check(script: Record) -> None:

@@ -34,7 +34,7 @@ class Warehouse:
         shipment["committed"] = True
         enough = self._inventory.commit(shipment["products"])
         self._arrive(shipment, stages.STAGES[0])
-        self._live_on(shipment, self._scripts.for_order(order), None if enough else "OutOfStock")
+        self._live_on(shipment, self._scripts.of(order), None if enough else "OutOfStock")
 
     def on_timer(self, shipment_id: int) -> None:
         """The time of the next stage has come."""
@@ -157,7 +157,7 @@ class Warehouse:
     def _script(self, shipment: Record) -> Record:
         order = self._books.order(shipment["order_id"])
         assert order is not None, "a shipment has an order"
-        return self._scripts.for_order(order)
+        return self._scripts.of(order)
 
 
 def _lives(shipment: Record) -> bool:

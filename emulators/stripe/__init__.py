@@ -1,11 +1,18 @@
-"""Stripe as the `stripe` SDK 16.1 meets it: payment intents, payment methods, charges, refunds, customers and events.
+"""Stripe as the `stripe` SDK 16.1 meets it: payment intents, checkout sessions, payment methods, charges,
+refunds, customers and events.
 
-`forms` reads bodies, `params` checks them, `intents`, `methods`, `refunds` are the rules, `account` keeps the
-objects and announces events, `idempotency` remembers answers, `api` maps requests to rules, `control` is for tests.
+`forms` reads bodies, `params` checks them, `intents`, `sessions`, `methods`, `refunds` are the rules, `account`
+keeps the objects and announces events, `idempotency` remembers answers, `api` maps requests to rules, `control` and
+`shopper` are for tests.
 
 Vendor controls below `/_control/` beside the common ones (JSON bodies):
 - POST payment_intents/{id}/authenticate {"result": "succeed"|"fail"}; GET payment_intents/{id}/challenge is the page
   for a human; POST authenticate {"match": text in the intent, "result": ...} ends every matching challenge
+- GET checkout/sessions/{id}/page is a pay link's page for a human; POST checkout/sessions/{id}/pay
+  {"payment_method": ...} pays on it, POST checkout/pay {"match": text in the session, "payment_method": ...} on every
+  matching one; POST checkout/sessions/{id}/lapse ends its time now; who abandons it does nothing
+- POST payment_intents/{id}/settle {"result": "succeed"|"fail"} is the word of a bank whose debit is processing (it
+  comes by itself after 4 virtual days)
 - POST payment_intents/{id}/expire lets the authorization lapse now
 - POST refunds/mode {"mode": "succeed"|"pending"|"fail", "settle_after": virtual seconds|null} for refunds to come
 - POST refunds/{id}/settle {"result": "succeed"|"fail"}

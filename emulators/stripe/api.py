@@ -15,6 +15,7 @@ from emulators.stripe.listing import Listing
 from emulators.stripe.methods import Methods
 from emulators.stripe.objects import Object, new_id
 from emulators.stripe.refunds import Refunds
+from emulators.stripe.sessions import Sessions
 
 Handler = Callable[..., Object]
 
@@ -24,9 +25,17 @@ _log = logging.getLogger(__name__)
 class Api:
     """Answers one call at a time, synchronously: all of its work is one transaction."""
 
-    def __init__(self, account: Account, intents: Intents, methods: Methods, refunds: Refunds, keys: Keys) -> None:
+    def __init__(
+        self,
+        account: Account,
+        intents: Intents,
+        methods: Methods,
+        refunds: Refunds,
+        keys: Keys,
+        sessions: Sessions,
+    ) -> None:
         self._account, self._intents, self._refunds, self._keys = account, intents, refunds, keys
-        self._methods = methods
+        self._methods, self._sessions = methods, sessions
         self._listing = Listing(account)
         table: list[tuple[str, str, Handler]] = [
             ("POST", "/v1/payment_intents", self._create_intent),
@@ -36,6 +45,9 @@ class Api:
             ("POST", "/v1/payment_intents/{id}/confirm", self._confirm_intent),
             ("POST", "/v1/payment_intents/{id}/capture", self._capture_intent),
             ("POST", "/v1/payment_intents/{id}/cancel", self._cancel_intent),
+            ("POST", "/v1/checkout/sessions", self._create_session),
+            ("GET", "/v1/checkout/sessions/{id}", self._get("checkout.session")),
+            ("POST", "/v1/checkout/sessions/{id}/expire", self._expire_session),
             ("POST", "/v1/payment_methods", self._create_method),
             ("GET", "/v1/payment_methods/{id}", self._get("payment_method")),
             ("POST", "/v1/payment_methods/{id}/attach", self._attach_method),
@@ -123,6 +135,12 @@ class Api:
 
     def _cancel_intent(self, form: Form, id_: str) -> Object:
         return self._intents.cancel(id_, params.read(params.CancelIntent, form))
+
+    def _create_session(self, form: Form) -> Object:
+        return self._sessions.create(params.read(params.CreateSession, form))
+
+    def _expire_session(self, form: Form, id_: str) -> Object:
+        return self._sessions.expire(id_, params.read(params.Params, form))
 
     def _create_method(self, form: Form) -> Object:
         return self._methods.create(params.read(params.CreateMethod, form))

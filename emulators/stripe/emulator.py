@@ -17,8 +17,14 @@ from emulators.stripe.idempotency import Keys
 from emulators.stripe.intents import LAPSE, Intents
 from emulators.stripe.methods import Methods
 from emulators.stripe.refunds import SETTLE, Refunds
+from emulators.stripe.sessions import CLOSE, Sessions
+from emulators.stripe.shopper import ShopperControl
+from emulators.stripe.slow import SETTLE_DEBIT
 
-_INTENT_PATH = re.compile(r"/v1/payment_intents/(pi_[^/]+)")
+_PATHS = {
+    "payment_intent": re.compile(r"/v1/payment_intents/(pi_[^/]+)"),
+    "checkout.session": re.compile(r"/v1/checkout/sessions/(cs_[^/]+)"),
+}
 
 
 class StripeEmulator(Emulator):
@@ -29,12 +35,14 @@ class StripeEmulator(Emulator):
         self._account = Account(config, self.store, self.clock, self.timers, self.webhooks)
         self._methods, self._refunds = Methods(self._account), Refunds(self._account)
         self._intents = Intents(self._account, self._methods)
-        self._keys = Keys(self._account)
-        self._api = Api(self._account, self._intents, self._methods, self._refunds, self._keys)
+        self._keys, self._sessions = Keys(self._account), Sessions(self._account, self._intents)
+        parts = (self._account, self._intents, self._methods, self._refunds, self._keys, self._sessions)
+        self._api = Api(*parts)
 
     def control_routes(self) -> list[BaseRoute]:
         """See the package docstring."""
-        return StripeControl(self._account, self._intents, self._refunds, self._keys).routes()
+        shopper = ShopperControl(self._account, self._intents, self._sessions)
+        return [*shopper.routes(), *StripeControl(self._account, self._intents, self._refunds, self._keys).routes()]
 
     async def perform(self, call: Call) -> Answer:
         """Requests are answered without ASGI in between: each is one synchronous transaction."""
@@ -51,9 +59,11 @@ class StripeEmulator(Emulator):
 
     def about(self, call: Call) -> str:
         """The key, and the order of the payment in the path: reading one by its id says nothing of it."""
-        found = _INTENT_PATH.match(call.path)
-        intent = self.store.get("payment_intent", found[1]) if found else None
-        order = (intent or {}).get("metadata", {}).get("order_id", "")
+        order = ""
+        for kind, path in _PATHS.items():
+            found = path.match(call.path)
+            thing = self.store.get(kind, found[1]) if found else None
+            order = order or (thing or {}).get("metadata", {}).get("order_id", "")
         return f"{super().about(call)} {order}".strip()
 
     def leave(self, call: Call) -> None:
@@ -93,8 +103,12 @@ class StripeEmulator(Emulator):
         }
 
     def on_timer(self, kind: str, data: dict[str, Any]) -> None:
-        """An authorization lapses, or a refund settles."""
+        """An authorization lapses, a refund or a bank debit settles, or a page closes."""
         if kind == LAPSE:
             self._intents.lapse(data["id"])
         elif kind == SETTLE:
             self._refunds.settle(data["id"], succeed=data["succeed"])
+        elif kind == SETTLE_DEBIT:
+            self._intents.settle(data["id"], succeed=data["succeed"], why=data["why"])
+        elif kind == CLOSE:
+            self._sessions.lapse(data["id"])

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from emulators.stripe import errors, objects
+from emulators.stripe import errors, kinds, objects
 from emulators.stripe.account import Account
-from emulators.stripe.cards import DAY, Card, card_of, decline_fields, payment_method
+from emulators.stripe.cards import DAY, KINDS, Card, card_of, decline_fields, payment_method
 from emulators.stripe.methods import Methods
 from emulators.stripe.objects import Object
 from emulators.stripe.params import CancelIntent, CaptureIntent, ConfirmIntent, CreateIntent
+from emulators.stripe.slow import SlowPayments
 
 AUTHORIZATION_DAYS = 7
 EXTENDED_AUTHORIZATION_DAYS = 30
@@ -27,6 +28,7 @@ class Intents:
 
     def __init__(self, account: Account, methods: Methods) -> None:
         self._account, self._methods = account, methods
+        self._slow = SlowPayments(account)
 
     def create(self, params: CreateIntent, refusal: str | None = None) -> Object:
         """POST /v1/payment_intents; `refusal` is a decline asked for by a fault."""
@@ -41,6 +43,7 @@ class Intents:
     def _check(self, params: CreateIntent) -> None:
         """Everything Stripe refuses before it begins."""
         self._methods.check(params.payment_method, params.customer)
+        kinds.check(params)
         if params.customer is not None and self._account.store.get("customer", params.customer) is None:
             raise errors.missing("customer", params.customer, param="customer", status=400)
         if params.currency.lower() == "usd" and params.amount < 50:
@@ -50,6 +53,20 @@ class Intents:
             raise errors.invalid(message, code="parameter_missing", param="payment_method")
         if params.off_session and not params.confirm:
             raise errors.invalid("`off_session` requires `confirm` to be true.", param="off_session")
+
+    def settle(self, id_: str, *, succeed: bool, why: str = "insufficient_funds") -> Object:
+        """A slow bank's word."""
+        intent = self._account.load("payment_intent", id_)
+        if intent["status"] != "processing":
+            raise errors.unexpected_state(intent, "settled", "processing")
+        charge = self._account.load("charge", intent["latest_charge"])
+        if succeed:
+            charge.update(paid=True, status="succeeded")
+            self._take(intent, charge, intent["amount"])
+            return intent
+        details = self._slow.failed(intent, charge, why)
+        self._fail(intent, details, charge["id"])
+        return intent
 
     def confirm(self, id_: str, params: ConfirmIntent, refusal: str | None = None) -> Object:
         """POST /v1/payment_intents/{id}/confirm."""
@@ -74,6 +91,8 @@ class Intents:
             raise self._declined(intent, decline)
         if challenged:
             return self._challenge(intent, params.return_url)
+        if KINDS[card.type].slow:
+            return self._slow.begin(intent, card)
         return self._authorize(intent, card)
 
     def _is_remembered(self, intent: Object) -> bool:
@@ -148,9 +167,10 @@ class Intents:
         """An authorization waits for its capture until `capture_before`."""
         extended = self._is_extended(intent)
         deadline = self._account.clock.now() + self._hold_seconds(card, extended)
-        charge["payment_method_details"]["card"].update(
-            capture_before=int(deadline), extended_authorization={"status": "enabled" if extended else "disabled"}
-        )
+        if card.type == "card":
+            charge["payment_method_details"]["card"].update(
+                capture_before=int(deadline), extended_authorization={"status": "enabled" if extended else "disabled"}
+            )
         intent.update(status="requires_capture", amount_capturable=intent["amount"])
         self._account.timers.at(deadline, LAPSE, {"id": intent["id"]}, key=intent["id"])
         self._save(intent, charge)

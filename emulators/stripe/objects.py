@@ -3,8 +3,8 @@
 import secrets
 from typing import Any
 
-from emulators.stripe.cards import billing_details, card_details, card_of
-from emulators.stripe.params import CreateCustomer, CreateIntent, CreateRefund
+from emulators.stripe.cards import billing_details, card_of, method_details
+from emulators.stripe.params import CreateCustomer, CreateIntent, CreateRefund, CreateSession
 
 Object = dict[str, Any]
 
@@ -37,7 +37,7 @@ def payment_intent(params: CreateIntent, created: int) -> Object:
         "livemode": False,
         "payment_method": params.payment_method,
         "payment_method_options": {"card": params.payment_method_options.card.model_dump(exclude_none=True)},
-        "payment_method_types": params.payment_method_types,
+        "payment_method_types": params.allowed_payment_method_types or params.payment_method_types,
         "shipping": params.shipping,
         "status": "requires_confirmation" if params.payment_method else "requires_payment_method",
         "transfer_group": params.transfer_group,
@@ -67,7 +67,7 @@ def charge(intent: Object, created: int) -> Object:
         "paid": True,
         "payment_intent": intent["id"],
         "payment_method": method,
-        "payment_method_details": {"card": card_details(card_of(method)), "type": "card"},
+        "payment_method_details": method_details(card_of(method)),
         "refunded": False,
         "status": "succeeded",
     }
@@ -131,4 +131,33 @@ def customer(params: CreateCustomer, created: int) -> Object:
         "delinquent": False,
         "livemode": False,
         "preferred_locales": [],
+    }
+
+
+def checkout_session(params: CreateSession, created: int, expires_at: int, base_url: str) -> Object:
+    """A page nobody has paid on."""
+    id_ = new_id("cs_test")
+    total = sum(line.price_data.unit_amount * line.quantity for line in params.line_items)
+    copied = ("client_reference_id", "customer", "customer_creation", "metadata", "mode", "success_url", "cancel_url")
+    empty = ("after_expiration", "consent", "currency_conversion", "customer_details", "customer_email", "invoice")
+    unset = ("locale", "payment_intent", "payment_link", "recovered_from", "setup_intent", "submit_type")
+    return {
+        "id": id_,
+        "object": "checkout.session",
+        **{name: getattr(params, name) for name in copied},
+        **dict.fromkeys((*empty, *unset, "subscription")),
+        "amount_subtotal": total,
+        "amount_total": total,
+        "automatic_tax": {"enabled": False, "status": None},
+        "created": created,
+        "currency": params.line_items[0].price_data.currency.lower(),
+        "custom_fields": [],
+        "custom_text": {"shipping_address": None, "submit": None},
+        "expires_at": expires_at,
+        "livemode": False,
+        "payment_method_types": ["card"],
+        "payment_status": "unpaid",
+        "shipping_options": [],
+        "status": "open",
+        "url": f"{base_url}/_control/checkout/sessions/{id_}/page",
     }

@@ -48,6 +48,7 @@ class CreateIntent(Params):
     confirmation_method: Literal["automatic", "manual"] = "automatic"
     payment_method: str | None = None
     payment_method_types: list[str] = Field(default_factory=lambda: ["card"])
+    allowed_payment_method_types: list[str] | None = None
     payment_method_options: MethodOptions = MethodOptions()
     automatic_payment_methods: dict[str, Any] | None = None
     customer: str | None = None
@@ -61,7 +62,60 @@ class CreateIntent(Params):
     statement_descriptor: str | None = None
     statement_descriptor_suffix: str | None = None
     shipping: dict[str, Any] | None = None
+    mandate_data: dict[str, Any] | None = None
     error_on_requires_action: bool = False
+
+
+class ProductData(BaseModel):
+    """`price_data[product_data]`."""
+
+    name: str
+
+
+class PriceData(BaseModel):
+    """`line_items[][price_data]`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    currency: Annotated[str, Field(pattern="^[A-Za-z]{3}$")]
+    unit_amount: Positive
+    product_data: ProductData
+
+
+class LineItem(BaseModel):
+    """`line_items[]`; only prices made on the spot."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    price_data: PriceData
+    quantity: Positive = 1
+
+
+class PaymentIntentData(BaseModel):
+    """`payment_intent_data`: what the payment made on the page is like."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    capture_method: Literal["automatic", "automatic_async", "manual"] = "automatic"
+    setup_future_usage: Literal["off_session", "on_session"] | None = None
+    metadata: Metadata = Field(default_factory=dict)
+    description: str | None = None
+
+
+class CreateSession(Params):
+    """POST /v1/checkout/sessions."""
+
+    mode: Literal["payment"]
+    line_items: Annotated[list[LineItem], Field(min_length=1)]
+    success_url: str
+    cancel_url: str | None = None
+    expires_at: int | None = None
+    client_reference_id: str | None = None
+    customer: str | None = None
+    customer_creation: Literal["always", "if_required"] = "if_required"
+    metadata: Metadata = Field(default_factory=dict)
+    payment_intent_data: PaymentIntentData = PaymentIntentData()
+    payment_method_options: MethodOptions = MethodOptions()
 
 
 class ConfirmIntent(Params):

@@ -8,22 +8,23 @@ from functools import partial
 import uvicorn
 
 from ordersaga.api.app import create_app
+from ordersaga.api.draining import Leaving, Server
+from ordersaga.api.http_protocol import BoundedHttp
 from ordersaga.bootstrap import open_services
-from ordersaga.settings import Settings, SettingsError, read_settings, require_credentials
-from ordersaga.telemetry import configure_logging
+from ordersaga.settings import Settings, SettingsError, read_complete
+from ordersaga.telemetry import begin
 
 
 def main() -> None:
     """Serve on the configured address; requests under way get a few seconds to end. A clean stop is exit code 0."""
     signal.signal(signal.SIGTERM, _end)  # uvicorn raises the signal again once it has shut down
     settings = _settings()
-    configure_logging(settings, "api")
-    app = create_app(partial(open_services, settings, name="ordersaga-api"))
+    app = Leaving(create_app(partial(open_services, settings, name="ordersaga-api")))
     gc.freeze()  # what the program is made of is never garbage: no collection looks through it again
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttp,
         host=settings.api_host,
         port=settings.api_port,
         log_config=None,
@@ -31,11 +32,17 @@ def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=5,
     )
+    server = Server(config, app)
+    server.run()
+    if not server.started:
+        sys.exit("ordersaga api: could not start, see above")
 
 
 def _settings() -> Settings:
     try:
-        return require_credentials(read_settings())
+        settings = read_complete()
+        begin(settings, "api")
+        return settings
     except SettingsError as error:
         sys.exit(f"ordersaga api: {error}")
 

@@ -7,39 +7,66 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from ordersaga.api import (
+    arrivals,
     attention,
+    audit,
+    erasures,
     health,
     inbox,
     lanes,
+    live,
     metrics,
     openapi,
     order_actions,
+    order_books,
     order_changes,
+    order_links,
     orders,
     pick_tickets,
+    previews,
     problems,
     reconciliation,
     returns,
+    search,
+    sellers,
+    sessions,
     stock,
+    stops,
     webhook_endpoints,
     webhooks,
 )
-from ordersaga.api.limits import BodyLimit
+from ordersaga.api.addresses import NoNul
+from ordersaga.api.limits import RequestLimits
 from ordersaga.api.overload import Overload, OverloadLimit
 from ordersaga.api.placing import Placing
 from ordersaga.api.pressure_gauges import PressureGauges
+from ordersaga.api.rates import Rates
 from ordersaga.api.request_log import RequestLog
+from ordersaga.api.safe_headers import SafeHeaders
+from ordersaga.api.scoped import EachItsOwnScope
 from ordersaga.bootstrap import Services
+from ordersaga.console import create_console
 
 ROUTERS = (
     orders,
+    search,
     order_actions,
+    order_books,
+    order_links,
     order_changes,
+    previews,
+    arrivals,
     returns,
     attention,
     reconciliation,
+    stops,
     inbox,
     lanes,
+    live,
+    audit,
+    erasures,
+    sellers,
+    sessions,
     stock,
     pick_tickets,
     webhooks,
@@ -50,7 +77,7 @@ ROUTERS = (
 
 
 def create_app(open_services: Callable[[], AbstractAsyncContextManager[Services]]) -> FastAPI:
-    """The API. `open_services` is entered when it starts and left when it stops."""
+    """The API, and the console that is its client. `open_services` is entered when it starts and left when it stops."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -58,9 +85,11 @@ def create_app(open_services: Callable[[], AbstractAsyncContextManager[Services]
             overload = Overload(services.settings.overload_wait)
             app.state.services = services
             app.state.overload = overload
+            app.state.rates = Rates(services.settings.calls_per_second, services.settings.calls_burst)
             app.state.placing = placing = Placing(services, overload)
             gauges = [overload.refusals, PressureGauges(placing.pressure)]
             app.state.metrics = metrics.Metrics(services, collectors=gauges)
+            app.state.live = live.Live(services, overload.refusals)
             async with services.heard.listening(), overload.watching():
                 yield
                 await placing.finish()
@@ -73,12 +102,15 @@ def create_app(open_services: Callable[[], AbstractAsyncContextManager[Services]
         docs_url=None,
         redoc_url=None,
     )
-    app.include_router(orders.placing_router)
-    for module in ROUTERS:
-        app.include_router(module.router)
+    for router in (orders.placing_router, *(module.router for module in ROUTERS)):
+        app.router.routes.extend(router.routes)  # as they are: included, each would be built anew at a first request
     problems.install(app)
     openapi.install(app)
-    app.add_middleware(BodyLimit)
+    app.mount("/console", create_console(app))
+    app.add_middleware(NoNul)
+    app.add_middleware(RequestLimits)
     app.add_middleware(OverloadLimit)
+    app.add_middleware(SafeHeaders)
     app.add_middleware(RequestLog)
+    app.add_middleware(EachItsOwnScope)
     return app

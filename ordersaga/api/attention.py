@@ -4,8 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from ordersaga.api.access import Agent, Operator, ServicesDep, acting
+from ordersaga.api.access import Operator, ServicesDep, Watcher, acting
 from ordersaga.api.attention_shapes import (
+    AttentionGroups,
     AttentionList,
     Hours,
     Kind,
@@ -13,6 +14,7 @@ from ordersaga.api.attention_shapes import (
     ResolveBody,
     ResolvedMany,
     ResolveManyBody,
+    grouped,
 )
 from ordersaga.api.problems import FieldError, invalid
 from ordersaga.api.request_log import bind_order
@@ -28,7 +30,7 @@ router = APIRouter(prefix="/v1/attention", tags=["attention"])
 @router.get("")
 async def list_attention(
     services: ServicesDep,
-    key: Agent,
+    key: Watcher,
     kind: Annotated[Kind | None, Query()] = None,
     seller: Annotated[Code | None, Query()] = None,
     provider: Annotated[Code | None, Query()] = None,
@@ -39,6 +41,19 @@ async def list_attention(
         services, key, kind=kind, seller=seller, provider=provider, older_than_hours=older_than_hours
     )
     return AttentionList(items=tuple(map(OpenItem.of, items)))
+
+
+@router.get("/groups")
+async def list_groups(
+    services: ServicesDep,
+    key: Watcher,
+    seller: Annotated[Code | None, Query()] = None,
+    provider: Annotated[Code | None, Query()] = None,
+    older_than_hours: Annotated[Hours | None, Query()] = None,
+) -> AttentionGroups:
+    """Open questions counted by kind, with the age of the oldest and the money at stake."""
+    items = await open_items(services, key, seller=seller, provider=provider, older_than_hours=older_than_hours)
+    return grouped(items)
 
 
 @router.post("/resolve-many")

@@ -1,5 +1,7 @@
 """The bodies of the attention routes. Amounts are integer minor units, ages whole seconds."""
 
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Literal, Self
 
@@ -13,6 +15,7 @@ from workflows.messages import Word
 
 MOST: Final = 1000
 """Questions that one call may answer."""
+_DAY: Final = timedelta(days=1)
 
 Kind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Hours = Annotated[int, Field(ge=1, le=100_000)]
@@ -50,6 +53,52 @@ class AttentionList(Message):
     """Open questions, oldest first."""
 
     items: tuple[OpenItem, ...]
+
+
+class AttentionGroup(Message):
+    """Open questions of one kind: how many, how many of them older than a day, since when, the money at stake.
+
+    `money`: minor units by currency. `proposed`: how many wait for a second person.
+    """
+
+    kind: str
+    open: int
+    older_than_a_day: int
+    oldest_opened_at: AwareDatetime
+    oldest_age_seconds: int
+    proposed: int
+    money: dict[str, int]
+
+
+class AttentionGroups(Message):
+    """Open questions by kind; the kind whose oldest question waits longest comes first."""
+
+    groups: tuple[AttentionGroup, ...]
+
+
+def grouped(items: Iterable[AttentionItem]) -> AttentionGroups:
+    """Questions, counted by kind."""
+    kinds: defaultdict[str, list[AttentionItem]] = defaultdict(list)
+    for item in items:
+        kinds[item.kind].append(item)
+    groups = (_group(kind, found) for kind, found in kinds.items())
+    return AttentionGroups(groups=tuple(sorted(groups, key=lambda group: (group.oldest_opened_at, group.kind))))
+
+
+def _group(kind: str, items: Sequence[AttentionItem]) -> AttentionGroup:
+    oldest, money = min(items, key=lambda item: item.opened_at), Counter[str]()
+    for item in items:
+        if item.money:
+            money[item.currency] += item.money
+    return AttentionGroup(
+        kind=kind,
+        open=len(items),
+        older_than_a_day=sum(age(item) > _DAY for item in items),
+        oldest_opened_at=oldest.opened_at,
+        oldest_age_seconds=int(age(oldest).total_seconds()),
+        proposed=sum(item.proposed is not None for item in items),
+        money=dict(sorted(money.items())),
+    )
 
 
 class ItemFilter(Filter):

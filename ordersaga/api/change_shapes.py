@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from ordersaga.api.shapes import Request, Whole
 from ordersaga.domain.identifiers import Code
-from ordersaga.domain.orders import Address, LineQuantity, Payment, Quantity
+from ordersaga.domain.orders import Address, LineQuantity, Payment, Quantity, not_given
 from workflows.messages import ParcelNumber, Word
 
 OneParcel = Annotated[int, Field(ge=1, le=100, strict=True)]
@@ -19,11 +19,16 @@ class Units(LineQuantity):
 
 
 class CancelBody(Request):
-    """Why an order is to be canceled; `lines`: only these units of it, left out for the whole order."""
+    """Why an order is to be canceled; `lines`: only these units of it, left out for the whole order.
+
+    `digest`: of the preview that was looked at; 409 `preview_outdated`, and nothing is done, where it would come to
+    something else by now.
+    """
 
     by: Word | None = None
     reason: Word = "not given"
     lines: Annotated[tuple[Units, ...], Field(max_length=100)] = ()
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(default=None, exclude_if=not_given)
 
     @field_validator("lines")
     @classmethod
@@ -32,6 +37,14 @@ class CancelBody(Request):
         if not lines:
             raise ValueError("names no units; give at least 1, or leave lines out to cancel the whole order")
         return lines
+
+
+class ArrivalBody(Request):
+    """Which parcel the shopper has, and how that was heard."""
+
+    parcel: OneParcel
+    by: Word | None = None
+    reason: Word = "not given"
 
 
 class ChangeBody(Request):
@@ -85,6 +98,13 @@ class PaymentBody(ChangeBody):
     """Reserve the amounts anew with another payment method."""
 
     payment: Payment
+
+    @field_validator("payment")
+    @classmethod
+    def _names_a_method(cls, payment: Payment) -> Payment:
+        if payment.payment_method is None:
+            raise ValueError("payment_method: missing; send one: only it can take another one's place")
+        return payment
 
 
 class DelayBody(ChangeBody):

@@ -14,7 +14,10 @@ from ordersaga.domain.journal import OrderRecord, TimelineEntry
 from ordersaga.domain.return_rules import wanted
 from ordersaga.domain.return_words import outcome_told
 from ordersaga.domain.returns import ReturnRecord
-from ordersaga.domain.statuses import OrderStatus
+from ordersaga.domain.routing import StockOffer
+from ordersaga.domain.routing_words import told as places_told
+from ordersaga.domain.routing_words import told_briefly
+from ordersaga.domain.statuses import FINAL_STATUSES, OrderStatus
 from workflows.explanation import stands
 
 log = structlog.get_logger(__name__)
@@ -31,10 +34,23 @@ async def order_explained(services: Services, record: OrderRecord) -> Explanatio
         return Explanation(order_id=order_id, status=record.status, text=text, live=all(one.live for one in returns))
     try:
         text, live = await services.orders.explain(order_id), True
+        text = " ".join([text, *await _places(services, record, text)])
     except OrdersagaError as error:
         log.info("saga_not_asked", code=error.code)
         text, live = _of_order(record), False
     return Explanation(order_id=order_id, status=record.status, text=text, live=live)
+
+
+async def _places(services: Services, record: OrderRecord, told: str) -> list[str]:
+    """Why its parcels ship from where they do, as long as they may still leave; of those that moved the saga tells."""
+    if record.status in FINAL_STATUSES or not record.parcels:
+        return []
+    plans = [plan for plan in record.parcels if f"Parcel {plan.parcel} ships from" not in told]
+    why = await services.places.why(record.order.order_id)
+    if why is not None:
+        return places_told(plans, why)
+    places = {place.location: StockOffer.at(place, {}) for place in await services.catalog.locations()}
+    return [told_briefly(record.order, plan, places[plan.location]) for plan in plans if plan.location in places]
 
 
 async def return_explained(services: Services, record: ReturnRecord) -> ReturnExplanation:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from ordersaga.api.access import Operator, ServicesDep
+from ordersaga.api.access import Operator, Overseer, ServicesDep
 from ordersaga.api.problems import Problem
 from ordersaga.api.shapes import MessageList, MessageRow
 from ordersaga.bootstrap import ApiKey
@@ -15,7 +15,7 @@ router = APIRouter(prefix="/v1/inbox", tags=["inbox"])
 
 @router.get("")
 async def list_failed(
-    services: ServicesDep, key: Operator, limit: Annotated[int, Query(ge=1, le=1000)] = 200
+    services: ServicesDep, key: Overseer, limit: Annotated[int, Query(ge=1, le=1000)] = 200
 ) -> MessageList:
     """Messages given up on, newest first, each with the reason."""
     _whole_house(key)

@@ -1,4 +1,5 @@
-"""`GET /metrics`: gauges in Prometheus' text format, read from PostgreSQL when they are asked for.
+"""`GET /metrics`: gauges in Prometheus' text format, read from PostgreSQL when they are asked for, and this process's
+own meters (`ordersaga.meters`).
 
 | gauge | labels |
 |---|---|
@@ -9,10 +10,14 @@
 | `ordersaga_attention_money_minor_units` | `kind`, `currency` |
 | `ordersaga_findings_open` | `kind` |
 | `ordersaga_lane_paused`, `ordersaga_lane_backlog`, `ordersaga_lane_oldest_age_seconds` | `lane` |
+| `ordersaga_lane_breaker` (0 closed, 1 half-open, 2 open) | `lane` |
 | `ordersaga_reconciliation_age_seconds` | none: since the schedule's last run ended; absent before the first one |
-| `ordersaga_checkouts_refused_total` | `reason`: `sold_out`, `queue`, `lag`; a counter of this process since it began |
+| `ordersaga_stops_standing` | none: stops that keep orders out, or will |
+| `ordersaga_stop_orders` | `answer`; of stops that have not ended |
+| `ordersaga_checkouts_refused_total` | `reason`: `sold_out`, `stopped`, `queue`, `lag`; since the process began |
 
-Nothing in it names an order, a person or a seller.
+What stands open is in `standing_gauges`. Nothing in it names an order or a person, and sellers only where a setting
+says so.
 """
 
 import asyncio
@@ -31,10 +36,13 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from ordersaga import meters
 from ordersaga.api.access import ServicesDep, bearer, whole_operator
 from ordersaga.api.lane_metrics import LaneReadings
 from ordersaga.api.lanes import lane_views
 from ordersaga.api.pressure_gauges import BacklogGauges
+from ordersaga.api.standing_gauges import Standing, StandingGauges
+from ordersaga.api.stop_metrics import StopReadings
 from ordersaga.bootstrap import Services
 from ordersaga.domain.journal import AttentionAge
 from ordersaga.domain.statuses import OrderStatus
@@ -42,6 +50,8 @@ from ordersaga.settings import Settings
 
 FRESH: Final = 5.0
 """Seconds for which one reading is answered to everybody who asks."""
+EASY: Final = 0.1
+"""Seconds that a look may take: after one that takes longer, the next comes as many times later."""
 LATEST: Final = 100
 """Runs among which the schedule's last one is looked for."""
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -119,14 +129,16 @@ class Metrics:
     def __init__(self, services: Services, fresh: float = FRESH, collectors: Iterable[Collector] = ()) -> None:
         self._services, self._fresh, self._collectors = services, fresh, tuple(collectors)
         self._turn = asyncio.Lock()
-        self._text, self._read_at = b"", float("-inf")
+        self._text, self._due = b"", float("-inf")
 
     async def text(self) -> bytes:
         """The gauges. Raises RetryError (503) when PostgreSQL does not answer: old numbers are never shown as new."""
         async with self._turn:
-            if time.monotonic() - self._read_at > self._fresh:
+            if (began := time.monotonic()) >= self._due:
                 self._text = await self._read()
-                self._read_at = time.monotonic()
+                took = time.monotonic() - began
+                meters.READING.set(took)
+                self._due = time.monotonic() + self._fresh * max(1.0, took / EASY)
             return self._text
 
     async def _read(self) -> bytes:
@@ -134,12 +146,20 @@ class Metrics:
         orders, ages = await journal.count_by_status(), await journal.attention_ages()
         registry = CollectorRegistry()
         messages, reconciled = await inbox.count_by_status(), await self._reconciled()
-        registry.register(Readings(orders, messages, ages, datetime.now(UTC), reconciled))
+        now = datetime.now(UTC)
+        registry.register(Readings(orders, messages, ages, now, reconciled))
+        registry.register(StandingGauges(await self._standing(ages), now, self._services.settings.metrics_sellers))
         for collector in self._collectors:
             registry.register(collector)
         registry.register(LaneReadings(await lane_views(self._services)))
         registry.register(BacklogGauges(await self._services.starting.backlog(count_to=None)))
+        stops = self._services.stops
+        registry.register(StopReadings(len(await self._services.stop_rules.standing()), await stops.counts()))
         return generate_latest(registry)
+
+    async def _standing(self, ages: Sequence[AttentionAge]) -> Standing:
+        standing = self._services.live
+        return Standing(await standing.to_ship(), await standing.open_effects(), await standing.undelivered(), ages)
 
     async def _reconciled(self) -> Reconciled:
         findings = self._services.findings
@@ -160,14 +180,17 @@ def _loopback(host: str) -> bool:
 
 
 async def _may_read(
-    services: ServicesDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+    request: Request,
+    services: ServicesDep,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> None:
     if not is_open(services.settings):
-        await whole_operator(services, credentials)
+        await whole_operator(request, services, credentials)
 
 
 @router.get("/metrics", dependencies=[Depends(_may_read)], response_class=Response)
 async def metrics(request: Request) -> Response:
     """Gauges in Prometheus' text format. Takes an operator's key unless the API is bound to loopback."""
     readings: Metrics = request.app.state.metrics
-    return Response(await readings.text(), media_type=MEDIA_TYPE)
+    read = await readings.text()
+    return Response(read + generate_latest(meters.REGISTRY), media_type=MEDIA_TYPE)

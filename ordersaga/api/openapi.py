@@ -55,16 +55,16 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> Iterator[int
     """The errors that an operation can answer with; those it declares itself are told as problems too."""
     yield from (int(status) for status in operation["responses"] if status.isdecimal() and int(status) >= 400)
     if operation.get("security"):
-        yield from (401, 403)
+        yield from (401, 403, 429)
     if "{" in path:
         yield 404
     if operation.get("requestBody"):
-        yield from (400, 413, 422)
+        yield from (400, 408, 413, 422)
     if operation.get("parameters"):
         yield 422
     if method != "get" and path.startswith("/v1/") and operation.get("security"):
         yield 409
-    yield from (500, 503)
+    yield from (414, 431, 500, 503)
 
 
 def _tell(responses: dict[str, Any], status: str) -> None:

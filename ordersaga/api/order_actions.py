@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Response
 
-from ordersaga.api.access import Agent, ServicesDep, acting, find_order
+from ordersaga.api.access import Agent, Canceler, ServicesDep, acting, find_cancelable, find_order
 from ordersaga.api.cancel_answers import ended, not_started
 from ordersaga.api.change_shapes import CancelBody
 from ordersaga.api.idempotency import RepeatKey, request_id
@@ -32,14 +32,14 @@ _LOOK: Final = "look at the order by the time named; asked again without an Idem
 async def cancel(
     order_id: OrderId,
     services: ServicesDep,
-    key: Agent,
+    key: Canceler,
     wait: Wait,
     repeat: RepeatKey,
     response: Response,
     body: CancelBody | None = None,
 ) -> CancelAnswer:
     """Cancel the order, or `lines` of it. Answers what could be undone; 202 when the saga did not answer in time."""
-    record, body = await find_order(services, key, order_id), body or CancelBody()
+    record, body = await find_cancelable(services, key, order_id), body or CancelBody()
     check_lines(record, body.lines)
     request = _request(key, body, await request_id(services, key, repeat, order_id, body, "cancel"))
     response.headers.update(applied(wait))
@@ -60,9 +60,17 @@ async def cancel(
 
 
 @router.post("/cancel-preview")
-async def preview(order_id: OrderId, services: ServicesDep, key: Agent, body: CancelBody | None = None) -> CancelAnswer:
-    """What `cancel` with the same body would answer now; nothing is done."""
-    record, body = await find_order(services, key, order_id), body or CancelBody()
+async def preview(
+    order_id: OrderId, services: ServicesDep, key: Canceler, body: CancelBody | None = None
+) -> CancelAnswer:
+    """What `cancel` with the same body would answer now; nothing is done. `cancel` with its `digest` does just that."""
+    answer = await _foretold(order_id, services, key, body or CancelBody())
+    lines = body.lines if body else ()
+    return answer.model_copy(update={"digest": answer.digest_for(lines)})
+
+
+async def _foretold(order_id: str, services: Services, key: ApiKey, body: CancelBody) -> CancelAnswer:
+    record = await find_cancelable(services, key, order_id)
     check_lines(record, body.lines)
     request = _request(key, body, None)
     if record.status in FINAL_STATUSES:
@@ -79,7 +87,8 @@ async def preview(order_id: OrderId, services: ServicesDep, key: Agent, body: Ca
 
 def _request(key: ApiKey, body: CancelBody, known: str | None) -> CancelRequest:
     lines = tuple(LineQuantity(sku=line.sku, quantity=line.quantity) for line in body.lines)
-    return CancelRequest(by=acting(key, body.by), reason=body.reason, lines=lines, request_id=known)
+    by = acting(key, body.by)
+    return CancelRequest(by=by, reason=body.reason, lines=lines, request_id=known, digest=body.digest)
 
 
 async def _cancel_later(
@@ -87,10 +96,12 @@ async def _cancel_later(
 ) -> CancelAnswer:
     """The update may have been lost: a signal is kept by Temporal even while no worker runs. Both are one request.
 
+    A signal is taken as it is, so nothing is signaled that rests on a preview: it is asked again instead.
     Raises SagaUnreachableError (503) if Temporal itself does not answer.
     """
     try:
-        await services.orders.request_cancel(record.order.order_id, request)
+        if request.digest is None:
+            await services.orders.request_cancel(record.order.order_id, request)
     except OrderClosedError:
         return await ended(services, await find_order(services, key, record.order.order_id))
     response.status_code = 202

@@ -24,8 +24,9 @@ from ordersaga.api.started import ask_started, check_lines, has_ended, refuse_if
 from ordersaga.client_errors import OrderClosedError, OrderRefusedError, SagaUnreachableError, UndecidedError
 from ordersaga.domain.identifiers import OrderId
 from ordersaga.domain.journal import OrderRecord
-from ordersaga.domain.orders import LineQuantity
+from ordersaga.domain.orders import Address, LineQuantity
 from ordersaga.domain.returns import RETURNABLE
+from ordersaga.domain.stops import avoided, stopping
 from workflows import messages
 from workflows.messages import Asked, ChangeAnswer
 
@@ -59,6 +60,25 @@ class Change:
         if isinstance(body, bodies.SplitBody):
             check_lines(record, body.lines)
         return self._told(await self._answer(record, await self._message(body, kind, **more)))
+
+    async def places(self) -> dict[str, str]:
+        """Who works at each location that may ship the order: everybody's, and its seller's own."""
+        record = await find_order(self.services, self._key, self._order_id)
+        known = {place.location: place.provider for place in await self.services.catalog.locations()}
+        goods = await self.services.sellers.goods(sellers=(), locations=known, skus=())
+        anothers = {name for name, place in goods.locations.items() if place.seller not in (None, record.order.seller)}
+        return {name: provider for name, provider in known.items() if name not in anothers}
+
+    async def refuse_stopped(self, *, ship_to: Address | None = None, provider: str | None = None) -> None:
+        """Problem 409 where the order would come to match a stop that it does not match as it is."""
+        record, now = await find_order(self.services, self._key, self._order_id), datetime.now(UTC)
+        rules, order = await self.services.stop_rules.standing(), record.order
+        changed = order if ship_to is None else order.model_copy(update={"ship_to": ship_to})
+        new = [rule for rule in rules if not rule.match.order(order)]
+        rule = stopping(new, changed, now) or avoided(rules, order, now).get(provider or "")
+        if rule is not None:
+            advice = "give another address, or cancel" if ship_to is not None else "choose another location"
+            raise _refused(self._order_id, f"{rule.told()}; {advice}", stop_id=rule.stop_id)
 
     async def ask_goodwill(self, body: bodies.RefundBody) -> ChangeAnswer:
         """Ask the order's saga or, once that has ended with the goods at the shopper's, without it."""
@@ -139,6 +159,7 @@ def _undecided(record: OrderRecord, asked: Asked) -> ChangeAnswer:
 @router.post("/address")
 async def address(body: bodies.AddressBody, change: ChangeDep) -> ChangeAnswer:
     """Ship to another address: freely until a label exists, afterwards only where the provider takes it."""
+    await change.refuse_stopped(ship_to=body.ship_to)
     return await change.ask(body, messages.AddressChange)
 
 
@@ -158,11 +179,12 @@ async def split(body: bodies.SplitBody, change: ChangeDep) -> ChangeAnswer:
 @router.post("/move")
 async def move(body: bodies.MoveBody, change: ChangeDep) -> ChangeAnswer:
     """Ship a parcel from another location, with its provider."""
-    places = {place.location: place.provider for place in await change.services.catalog.locations()}
+    places = await change.places()
     if body.location not in places:
         advice = f"use one of {', '.join(places)}" if places else "load the catalog first"
         message = f"no location is called {body.location}"
         raise invalid([FieldError(field="location", message=message, remedy=advice)])
+    await change.refuse_stopped(provider=places[body.location])
     return await change.ask(body, messages.MoveParcel, provider=places[body.location])
 
 

@@ -27,7 +27,7 @@ Filter = Annotated[str | None, Query(max_length=64, pattern=r"^[a-z0-9][a-z0-9_\
 
 
 async def _place_ordinary(request: Request, body: NewOrder) -> Response:
-    key = await PLACER(request.app.state.services, await bearer(request))
+    key = await PLACER(request, request.app.state.services, await bearer(request))
     headers = request.headers
     repeat = await checked_key(headers.get("idempotency-key"))
     return await place_order(body, request, key, parse_wait(headers.get("prefer")), repeat)

@@ -4,17 +4,22 @@
 |---|---|
 | `queue` | the seller's own queue is longer than `overload_wait`; other sellers' orders are taken |
 | `lag` | the process itself cannot keep up; of callers with more than `FEW` orders under way, before the body is read |
+| `line` | `JOINING` shoppers join the lines of sold-out SKUs at this moment; orders for what is left are taken |
 
-The answer is `503` `overloaded` with `Retry-After`, spread over a few seconds: those who are told to come back do not
-all come back at once. Once an order is accepted it is never answered so.
+Counted with them are orders refused with `409` by heart: `sold_out` (nothing is left, and the shopper does not wait or
+cannot), and `stopped` (by an operator).
+
+The answer to overload is `503` `overloaded` with `Retry-After`, spread over a few seconds: those who are told to come
+back do not all come back at once. Once an order is accepted it is never answered so.
 """
 
 import asyncio
 import itertools
 import math
-from collections import Counter
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+import time
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from typing import Final
 
@@ -23,9 +28,13 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ordersaga.api.problems import Problem
+from ordersaga.beside import beside
+from ordersaga.domain.live import LATELY
 
 FEW: Final = 8
 """A caller with no more orders than this under way is not refused for the process's lag."""
+JOINING: Final = 25
+"""So many shoppers join lines at once: a quarter of a batch, so that who buys is not held up by who only waits."""
 TICK: Final = 0.025
 LAG_SHARE: Final = 0.25
 """How much of `overload_wait` one turn of the event loop may take: an order takes a few of them."""
@@ -34,14 +43,40 @@ SPREAD: Final = 4
 
 
 class Refusals(Collector):
-    """Checkouts that were answered without the database, by reason."""
+    """Checkouts that were refused before anything of them was stored, by reason."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.counts: Counter[str] = Counter()
+        self._clock = clock
+        self._seconds: dict[int, Counter[tuple[str, str]]] = {}
+
+    def add(self, reason: str, seller: str = "") -> None:
+        """One more. `seller`: empty where it is not known."""
+        self.counts[reason] += 1
+        self._seconds.setdefault(self._now(), Counter())[seller, reason] += 1
+
+    def lately(self) -> Mapping[str, Mapping[str, int]]:
+        """Those of the last `LATELY` seconds, by seller and reason."""
+        self._now()
+        found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for counts in self._seconds.values():
+            for (seller, reason), count in counts.items():
+                found[seller][reason] += count
+        return found
+
+    def _now(self) -> int:
+        """The second it is; those that are over are forgotten."""
+        now = int(self._clock())
+        for second in [second for second in self._seconds if second <= now - LATELY]:
+            del self._seconds[second]
+        return now
 
     def collect(self) -> Iterable[CounterMetricFamily]:
         """The counter; a reason that never applied has no sample."""
-        help_text = "Checkouts refused by this process without the database, by reason."
+        help_text = (
+            "Checkouts refused by this process before anything was stored: "
+            "503 overloaded (queue, lag, line), 409 by heart (sold_out, stopped)."
+        )
         family = CounterMetricFamily("ordersaga_checkouts_refused", help_text, labels=("reason",))
         for reason, count in sorted(self.counts.items()):
             family.add_metric((reason,), count)
@@ -57,11 +92,23 @@ class Overload:
         self._under_way: Counter[bytes] = Counter()
         self.refusals = Refusals()
         self.lag = self._late = 0.0
+        self._joining = 0
 
-    def check(self, expected_wait: float) -> None:
-        """Problem 503 when an order would wait for longer than it may."""
+    @contextmanager
+    def joining(self) -> Iterator[None]:
+        """Somebody joins a line until the block ends; problem 503 when too many do already."""
+        if self._joining >= JOINING:
+            raise self._problem("line", 1.0)
+        self._joining += 1
+        try:
+            yield
+        finally:
+            self._joining -= 1
+
+    def check(self, expected_wait: float, seller: str = "") -> None:
+        """Problem 503 when an order of the seller would wait for longer than it may."""
         if expected_wait > self._longest:
-            raise self._problem("queue", expected_wait)
+            raise self._problem("queue", expected_wait, seller)
 
     def begin(self, caller: bytes) -> Problem | None:
         """Count an order of the caller as under way, until `end`; or the problem to answer instead."""
@@ -76,8 +123,8 @@ class Overload:
         if not self._under_way[caller]:
             del self._under_way[caller]
 
-    def _problem(self, reason: str, wait: float) -> Problem:
-        self.refusals.counts[reason] += 1
+    def _problem(self, reason: str, wait: float, seller: str = "") -> Problem:
+        self.refusals.add(reason, seller)
         seconds = math.ceil(min(wait, SPREAD)) + next(self._seconds)
         detail = "too many orders at once; nothing was stored: send the same request again after Retry-After"
         return Problem(503, "overloaded", detail, headers={"Retry-After": str(seconds)})
@@ -85,13 +132,8 @@ class Overload:
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
         """Measure the event loop's lag until the block ends."""
-        task = asyncio.create_task(self._watch())
-        try:
+        async with beside(self._watch()):
             yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def _watch(self) -> None:
         clock = asyncio.get_running_loop().time

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from ordersaga.api.access import Agent, Operator, ServicesDep, seller_scope
+from ordersaga.api.access import Operator, ServicesDep, Watcher, seller_scope
 from ordersaga.api.problems import Problem
 from ordersaga.api.shapes import Ticket, TicketList, TicketMoved
 from ordersaga.bootstrap import PickTicket, Services
@@ -24,7 +24,7 @@ router = APIRouter(prefix="/v1/pick-tickets", tags=["pick tickets"])
 @router.get("")
 async def list_tickets(
     services: ServicesDep,
-    key: Agent,
+    key: Watcher,
     seller: Annotated[Code | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> TicketList:

@@ -10,10 +10,21 @@ from ordersaga.api.prefer import applied
 from ordersaga.api.problems import MEDIA_TYPE, FieldError, Problem, invalid
 from ordersaga.api.return_shapes import WishBody
 from ordersaga.api.shapes import PlacedOrder, WaitingPlace, promised
-from ordersaga.bootstrap import BuyerNeeded, KeyMismatch, NoCapacity, OverBuyerLimit, Refused, SoldOut, Stand, Waiting
+from ordersaga.bootstrap import (
+    BuyerNeeded,
+    KeyMismatch,
+    NoCapacity,
+    OverBuyerLimit,
+    Refused,
+    SoldOut,
+    Stand,
+    Stopped,
+    Waiting,
+)
 from ordersaga.domain.journal import OrderRecord
 from ordersaga.domain.orders import Order, OrderLine
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
+from ordersaga.domain.stops import StopRule
 from workflows.messages import ConfirmAnswer
 
 
@@ -23,7 +34,7 @@ def answer_from_saga(order: Order, answer: ConfirmAnswer, wait: timedelta | None
     if refusal is not None:
         return refusal
     placed = PlacedOrder(**answer.model_dump(), total=order.total, currency=order.currency, promised=promised(order))
-    return as_json(201, placed.model_dump(mode="json"), order.order_id, applied(wait))
+    return as_json(_status(answer.outcome), placed.model_dump(mode="json"), order.order_id, applied(wait))
 
 
 def answer_from_record(record: OrderRecord) -> JSONResponse:
@@ -43,7 +54,12 @@ def answer_from_record(record: OrderRecord) -> JSONResponse:
         ship_by=order.ship_by,
         promised=promised(order),
     )
-    return as_json(201 if outcome else 202, placed.model_dump(mode="json"), order.order_id)
+    return as_json(_status(outcome), placed.model_dump(mode="json"), order.order_id)
+
+
+def _status(outcome: ConfirmOutcome | None) -> int:
+    """202 as long as nobody can know whether the order will be: the outcome is unknown, or a bank takes days."""
+    return 202 if outcome in (None, ConfirmOutcome.PAYMENT_PENDING) else 201
 
 
 def going_on(order: Order, wait: timedelta | None) -> JSONResponse:
@@ -70,6 +86,8 @@ def refusal_of(refused: Refused | Waiting, order: Order) -> JSONResponse:
         return sold_out(order.order_id, list(refused.missing))
     if isinstance(refused, KeyMismatch):
         raise _mismatch(refused)
+    if isinstance(refused, Stopped):
+        raise stopped(refused.rule, order.order_id)
     if isinstance(refused, BuyerNeeded):
         raise _buyer_needed(refused)
     raise _over_limit(refused) if isinstance(refused, OverBuyerLimit) else _no_capacity(refused)
@@ -86,6 +104,14 @@ def waits(order: Order, waiting: WaitingPlace) -> JSONResponse:
         waiting=waiting,
     )
     return as_json(202, placed.model_dump(mode="json"), order.order_id)
+
+
+def stopped(rule: StopRule, order_id: str | None) -> Problem:
+    """409: an operator stopped orders like this one; what, and until when."""
+    named: dict[str, Any] = {"order_id": order_id} if order_id is not None else {}
+    until = rule.until.isoformat() if rule.until else None
+    detail = f"{rule.told()}; nothing was held, charged or stored"
+    return Problem(409, "stopped", detail, stopped=rule.match.named(), until=until, stop_id=rule.stop_id, **named)
 
 
 def place_in_line(stand: Stand) -> WaitingPlace:
@@ -143,12 +169,22 @@ def _words(reason: str | None) -> set[str]:
     return {word.strip(" ,;:()") for word in (reason or "").split()}
 
 
+def in_doubt(order: Order) -> Problem:
+    """504: nobody knows whether the order was stored. Under its id it is found, or placed, and never placed twice."""
+    detail = (
+        f"whether the order was taken is not known; look at it, and if it is not there send it again, "
+        f"with order_id {order.order_id}: that never places it twice"
+    )
+    headers = {**_location(order.order_id), "Retry-After": "1"}
+    return Problem(504, "order_in_doubt", detail, order_id=order.order_id, headers=headers)
+
+
 def _mismatch(found: KeyMismatch) -> Problem:
     """The key, or the order id, stands for another request."""
     if found.field == "idempotency_key":
         detail = "this Idempotency-Key was used for another order; use a new key for a new order"
         return Problem(422, "idempotency_key_reused", detail)
-    detail = f"another order has the id {found.order_id}; use a new id, or send the same order"
+    detail = f"the id {found.order_id} is not free for this order; use a new one, or repeat the order that has it"
     return Problem(409, "order_id_taken", detail, order_id=found.order_id)
 
 

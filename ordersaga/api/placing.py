@@ -22,19 +22,20 @@ from ordersaga.api.place_answers import (
     answer_from_saga,
     as_json,
     going_on,
+    in_doubt,
     refusal_of,
 )
 from ordersaga.api.request_log import bind_order
 from ordersaga.api.shapes import NewOrder
 from ordersaga.api.waiting import still_waits, wait_until
-from ordersaga.bootstrap import Accepted, ApiKey, Asked, IdempotencyKey, Replay, Services, SoldOut
+from ordersaga.bootstrap import Accepted, ApiKey, Asked, IdempotencyKey, KeyMismatch, Replay, Services, SoldOut
 from ordersaga.client_errors import OrderClosedError
-from ordersaga.domain.errors import OrdersagaError
+from ordersaga.domain.errors import OrdersagaError, RetryError
 from ordersaga.domain.journal import OrderRecord
 from ordersaga.domain.orders import Order, ParcelPlan
 from ordersaga.domain.starting import Window
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
-from ordersaga.pressure import Pressure
+from ordersaga.pressure import Pressure, Trip
 
 RECALL: Final = timedelta(seconds=2)
 """How long a saga may take to repeat an answer it has given already."""
@@ -68,16 +69,19 @@ class Placing:
         order = await self._admission.admit(body, key, asked)
         claim = IdempotencyKey(key.id, asked.key, fingerprint(body)) if asked.key else None
         hold_ttl = self._services.settings.hold_ttl
-        with self._admission.handing_in(asked):
-            acceptance = await self._services.intake.accept(
-                order,
-                hold_ttl=hold_ttl,
-                idempotency=claim,
-                wait_until=wait_until(body, self._services.settings.waitlist_life),
-            )
+        until = wait_until(body, self._services.settings.waitlist_life)
+        try:
+            with self._admission.handing_in(order, asked, waits=body.waitlist):
+                acceptance = await self._services.intake.accept(
+                    order, hold_ttl=hold_ttl, idempotency=claim, wait_until=until
+                )
+        except RetryError as error:
+            if error.unknown:
+                raise in_doubt(order) from error
+            raise
         bind_order(acceptance.order_id)
         if isinstance(acceptance, Replay):
-            return await self._repeat(acceptance, claim, wait)
+            return await self._repeat(acceptance, claim, wait, order)
         if isinstance(acceptance, Accepted):
             return await self._keep(claim, await self._start(acceptance.order, wait, acceptance.parcels))
         refusal = refusal_of(acceptance, order)
@@ -85,12 +89,16 @@ class Placing:
             return refusal  # the order's record gives a repeat the same answer
         return await self._keep(claim, refusal)
 
-    async def _repeat(self, replay: Replay, claim: IdempotencyKey | None, wait: timedelta | None) -> JSONResponse:
+    async def _repeat(
+        self, replay: Replay, claim: IdempotencyKey | None, wait: timedelta | None, order: Order
+    ) -> JSONResponse:
         """The same request again: the same answer if a final one was kept, else what is known of the same order now."""
         answer = _kept(replay)
         if answer is None or needs_shopper(replay.body):
             record = await self._services.journal.get(replay.order_id)
             assert record is not None, "an order that was accepted is never deleted"
+            if record.order.seller != order.seller:  # nobody is told of another seller's order, whatever stands where
+                return refusal_of(KeyMismatch(replay.order_id, "order_id"), order)
             if answer is None or _decided(record):
                 answer = await self._keep(claim, await self._resume(record, wait))
         if claim:
@@ -103,6 +111,8 @@ class Placing:
             return answer_from_record(record)
         if record.status is OrderStatus.WAITLISTED:
             return await still_waits(self._services, record)
+        if record.outcome == ConfirmOutcome.PAYMENT_PENDING:
+            return answer_from_record(record)
         if record.outcome == ConfirmOutcome.ACTION_REQUIRED:
             return await self._ask(record.order, wait, record.parcels, wait or RECALL)
         if wait is None and record.started:
@@ -123,7 +133,8 @@ class Placing:
     def _begin(self, order: Order, parcels: Sequence[ParcelPlan]) -> None:
         """Start the saga after the answer; should this process die before, a starter does."""
         if order.order_id not in self._beginning:
-            task = asyncio.create_task(self._ask(order, None, parcels, None))
+            trip = self.pressure.inline(order.seller)  # it counts before the task runs: a hundred may be begun at once
+            task = asyncio.create_task(self._ask(order, None, parcels, None, trip))
             self._beginning[order.order_id] = task
             task.add_done_callback(lambda _: self._beginning.pop(order.order_id))
 
@@ -141,12 +152,17 @@ class Placing:
         return going_on(order, None)
 
     async def _ask(
-        self, order: Order, wait: timedelta | None, parcels: Sequence[ParcelPlan], patience: timedelta | None
+        self,
+        order: Order,
+        wait: timedelta | None,
+        parcels: Sequence[ParcelPlan],
+        patience: timedelta | None,
+        trip: Trip | None = None,
     ) -> JSONResponse:
         """The saga's outcome, the saga being started if it is not; without one in time, or with Temporal down, 202."""
         providers = {plan.provider for plan in parcels}
         try:
-            with self.pressure.inline(order.seller) as trip:
+            with trip or self.pressure.inline(order.seller) as trip:
                 answer = await self._services.orders.place(order, patience, providers=providers)
                 if patience is None:
                     trip.started()
@@ -158,6 +174,9 @@ class Placing:
             return await self._closed(order, wait)
         except OrdersagaError as error:
             log.warning("start_left_to_starter", code=error.code, error=error.message)
+            return going_on(order, wait)
+        except Exception:  # the order is accepted, whatever went wrong here
+            log.exception("start_left_to_starter", code="unexpected")
             return going_on(order, wait)
         return answer_from_saga(order, answer, wait) if answer else going_on(order, wait)
 
@@ -187,7 +206,7 @@ def _kept(replay: Replay) -> JSONResponse | None:
 
 def _decided(record: OrderRecord) -> bool:
     """Whether the order's outcome is known and stands, whatever the shopper still does."""
-    return record.outcome is not None and record.outcome != ConfirmOutcome.ACTION_REQUIRED
+    return record.outcome not in (None, ConfirmOutcome.ACTION_REQUIRED, ConfirmOutcome.PAYMENT_PENDING)
 
 
 def fingerprint(body: NewOrder) -> str:

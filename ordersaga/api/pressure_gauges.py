@@ -7,7 +7,7 @@
 | `ordersaga_start_seconds`, `ordersaga_confirm_seconds` | none: how long a start, an outcome, take of late |
 | `ordersaga_starts_waiting` | none: accepted orders that wait for a starter |
 | `ordersaga_sagas_under_way` | none: being started, or started and without an outcome |
-| `ordersaga_start_oldest_age_seconds` | none: since the oldest order without a saga was accepted; 0 without one |
+| `ordersaga_start_oldest_age_seconds` | none: since the oldest order without a saga got its units; 0 without one |
 """
 
 from collections.abc import Iterable
@@ -50,5 +50,5 @@ class BacklogGauges(Collector):
         backlog = self._backlog
         yield GaugeMetricFamily("ordersaga_starts_waiting", "Accepted orders that wait for a starter.", backlog.waiting)
         yield GaugeMetricFamily("ordersaga_sagas_under_way", "Sagas without an outcome so far.", backlog.under_way)
-        help_text = "Since the oldest order without a saga was accepted."
+        help_text = "Since the oldest order without a saga got its units."
         yield GaugeMetricFamily("ordersaga_start_oldest_age_seconds", help_text, backlog.oldest.total_seconds())

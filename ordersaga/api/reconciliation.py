@@ -10,7 +10,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from ordersaga.api.access import Agent, Operator, ServicesDep, acting, find_order, seller_scope
+from ordersaga.api.access import Operator, ServicesDep, Watcher, acting, find_order, seller_scope
 from ordersaga.api.finding_shapes import (
     MOST,
     FindingList,
@@ -27,7 +27,6 @@ from ordersaga.api.repairing import Repairer, repair_many
 from ordersaga.api.request_log import bind_order
 from ordersaga.bootstrap import ApiKey, Services
 from ordersaga.client_reconciliation import ReconciliationClient
-from ordersaga.domain.approvals import same_person
 from ordersaga.domain.identifiers import Code, OrderId
 from ordersaga.domain.reconciliation import FindingFilter, FindingKind, FindingStatus, RunRecord, StoredFinding
 from workflows.reconciliation import Reconcile
@@ -41,9 +40,8 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 @router.post("/v1/reconciliations", status_code=202)
 async def start_run(body: RunBody, services: ServicesDep, key: Operator, response: Response) -> RunRecord:
     """Start a run; look at its `Location` until `ended_at` is there. It only looks: nothing is repaired."""
-    if body.order_id:
-        await find_order(services, key, body.order_id)
-    elif key.seller:
+    looked_at = await find_order(services, key, body.order_id) if body.order_id else None
+    if looked_at is None and key.seller:
         raise _of_all(key, "name one of its orders: order_id")
     now, settings = datetime.now(UTC), services.settings
     run = RunRecord(
@@ -60,26 +58,27 @@ async def start_run(body: RunBody, services: ServicesDep, key: Operator, respons
         requested_by=run.requested_by,
         providers=tuple(sorted(services.providers)),
         counting=tuple(sorted(services.provider_stock)),
+        accounts=services.listing_accounts,
     )
     await ReconciliationClient(services.orders).start(run.run_id, asked)
-    await services.findings.begin_run(run)
+    await services.findings.begin_run(run, looked_at.order.seller if looked_at else None)
     response.headers["Location"] = f"/v1/reconciliations/{run.run_id}"
     return run
 
 
 @router.get("/v1/reconciliations")
-async def list_runs(services: ServicesDep, key: Agent, limit: Limit = 50) -> RunList:
+async def list_runs(services: ServicesDep, key: Watcher, limit: Limit = 50) -> RunList:
     """The latest runs, newest first; those of the schedule among them."""
     if key.seller:
-        raise _of_all(key, "look at a run you asked for")
+        raise _of_all(key, "look at a run over one of its orders")
     return RunList(runs=tuple(await services.findings.runs(limit)))
 
 
 @router.get("/v1/reconciliations/{run_id}")
-async def show_run(run_id: RunId, services: ServicesDep, key: Agent) -> RunRecord:
+async def show_run(run_id: RunId, services: ServicesDep, key: Watcher) -> RunRecord:
     """One run; while it goes on, what it has looked at so far."""
-    run = await services.findings.run(run_id)
-    if run is None or (key.seller and not same_person(run.requested_by, key.name)):
+    run = await services.findings.run(run_id, key.seller)
+    if run is None:
         raise Problem(404, "run_not_found", f"there is no run {run_id}; list them: ordersaga reconcile runs")
     if run.ended_at is not None:
         return run
@@ -89,7 +88,7 @@ async def show_run(run_id: RunId, services: ServicesDep, key: Agent) -> RunRecor
 @router.get("/v1/findings")
 async def list_findings(
     services: ServicesDep,
-    key: Agent,
+    key: Watcher,
     kind: Annotated[FindingKind | None, Query()] = None,
     seller: Annotated[Code | None, Query()] = None,
     status: Annotated[list[FindingStatus] | None, Query()] = None,
@@ -101,7 +100,7 @@ async def list_findings(
 
 
 @router.get("/v1/findings/{finding_id:path}/repairs")
-async def list_repairs(finding_id: str, services: ServicesDep, key: Agent) -> RepairList:
+async def list_repairs(finding_id: str, services: ServicesDep, key: Watcher) -> RepairList:
     """Who asked for a finding's repairs, and what became of them; kept when it comes about anew."""
     await _find(services, key, finding_id)
     return RepairList(repairs=tuple(await services.findings.repairs(finding_id)))

@@ -22,8 +22,12 @@ from ordersaga.api.problems import FieldError, Problem, invalid
 from ordersaga.bootstrap import ApiKey, Services
 from ordersaga.client_errors import OrderClosedError, OrderNotFoundError
 from ordersaga.domain.approvals import same_person, waits_for_second_person
+from ordersaga.domain.channels import CHANNEL_QUESTIONS
 from ordersaga.domain.errors import OrdersagaError
 from ordersaga.domain.journal import AttentionItem
+from ordersaga.domain.recovering import RECOVERY
+from ordersaga.domain.starting import START_QUESTIONS
+from ordersaga.domain.stops import STOP_FAILED
 from workflows.messages import Resolution
 
 AT_ONCE: Final = 16
@@ -53,6 +57,8 @@ async def answer(services: Services, item: AttentionItem, resolution: Resolution
     if resolution.choice not in item.choices:
         advice = f"use one of {', '.join(item.choices)}"
         raise invalid([FieldError(field="choice", message=f"{resolution.choice} is no choice here", remedy=advice)])
+    if item.kind in (RECOVERY, STOP_FAILED, *CHANNEL_QUESTIONS, *START_QUESTIONS):
+        return await _answer_in_journal(services, item, resolution)  # no saga asked it
     try:
         return await services.orders.resolve_attention(item.order_id, resolution)
     except (OrderClosedError, OrderNotFoundError):

@@ -15,7 +15,7 @@ import structlog
 from fastapi import APIRouter, Depends, Path, Response
 from pydantic import ValidationError
 
-from ordersaga.api.access import Agent, Reader, Role, ServicesDep, acting, find_order, require
+from ordersaga.api.access import Agent, Asker, Reader, Role, ServicesDep, acting, find_order, require
 from ordersaga.api.explaining import return_explained
 from ordersaga.api.idempotency import RepeatKey
 from ordersaga.api.place_answers import unknown_skus
@@ -66,7 +66,7 @@ _PAUSE: Final = 0.1
     responses={200: {"model": ReturnDocument, "description": "The same request again: the return that stands."}},
 )
 async def request_return(
-    order_id: OrderId, body: ReturnBody, services: ServicesDep, key: Reader, repeat: RepeatKey, response: Response
+    order_id: OrderId, body: ReturnBody, services: ServicesDep, key: Asker, repeat: RepeatKey, response: Response
 ) -> ReturnDocument:
     """Ask to return goods. 201 with what the shopper is to do at its URL; repeated with its key or number, 200.
 

@@ -6,9 +6,10 @@ Requests refuse unknown fields; answers may grow fields, which older readers ign
 from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AwareDatetime, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, ConfigDict, Field, field_validator, model_validator
 
 from ordersaga.domain.catalog import StockLevel
+from ordersaga.domain.exchanges import EXCHANGE_CHANNEL
 from ordersaga.domain.identifiers import Code, OrderId
 from ordersaga.domain.journal import OrderRecord, TimelineEntry
 from ordersaga.domain.money import Currency, MinorUnits
@@ -114,6 +115,13 @@ class NewOrder(Request):
     tax: Annotated[MinorUnits, Whole] = 0
     ship_to: Address
     payment: Payment
+
+    @field_validator("channel")
+    @classmethod
+    def _is_no_word_of_ours(cls, channel: str) -> str:
+        if channel == EXCHANGE_CHANNEL:
+            raise ValueError("is where our own exchanges come from; name where the shopper ordered, such as checkout")
+        return channel
 
     @model_validator(mode="after")
     def _waits_or_not(self) -> Self:
@@ -259,6 +267,14 @@ class HoldBody(Request):
     kind: Annotated[str, Field(pattern=HoldRequest.model_fields["kind"].metadata[0].pattern)]
     by: Word | None = None
     reason: Word = "not given"
+
+
+class Arrival(Message):
+    """A parcel that a person says has arrived: its order hears of it next."""
+
+    order_id: str
+    parcel: int
+    status: ParcelStatus
 
 
 class MessageRow(Message):

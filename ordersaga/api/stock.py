@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from ordersaga.api.access import Agent, Operator, ServicesDep, seller_scope
+from ordersaga.api.access import Operator, ServicesDep, Watcher, seller_scope
 from ordersaga.api.problems import Problem
 from ordersaga.api.shapes import CatalogLoaded, StockList, StockRow
 from ordersaga.bootstrap import Services
@@ -13,6 +13,7 @@ from ordersaga.catalog_references import Uses, contradictions
 from ordersaga.domain.catalog import Catalog
 from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.identifiers import Code, Sku
+from ordersaga.seller_catalog import all_of, names_of, strange_rows
 
 router = APIRouter(prefix="/v1", tags=["stock"])
 
@@ -20,7 +21,7 @@ router = APIRouter(prefix="/v1", tags=["stock"])
 @router.get("/stock")
 async def list_stock(
     services: ServicesDep,
-    key: Agent,
+    key: Watcher,
     location: Annotated[Code | None, Query()] = None,
     sku: Annotated[Sku | None, Query()] = None,
     seller: Annotated[Code | None, Query()] = None,
@@ -53,12 +54,21 @@ def _read_cursor(cursor: str | None) -> tuple[str, str] | None:
 async def load_catalog(request: Request, services: ServicesDep, key: Operator) -> CatalogLoaded:
     """Load a catalog file (docs/csv.md): all of it, or, naming every bad row, nothing."""
     if key.seller:
-        raise Problem(403, "seller_forbidden", f"this key is {key.seller}'s; a catalog takes a key of no seller")
+        detail = f"this key is {key.seller}'s: load its goods at /v1/sellers/{key.seller}/catalog"
+        raise Problem(403, "seller_forbidden", detail)
+    return await load_file(request, services)
+
+
+async def load_file(request: Request, services: Services, seller: str | None = None) -> CatalogLoaded:
+    """Load the catalog file of a request. `seller`: at this seller's own door, where only its goods may come in.
+
+    Raises Problem 415 for another type and 422, with every bad row, for a file of which nothing was loaded.
+    """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "text/csv":
         raise Problem(415, "not_csv", "send the file with Content-Type: text/csv")
     content = await request.body()
     try:
-        loaded = await services.catalog.load(await _read_catalog(services, content))
+        loaded = await services.catalog.load(await _read_catalog(services, content, seller))
     except OperatorError as error:
         raise Problem(422, error.code, f"{_reason(error)}; nothing was loaded") from error
     return CatalogLoaded(
@@ -70,12 +80,15 @@ async def load_catalog(request: Request, services: ServicesDep, key: Operator) -
     )
 
 
-async def _read_catalog(services: Services, content: bytes) -> Catalog:
+async def _read_catalog(services: Services, content: bytes, seller: str | None) -> Catalog:
     """The file's catalog. Raises CsvFileError naming every bad row, those included that name what nobody knows."""
-    file = read_catalog(content, services.providers)
+    owned = await services.sellers.owners()
+    file = read_catalog(content, set(services.providers) - set(owned), set(services.carriers) - set(owned))
     uses = Uses.of(file)
     standing = await services.catalog.standing(**uses.names())
-    return file.catalog(tuple(contradictions(uses, standing)))
+    goods = await services.sellers.goods(**names_of(file))
+    strange = strange_rows(file, goods, standing, services.account_owners, seller)
+    return file.catalog(all_of(strange, tuple(contradictions(uses, standing, seller))))
 
 
 def _reason(error: OperatorError) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from ordersaga.api.access import Operator, ServicesDep, seller_scope
+from ordersaga.api.access import Operator, Overseer, ServicesDep, seller_scope
 from ordersaga.api.notification_shapes import (
     DeliveryList,
     DeliveryRow,
@@ -48,7 +48,7 @@ async def add(body: NewEndpoint, services: ServicesDep, key: Operator) -> NewEnd
 
 @router.get("")
 async def list_endpoints(
-    services: ServicesDep, key: Operator, seller: Annotated[Code | None, Query()] = None
+    services: ServicesDep, key: Overseer, seller: Annotated[Code | None, Query()] = None
 ) -> EndpointList:
     """Endpoints, oldest first; without their secrets."""
     found = await services.endpoints.list(seller_scope(key, seller))
@@ -90,7 +90,7 @@ async def replay(endpoint_id: EndpointId, body: ReplayBody, services: ServicesDe
 async def list_deliveries(
     endpoint_id: EndpointId,
     services: ServicesDep,
-    key: Operator,
+    key: Overseer,
     status: DeliveryStatus | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> DeliveryList:

@@ -11,11 +11,10 @@ import typer
 
 from ordersaga.api.attention_shapes import OpenItem, ResolvedItem, ResolvedMany, Result
 from ordersaga.commands.errors import FAILED, USAGE, CommandError
-from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_pairs, show_table
+from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, By, call, given, show_json, show_pairs, show_table
 from ordersaga.domain.amounts import format_amount
 
 Reason = Annotated[str, typer.Option(help="Why; it is kept in the order's story.")]
-By = Annotated[str | None, typer.Option(help="The person you act for; your key stays one person.")]
 Kind = Annotated[str | None, typer.Option(help="Such as refund_failed.")]
 Seller = Annotated[str | None, typer.Option()]
 Provider = Annotated[str | None, typer.Option(help="Of the parcel, such as shipbob.")]
@@ -130,7 +129,7 @@ def _shortfall(answer: ResolvedMany) -> str | None:
 
 
 def _filter(named: Mapping[str, Any]) -> dict[str, Any]:
-    wanted = {name: value for name, value in named.items() if value is not None}
+    wanted = given(**named)
     if not wanted:
         advice = "give at least one of --kind, --seller, --provider, --older-than, --order, --item"
         raise CommandError(f"no question is named; {advice}", USAGE)

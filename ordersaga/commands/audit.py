@@ -16,8 +16,8 @@ from typing import Annotated, TypeVar
 import typer
 
 from ordersaga.bootstrap import PostgresAuditTrail, open_audit_trail
+from ordersaga.commands.database import database_url, told_of_database
 from ordersaga.commands.errors import FAILED, USAGE, CommandError
-from ordersaga.commands.keys import database_url, told_of_database
 from ordersaga.commands.remote import AsJson
 from ordersaga.domain.audit_chain import OrderTrail, Verification, check_noted
 from ordersaga.domain.audit_file import dump_trail, load_trail
@@ -63,12 +63,12 @@ def export(order_id: Annotated[str, typer.Option("--order", help="Whose trail.")
 
 
 @app.command()
-def head() -> None:
+def head(as_json: AsJson = False) -> None:
     """Print the last seal as NUMBER:HASH. Note it where nobody who can write to the database can change it."""
     seal = _with_trail(lambda trail: trail.seal())
     if seal is None:
         raise CommandError("nothing is sealed yet; a relay seals: ordersaga worker", FAILED)
-    typer.echo(str(seal))
+    typer.echo(json.dumps({"seal": str(seal)}) if as_json else str(seal))
 
 
 async def _verify(trail: PostgresAuditTrail, order_id: str | None, noted: str | None) -> Verification:

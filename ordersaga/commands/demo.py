@@ -25,7 +25,9 @@ from ordersaga.embedded import StackError
 from ordersaga.embedded.stack import forget
 
 EXAMPLES: Final = Path("examples")
+CATALOGS: Final = (EXAMPLES / "catalog.csv", EXAMPLES / "network.csv")
 INTERRUPTED: Final = 130
+_CATALOGS: Final = f"Catalog file, as often as needed; {' and '.join(map(str, CATALOGS))} when none is named."
 
 
 def register(app: typer.Typer) -> None:
@@ -35,9 +37,9 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     data: Annotated[Path | None, typer.Option(help="Folder to keep everything in.", show_default=False)] = None,
-    catalog: Annotated[Path, typer.Option(help="Catalog file.")] = EXAMPLES / "catalog.csv",
+    catalog: Annotated[list[Path] | None, typer.Option(help=_CATALOGS, show_default=False)] = None,
     orders: Annotated[Path, typer.Option(help="Orders file.")] = EXAMPLES / "orders.csv",
-    quick: Annotated[bool, typer.Option("--quick", help="One order of each scenario.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="One order of each of the main scenarios.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack up until Ctrl-C.")] = False,
     kill: Annotated[str, typer.Option(metavar="PART,PART", help="Kill these with SIGKILL, once each.")] = "",
     restart: Annotated[bool, typer.Option("--restart", help="Stop the whole stack midway, start it again.")] = False,
@@ -50,7 +52,7 @@ def demo(
     """
     plan = Plan(
         data=data or Path(),
-        catalog=_read(catalog),
+        catalogs=tuple(map(_read, catalog or CATALOGS)),
         orders=_read(orders),
         quick=quick,
         kills=_parts(kill),

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from ordersaga.commands.errors import PART_FAILED, CommandError
+from ordersaga.commands.remote import AsJson, show_json
 from ordersaga.embedded import RunningStack, running_stack
 
 ADDRESSES: Final = {
@@ -27,11 +28,15 @@ def register(app: typer.Typer) -> None:
 
 def env(
     data: Annotated[Path | None, typer.Option(help="Folder of the stack.", show_default=False)] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print the running stack's addresses, keys and process ids for a shell: eval "$(ordersaga env)"."""
     stack = running_stack(data)
     if stack is None:
         raise CommandError("no stack runs here: start one (`ordersaga up`), or name its --data folder", PART_FAILED)
+    if as_json:
+        show_json(dict(variables(stack)))
+        return
     for name, value in variables(stack):
         typer.echo(f"export {name}={shlex.quote(value)}")
 

@@ -27,7 +27,15 @@ def list_failed(as_json: AsJson = False, api_url: ApiUrl = "", api_key: ApiKey =
 
 
 @app.command()
-def requeue(message_id: Annotated[int, typer.Argument(min=1)], api_url: ApiUrl = "", api_key: ApiKey = "") -> None:
+def requeue(
+    message_id: Annotated[int, typer.Argument(min=1)],
+    as_json: AsJson = False,
+    api_url: ApiUrl = "",
+    api_key: ApiKey = "",
+) -> None:
     """Deliver a message after all, once what was in its way is repaired."""
     call(api_url, api_key, lambda api: api.requeue_message(message_id))
-    typer.echo(f"message {message_id} is delivered again")
+    if as_json:
+        show_json({"requeued": message_id})
+    else:
+        typer.echo(f"message {message_id} is delivered again")

@@ -1,23 +1,22 @@
 """`ordersaga keys`: issue, list and revoke API keys, in the database of the settings or of the stack that runs here.
+`rotate` and `copy` are about keys of another kind: those that personal data is encrypted with.
 
 Whoever reaches the database may issue keys; no API key does. Exit codes: 0 done; 1 refused; 3 no database.
 """
 
 import asyncio
-import os
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
 
 import typer
 
 from ordersaga.api.access import Role
 from ordersaga.bootstrap import ApiKeys, open_api_keys
-from ordersaga.commands.errors import FAILED, PART_FAILED, CommandError
-from ordersaga.commands.remote import show_table
-from ordersaga.domain.errors import OperatorError, OrdersagaError, RetryError
-from ordersaga.embedded import running_stack
-from ordersaga.settings import SettingsError, read_settings
+from ordersaga.commands.database import database_url, told_of_database
+from ordersaga.commands.errors import FAILED, CommandError
+from ordersaga.commands.remote import AsJson, show_json, show_table
+from ordersaga.commands.rotate import copy, rotate
+from ordersaga.domain.errors import OperatorError
 
 T = TypeVar("T")
 
@@ -26,6 +25,8 @@ app = typer.Typer(help="API keys: issue, list, revoke. One person, one key.", no
 
 def register(root: typer.Typer) -> None:
     """Add the command group."""
+    app.command()(rotate)
+    app.command()(copy)
     root.add_typer(app, name="keys")
 
 
@@ -34,24 +35,39 @@ def issue(
     role: Annotated[Role, typer.Argument(help="What it may do.")],
     name: Annotated[str, typer.Argument(help="Whose it is: what stands in stories and beside proposals.")],
     seller: Annotated[str | None, typer.Option(help="See and do only what concerns this seller.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Issue a key. It is shown now and never again."""
-    typer.echo(_with_keys(lambda keys: _issue(keys, role, name, seller)))
+    key = _with_keys(lambda keys: _issue(keys, role, name, seller))
+    if as_json:
+        show_json({"key": key, "role": role.value, "name": name, "seller": seller})
+    else:
+        typer.echo(key)
 
 
 @app.command("list")
-def list_keys() -> None:
+def list_keys(as_json: AsJson = False) -> None:
     """List the keys in force, oldest first."""
-    rows = ((key.id, key.role, key.name, key.seller or "") for key in _with_keys(lambda keys: keys.list()))
-    show_table("Keys", ("id", "role", "name", "seller"), rows)
+    found = _with_keys(lambda keys: keys.list())
+    if as_json:
+        keys = [{"id": key.id, "role": key.role, "name": key.name, "seller": key.seller} for key in found]
+        show_json({"keys": keys})
+    else:
+        rows = ((key.id, key.role, key.name, key.seller or "") for key in found)
+        show_table("Keys", ("id", "role", "name", "seller"), rows)
 
 
 @app.command()
-def revoke(key_id: Annotated[str, typer.Argument(help="key_...: see `ordersaga keys list`.")]) -> None:
+def revoke(
+    key_id: Annotated[str, typer.Argument(help="key_...: see `ordersaga keys list`.")], as_json: AsJson = False
+) -> None:
     """Refuse a key from now on."""
     if not _with_keys(lambda keys: keys.revoke(key_id)):
         raise CommandError(f"no key in force has the id {key_id}; list them: ordersaga keys list", FAILED)
-    typer.echo(f"{key_id} is revoked")
+    if as_json:
+        show_json({"revoked": key_id})
+    else:
+        typer.echo(f"{key_id} is revoked")
 
 
 async def _issue(keys: ApiKeys, role: Role, name: str, seller: str | None) -> str:
@@ -77,24 +93,3 @@ def _with_keys(work: Callable[[ApiKeys], Awaitable[T]]) -> T:
 
     with told_of_database():
         return asyncio.run(run())
-
-
-@contextmanager
-def told_of_database() -> Iterator[None]:
-    """Errors of the block as CommandError: exit code 3 when the database does not answer or does not let us in."""
-    try:
-        yield
-    except (SettingsError, OrdersagaError) as error:
-        if isinstance(error, SettingsError | RetryError) or error.code == "database_refused":
-            raise CommandError(f"{error} (ORDERSAGA_DATABASE_URL names the database)", PART_FAILED) from error
-        raise CommandError(f"{error.code}: {error.message}", FAILED) from error
-
-
-def database_url() -> str:
-    """What the environment names; else of the stack that runs here; else of the settings."""
-    if url := os.environ.get("ORDERSAGA_DATABASE_URL"):
-        return url
-    stack = running_stack()
-    if stack and (url := stack.environment.get("ORDERSAGA_DATABASE_URL")):
-        return url
-    return read_settings().database_url.get_secret_value()

@@ -1,20 +1,21 @@
 """`ordersaga lanes`: the lanes to the outside companies, through the HTTP API."""
 
-import re
-from datetime import UTC, datetime
-from typing import Annotated, Final
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
-from ordersaga.api.lane_shapes import LaneView
+from ordersaga.api.lane_shapes import LaneHistory, LaneList, LaneView
 from ordersaga.commands.errors import USAGE, CommandError
-from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_table
-
-_MINUTES: Final = {"m": 1, "h": 60, "d": 24 * 60}
+from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, By, call, show, show_table
+from ordersaga.commands.times import span
+from ordersaga.domain.breakers import BreakerState
 
 Lane = Annotated[str, typer.Argument(help="Such as provider-shipbob; `ordersaga lanes` lists them.")]
 Reason = Annotated[str, typer.Option(help="Why; it is kept, and shown to everybody who asks.")]
-By = Annotated[str | None, typer.Option(help="The person you act for.")]
+Say = Callable[[LaneView], None]
 
 app = typer.Typer(help="Lanes to the outside companies: their rates, what waits, pauses.")
 
@@ -26,62 +27,95 @@ def register(root: typer.Typer) -> None:
 
 @app.callback(invoke_without_command=True)
 def list_lanes(context: typer.Context, as_json: AsJson = False, api_url: ApiUrl = "", api_key: ApiKey = "") -> None:
-    """List them: what each may hand out, what waits in it, until when it is paused and why."""
+    """List them: what each may hand out, what waits in it, until when it is paused and why, how its breaker stands."""
     if context.invoked_subcommand is not None:
         return
-    answer = call(api_url, api_key, lambda api: api.lanes())
-    if as_json:
-        show_json(answer)
-    else:
-        show_table(
-            "Lanes", ("lane", "a minute", "allowed calls", "waiting", "oldest", "paused"), map(_row, answer.lanes)
-        )
+    show(call(api_url, api_key, lambda api: api.lanes()), _show_list, as_json=as_json)
 
 
 @app.command()
-def pause(
-    lane: Lane,
-    reason: Reason,
-    wait: Annotated[str, typer.Option("--for", metavar="TIME", help="How long: 30m, 2h; 7d at most.")] = "30m",
-    by: By = None,
-    as_json: AsJson = False,
-    api_url: ApiUrl = "",
-    api_key: ApiKey = "",
-) -> None:
-    """Keep a lane's calls back for a while; orders wait, and go on by themselves when it ends."""
-    minutes = _minutes(wait)
-    _say(
-        call(api_url, api_key, lambda api: api.steer_lane(lane, "pause", reason=reason, minutes=minutes, by=by)),
-        as_json,
-    )
+def history(lane: Lane, as_json: AsJson = False, api_url: ApiUrl = "", api_key: ApiKey = "") -> None:
+    """What people did with a lane's breaker: who, when, until when, and why."""
+    path = f"/v1/lanes/{quote(lane, safe='')}/history"
+    show(call(api_url, api_key, lambda api: api.call("GET", path, LaneHistory)), _show_history, as_json=as_json)
 
 
-@app.command()
-def resume(
-    lane: Lane, reason: Reason, by: By = None, as_json: AsJson = False, api_url: ApiUrl = "", api_key: ApiKey = ""
-) -> None:
-    """Let a lane's calls go on before its pause ends."""
-    _say(call(api_url, api_key, lambda api: api.steer_lane(lane, "resume", reason=reason, by=by)), as_json)
+def _lasting(word: str, told: str, say: Say, what: str, **body: str) -> None:
+    """A command that holds for a while."""
+
+    def steer(
+        lane: Lane,
+        reason: Reason,
+        wait: Annotated[str, typer.Option("--for", metavar="TIME", help="How long: 30m, 2h; 7d at most.")] = "30m",
+        by: By = None,
+        as_json: AsJson = False,
+        api_url: ApiUrl = "",
+        api_key: ApiKey = "",
+    ) -> None:
+        asked = {**body, "reason": reason, "minutes": _minutes(wait), "by": by}
+        show(call(api_url, api_key, lambda api: api.steer_lane(lane, what, **asked)), say, as_json=as_json)
+
+    app.command(word, help=told)(steer)
 
 
-def _minutes(text: str) -> int:
-    """`2h` in minutes."""
-    if match := re.fullmatch(r"([1-9][0-9]{0,4})([mhd])", text):
-        return int(match[1]) * _MINUTES[match[2]]
-    raise CommandError(f"--for {text!r} is no time; write 30m, 2h or 1d", USAGE)
+def _ending(word: str, told: str, say: Say, what: str, **body: str) -> None:
+    """A command that ends what holds."""
+
+    def steer(
+        lane: Lane, reason: Reason, by: By = None, as_json: AsJson = False, api_url: ApiUrl = "", api_key: ApiKey = ""
+    ) -> None:
+        asked = {**body, "reason": reason, "by": by}
+        show(call(api_url, api_key, lambda api: api.steer_lane(lane, what, **asked)), say, as_json=as_json)
+
+    app.command(word, help=told)(steer)
 
 
-def _say(view: LaneView, as_json: bool) -> None:
-    if as_json:
-        show_json(view)
-    else:
-        typer.echo(f"{view.lane} is {'paused ' + _paused(view) if view.paused else 'not paused'}")
+def _minutes(text: str) -> float:
+    if (length := span(text)) is None:
+        raise CommandError(f"--for {text!r} is no time; write 30m, 2h or 1d", USAGE)
+    return length / timedelta(minutes=1)
+
+
+def _say_pause(view: LaneView) -> None:
+    typer.echo(f"{view.lane} is {'paused ' + _paused(view) if view.paused else 'not paused'}")
+
+
+def _say_breaker(view: LaneView) -> None:
+    typer.echo(f"the breaker of {view.lane} is {_breaker(view) or 'closed'}")
+
+
+_lasting("pause", "Keep a lane's calls back for a while; orders wait, and go on by themselves.", _say_pause, "pause")
+_ending("resume", "Let a lane's calls go on before its pause ends.", _say_pause, "resume")
+_lasting(
+    "open",
+    "Call nobody there for a while: parcels that can are shipped from elsewhere, the others wait.",
+    _say_breaker,
+    "breaker",
+    state="open",
+)
+_lasting("close", "Let its calls pass for a while, whatever fails.", _say_breaker, "breaker", state="closed")
+_ending(
+    "auto",
+    "Leave its breaker to itself again; one that was kept open is tried at once.",
+    _say_breaker,
+    "breaker",
+    state="auto",
+)
+
+
+def _show_list(found: LaneList) -> None:
+    columns = ("lane", "a minute", "allowed calls", "waiting", "oldest", "paused", "breaker")
+    show_table("Lanes", columns, map(_row, found.lanes))
+
+
+def _show_history(found: LaneHistory) -> None:
+    show_table(f"Breaker of {found.lane}", ("at", "what"), ((_moment(each.at), each.text) for each in found.deeds))
 
 
 def _row(view: LaneView) -> tuple[object, ...]:
     waiting = "?" if view.backlog is None else view.backlog
     oldest = f"{view.oldest_seconds:.0f} s" if view.oldest_seconds else ""
-    return view.lane, _rate(view), _number(view.calls_per_minute), waiting, oldest, _paused(view)
+    return view.lane, _rate(view), _number(view.calls_per_minute), waiting, oldest, _paused(view), _breaker(view)
 
 
 def _rate(view: LaneView) -> str:
@@ -97,6 +131,21 @@ def _number(value: float | None) -> str:
 def _paused(view: LaneView) -> str:
     if view.paused is None:
         return ""
-    until = view.paused.paused_until.astimezone(UTC)
-    day = "" if until.date() == datetime.now(UTC).date() else f"{until:%d %b} "
-    return f"until {day}{until:%H:%M:%S} UTC by {view.paused.by}: {view.paused.reason}"
+    return f"until {_moment(view.paused.paused_until)} by {view.paused.by}: {view.paused.reason}"
+
+
+def _breaker(view: LaneView) -> str:
+    """Nothing of one that is closed by itself."""
+    breaker = view.breaker
+    if breaker is None or (breaker.state is BreakerState.CLOSED and breaker.forced_until is None):
+        return ""
+    told = f"{breaker.state.value.replace('_', '-')} since {_moment(breaker.since)} by {breaker.by}: {breaker.reason}"
+    if breaker.state is BreakerState.OPEN and breaker.next_probe is not None:
+        return f"{told}; tried again at {_moment(breaker.next_probe)}"
+    return told
+
+
+def _moment(at: datetime) -> str:
+    at = at.astimezone(UTC)
+    day = "" if at.date() == datetime.now(UTC).date() else f"{at:%d %b} "
+    return f"{day}{at:%H:%M:%S} UTC"

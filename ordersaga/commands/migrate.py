@@ -5,8 +5,9 @@ import asyncio
 import typer
 
 from ordersaga.commands.errors import CommandError
+from ordersaga.commands.remote import AsJson, show_json
 from ordersaga.embedded import StackError
-from ordersaga.embedded.database import migrate_database
+from ordersaga.embedded.database import migrate_all
 from ordersaga.settings import SettingsError, read_settings
 
 
@@ -15,10 +16,13 @@ def register(app: typer.Typer) -> None:
     app.command()(migrate)
 
 
-def migrate() -> None:
+def migrate(as_json: AsJson = False) -> None:
     """Bring the database to this version. Safe to run again, and from several places at once."""
     try:
-        applied = asyncio.run(migrate_database(read_settings().database_url.get_secret_value()))
+        applied = asyncio.run(migrate_all(read_settings()))
     except (SettingsError, StackError) as error:
         raise CommandError(str(error)) from None
-    typer.echo("\n".join(f"applied {name}" for name in applied) or "up to date")
+    if as_json:
+        show_json({"applied": applied})
+    else:
+        typer.echo("\n".join(f"applied {name}" for name in applied) or "up to date")

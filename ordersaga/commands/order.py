@@ -15,7 +15,7 @@ from ordersaga.catalog_csv import CsvFileError
 from ordersaga.commands import order_changes
 from ordersaga.commands.errors import FAILED, USAGE, CommandError
 from ordersaga.commands.order_changes import OrderIdArgument, Reason, Wait
-from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_pairs, show_table
+from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_pairs, show_table, steps
 from ordersaga.domain.amounts import format_amount
 from ordersaga.http_client import ApiClient, ApiError
 from ordersaga.orders_csv import parse_orders
@@ -46,7 +46,12 @@ def place(
     bodies = _read_orders(file)
 
     async def work(api: ApiClient) -> list[tuple[str, PlacedOrder | ApiError]]:
-        return [await _place(api, body, wait, idempotency_key or None) for body in bodies]
+        results = []
+        with steps("placing", len(bodies)) as placed:
+            for body in bodies:
+                results.append(await _place(api, body, wait, idempotency_key or None))
+                placed()
+        return results
 
     results = call(api_url, api_key, work)
     if as_json:
@@ -173,12 +178,13 @@ def list_orders(
     if as_json:
         show_json(page)
         return
-    show_table("Orders", ("order", "seller", "status", "total", "accepted", "reason"), map(_row, page.orders))
+    show_table("Orders", ("order", "seller", "status", "total", "accepted", "reason"), map(summary_row, page.orders))
     if page.next_cursor:
         typer.echo(f"more: --cursor {page.next_cursor}")
 
 
-def _row(order: OrderSummary) -> tuple[object, ...]:
+def summary_row(order: OrderSummary) -> tuple[object, ...]:
+    """The cells of an order in a list: order, seller, status, total, accepted, reason."""
     accepted = order.accepted_at.strftime("%m-%d %H:%M")
     total = format_amount(order.total, order.currency)
     why = in_line(order.waiting) if order.waiting else order.reason

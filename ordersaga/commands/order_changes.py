@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from ordersaga.api.shapes import Arrival
 from ordersaga.commands.errors import USAGE, CommandError
 from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_pairs, show_table
 from ordersaga.domain.amounts import format_amount
@@ -28,7 +29,7 @@ _NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the group."""
-    for command in (cancel, address, expedite, split, move, carrier, refund, payment, delay):
+    for command in (cancel, address, expedite, split, move, carrier, refund, payment, delay, arrived):
         app.command()(command)
 
 
@@ -226,6 +227,23 @@ def read_units(words: Sequence[str]) -> list[tuple[str, int]]:
             raise CommandError(f"--line {word}: give a SKU and how many of it, as in --line MUG=1", USAGE)
         units.append((sku, int(quantity)))
     return units
+
+
+def arrived(
+    order_id: OrderIdArgument,
+    parcel: Parcel,
+    reason: Reason = "not given",
+    as_json: AsJson = False,
+    api_url: ApiUrl = "",
+    api_key: ApiKey = "",
+) -> None:
+    """Tell that the shopper has a parcel, where no provider or carrier will."""
+    path, body = f"/v1/orders/{order_id}/arrivals", {"parcel": parcel, "reason": reason}
+    answer = call(api_url, api_key, lambda api: api.call("POST", path, Arrival, json=body))
+    if as_json:
+        show_json(answer)
+    else:
+        typer.echo(f"parcel {answer.parcel} of {answer.order_id}: {answer.status}, the order hears of it next")
 
 
 def _change(

@@ -1,4 +1,4 @@
-"""`ordersaga worker` and `ordersaga api`: become one process of the product.
+"""`ordersaga worker`, `api` and `codec-server`: become one process of the product.
 
 Settings come from the environment; what the environment does not say comes from the embedded stack that runs on
 this machine, if one does: `ordersaga up --without worker` in one terminal, `ordersaga worker` in another.
@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(worker)
     app.command()(api)
+    app.command("codec-server")(codec_server)
 
 
 def worker() -> None:
@@ -26,6 +27,11 @@ def worker() -> None:
 def api() -> None:
     """Run the HTTP API."""
     _become("ordersaga.api")
+
+
+def codec_server() -> None:
+    """Run the codec server: it shows Temporal's UI and command line what is encrypted, to operators and admins."""
+    _become("ordersaga.codec_server")
 
 
 def _become(module: str) -> None:

@@ -51,7 +51,13 @@ class ConsoleReporter:
 
 def show_addresses(console: Console, stack: Stack) -> None:
     """Print where everything is and the keys that open it."""
-    labels = {"api": "API", "temporal_ui": "Temporal UI", "temporal": "Temporal", "database": "PostgreSQL"}
+    labels = {
+        "api": "API",
+        "console": "Console",
+        "temporal_ui": "Temporal UI",
+        "temporal": "Temporal",
+        "database": "PostgreSQL",
+    }
     console.print()
     for name, label in labels.items():
         console.print(f"  {label:<12} {stack.urls[name]}", highlight=False, soft_wrap=True)

@@ -5,7 +5,6 @@ asked, or a repair was refused or failed; 2 wrong usage; 3 no API.
 """
 
 import asyncio
-import re
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -17,7 +16,8 @@ from rich.console import Console
 
 from ordersaga.api.finding_shapes import FURTHEST, RepairedItem, RepairedMany, RepairOutcome
 from ordersaga.commands.errors import FAILED, USAGE, CommandError
-from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_pairs, show_table
+from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, By, call, given, show_json, show_pairs, show_table
+from ordersaga.commands.times import moment
 from ordersaga.domain.amounts import format_amount
 from ordersaga.domain.finding_words import remedy
 from ordersaga.domain.reconciliation import FindingKind, FindingStatus, RunRecord, StoredFinding
@@ -32,12 +32,10 @@ _FORETOLD: Final[Mapping[RepairOutcome, str]] = {
     "proposed": "would be proposed",
     "asked": "a person would be asked",
 }
-_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
 
 Order = Annotated[str | None, typer.Option(metavar="ORDER_ID", help="This order only.")]
 Kind = Annotated[FindingKind | None, typer.Option(help="Such as orphan_authorization.")]
 Seller = Annotated[str | None, typer.Option()]
-By = Annotated[str | None, typer.Option(help="The person you act for; your key stays one person.")]
 Since = Annotated[
     str | None,
     typer.Option(metavar="AGE|TIME", help="How far back: 90m, 24h, 7d, or a time; as the schedule if left out."),
@@ -145,23 +143,10 @@ def _since(text: str | None) -> datetime | None:
     """When `24h` ago was, or the time that is given. Raises CommandError for what no run looks back to."""
     if text is None:
         return None
-    start = _time(text)
+    start = moment(text, f"--since {text!r} is no age or time; write 90m, 24h, 7d, or 2026-03-01T08:00Z", ago=True)
     if not timedelta(0) <= datetime.now(UTC) - start <= FURTHEST:
         raise CommandError(f"--since {text!r} must lie in the past, at most {FURTHEST.days} days back", USAGE)
     return start
-
-
-def _time(text: str) -> datetime:
-    """`24h` as a time, or a time as it is (UTC unless it says otherwise)."""
-    if match := re.fullmatch(r"([1-9][0-9]{0,4})([mhd])", text):
-        return datetime.now(UTC) - timedelta(**{_UNITS[match[2]]: int(match[1])})
-    try:
-        given = datetime.fromisoformat(text)
-    except ValueError:
-        raise CommandError(
-            f"--since {text!r} is no age or time; write 90m, 24h, 7d, or 2026-03-01T08:00Z", USAGE
-        ) from None
-    return given if given.tzinfo else given.replace(tzinfo=UTC)
 
 
 async def _run(api: ApiClient, since: datetime | None, order_id: str | None, *, quiet: bool) -> Reconciled:
@@ -228,7 +213,7 @@ def _not_clean(told: Reconciled) -> str | None:
 
 
 def _wanted(named: dict[str, Any]) -> dict[str, Any]:
-    wanted = {name: value for name, value in named.items() if value is not None}
+    wanted = given(**named)
     if not wanted:
         raise CommandError("no finding is named; name some, or give --kind, --seller, --order or --all", USAGE)
     return wanted

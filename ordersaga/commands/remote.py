@@ -5,13 +5,15 @@ Exit codes: 0 done; 1 the API refused; 2 wrong usage, or no valid key; 3 the API
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any, Final, TypeVar
 
 import typer
 from pydantic import BaseModel
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import Progress
 from rich.table import Table
 
 from ordersaga.commands.errors import FAILED, PART_FAILED, USAGE, CommandError
@@ -25,14 +27,16 @@ PIPED_WIDTH: Final = 500
 
 ApiUrl = Annotated[str, typer.Option(envvar="ORDERSAGA_API_URL", help="Where the API is.", show_default=False)]
 ApiKey = Annotated[str, typer.Option(envvar="ORDERSAGA_API_KEY", help="Your key, osk_....", show_default=False)]
+By = Annotated[str | None, typer.Option(help="The person you act for; your key stays one person.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 T = TypeVar("T")
+B = TypeVar("B", bound=BaseModel)
 
 
 def call(api_url: str, api_key: str, work: Callable[[ApiClient], Awaitable[T]]) -> T:
     """Run `work` with a client. Without URL and key, those of the stack that `ordersaga up` runs here are used."""
-    url, key = _address(api_url, api_key)
+    url, key = address(api_url, api_key)
 
     async def run() -> T:
         async with ApiClient(url, key) as api:
@@ -47,7 +51,8 @@ def call(api_url: str, api_key: str, work: Callable[[ApiClient], Awaitable[T]]) 
         raise CommandError(f"{error}; {advice}", PART_FAILED) from error
 
 
-def _address(api_url: str, api_key: str) -> tuple[str, str]:
+def address(api_url: str, api_key: str) -> tuple[str, str]:
+    """Where the API is, and the key: as given, else those of the stack that runs here. CommandError without a key."""
     stack = running_stack() if not (api_url and api_key) else None
     url = (api_url or (stack.urls["api"] if stack else DEFAULT_URL)).rstrip("/")
     key = api_key or _stack_key(stack, url)
@@ -62,21 +67,42 @@ def _stack_key(stack: RunningStack | None, url: str) -> str:
 
 
 def _told(error: ApiError) -> str:
-    refused = "; ".join(f"{each['field']}: {each['message']} ({each['remedy']})" for each in error.errors)
     advice = "; correct --api-key / ORDERSAGA_API_KEY" if error.status == 401 else ""
-    return f"{error.code}: {refused or error.detail}{advice}"
+    return f"{error.told()}{advice}"
 
 
-def show_json(answer: BaseModel | Sequence[BaseModel | Mapping[str, Any]]) -> None:
+def given(**members: Any) -> dict[str, Any]:
+    """The members that were given."""
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def show(answer: B, told: Callable[[B], None], *, as_json: bool) -> None:
+    """Print an answer as JSON, or as `told` tells it to people."""
+    if as_json:
+        show_json(answer)
+    else:
+        told(answer)
+
+
+def show_json(answer: BaseModel | Mapping[str, Any] | Sequence[BaseModel | Mapping[str, Any]]) -> None:
     """Print an answer, or several as an array, as JSON."""
-    if isinstance(answer, BaseModel):
-        typer.echo(answer.model_dump_json(indent=2))
+    if isinstance(answer, BaseModel | Mapping):
+        typer.echo(_as_json(answer))
     else:
         typer.echo("[" + ",\n".join(map(_as_json, answer)) + "]")
 
 
 def _as_json(item: BaseModel | Mapping[str, Any]) -> str:
     return item.model_dump_json(indent=2) if isinstance(item, BaseModel) else json.dumps(item, indent=2)
+
+
+@contextmanager
+def steps(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """A bar for `total` pieces of work, called after each; on stderr, and only where that is a terminal."""
+    console = Console(stderr=True)
+    with Progress(console=console, disable=total < 2 or not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ordersaga.commands.errors import CommandError
+from ordersaga.commands.remote import AsJson, show_json
 from ordersaga.embedded import StackError, StackOptions
 from ordersaga.embedded.stack import forget
 
@@ -17,6 +18,7 @@ def register(app: typer.Typer) -> None:
 
 def stack_clean(
     data: Annotated[Path | None, typer.Option(help="Folder of databases, logs and keys.", show_default=False)] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Delete the embedded stack's databases, logs and keys. Refused while it runs."""
     folder = data or StackOptions().data
@@ -24,4 +26,7 @@ def stack_clean(
         forget(folder)
     except StackError as error:
         raise CommandError(str(error)) from None
-    typer.echo(f"deleted {folder}")
+    if as_json:
+        show_json({"deleted": str(folder)})
+    else:
+        typer.echo(f"deleted {folder}")

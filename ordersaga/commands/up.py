@@ -12,7 +12,7 @@ from rich.console import Console
 from ordersaga.commands.errors import PART_FAILED, USAGE, CommandError
 from ordersaga.commands.progress import ConsoleReporter, show_addresses
 from ordersaga.embedded import Stack, StackError, StackOptions, UnknownPartError
-from ordersaga.embedded.options import default_data_folder
+from ordersaga.embedded.options import NETWORK, default_data_folder
 from ordersaga.embedded.plan import PARTS
 from ordersaga.settings import SettingsError
 
@@ -37,6 +37,9 @@ def up(
     free_ports: Annotated[bool, typer.Option("--free-ports", help="Take any free ports.")] = False,
     apis: Annotated[int | None, typer.Option(help="API processes; the second on the port after the first's.")] = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
+    all_companies: Annotated[
+        bool, typer.Option("--all-companies", help=f"Emulate these too, with accounts there: {', '.join(NETWORK)}.")
+    ] = False,
     nice_background: Annotated[
         int | None,
         typer.Option(help="Niceness (0 to 19) of all but API and database: on a small machine, answers first."),
@@ -49,12 +52,18 @@ def up(
     stripe_port: Port = None,
     shipbob_port: Port = None,
     easypost_port: Port = None,
+    newegg_port: Port = None,
+    amazon_mcf_port: Port = None,
+    ups_port: Port = None,
+    courier_port: Port = None,
+    tiktok_shop_port: Port = None,
 ) -> None:
     """Run PostgreSQL, Temporal, the emulated companies, a worker and the API until Ctrl-C.
 
     Everything is kept in one folder: starting again resumes every order. A part that dies is restarted.
     """
     given = {**locals(), "only": _names(only), "without": _names(without), "free_ports": free_ports or None}
+    given["all_companies"] = all_companies or None
     asyncio.run(_run(_options(given)))
 
 

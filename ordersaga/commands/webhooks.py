@@ -54,10 +54,13 @@ def list_endpoints(seller: Seller = None, as_json: AsJson = False, api_url: ApiU
 
 
 @app.command()
-def remove(endpoint_id: EndpointId, api_url: ApiUrl = "", api_key: ApiKey = "") -> None:
+def remove(endpoint_id: EndpointId, as_json: AsJson = False, api_url: ApiUrl = "", api_key: ApiKey = "") -> None:
     """Send an endpoint nothing any more."""
     call(api_url, api_key, lambda api: api.remove_endpoint(endpoint_id))
-    typer.echo(f"{endpoint_id} is removed")
+    if as_json:
+        show_json({"removed": endpoint_id})
+    else:
+        typer.echo(f"{endpoint_id} is removed")
 
 
 @app.command("rotate-secret")

@@ -3,10 +3,13 @@
 | module | does |
 |---|---|
 | `orders_file` | reads `orders.csv`: orders, each with its scenario and the end it must come to |
-| `scenarios` | what each scenario prepares at the outside companies, and what people then do |
+| `scenario`, `scenarios` | what each scenario prepares at the outside companies, and what people then do |
+| `network`, `pay_ways` | the scenarios at the further companies, and of paying otherwise than with a card |
+| `market` | those at a marketplace, whose shoppers order in its app |
 | `case`, `people`, `board` | one order on its way; the seller's warehouse and the operator; who is where |
 | `chaos` | kills parts, or stops the whole stack, while orders are under way |
-| `outside`, `audit` | what the companies say happened, and every difference to our ledgers |
+| `outside`, `records` | what the companies say happened, read from what each has written down |
+| `audit` | every difference of that to our ledgers |
 | `run`, `view` | the whole show, and how it is shown |
 
 The companies are reached over HTTP only: nothing here imports them.

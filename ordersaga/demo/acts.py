@@ -71,17 +71,17 @@ async def cancel_while_challenged(case: Case) -> None:
 
 async def cancel_on_hold(case: Case) -> None:
     """Put on hold before hand-off, then canceled."""
-    await _put_on_hold(case)
+    await put_on_hold(case)
     await case.cancel("canceled")
 
 
 async def release_hold(case: Case) -> None:
     """Put on hold before hand-off, then released."""
-    await _put_on_hold(case)
+    await put_on_hold(case)
     await case.release_hold()
 
 
-async def _put_on_hold(case: Case) -> None:
+async def put_on_hold(case: Case) -> None:
     """A hold must come before hand-off: while the bank waits for the shopper there is time for it."""
     await case.place("action_required")
     await case.become(OrderStatus.ACTION_REQUIRED)
@@ -123,7 +123,7 @@ async def cancel_when_shipped(case: Case) -> None:
 
 async def cancel_units_on_hold(case: Case) -> None:
     """One unit less, before hand-off."""
-    await _put_on_hold(case)
+    await put_on_hold(case)
     await case.cancel("canceled", units=_one_unit(case))
     await case.release_hold()
 

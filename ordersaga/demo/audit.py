@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from ordersaga.demo.outside import Label, Outside, Payment, ProviderParcel
+from ordersaga.demo.outside import Label, Outside, Payment, ProviderParcel, Sale
 from ordersaga.domain.books import Account
 from ordersaga.domain.ledgers import Ledgers
 from ordersaga.domain.orders import ParcelPlan
@@ -84,19 +84,31 @@ class Evidence:
         return found
 
     @cached_property
+    def sales(self) -> dict[str, Sale]:
+        """What a marketplace sold, by our order."""
+        return {sale.order_id: sale for sale in self.theirs.sales}
+
+    @cached_property
     def final(self) -> frozenset[str]:
         """Orders that have ended."""
         return frozenset(order.order_id for order in self.ours.orders if order.status in FINAL_STATUSES)
 
     def left(self, place: Place) -> bool:
         """Whether the companies say that the parcel's goods left."""
-        if self.plans[place].provider == SELLER_WAREHOUSE:
+        if self.ships_itself(place):
             return any(label.scanned for label in self.labels.get(place, []))
         return any(parcel.left for parcel in self.provider_parcels.get(place, []))
 
+    def ships_itself(self, place: Place) -> bool:
+        """Whether the seller packs the parcel and we buy its label."""
+        plan = self.plans.get(place)
+        return plan is not None and plan.provider == SELLER_WAREHOUSE
+
     def kept(self, place: Place) -> bool:
         """Whether the shopper has the goods: they left and did not come back."""
-        return self.left(place) and all(label.kept for label in self.labels.get(place, []))
+        kept = [label.kept for label in self.labels.get(place, [])]
+        kept += [parcel.kept for parcel in self.provider_parcels.get(place, []) if parcel.left]
+        return self.left(place) and all(kept)
 
 
 Check = Callable[[Evidence], Iterator[Difference]]
@@ -136,7 +148,10 @@ def cash_agrees(evidence: Evidence) -> Iterator[Difference]:
 
 
 def nothing_reserved(evidence: Evidence) -> Iterator[Difference]:
-    """I1: a final order has no open authorization, neither at Stripe nor in our books."""
+    """I1: a final order has no open authorization, neither at Stripe nor in our books, and no page to pay it on."""
+    for page in evidence.theirs.pages:
+        if page.is_open and page.order_id in evidence.final:
+            yield Difference(page.order_id, "I1", f"page {page.session_id}", "closed", "open")
     for payment in evidence.theirs.payments:
         if payment.is_open and payment.order_id in evidence.final:
             what = f"authorization of parcel {payment.parcel}"
@@ -178,7 +193,7 @@ def units_that_left(evidence: Evidence) -> Counter[tuple[str, str]]:
     """Units the companies say left, by location and SKU; a label tells no units, so the parcel's lines count."""
     units: Counter[tuple[str, str]] = Counter()
     for place, plan in evidence.plans.items():
-        if plan.provider == SELLER_WAREHOUSE and evidence.left(place):
+        if evidence.ships_itself(place) and evidence.left(place):
             units.update({(plan.location, line.sku): line.quantity for line in plan.lines})
         for parcel in evidence.provider_parcels.get(place, []):
             units.update({(plan.location, sku): quantity for sku, quantity in parcel.units.items()})
@@ -195,16 +210,18 @@ def shipped_agrees(evidence: Evidence) -> Iterator[Difference]:
 
 
 def provider_orders_agree(evidence: Evidence) -> Iterator[Difference]:
-    """I3: one live provider order for a shipped parcel, none for a canceled one; none we do not know."""
+    """I3: one live order, at its provider, for a shipped parcel; none for a canceled one; none we do not know."""
     shipped = {(row.order_id, row.parcel) for row in evidence.ours.shipped}
     for place in sorted(evidence.plans.keys() | evidence.provider_parcels.keys()):
         if place[0] not in evidence.final and place in evidence.plans:
             continue
-        plan = evidence.plans.get(place)
-        expected = 1 if place in shipped and plan and plan.provider != SELLER_WAREHOUSE else 0
-        live = sum(parcel.live for parcel in evidence.provider_parcels.get(place, []))
-        if live != expected:
-            yield Difference(place[0], "I3", f"live provider orders of parcel {place[1]}", expected, live)
+        expected = 1 if place in shipped and not evidence.ships_itself(place) else 0
+        live = [parcel.provider for parcel in evidence.provider_parcels.get(place, []) if parcel.live]
+        if len(live) != expected:
+            yield Difference(place[0], "I3", f"live provider orders of parcel {place[1]}", expected, len(live))
+        elif expected and live != [evidence.plans[place].provider]:
+            ours = evidence.plans[place].provider
+            yield Difference(place[0], "I3", f"provider of parcel {place[1]}", ours, live[0])
 
 
 def labels_agree(evidence: Evidence) -> Iterator[Difference]:
@@ -213,8 +230,7 @@ def labels_agree(evidence: Evidence) -> Iterator[Difference]:
     for place in sorted(evidence.plans.keys() | evidence.labels.keys()):
         if place[0] not in evidence.final and place in evidence.plans:
             continue
-        plan = evidence.plans.get(place)
-        expected = 1 if place in shipped and plan and plan.provider == SELLER_WAREHOUSE else 0
+        expected = 1 if place in shipped and evidence.ships_itself(place) else 0
         found = len(evidence.labels.get(place, []))
         if found != expected:
             yield Difference(place[0], "I4", f"labels of parcel {place[1]}", expected, found)
@@ -223,13 +239,55 @@ def labels_agree(evidence: Evidence) -> Iterator[Difference]:
 def goods_are_paid(evidence: Evidence) -> Iterator[Difference]:
     """I5: what the shopper keeps is paid, less what was written off or given as goodwill; what they do not is not."""
     for place, plan in sorted(evidence.plans.items()):
-        if place[0] not in evidence.final:
+        if place[0] not in evidence.final or place[0] in evidence.sales:
             continue
         forgiven = sum(evidence.accounts[(*place, account)] for account in (Account.WRITE_OFF, Account.ALLOWANCE))
         due = plan.amount - forgiven if evidence.kept(place) else 0
         paid = sum(payment.net for payment in evidence.payments.get(place, []))
         if paid != due:
             yield Difference(place[0], "I5", f"payment for parcel {place[1]}", due, paid)
+
+
+def sales_agree(evidence: Evidence) -> Iterator[Difference]:
+    """I1, I3, I5, I6: a marketplace's sale is ours, its money is in our books, what left is told, the rest canceled."""
+    known = {order.order_id for order in evidence.ours.orders}
+    for order_id in sorted(evidence.sales.keys() | _with_a_platform(evidence)):
+        sale = evidence.sales.get(order_id)
+        if sale is None:
+            yield Difference(order_id, "I6", "sale", "known", "never sold there")
+        elif order_id not in known and sale.net:
+            yield Difference(order_id, "I6", "order", "unknown", f"sold there for {sale.net}")
+        elif order_id in evidence.final:
+            yield from _sale_agrees(evidence, sale)
+
+
+def _with_a_platform(evidence: Evidence) -> set[str]:
+    return {
+        order_id
+        for (order_id, _, account), amount in evidence.accounts.items()
+        if account is Account.PLATFORM and amount
+    }
+
+
+def _sale_agrees(evidence: Evidence, sale: Sale) -> Iterator[Difference]:
+    order_id, accounts = sale.order_id, evidence.accounts.items()
+    money = sum(amount for (owner, _, at), amount in accounts if (owner, at) == (order_id, Account.PLATFORM))
+    if money != sale.net:
+        yield Difference(order_id, "I1", "money with the platform", money, sale.net)
+    kept = {place: plan for place, plan in evidence.plans.items() if place[0] == order_id and evidence.kept(place)}
+    forgiven = sum(evidence.accounts[(*place, at)] for place in kept for at in (Account.WRITE_OFF, Account.ALLOWANCE))
+    due = sum(plan.amount for plan in kept.values()) - forgiven
+    if due != sale.net:
+        yield Difference(order_id, "I5", "payment for what is kept", due, sale.net)
+    left = Counter[str]()
+    for row in evidence.ours.shipped:
+        left.update({row.sku: row.quantity} if row.order_id == order_id else {})
+    if left != Counter(sale.told):
+        yield Difference(order_id, "I3", "units told to have left", dict(left), dict(sale.told))
+    if sale.canceled == bool(left):
+        yield Difference(
+            order_id, "I3", "sale", "open" if left else "canceled", "canceled" if sale.canceled else "open"
+        )
 
 
 def effects_settled(evidence: Evidence) -> Iterator[Difference]:
@@ -277,6 +335,7 @@ def _refunded_once(evidence: Evidence) -> Iterator[Difference]:
 def done_is_done(evidence: Evidence) -> Iterator[Difference]:
     """I7: what our ledger says was authorized exists at Stripe, and what it says was handed over at the provider."""
     payments = {payment.payment_id for payment in evidence.theirs.payments}
+    payments |= {page.session_id for page in evidence.theirs.pages}
     for effect in evidence.ours.effects:
         if effect.step == "authorize" and effect.status == "done" and effect.external_id not in payments:
             yield Difference(effect.order_id, "I7", f"effect {effect.key}", effect.external_id, "no such payment")
@@ -296,8 +355,8 @@ def _is_lost(evidence: Evidence, place: Place) -> bool:
 
 def references_once(evidence: Evidence) -> Iterator[Difference]:
     """I7: a provider has one order under a reference."""
-    counts = Counter(parcel.reference for parcel in evidence.theirs.provider_parcels)
-    for reference, count in counts.items():
+    counts = Counter((parcel.provider, parcel.reference) for parcel in evidence.theirs.provider_parcels)
+    for (_, reference), count in counts.items():
         if count > 1:
             yield Difference(reference.order_id, "I7", f"provider orders under {reference}", 1, count)
 
@@ -312,6 +371,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     provider_orders_agree,
     labels_agree,
     goods_are_paid,
+    sales_agree,
     effects_settled,
     payments_once,
     done_is_done,

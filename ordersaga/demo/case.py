@@ -2,16 +2,19 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ordersaga.api.shapes import Arrival
 from ordersaga.demo.board import Board
 from ordersaga.demo.companies import Company, DemoError, patiently
 from ordersaga.demo.orders_file import DemoOrder
+from ordersaga.demo.outside import Label
+from ordersaga.demo.records import CARRIERS, labels_of
 from ordersaga.domain.orders import ParcelPlan
-from ordersaga.domain.statuses import FINAL_STATUSES, OrderStatus
-from ordersaga.http_client import ApiClient, ApiError, ChangeName, Units
+from ordersaga.domain.statuses import FINAL_STATUSES, OrderStatus, ParcelStatus
+from ordersaga.http_client import ApiClient, ApiError, ApiUnreachableError, ChangeName, Units
 
 ANSWER_SECONDS: Final = 15
 STEP_SECONDS: Final = 75.0
@@ -21,7 +24,10 @@ HOLD: Final = "fraud_review"
 
 @dataclass
 class World:
-    """Everyone a case may talk to. `waits_at_home`: orders whose parcels the seller leaves unpacked for now."""
+    """Everyone a case may talk to. `network`: further companies, where the stack emulates them.
+
+    `waits_at_home`: orders whose parcels the seller leaves unpacked for now.
+    """
 
     checkout: ApiClient
     support: ApiClient
@@ -30,21 +36,34 @@ class World:
     shipbob: Company
     easypost: Company
     board: Board
+    network: Mapping[str, Company] = field(default_factory=dict)
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(8))
     waits_at_home: set[str] = field(default_factory=set)
+
+    @property
+    def companies(self) -> dict[str, Company]:
+        """Every outside company by its name."""
+        return {"stripe": self.stripe, "shipbob": self.shipbob, "easypost": self.easypost, **self.network}
+
+    @property
+    def carriers(self) -> list[Company]:
+        """Those who sell labels."""
+        return [company for name, company in self.companies.items() if name in CARRIERS]
 
 
 @dataclass
 class Case:
     """An order and what happened to it. `settled`: it has the checkout's answer, or never will have one.
 
-    `surprises` are answers other than the scenario says.
+    `answer`: an outcome, `pending`, or the code of a refusal; None: there was none. `surprises` are answers other than
+    the scenario says.
     """
 
     order: DemoOrder
     world: World
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     surprises: list[str] = field(default_factory=list)
+    answer: str | None = None
 
     @property
     def order_id(self) -> str:
@@ -61,9 +80,9 @@ class Case:
         `wanted`: answers the scenario allows; `pending` (202) is allowed while parts are being killed.
         """
         async with self.world.places:
-            answer = await self._place(wait)
+            self.answer = await self._place(wait)
         self.settled.set()
-        self.expect("the checkout's answer", answer, *wanted, "pending")
+        self.expect("the checkout's answer", self.answer, *wanted, "pending")
 
     async def _place(self, wait: int | None) -> str:
         key = f"demo-{self.order_id}"
@@ -121,8 +140,19 @@ class Case:
         await patiently(lambda: self.world.support.hold(self.order_id, HOLD, reason="a look at the address"))
 
     async def release_hold(self) -> None:
-        """Release it."""
-        await patiently(lambda: self.world.support.release(self.order_id, HOLD, reason="looks fine"))
+        """Release it; that is done, too, where an attempt that nobody answered in time has done it."""
+        tried = False
+
+        async def release() -> None:
+            nonlocal tried
+            try:
+                await self.world.support.release(self.order_id, HOLD, reason="looks fine")
+            except (ApiError, ApiUnreachableError) as error:
+                if not (tried and isinstance(error, ApiError) and error.code == "refused"):
+                    tried = True
+                    raise
+
+        await patiently(release)
 
     async def become(self, *statuses: OrderStatus) -> None:
         """Wait for a status; an order that ended before comes as a surprise."""
@@ -131,17 +161,26 @@ class Case:
 
     async def at_shipbob(self, stage: str) -> None:
         """Wait until every parcel of the order at ShipBob is in a stage (in which its script keeps it)."""
+        await self.at_provider("shipbob", stage)
+
+    async def at_provider(self, name: str, stage: str) -> None:
+        """Wait until every parcel of the order at a provider is in a stage (in which its script keeps it)."""
+        provider = self.world.companies[name]
 
         async def look() -> bool:
-            orders = (await self.world.shipbob.records(self.order_id, "orders")).get("orders", [])
+            orders = (await provider.records(self.order_id, "orders")).get("orders", [])
             stages = [shipment["stage"] for order in orders for shipment in order["shipments"]]
             return bool(stages) and set(stages) == {stage}
 
-        await self.eventually(look, f"{stage} at ShipBob")
+        await self.eventually(look, f"{stage} at {name}")
 
     async def go_on_at_shipbob(self) -> None:
         """Let ShipBob work on what its script stopped."""
-        await self.world.shipbob.tell("release", match=self.order_id)
+        await self.go_on_at("shipbob")
+
+    async def go_on_at(self, name: str, match: str = "") -> None:
+        """Let a company work on what its script stopped. `match`: what the order is called there; ours otherwise."""
+        await self.world.companies[name].tell("release", match=match or self.order_id)
 
     async def first_leaves_shipbob(self) -> None:
         """Let ShipBob work on the first parcel alone, until the carrier has scanned it."""
@@ -150,14 +189,33 @@ class Case:
         await self.world.shipbob.tell("release", match=first)
         await self.become(OrderStatus.PARTIALLY_SHIPPED)
 
-    async def labeled(self) -> None:
-        """Wait until a label was bought for the order."""
+    async def labeled(self, *accounts: str) -> None:
+        """Wait until a label was bought for the order; bought at another account than these comes as a surprise."""
 
-        async def look() -> bool:
-            found = await self.world.easypost.records(self.order_id, "shipments")
-            return any(shipment["postage_label"] for shipment in found.get("shipments", []))
+        async def look() -> list[Label]:
+            return [label for carrier in self.world.carriers for label in await labels_at(carrier, self.order_id)]
 
-        await self.eventually(look, "a label")
+        labels: list[Label] = await self.eventually(look, "a label")
+        if accounts:
+            self.expect("where its label was bought", labels[-1].account, *accounts)
+
+    async def arrived_from(self, provider: str) -> None:
+        """Tell, as support does, that the shopper has what a provider sent: nobody else would."""
+
+        async def tell() -> bool:
+            live = (await patiently(lambda: self.world.support.order(self.order_id, live=True))).live
+            parcels = [parcel for parcel in live.parcels if parcel.plan.provider == provider] if live else []
+            for parcel in parcels:
+                if parcel.status is ParcelStatus.IN_TRANSIT:
+                    await self._tell_arrival(parcel.plan.parcel)
+            return bool(parcels) and all(parcel.status is ParcelStatus.DELIVERED for parcel in parcels)
+
+        await self.eventually(tell, "its arrival")
+
+    async def _tell_arrival(self, parcel: int) -> None:
+        path, body = f"/v1/orders/{self.order_id}/arrivals", {"parcel": parcel, "reason": "the demo's shopper has it"}
+        with contextlib.suppress(ApiError):  # while the stack comes up again
+            await patiently(lambda: self.world.support.call("POST", path, Arrival, json=body))
 
     async def struck(self) -> None:
         """Wait until Stripe is busy with the order's fault."""
@@ -182,3 +240,9 @@ class Case:
                 raise DemoError(f"{self.order_id}: {what} did not come")
             await asyncio.sleep(LOOK_EVERY)
         return found
+
+
+async def labels_at(carrier: Company, match: str) -> list[Label]:
+    """The labels of ours with this text in their reference that a carrier account sold and has not taken back."""
+    labels = labels_of(carrier.name, await carrier.records(match, "shipments"))
+    return [label for label in labels if not label.voided]

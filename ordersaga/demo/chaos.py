@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from ordersaga.embedded import Stack
+from ordersaga.embedded.options import EMULATORS, NETWORK
 from ordersaga.embedded.parts import Reporter
 
-KILLABLE: Final = ("worker", "temporal", "postgres", "api", "stripe", "shipbob", "easypost")
+KILLABLE: Final = ("worker", "temporal", "postgres", "api", *EMULATORS, *NETWORK)
 
 Tell = Callable[[str], None]
 

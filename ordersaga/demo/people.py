@@ -3,15 +3,18 @@
 import asyncio
 import contextlib
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from ordersaga.api.shapes import Ticket
-from ordersaga.demo.case import World
+from ordersaga.demo.case import World, labels_at
 from ordersaga.demo.companies import DemoError
+from ordersaga.demo.outside import Label
 from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.http_client import ApiClient, ApiError, ApiUnreachableError
 
 ROUND: Final = 1.0
+_SCAN: Final = {"easypost": "in_transit", "ups": "in_transit", "courier": "picked_up"}
+"""What each carrier calls its first scan."""
 
 
 async def pack_and_hand_over(world: World) -> None:
@@ -28,18 +31,20 @@ async def _work_off(world: World, ticket: Ticket) -> None:
     with contextlib.suppress(ApiError):
         if ticket.status is ParcelStatus.ACCEPTED:
             await world.operator.move_ticket(ticket.reference, "packed")
-        elif shipment := await _shipment_of(world, ticket):
-            if shipment["status"] == "pre_transit":  # first the carrier's scan: its failure is tried again next round
-                await world.easypost.tell("advance", match=shipment["reference"], to="in_transit")
+        elif label := await _label_of(world, ticket):
+            # first the carrier's scan: its failure is tried again next round; one that was scanned stays where it is
+            await world.companies[label.account].tell("advance", match=str(label.reference), to=_SCAN[label.account])
             await world.operator.move_ticket(ticket.reference, "collected")
 
 
-async def _shipment_of(world: World, ticket: Ticket) -> dict[str, Any] | None:
-    """The parcel's shipment at EasyPost, if it has a label that is not given back."""
+async def _label_of(world: World, ticket: Ticket) -> Label | None:
+    """The parcel's label, wherever it was bought, if it was not given back."""
     parcel = ticket.reference.rpartition("-")[0]
-    shipments = (await world.easypost.records(parcel, "shipments")).get("shipments", [])
-    bought = [each for each in shipments if each["postage_label"] and not each["refund_status"]]
-    return bought[-1] if bought else None
+    for carrier in world.carriers:
+        bought = [label for label in await labels_at(carrier, parcel) if str(label.reference).startswith(f"{parcel}-")]
+        if bought:
+            return bought[-1]
+    return None
 
 
 class OperatorDesk:

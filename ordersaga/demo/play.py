@@ -7,15 +7,18 @@ from typing import Final
 
 from ordersaga.demo.case import Case, World
 from ordersaga.demo.chaos import Chaos
-from ordersaga.demo.companies import DemoError
+from ordersaga.demo.companies import DemoError, patiently
 from ordersaga.demo.orders_file import DemoOrder, in_waves
 from ordersaga.demo.people import OperatorDesk, pack_and_hand_over
 from ordersaga.demo.result import End
-from ordersaga.demo.scenarios import SCENARIOS, Scenario, prepare
+from ordersaga.demo.scenario import Scenario
+from ordersaga.demo.scenarios import SCENARIOS, prepare
 from ordersaga.demo.view import Progress
+from ordersaga.domain.statuses import OrderStatus
 from ordersaga.http_client import ApiError
 
 ENDS_WITHIN: Final = 100.0
+SOLD_OUT: Final = "sold_out"
 
 
 class Play:
@@ -36,10 +39,19 @@ class Play:
         tasks = [asyncio.create_task(helper) for helper in helpers]
         try:
             await self._act_and_strike(seed)
-            await self._world.board.all_final(self._cases, ENDS_WITHIN)
+            await self._world.board.all_final(self.placed(), ENDS_WITHIN)
+            await patiently(self._world.board.look)
             await self._check_faults()
         finally:
             await _stop(tasks)
+
+    def placed(self) -> list[str]:
+        """The orders that must be in our books: all but those whose checkout heard `sold_out` by heart."""
+        return [order_id for order_id, case in self._cases.items() if not self._turned_away(case)]
+
+    def _turned_away(self, case: Case) -> bool:
+        """Of an empty shelf a checkout is told before anything is written: then there is no order."""
+        return case.answer == SOLD_OUT and case.order_id not in self._world.board.orders
 
     def ends(self) -> list[End]:
         """How each order ended, in the order of the file."""
@@ -89,7 +101,7 @@ class Play:
 
     async def _check_faults(self) -> None:
         """A misfortune that never happened proves nothing."""
-        for company in (self._world.stripe, self._world.shipbob, self._world.easypost):
+        for company in self._world.companies.values():
             idle = [fault for fault in await company.faults() if not fault["applied"]]
             self.failures += [
                 f"{company.name}: {fault['kind']} meant for {fault['match']} never struck" for fault in idle
@@ -101,14 +113,15 @@ class Play:
 
     def _end(self, case: Case) -> End:
         found = self._world.board.orders.get(case.order_id)
+        away = self._turned_away(case)
         return End(
             order_id=case.order_id,
             scenario=case.order.scenario,
             kind=_scenario(case.order).kind,
             expected=case.order.expected.value,
-            actual=found.status.value if found else "unknown",
+            actual=found.status.value if found else OrderStatus.REJECTED.value if away else "unknown",
             expected_reason=case.order.reason,
-            reason=found.reason if found else None,
+            reason=found.reason if found else case.answer,
             surprises=tuple(case.surprises),
         )
 

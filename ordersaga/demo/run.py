@@ -1,12 +1,12 @@
 """The whole show: a stack, its catalog, the orders played on it, and the books beside the facts."""
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 
@@ -17,14 +17,16 @@ from ordersaga.demo.board import Board
 from ordersaga.demo.case import World
 from ordersaga.demo.chaos import Chaos, Ground
 from ordersaga.demo.companies import Company, DemoError, patiently
+from ordersaga.demo.market import TIKTOK, seller_of
 from ordersaga.demo.orders_file import DemoOrder, read_orders, sample
-from ordersaga.demo.outside import read_outside
 from ordersaga.demo.play import Play
+from ordersaga.demo.records import read_outside
 from ordersaga.demo.result import Result
 from ordersaga.demo.scenarios import SCENARIOS
 from ordersaga.demo.view import Progress
 from ordersaga.domain.catalog import Catalog
 from ordersaga.embedded import Stack, StackOptions
+from ordersaga.embedded.options import EMULATORS, NETWORK
 from ordersaga.embedded.parts import Reporter
 from ordersaga.http_client import ApiClient
 from ordersaga.settings import Settings
@@ -40,14 +42,25 @@ PACE: Final = {
     "shipbob_calls_per_minute": CALLS_PER_MINUTE,
     "easypost_calls_per_minute": CALLS_PER_MINUTE,
 }
+_WIDER: Final[Mapping[str, Mapping[str, float]]] = {
+    "newegg": {"per_hour": 60 * CALLS_PER_MINUTE},
+    "amazon_mcf": {"per_second": CALLS_PER_MINUTE / 60},
+    "ups": {"per_minute": CALLS_PER_MINUTE},
+    "courier": {"per_minute": CALLS_PER_MINUTE},
+}
+"""The limits of the further companies, for the same reason."""
+LATER: Final = 200.0
+"""The marketplace's deadlines, of days that last seconds here, are so much later."""
+UNSCANNED: Final = {"easypost": "pre_transit", "ups": "label", "courier": "created"}
+"""What each carrier calls a label whose parcel it does not have yet."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to show. `catalog` and `orders` are the files' contents."""
+    """What to show. `catalogs` and `orders` are the files' contents."""
 
     data: Path
-    catalog: bytes
+    catalogs: tuple[bytes, ...]
     orders: bytes
     quick: bool = False
     kills: tuple[str, ...] = ()
@@ -55,23 +68,35 @@ class Plan:
     seed: int = 1
 
 
+def merged(catalogs: Iterable[Catalog]) -> Catalog:
+    """Several files' catalogs as one."""
+    whole: dict[str, tuple[Any, ...]] = dict.fromkeys(Catalog.model_fields, ())
+    for catalog in catalogs:
+        whole = {name: (*found, *getattr(catalog, name)) for name, found in whole.items()}
+    return Catalog(**whole)
+
+
 def read_plan(plan: Plan) -> tuple[Catalog, list[DemoOrder]]:
     """Read both files before anything is started. Raises CsvFileError naming every bad row."""
-    catalog = parse_catalog(plan.catalog)
+    catalog = merged(map(parse_catalog, plan.catalogs))
     orders = read_orders(plan.orders, catalog, SCENARIOS)
-    return catalog, sample(orders) if plan.quick else orders
+    if not plan.quick:
+        return catalog, orders
+    return catalog, sample([order for order in orders if SCENARIOS[order.scenario].quick])
 
 
 def settings_of(plan: Plan) -> Settings:
     """The demo's pace. A shopper's time to pay must outlast what happens to the stack."""
-    window = timedelta(seconds=60 if plan.kills or plan.restart else 12)
+    window = timedelta(seconds=60 if plan.kills or plan.restart else 15)
     return Settings().model_copy(update={**PACE, "payment_window": window})
 
 
 @asynccontextmanager
 async def running(plan: Plan, report: Reporter) -> AsyncIterator[Ground]:
     """A stack at the demo's pace, stopped at the end."""
-    options = StackOptions(data=plan.data, free_ports=True, time_scale=TIME_SCALE)
+    options = StackOptions(data=plan.data, free_ports=True, time_scale=TIME_SCALE, all_companies=True)
+    if seller := seller_of(read_plan(plan)[1]):
+        options = options.model_copy(update={"channel_seller": seller})
     ground = Ground(Stack(options, settings_of(plan), report), report)
     await ground.stack.start()
     try:
@@ -84,11 +109,11 @@ async def show(plan: Plan, ground: Ground, console: Console) -> Result:
     """Play the orders on a running stack and audit what came of it."""
     catalog, orders = read_plan(plan)
     async with world_of(ground.stack) as world:
-        await open_shop(world, plan.catalog)
+        await open_shop(world, *plan.catalogs)
         with Progress(console, len(orders)) as progress:
             play = Play(world, orders, Chaos(ground, plan.kills, plan.restart, progress.tell), progress)
             await play.run(plan.seed)
-        evidence = await gather_evidence(ground.stack, world, catalog, [order.order_id for order in orders])
+        evidence = await gather_evidence(ground.stack, world, catalog, play.placed())
     taken, disturbed = time.monotonic() - ground.began, bool(plan.kills or plan.restart)
     return Result(play.ends(), audit(evidence), taken, play.failures, disturbed)
 
@@ -102,32 +127,39 @@ async def world_of(stack: Stack) -> AsyncIterator[World]:
             await opened.enter_async_context(ApiClient(urls["api"], keys[role]))
             for role in ("checkout", "support", "operator")
         ]
-        stripe, shipbob, easypost = [
-            await opened.enter_async_context(Company(name, urls[name])) for name in ("stripe", "shipbob", "easypost")
-        ]
-        yield World(checkout, support, operator, stripe, shipbob, easypost, Board(support))
+        stripe, shipbob, easypost = [await opened.enter_async_context(Company(name, urls[name])) for name in EMULATORS]
+        network: dict[str, Company] = {
+            name: await opened.enter_async_context(Company(name, urls[name])) for name in NETWORK if name in urls
+        }
+        yield World(checkout, support, operator, stripe, shipbob, easypost, Board(support), network)
 
 
-async def open_shop(world: World, catalog: bytes) -> None:
-    """Load the catalog; refuse a folder with somebody's orders, whose numbers would be repeated."""
+async def open_shop(world: World, *catalogs: bytes) -> None:
+    """Load the catalogs; refuse a folder with somebody's orders, whose numbers would be repeated."""
     if (await world.support.orders(limit=1)).orders:
         raise DemoError("the folder holds orders of an earlier run; choose another --data")
-    await world.operator.load_catalog(catalog)
+    for catalog in catalogs:
+        await world.operator.load_catalog(catalog)
     await world.shipbob.tell("rate-limit", per_minute=CALLS_PER_MINUTE)
     # A carrier scans a parcel when it was given one: the seller's staff advance these themselves.
-    await world.easypost.tell("scripts", match="-", stop_at="pre_transit")
+    for carrier in world.carriers:
+        await carrier.tell("scripts", match="-", stop_at=UNSCANNED[carrier.name])
+    if TIKTOK in world.network:
+        await world.network[TIKTOK].tell("deadlines", factor=LATER)
+    for name, wider in _WIDER.items():
+        if name in world.network:
+            await world.network[name].tell("rate-limit", **wider)
 
 
 async def gather_evidence(stack: Stack, world: World, catalog: Catalog, placed: Sequence[str]) -> Evidence:
     """Our ledgers and the companies' records, after everything has come to rest."""
-    stripe = {
-        **await world.stripe.records(kind="payment_intent"),
-        **await world.stripe.records(kind="refund"),
-    }
-    theirs = read_outside(stripe, await world.shipbob.records(), await world.easypost.records())
+    stripe = [await world.stripe.records(kind=kind) for kind in ("payment_intent", "refund", "checkout.session")]
+    others = {name: await company.records() for name, company in world.companies.items() if name != "stripe"}
     received: dict[tuple[str, str], int] = {}
     for receipt in catalog.receipts:
         place = (receipt.location, receipt.sku)
         received[place] = received.get(place, 0) + receipt.quantity
     ours = await patiently(lambda: read_ledgers(stack.settings))
+    paid = {kind: found for kinds in stripe for kind, found in kinds.items()}
+    theirs = read_outside({"stripe": paid, **others}, ours.label_references())
     return Evidence(tuple(placed), received, ours, theirs)

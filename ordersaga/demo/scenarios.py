@@ -1,41 +1,19 @@
-"""What can happen to an order: what is prepared at the outside companies, and what people then do.
+"""Every scenario of the demo by its name; what its fields mean is told in `scenario`."""
 
-| field | |
-|---|---|
-| `kind` | the heading it is counted under |
-| `faults`, `scripts`, `webhooks` | told to the companies before the order is placed; they concern this order only |
-| `act` | places the order and reacts |
-| `answers` | the operator's choice for each kind of question the scenario leads to |
-| `wave` | orders of a wave are placed when the wave before has its answers |
-"""
-
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any, Final
 
-from ordersaga.demo import acts
+from ordersaga.demo import acts, market, network, pay_ways
 from ordersaga.demo.case import Case
-
-Wishes = Mapping[str, tuple[Mapping[str, Any], ...]]
-"""By company: what it is told, with the order's id put where `match` says `{order}`."""
+from ordersaga.demo.scenario import Scenario, Wishes
 
 _CREATE: Final = {"method": "POST", "path": "/payment_intents$"}
 _HAND_OFF: Final = {"method": "POST", "path": "/order$"}
 _BUY: Final = {"method": "POST", "path": "/buy$"}
 _BOTH: Final = ("stripe", "shipbob")
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """One way an order can go."""
-
-    kind: str
-    act: Callable[[Case], Awaitable[None]] = acts.just_place
-    faults: Wishes = field(default_factory=dict)
-    scripts: Wishes = field(default_factory=dict)
-    webhooks: Wishes = field(default_factory=dict)
-    answers: Mapping[str, str] = field(default_factory=dict)
-    wave: int = 1
+_REFUSED: Final = {**_BUY, "kind": "refuse", "code": "label_refused"}
+_NO_LABEL: Final[Wishes] = {"easypost": (_REFUSED,), "ups": ({**_REFUSED, "path": "/ship$"},)}
+"""Nobody who might sells a label, once."""
 
 
 def _stripe(step: str = "", **fault: Any) -> Wishes:
@@ -79,12 +57,12 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "capture_refused": Scenario("capture fails", answers={"capture_refused": "write_off"}),
     "label_refused": Scenario(
         "label refused",
-        faults={"easypost": ({**_BUY, "kind": "refuse", "code": "label_refused"},)},
+        faults=_NO_LABEL,
         answers={"step_failed": "cancel"},
     ),
     "label_retried": Scenario(
         "label refused",
-        faults={"easypost": ({**_BUY, "kind": "refuse", "code": "label_refused"},)},
+        faults=_NO_LABEL,
         answers={"step_failed": "retry"},
     ),
     "label_address": Scenario("label refused"),
@@ -132,22 +110,25 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "moved": Scenario("changed", acts.move_parcel, scripts=_shipbob(stop_at="Processing")),
     "goodwill": Scenario("goodwill refund", acts.give_goodwill, scripts=_shipbob(stop_at="InTransit")),
     "returned": Scenario("returned", scripts={"easypost": ({"stop_at": "pre_transit", "end": "return_to_sender"},)}),
+    **network.SCENARIOS,
+    **market.SCENARIOS,
+    **pay_ways.SCENARIOS,
 }
 
 
 async def prepare(case: Case, scenario: Scenario) -> None:
-    """Tell the companies what shall happen to this order."""
+    """Tell the companies what shall happen to this order, as far as the stack emulates them."""
     world = case.world
-    companies = {"stripe": world.stripe, "shipbob": world.shipbob, "easypost": world.easypost}
+    companies = world.companies
     controls = {"faults": scenario.faults, "scripts": scenario.scripts, "webhooks": scenario.webhooks}
     for control, wishes in controls.items():
-        for name, bodies in wishes.items():
-            for body in bodies:
+        for name in wishes.keys() & companies.keys():
+            for body in wishes[name]:
                 await companies[name].tell(control, **_concerning(case.order_id, control, body))
 
 
 def _concerning(order_id: str, control: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """The wish for one order; a fault strikes once unless it says otherwise."""
     once = {"times": 1} if control == "faults" else {}
-    match = str(body.get("match", "{order}")).format(order=order_id)
+    match = str(body.get("match", "{order}")).format(order=order_id, sale=market.sale_of(order_id))
     return {**once, **body, "match": match}

@@ -6,6 +6,7 @@ Money accounts of an order (signed minor units, debit positive, every transactio
 |---|---|
 | `authorization` / `authorization_contra` | funds reserved for us; zero once closed |
 | `cash` | captured minus refunded, as the payment processor holds it |
+| `platform` | collected minus refunded by a channel's platform, which holds it |
 | `receivable` | value of goods the shopper keeps minus what was paid for them; zero when the books balance |
 | `sales` | value of goods that left |
 | `write_off` | a loss an operator accepted, with a reason |
@@ -24,6 +25,7 @@ class Account(StrEnum):
     AUTHORIZATION = "authorization"
     AUTHORIZATION_CONTRA = "authorization_contra"
     CASH = "cash"
+    PLATFORM = "platform"
     RECEIVABLE = "receivable"
     SALES = "sales"
     WRITE_OFF = "write_off"
@@ -98,6 +100,16 @@ def captured(amount: int, authorized_amount: int) -> tuple[Posting, ...]:
 def refunded(amount: int) -> tuple[Posting, ...]:
     """`amount` went back to the shopper."""
     return _pair(Account.RECEIVABLE, Account.CASH, amount)
+
+
+def platform_collected(amount: int) -> tuple[Posting, ...]:
+    """The channel's platform took `amount` from the shopper before the order came to us."""
+    return _pair(Account.PLATFORM, Account.RECEIVABLE, amount)
+
+
+def platform_refunded(amount: int) -> tuple[Posting, ...]:
+    """The channel's platform gave `amount` back to the shopper."""
+    return _pair(Account.RECEIVABLE, Account.PLATFORM, amount)
 
 
 def goods_shipped(value: int) -> tuple[Posting, ...]:

@@ -26,6 +26,11 @@ def seller_line(seller: str) -> Line:
     return f"seller:{seller}"
 
 
+def lines_of(order: Order) -> set[Line]:
+    """The lines in which somebody may wait for what the order wants."""
+    return {seller_line(order.seller), *(sku_line(line.sku) for line in order.lines)}
+
+
 def told(line: Line) -> str:
     """A line as people know it: the SKU, or the seller."""
     return line.partition(":")[2]

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from ordersaga.domain.dispatch import Dispatch
 from ordersaga.domain.identifiers import Code, Sku
 from ordersaga.domain.orders import Address, SellerTerms, Text
 from ordersaga.domain.values import Value
@@ -30,11 +31,12 @@ class Seller(Value):
 
 
 class Location(Value):
-    """A warehouse: which provider runs it, and the address parcels leave from."""
+    """A warehouse: which provider runs it, the address parcels leave from, and how it ships them."""
 
     location: Code
     provider: Code
     address: Address
+    dispatch: Dispatch = Dispatch()
 
 
 class Product(Value):
@@ -93,9 +95,12 @@ class Catalog(Value):
 
 @dataclass(frozen=True)
 class Standing:
-    """What the database knows of the names a catalog file uses; `receipts`: (location, SKU, quantity) by their id."""
+    """What the database knows of the names a catalog file uses.
+
+    `skus`: the seller of each; `receipts`: (location, SKU, quantity) by the seller whose goods they were, and their id.
+    """
 
     sellers: frozenset[str]
     locations: frozenset[str]
-    skus: frozenset[str]
-    receipts: Mapping[str, tuple[str, str, int]]
+    skus: Mapping[str, str]
+    receipts: Mapping[tuple[str, str], tuple[str, str, int]]

@@ -9,6 +9,7 @@ from ordersaga.domain.books import Account, Balance
 from ordersaga.domain.effects import EffectStatus
 
 _RESERVE = ("authorize", "authenticate")
+_TAKEN = (Account.CASH, Account.PLATFORM)
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class OrderBooks:
         open_calls = [row.key for row in self.effects if row.status in (EffectStatus.INTENDED, EffectStatus.UNKNOWN)]
         return Balance(
             authorized=sums[Account.AUTHORIZATION],
-            captured_net=sums[Account.CASH],
+            captured_net=sum(sums[account] for account in _TAKEN),
             goods_kept=-sums[Account.SALES],
             receivable=sums[Account.RECEIVABLE],
             written_off=sums[Account.WRITE_OFF],
@@ -96,7 +97,7 @@ class ParcelBooks:
         """I1 and I5; a receivable is not mentioned again where the reason for it is known."""
         if reserved := self._sum(Account.AUTHORIZATION):
             yield f"authorization of {reserved} minor units still open"
-        cash, owed = self._sum(Account.CASH), self._sum(Account.RECEIVABLE)
+        cash, owed = sum(map(self._sum, _TAKEN)), self._sum(Account.RECEIVABLE)
         if self.shipped and self._unpaid():
             yield "shipped, but neither captured nor written off"
         elif cash > 0 and not self.shipped:
@@ -106,7 +107,7 @@ class ParcelBooks:
 
     def _unpaid(self) -> bool:
         """Nothing was ever taken or given up for goods the shopper keeps; goods that came to nothing are not owed."""
-        paid = any(entry.account is Account.CASH or entry.account is Account.WRITE_OFF for entry in self.entries)
+        paid = any(entry.account in (*_TAKEN, Account.WRITE_OFF) for entry in self.entries)
         sold = any(entry.account is Account.SALES for entry in self.entries)
         return not paid and (self._sum(Account.SALES) != 0 or not (sold or self.free))
 
@@ -126,6 +127,8 @@ class ParcelBooks:
         """I3 and I4: what was asked for is used or was given back; a shipped parcel uses one of each."""
         orders = self._live("hand_off", "withdraw")
         labels = self._live("book_label", "void_label")
+        if self._live("set_aside", "let_go") - self._generations("hand_off"):
+            yield "units are set aside at a provider, and were neither handed over nor let go"
         if not self.shipped and orders:
             yield "handed to its provider, but neither shipped nor withdrawn"
         if not self.shipped and labels:

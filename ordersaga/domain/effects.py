@@ -25,6 +25,7 @@ class EffectIntent(Message):
 
     `amount` in minor units of `currency` when the effect moves money. `lease` is how long the writer may be busy with
     the call: another attempt that finds the lease running waits instead of calling a second time.
+    `account`: at which of several accounts it is asked (`carriers.on_record`), None for the first.
     `rekeyed` counts keys given up because the other side keeps replaying a failure it stored under them.
     """
 
@@ -34,6 +35,7 @@ class EffectIntent(Message):
     generation: int = 1
     amount: int | None = None
     currency: str | None = None
+    account: str | None = None
     lease: timedelta = timedelta(seconds=8)
     rekeyed: int = 0
 
@@ -53,6 +55,7 @@ class EffectRow(Message):
     generation: int
     amount: int | None
     currency: str | None
+    account: str | None = None
     status: EffectStatus
     external_id: str | None
     answer: dict[str, Any]
@@ -61,6 +64,13 @@ class EffectRow(Message):
     attempts: int
     intended_at: AwareDatetime
     fresh: bool = False
+
+    @property
+    def intent(self) -> EffectIntent:
+        """What was asked, under this very key."""
+        asked = {name: getattr(self, name) for name in EffectIntent.model_fields.keys() & EffectRow.model_fields.keys()}
+        number = self.key.removeprefix(effect_key(self.order_id, self.step, self.parcel, self.generation))
+        return EffectIntent(**asked, rekeyed=int(number.removeprefix(".") or 0))
 
 
 class EffectOutcome(Message):

@@ -17,7 +17,10 @@ OPEN = (EffectStatus.INTENDED, EffectStatus.UNKNOWN)
 
 @dataclass(frozen=True)
 class Deed:
-    """An effect as the rules need it. `said`: the decision or status it was answered with; `amount` in minor units."""
+    """An effect as the rules need it. `said`: the decision or status it was answered with; `amount` in minor units.
+
+    `account`: at which of several accounts, None for the first.
+    """
 
     key: str
     step: str
@@ -29,6 +32,7 @@ class Deed:
     said: str
     intended_at: datetime
     settled_at: datetime | None = None
+    account: str | None = None
 
     @property
     def done(self) -> bool:

@@ -10,7 +10,7 @@ from ordersaga.domain.returns import ExchangeAnswer, Refusal, ReturnCase, Wished
 from ordersaga.domain.statuses import FINAL_STATUSES, ConfirmOutcome, OrderStatus
 
 EXCHANGE_CHANNEL: Final = "exchange"
-"""Where an exchange's order comes from: nobody is there to answer a bank's challenge."""
+"""Where an exchange's order comes from. A word of ours: no caller may place an order there."""
 
 
 def exchange_order(case: ReturnCase, accepted: Sequence[LineQuantity], now: datetime) -> Order | Refusal:
@@ -57,7 +57,7 @@ def exchange_answer(
 ) -> ExchangeAnswer:
     """What became of an exchange's order, by how it stands. A step the shopper must take is no decision yet."""
     over = status in FINAL_STATUSES
-    decided = over or outcome not in (None, ConfirmOutcome.ACTION_REQUIRED)
+    decided = over or outcome not in (None, ConfirmOutcome.ACTION_REQUIRED, ConfirmOutcome.PAYMENT_PENDING)
     placed = outcome is ConfirmOutcome.CONFIRMED and status not in (OrderStatus.REJECTED, OrderStatus.CANCELED)
     why = None if placed else reason or (outcome.value if outcome else None)
     return ExchangeAnswer(order_id=order_id, decided=decided, placed=placed, reason=why)

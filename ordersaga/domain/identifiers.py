@@ -1,12 +1,19 @@
 """Identifiers, all derived from business ids, so that a retry anywhere produces the same ones."""
 
-from typing import Annotated, NamedTuple
+import base64
+import hashlib
+import re
+from typing import Annotated, Final, NamedTuple
 
 from pydantic import StringConstraints
 
 OrderId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,64}$")]
 Sku = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.\-]{1,64}$")]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_\-]{0,63}$")]
+
+_DIGEST: Final = 16
+_DIGITS: Final = 9
+"""Of a number within an order; more are somebody else's, and no column of ours holds them."""
 
 
 def workflow_id(order_id: str) -> str:
@@ -34,9 +41,14 @@ def parse_parcel_reference(text: str) -> ParcelReference | None:
     """Read a reference back; None for a reference that is not ours (other systems share the same accounts)."""
     order_id, _, rest = text.partition("-")
     parcel, _, generation = rest.partition("-")
-    if not order_id or not parcel.isdecimal() or not generation.isdecimal():
+    if not order_id or not _is_count(parcel) or not _is_count(generation):
         return None
     return ParcelReference(order_id, int(parcel), int(generation))
+
+
+def _is_count(text: str) -> bool:
+    """Whether it is a number that anything of ours may have: digits, and not thousands of them."""
+    return text.isascii() and text.isdecimal() and len(text) <= _DIGITS
 
 
 class ReturnReference(NamedTuple):
@@ -54,7 +66,7 @@ def parse_return_reference(text: str) -> ReturnReference | None:
     """Read a reference of a way back; None for any other."""
     name, _, parcel = text.rpartition("-")
     owner = parse_return_id(name)
-    return ReturnReference(*owner, int(parcel)) if owner and parcel.isdecimal() else None
+    return ReturnReference(*owner, int(parcel)) if owner and _is_count(parcel) else None
 
 
 class LabelReference(NamedTuple):
@@ -74,6 +86,23 @@ def parse_label_reference(text: str) -> LabelReference | None:
     return LabelReference(back.order_id, back.parcel, 1, back.number) if back is not None else None
 
 
+def shortened(reference: str, most: int) -> str:
+    """What a company knows a reference by that takes `most` characters only, at least 24: as it is, if it fits.
+
+    Else its beginning, and a digest of all of it. No two references give the same, and the same one gives the same:
+    whoever finds one looks among our references for the one that is shortened to it.
+    """
+    if len(reference) <= most:
+        return reference
+    digest = base64.b32encode(hashlib.sha256(reference.encode()).digest()).decode()[:_DIGEST]
+    return f"{reference[: most - _DIGEST - 1]}-{digest}"
+
+
+def is_shortened(text: str, most: int) -> bool:
+    """Whether this may be one of our references that has more than `most` characters."""
+    return len(text) == most and re.fullmatch(rf"[A-Za-z0-9_]+-[A-Z2-7]{{{_DIGEST}}}", text) is not None
+
+
 def return_id(order_id: str, number: int) -> str:
     """What people know an order's return by: `{order}-r{number}`."""
     return f"{order_id}-r{number}"
@@ -82,7 +111,7 @@ def return_id(order_id: str, number: int) -> str:
 def parse_return_id(text: str) -> tuple[str, int] | None:
     """Order and number of a return; None for a text that names none."""
     order_id, _, number = text.partition("-r")
-    known = order_id and "-" not in order_id and number.isdecimal()
+    known = order_id and "-" not in order_id and _is_count(number)
     return (order_id, int(number)) if known else None
 
 
@@ -95,3 +124,14 @@ def workflow_of(item_id: str, order_id: str) -> str:
     """Workflow id of who asked a question: a return (`{order}-r{n}-a{k}`), or the order itself."""
     owner = parse_return_id(item_id.rpartition("-a")[0])
     return return_workflow_id(*owner) if owner and owner[0] == order_id else workflow_id(order_id)
+
+
+def owner_of_workflow(name: str) -> str | None:
+    """The order that a workflow of this id belongs to: its saga, or one of its returns; None for any other workflow."""
+    kind, _, rest = name.partition("-")
+    order_id, _, number = rest.partition("-")
+    if not re.fullmatch(r"[A-Za-z0-9_]{1,64}", order_id):
+        return None
+    if kind == "order" and not number:
+        return order_id
+    return order_id if kind == "return" and number.isdecimal() else None

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
 
-from ordersaga.domain.orders import Address, Order, ParcelPlan
+from ordersaga.domain.orders import Address, Order, ParcelPlan, not_given
 from ordersaga.domain.statuses import OrderStatus
 from ordersaga.domain.values import Message
 
@@ -46,6 +46,17 @@ class AttentionItem(Message):
     reminders: int = 0
 
 
+class UnreadOrder(Message):
+    """An order whose row this version cannot read, such as a later version's; `fields` it cannot read, sorted."""
+
+    order_id: str
+    seller: str
+    currency: str
+    total: int
+    accepted_at: AwareDatetime
+    fields: tuple[str, ...]
+
+
 class AttentionAge(Message):
     """Open questions of a kind at a seller: how many, since when, and the minor units of `currency` at stake."""
 
@@ -57,10 +68,18 @@ class AttentionAge(Message):
     money: int
 
 
+class Tracking(Message):
+    """The number a carrier knows a parcel by."""
+
+    parcel: int
+    number: str
+
+
 class JournalUpdate(Message):
     """What changed since the last write: status, reason, new entries, attention items. Written in one transaction.
 
-    `ship_to`: where the order goes now, when that was changed after it was placed.
+    `ship_to`: where the order goes now, when that was changed after it was placed. `tracking`: numbers it was not told
+    before, by which the order is found from then on.
     """
 
     order_id: str
@@ -70,6 +89,7 @@ class JournalUpdate(Message):
     entries: tuple[JournalEntry, ...] = ()
     attention: tuple[AttentionItem, ...] = ()
     ship_to: Address | None = None
+    tracking: tuple[Tracking, ...] = Field(default=(), exclude_if=not_given)
 
 
 class OrderRecord(Message):

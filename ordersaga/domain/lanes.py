@@ -19,6 +19,7 @@ from ordersaga.domain.values import Message
 
 PAYMENTS: Final = "payments"
 CARRIERS: Final = "carriers"
+_NAMED_LANES: Final = {"easypost": CARRIERS}
 
 SHARE: Final = 0.8
 """The part of a company's allowance that goes to the lane's activities; the rest is for pollers and second looks."""
@@ -44,6 +45,21 @@ Why = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_
 def provider_lane(provider: str) -> str:
     """The lane of one provider."""
     return f"provider-{provider}"
+
+
+def carrier_lane(account: str) -> str:
+    """The lane of one carrier account; the first there was has kept its name."""
+    return _NAMED_LANES.get(account, f"carrier-{account}")
+
+
+def channel_lane(channel: str) -> str:
+    """The lane of one shop at a marketplace."""
+    return f"channel-{channel}"
+
+
+def lane_story(lane: str) -> str:
+    """The name under which what people did with a lane stands in the audit trail; no order can be called so."""
+    return f"lane-{lane}"
 
 
 @dataclass(frozen=True)

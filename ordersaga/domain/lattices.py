@@ -63,6 +63,17 @@ LATTICES: Mapping[str, Lattice] = {
         says=frozenset(_WAY) - {P.PLANNED} | {P.EXCEPTION, P.CANCELED},
         exits=_AT_THE_PROVIDER,
     ),
+    # Knows orders as unshipped, shipped, invoiced or voided; nothing of picks, scans or deliveries.
+    "newegg": Lattice(
+        says=frozenset({P.ACCEPTED, P.LEFT_WAREHOUSE, P.IN_TRANSIT, P.CANCELED}),
+        exits=_AT_THE_PROVIDER,
+    ),
+    # Reserves, picks and carries by itself; knows nothing of packing and labels. None of its words is one of trouble:
+    # what it cannot fulfill it cancels.
+    "amazon_mcf": Lattice(
+        says=frozenset(_WAY) - {P.PACKED, P.LABELED} | {P.CANCELED, P.LOST, P.RETURNED_TO_SENDER},
+        exits={**_AT_THE_PROVIDER, **_AT_THE_CARRIER},
+    ),
     # Its last word is that the carrier took the parcel, which is no scan.
     "seller_warehouse": Lattice(
         says=frozenset({P.ACCEPTED, P.PACKED, P.LEFT_WAREHOUSE, P.CANCELED}),
@@ -73,12 +84,25 @@ LATTICES: Mapping[str, Lattice] = {
         says=frozenset({P.LABELED, P.IN_TRANSIT, P.DELIVERED, P.EXCEPTION, P.RETURNED_TO_SENDER, P.LOST}),
         exits=_AT_THE_CARRIER,
     ),
+    # Tells manifests and scans, and where a parcel ended; a voided label cancels no parcel.
+    "ups": Lattice(
+        says=frozenset({P.LABELED, P.IN_TRANSIT, P.DELIVERED, P.EXCEPTION, P.RETURNED_TO_SENDER, P.LOST}),
+        exits=_AT_THE_CARRIER,
+    ),
+    # A failed attempt is a stage of its way; it has no word for a parcel that stands still.
+    "private_delivery": Lattice(
+        says=frozenset({P.LABELED, P.IN_TRANSIT, P.DELIVERED, P.RETURNED_TO_SENDER, P.LOST}),
+        exits={end: _AT_THE_CARRIER[end] for end in (P.RETURNED_TO_SENDER, P.LOST)},
+    ),
 }
 
 
 def judge(current: P, reported: P, source: str | None = None) -> Verdict:
-    """Decide what a report of `source` does to a parcel that stands at `current`."""
-    lattice = LATTICES.get(source or "", DEFAULT)
+    """Decide what a report of `source` does to a parcel that stands at `current`.
+
+    Further accounts at one company are named after it (`newegg-east`), and judged as it is.
+    """
+    lattice = LATTICES.get((source or "").partition("-")[0], DEFAULT)
     if reported not in lattice.says:
         return Verdict.CONFLICT
     if reported == current:

@@ -1,8 +1,10 @@
 """What our own ledgers hold, whole, for an audit that lays them beside what the outside companies say."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ordersaga.domain.books import Account
+from ordersaga.domain.identifiers import ParcelReference, ReturnReference
 from ordersaga.domain.orders import ParcelPlan
 from ordersaga.domain.statuses import OrderStatus
 
@@ -38,6 +40,11 @@ class EffectEntry:
     parcel: int
     status: str
     external_id: str | None = None
+
+    @property
+    def generation(self) -> int:
+        """As its key says."""
+        return int(self.key.rpartition("/")[2].partition(".")[0])
 
 
 @dataclass(frozen=True)
@@ -102,3 +109,11 @@ class Ledgers:
     counted: tuple[CountedUnits, ...] = ()
     shelves: tuple[Shelf, ...] = ()
     questions: tuple[OpenQuestion, ...] = ()
+
+    def label_references(self) -> Iterator[str]:
+        """What every label that was asked for is known by at its carrier, ways back included."""
+        for effect in self.effects:
+            if effect.step == "book_label":
+                yield str(ParcelReference(effect.order_id, effect.parcel, effect.generation))
+            elif effect.step == "book_return_label":
+                yield str(ReturnReference(effect.order_id, effect.generation, effect.parcel))

@@ -9,7 +9,7 @@ from ordersaga.domain.evidence import OrderEvidence
 from ordersaga.domain.identifiers import LabelReference, ParcelReference, ReturnReference, parse_label_reference
 from ordersaga.domain.lattices import Verdict, goods_left, judge, reached, scanned
 from ordersaga.domain.matching import Case, Moment, finding
-from ordersaga.domain.reconciliation import LABELS, Finding, FindingKind, LabelRecord, provider_source
+from ordersaga.domain.reconciliation import Finding, FindingKind, LabelRecord, label_source, provider_source
 from ordersaga.domain.shipping import ParcelEvent, ProviderOrder
 from ordersaga.domain.statuses import ParcelStatus
 
@@ -99,7 +99,7 @@ def _double(ours: OrderEvidence, owner: LabelReference, record: LabelRecord, wha
     return finding(
         FindingKind.DOUBLE_LABEL,
         record.label_id,
-        LABELS,
+        label_source(record.account),
         ours,
         what=what,
         ours=f"the order is {ours.status}, the parcel {'shipped' if owner.parcel in ours.shipped else 'did not ship'}",
@@ -128,7 +128,8 @@ def unheard_scan(
     case: Case, record: LabelRecord, event: ParcelEvent, known: ParcelStatus, moment: Moment
 ) -> list[Finding]:
     """A carrier's report that never reached the order; `known`: where its saga believes the parcel is."""
-    found = _unheard(case, LABELS, record.reference, event, known) if moment.old(event.occurred_at) else []
+    source = label_source(record.account)
+    found = _unheard(case, source, record.reference, event, known) if moment.old(event.occurred_at) else []
     return [each.model_copy(update={"at": record.created_at}) for each in found]
 
 
@@ -139,14 +140,16 @@ def match_provider_order(case: Case, provider: str, order: ProviderOrder, moment
         return
     if order.status is ParcelStatus.CANCELED or goods_left(order.status):
         return
-    why = _not_to_ship(case, owner, moment)
+    aside = case.ours.latest("set_aside", owner.parcel, owner.generation)
+    only_aside = aside is not None and order.status is ParcelStatus.PLANNED
+    why = _not_to_keep(case, owner, moment) if only_aside else _not_to_ship(case, owner, moment)
     if why is not None:
         yield finding(
             FindingKind.LIVE_PROVIDER_ORDER,
             order.reference,
             provider_source(provider),
             case.ours,
-            what=f"{provider} will ship parcel {owner.parcel}: {why}",
+            what=f"{provider} {'keeps units of' if only_aside else 'will ship'} parcel {owner.parcel}: {why}",
             ours=why,
             theirs=f"{order.provider_id} is {order.status}",
             parcel=owner.parcel,
@@ -154,6 +157,20 @@ def match_provider_order(case: Case, provider: str, order: ProviderOrder, moment
             at=order.changed_at,
             facts={"reference": order.reference, "provider": provider},
         )
+
+
+def _not_to_keep(case: Case, owner: LabelReference, moment: Moment) -> str | None:
+    """Why units may no longer be set aside; None: they wait for their hand-off, or somebody decides about them."""
+    ours, place = case.ours, (owner.parcel, owner.generation)
+    aside, let_go, handed = (ours.latest(step, *place) for step in ("set_aside", "let_go", "hand_off"))
+    if any(deed is not None and (deed.open or not moment.old(deed.at)) for deed in (aside, let_go, handed)):
+        return None
+    if let_go is not None and let_go.done:
+        return "they were let go"
+    if _newer(ours, "set_aside", owner) or _newer(ours, "hand_off", owner):
+        return "it was handed over anew"
+    over = ours.final and case.over(moment) and owner.parcel not in ours.shipped
+    return f"the order is {ours.status}, and the parcel did not ship" if over else None
 
 
 def _not_to_ship(case: Case, owner: LabelReference, moment: Moment) -> str | None:

@@ -1,5 +1,10 @@
 """What a webhook said, after its signature was verified and its words translated."""
 
+from pydantic import Field
+
+from ordersaga.domain.channels import ChannelNews, ChannelTopic
+from ordersaga.domain.identifiers import Code
+from ordersaga.domain.orders import not_given
 from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
 from ordersaga.domain.values import Message
 
@@ -9,7 +14,9 @@ class Incoming(Message):
 
     `lookup`: what is said is not enough to act on; ask the company about this object, as it stands now. Of a provider
     it is our reference (the port's `inquire`), of a carrier its own id (its gateway's `resolve`).
-    Neither events nor a lookup: nothing of ours, or of a kind we do not act on; store it and answer 2xx.
+    `news`: a marketplace said that orders of a shop changed; fetch each of them. They may not be orders of ours yet.
+    None of these, or news of a kind we do not know: nothing to act on; store it and answer 2xx.
+    `account`: at whose address it came in, whatever company that is; None: nobody told us, we asked.
     """
 
     source: str
@@ -17,8 +24,11 @@ class Incoming(Message):
     order_id: str | None = None
     events: tuple[ParcelEvent | PaymentEvent, ...] = ()
     lookup: str | None = None
+    news: ChannelNews | None = None
+    account: Code | None = Field(default=None, exclude_if=not_given)
 
     @property
     def ignored(self) -> bool:
         """True when there is nothing to deliver and nothing to look up."""
-        return not self.events and self.lookup is None
+        known = self.news is not None and self.news.topic is not ChannelTopic.UNKNOWN
+        return not self.events and self.lookup is None and not known

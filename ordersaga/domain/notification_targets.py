@@ -12,6 +12,8 @@ from urllib.parse import SplitResult, urlsplit
 from ordersaga.domain.errors import CustomerError
 
 LONGEST_URL: Final = 2000
+HTTPS: Final = 443
+PRIVILEGED: Final = 1023
 _EMAIL: Final = re.compile(r"[A-Za-z0-9._%+\-]{1,64}@[A-Za-z0-9\-]+(\.[A-Za-z0-9\-]+)+")
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
@@ -42,7 +44,8 @@ def is_allowed(address: str, *, allow_loopback: bool) -> bool:
         return False
     if found.is_loopback:
         return allow_loopback
-    return found.is_global and not found.is_multicast and not found.is_reserved
+    inside = found.is_multicast or found.is_reserved or getattr(found, "is_site_local", False)
+    return found.is_global and not inside
 
 
 def is_loopback(address: str) -> bool:
@@ -86,6 +89,8 @@ def _check_http(parts: SplitResult, allow_loopback: bool) -> None:
         raise _refused("this machine's own addresses are refused; use a public host")
     if parts.scheme == "http" and not loopback:
         raise _refused("use https; http is for loopback only")
+    if not loopback and not (parts.port is None or parts.port == HTTPS or parts.port > PRIVILEGED):
+        raise _refused(f"use port {HTTPS}, or one above {PRIVILEGED}: the others belong to other services")
     if _is_address(host) and not is_allowed(host, allow_loopback=allow_loopback):
         raise _refused("private and local addresses are refused; use a public host")
 

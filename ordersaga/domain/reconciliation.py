@@ -68,7 +68,8 @@ LABELS: Final = "labels"
 ORDERS: Final = "orders"
 PROVIDER: Final = "provider"
 STOCK: Final = "stock"
-"""Who is asked, as runs and findings name it; a provider's orders and its count with its name behind a colon."""
+"""Who is asked, as runs and findings name it; with a name behind a colon a provider's orders, its count, and the labels
+of a carrier account that is not the first."""
 
 
 def provider_source(provider: str) -> str:
@@ -79,6 +80,11 @@ def provider_source(provider: str) -> str:
 def stock_source(provider: str) -> str:
     """A provider's count of its shelves."""
     return f"{STOCK}:{provider}"
+
+
+def label_source(account: str) -> str:
+    """The labels of a carrier account; '': of the first."""
+    return f"{LABELS}:{account}" if account else LABELS
 
 
 def read_source(source: str) -> tuple[str, str]:
@@ -225,7 +231,7 @@ class LabelRecord(Message):
     """A bought label as the carrier lists it. `voided`: given back, or the carrier has taken the request to.
 
     `reference`: ours, '' when it was not bought by us. `scanned`: the carrier has had the parcel. `tracking`: where
-    the parcel is by then, where the listing says so.
+    the parcel is by then, where the listing says so. `account`: where it was listed, '' the first; not the carrier's.
     """
 
     label_id: str
@@ -236,6 +242,7 @@ class LabelRecord(Message):
     scanned: bool
     created_at: AwareDatetime
     tracking: ParcelStatus | None = None
+    account: str = ""
 
 
 class StockLevel(Message):

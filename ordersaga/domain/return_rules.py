@@ -40,12 +40,16 @@ from ordersaga.domain.values import Message
 
 
 class ParcelFacts(Message):
-    """What our books say of a parcel. `captured`: minus what was given back; `payment`: the captured generation."""
+    """What our books say of a parcel. `captured`: minus what was given back; `payment`: the captured generation.
+
+    `account`: the carrier account that sells the label of its way back; None: the first.
+    """
 
     plan: ParcelPlan
     delivered_at: AwareDatetime | None = None
     captured: int = 0
     payment: int = 1
+    account: str | None = None
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,7 @@ def _case(facts: OrderFacts, parcel: ParcelFacts, request: ReturnRequest, now: d
         delivered_at=parcel.delivered_at,
         accepted_at=now,
         returned_before=_lines(facts.taken(parcel.plan.parcel)),
+        account=parcel.account,
     )
 
 

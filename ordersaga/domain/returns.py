@@ -9,10 +9,10 @@ from typing import Annotated, Final, Self
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
-from ordersaga.domain.identifiers import ReturnReference, Sku, return_id
+from ordersaga.domain.identifiers import Code, ReturnReference, Sku, return_id
 from ordersaga.domain.journal import AttentionItem, JournalEntry
 from ordersaga.domain.money import MinorUnits
-from ordersaga.domain.orders import LineQuantity, Order, ParcelPlan, Quantity
+from ordersaga.domain.orders import LineQuantity, Order, ParcelPlan, Quantity, not_given
 from ordersaga.domain.statuses import OrderStatus
 from ordersaga.domain.values import Message
 
@@ -174,6 +174,7 @@ class ReturnCase(Message):
     """A return as it was accepted: the input of its workflow.
 
     `returned_before`: units of the parcel in its earlier returns, which the refund's rounding builds on.
+    `account`: the carrier account its label is bought at; None: the first.
     """
 
     order: Order
@@ -183,6 +184,7 @@ class ReturnCase(Message):
     delivered_at: AwareDatetime
     accepted_at: AwareDatetime
     returned_before: tuple[LineQuantity, ...] = ()
+    account: Code | None = Field(default=None, exclude_if=not_given)
 
     @property
     def order_id(self) -> str:

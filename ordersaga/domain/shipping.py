@@ -1,10 +1,12 @@
 """What providers (3PLs) and carriers are asked, and what they answer."""
 
+from datetime import timedelta
 from enum import StrEnum
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
-from ordersaga.domain.orders import Address, LineQuantity, OrderLine
+from ordersaga.domain.money import Currency, MinorUnits
+from ordersaga.domain.orders import Address, LineQuantity, OrderLine, not_given
 from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.domain.values import Message
 
@@ -34,7 +36,8 @@ class ProviderOrder(Message):
 
     `partially_canceled`: the provider cut the parcel into shipments, and some of them, not all, are canceled;
     `canceled_lines` are the units in those, where the provider says.
-    `changed_at`: when it last changed, by the provider's clock, if the provider tells.
+    `changed_at`: when it last changed, by the provider's clock, if the provider tells. `packages`: the tracking numbers
+    of all that it left in, where its provider does not tell what becomes of them.
     """
 
     provider_id: str
@@ -46,6 +49,7 @@ class ProviderOrder(Message):
     partially_canceled: bool = False
     canceled_lines: tuple[LineQuantity, ...] = ()
     changed_at: AwareDatetime | None = None
+    packages: tuple[str, ...] = Field(default=(), exclude_if=not_given)
 
 
 class CancelDecision(StrEnum):
@@ -94,18 +98,37 @@ class ProviderCapabilities(Message):
 
     `books_carrier`: it buys the label itself.
     `point_of_no_return`: the first status from which it refuses to cancel (ShipBob: Picked).
+    `reserves`: it sets a parcel's units aside (`ReservingProvider`) until they are shipped or let go; `reserved_for`:
+    how long at most, None without end.
+    `decides_later`: a hand-off or a cancellation it has taken may still be refused, so its answer is asked for again.
+    `cancels_parts`: a cancellation may stop some of a parcel's shipments.
+    `changes_address`: it takes another address for a parcel it has.
+    `tells_delivery`: it, or whoever carries for it, says when a parcel arrived; else its silence proves nothing.
+    `followed`: a carrier account of ours is asked what becomes of its packages, by their numbers.
+    `tells`: it sends webhooks; else it is only polled.
+    `calls_per_minute`: what it publishes as its limit for one account, None without one.
     """
 
     name: str
     books_carrier: bool
     point_of_no_return: ParcelStatus
+    reserves: bool = False
+    reserved_for: timedelta | None = None
+    decides_later: bool = False
+    cancels_parts: bool = False
+    changes_address: bool = False
+    tells_delivery: bool = True
+    followed: bool = False
+    tells: bool = False
+    calls_per_minute: float | None = None
 
 
 class LabelRequest(Message):
     """A label to buy. `weight_grams` of the whole parcel; `reference` finds it again.
 
-    `carrier`: only this one's rates, in lower case; None: the cheapest of any. `returning`: a label for the shopper to
-    send the parcel back with, from `ship_from` (the shopper) to `ship_to` (the warehouse).
+    `carrier`: only this one's rates, in lower case; None: the cheapest of any; of those in `avoid` none is bought.
+    `returning`: a label for the shopper to send the parcel back with, from `ship_from` (the shopper) to `ship_to` (the
+    warehouse).
     """
 
     reference: str
@@ -114,25 +137,41 @@ class LabelRequest(Message):
     weight_grams: int
     service: ShippingService = ShippingService.STANDARD
     carrier: str | None = None
+    avoid: tuple[str, ...] = ()
     returning: bool = False
 
 
 class LabelState(Message):
-    """A label as its carrier sees it. `cost` in minor units of USD.
+    """A label as its carrier sees it. `cost` in minor units of `currency`; None where the carrier tells it once only.
 
     `can_intercept`: its carrier can be asked to turn the parcel around on its way; `intercepted`: it took that.
-    `url`: of the label to print.
+    `url`: of the label to print. `account`: of ours, where it was bought; a carrier does not know it.
     """
 
     label_id: str
     reference: str
     carrier: str
     tracking_number: str
-    cost: int
+    cost: int | None
+    currency: Currency = "USD"
     voided: bool = False
     can_intercept: bool = False
     intercepted: bool = False
     url: str | None = None
+    account: str | None = None
+
+
+class Quote(Message):
+    """What a label would cost, asked before it is bought. `cost` in minor units of `currency`.
+
+    `deliver_by`: the promised delivery. `cut_off`: a parcel given up later than this goes with the next pick-up.
+    """
+
+    carrier: str
+    cost: MinorUnits
+    currency: Currency
+    deliver_by: AwareDatetime | None = None
+    cut_off: AwareDatetime | None = None
 
 
 class ParcelEvent(Message):

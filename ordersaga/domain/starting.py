@@ -3,13 +3,17 @@
 import math
 from collections import deque
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
-FEWEST: Final = 4
+from ordersaga.domain.journal import AttentionItem
+
+FEWEST: Final = 1
 """So many may always be on their way: nobody learns from nothing that things are better again."""
 GROWTH: Final = 4.0
 """How much the window grows while as many as it holds get there in time."""
+FIRST: Final = 8
+"""It begins with this part of the most it may be: a surge is there before anything is learned."""
 CUT: Final = 0.7
 NO_FASTER: Final = 0.9
 """A cut after which sagas take at least this much of what they took before has helped nobody."""
@@ -19,7 +23,20 @@ _NEWEST: Final = 0.25
 _COUNTED: Final = 32
 JUDGED: Final = 8
 """So many outcomes after a cut tell what came of it."""
-_RESERVE: Final = 4
+_SHARES: Final = 4
+FEWEST_KEPT: Final = 4
+"""Room that sellers without a queue have together at the least, however small the window is."""
+FEW: Final = 2
+"""So many orders of a seller that wait are a queue of its own, which later ones join; one may be overtaken."""
+
+
+START_REFUSED: Final = "start_refused"
+"""The question about an order whose saga cannot be started, whatever the number of tries."""
+NEVER_STARTED: Final = "never_started"
+"""The question about an order that had no saga for so long that its units were given back."""
+PASSED_OVER: Final = "passed_over"
+"""The question about an order that waits in line for its units and cannot be read when its turn comes."""
+START_QUESTIONS: Final = (START_REFUSED, NEVER_STARTED, PASSED_OVER)
 
 
 @dataclass(frozen=True)
@@ -27,7 +44,8 @@ class Backlog:
     """Accepted orders on their way to an outcome, at one moment.
 
     `waiting`: for a starter; `under_way`: being started, or started and without an outcome so far; `oldest`: how long
-    the one accepted first has been without a saga, zero if there is none; `sellers`: whose orders are waiting.
+    the one that got its units first has been without a saga, zero if there is none; `sellers`: of whom `FEW` or more
+    are waiting.
     """
 
     waiting: int = 0
@@ -47,7 +65,7 @@ class Window:
         self._most = most
         self._fewest = min(FEWEST, most)
         self._target = target.total_seconds()
-        self._size = max(self._fewest, most / 2)
+        self._size = max(self._fewest, most / FIRST)
         self._forget(-math.inf)
         self._took_before: float | None = None
         self._patience = self._target
@@ -58,13 +76,18 @@ class Window:
         return int(self._size)
 
     @property
+    def share(self) -> int:
+        """A part of them that makes a difference."""
+        return self.size // _SHARES
+
+    @property
     def reserve(self) -> int:
-        """How many of them are kept for sellers of whom nothing waits."""
-        return self.size // _RESERVE
+        """How many more than those are kept for all sellers without a queue together."""
+        return max(FEWEST_KEPT, self.share)
 
     def room(self, under_way: int) -> int:
         """How many a starter may start now."""
-        return max(0, self.size - self.reserve - under_way)
+        return max(0, self.size - under_way)
 
     def is_used(self, under_way: int) -> bool:
         """Whether so many say anything about a larger window."""
@@ -111,3 +134,16 @@ class Window:
         self._cut_at = now
         self._took = self._target / 2
         self._seen: deque[float] = deque(maxlen=_COUNTED)
+
+
+def start_question(order_id: str, kind: str, text: str) -> AttentionItem:
+    """What a person is asked about an order without a saga; it is withdrawn once the saga is started."""
+    return AttentionItem(
+        item_id=f"{order_id}-{kind}",
+        order_id=order_id,
+        parcel=0,
+        kind=kind,
+        question=text,
+        choices=("acknowledge",),
+        opened_at=datetime.now(UTC),
+    )

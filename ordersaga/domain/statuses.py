@@ -28,12 +28,13 @@ FINAL_STATUSES = frozenset({OrderStatus.COMPLETED, OrderStatus.CANCELED, OrderSt
 
 
 class ConfirmOutcome(StrEnum):
-    """What the waiting checkout is told."""
+    """What the waiting checkout is told. `PAYMENT_PENDING`: the shopper has done all, the bank confirms later."""
 
     CONFIRMED = "confirmed"
     SOLD_OUT = "sold_out"
     DECLINED = "declined"
     ACTION_REQUIRED = "action_required"
+    PAYMENT_PENDING = "payment_pending"
     REJECTED = "rejected"
     CANCELED = "canceled"
 

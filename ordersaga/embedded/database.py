@@ -25,9 +25,16 @@ KEYS_FILE: Final = "demo-keys.json"
 async def prepare_database(settings: Settings, data: Path) -> str:
     """Migrate, and see to it that the demo keys work. Answers what was done, for the person waiting."""
     url = settings.database_url.get_secret_value()
-    applied = await migrate_database(url)
+    applied = await migrate_all(settings)
     keys = await ensure_demo_keys(url, data / KEYS_FILE)
     return f"{len(applied)} applied, {len(keys)} API keys" if applied else "up to date"
+
+
+async def migrate_all(settings: Settings) -> list[str]:
+    """Bring every database of the settings to this version; the names of the files applied now."""
+    applied = await migrate_database(settings.database_url.get_secret_value())
+    copies = settings.key_copies_url.get_secret_value()
+    return [*applied, *(await migrate_copies(copies) if copies else [])]
 
 
 async def migrate_database(database_url: str) -> list[str]:
@@ -38,6 +45,17 @@ async def migrate_database(database_url: str) -> list[str]:
         return await migrate(database_url)
     except (OrdersagaError, asyncpg.PostgresError, OSError) as error:
         raise PartFailedError("migrations", f"failed: {error} (ORDERSAGA_DATABASE_URL names the database)") from error
+
+
+async def migrate_copies(database_url: str) -> list[str]:
+    """Bring the database of the keys' copies to this version; the names of the files applied now."""
+    from ordersaga.stores.key_copies import prepare_copies
+
+    try:
+        return await prepare_copies(database_url)
+    except (OrdersagaError, asyncpg.PostgresError, OSError) as error:
+        told = f"of the keys' copies failed: {error} (ORDERSAGA_KEY_COPIES_URL names their database)"
+        raise PartFailedError("migrations", told) from error
 
 
 def read_demo_keys(data: Path) -> dict[str, str]:

@@ -22,6 +22,8 @@ STORED = (
     "postgres-password",
     "demo-keys.json",
     "demo-credentials.json",
+    "network.toml",
+    "network-secrets",
     STACK_FILE,
     LOCK_FILE,
 )

@@ -13,7 +13,9 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 EMULATORS: Final = ("stripe", "shipbob", "easypost")
-PORT_NAMES: Final = ("postgres", "temporal", "temporal_ui", *EMULATORS, "api")
+NETWORK: Final = ("newegg", "amazon_mcf", "ups", "courier", "tiktok_shop")
+"""Further emulated companies, where we have accounts when a stack is asked for `all_companies`."""
+PORT_NAMES: Final = ("postgres", "temporal", "temporal_ui", *EMULATORS, *NETWORK, "api")
 MOST_PROCESSES: Final = 16
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -40,6 +42,11 @@ class StackOptions(BaseSettings):
     stripe_port: int = Field(default=8701, ge=1, le=65535)
     shipbob_port: int = Field(default=8702, ge=1, le=65535)
     easypost_port: int = Field(default=8703, ge=1, le=65535)
+    newegg_port: int = Field(default=8704, ge=1, le=65535)
+    amazon_mcf_port: int = Field(default=8705, ge=1, le=65535)
+    ups_port: int = Field(default=8706, ge=1, le=65535)
+    courier_port: int = Field(default=8707, ge=1, le=65535)
+    tiktok_shop_port: int = Field(default=8708, ge=1, le=65535)
     api_port: int = Field(default=8080, ge=1, le=65535)
     more_ports: Mapping[str, Port] = Field(
         default_factory=dict, description="of `api-2` and so on; those left out follow the API's port"
@@ -49,6 +56,11 @@ class StackOptions(BaseSettings):
     seen_ports: Mapping[str, Port] = Field(
         default_factory=dict, description="where the other parts find a part, if not where it listens: a proxy of yours"
     )
+
+    all_companies: bool = Field(
+        default=False, description=f"emulate these too, with accounts there: {', '.join(NETWORK)}"
+    )
+    channel_seller: str = Field(default="acme", description="whose the emulated TikTok shop is")
 
     only: frozenset[str] = Field(default=frozenset(), description="start nothing but these parts")
     without: frozenset[str] = Field(default=frozenset(), description="leave these parts out: they run elsewhere")

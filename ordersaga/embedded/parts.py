@@ -25,7 +25,10 @@ async def survived_a_moment(_pid: int) -> bool:
 
 @dataclass(frozen=True)
 class Part:
-    """A process that is started, watched and restarted."""
+    """A process that is started, watched and restarted.
+
+    `passes`: words of a start that failed for something that passes by itself; it is tried again.
+    """
 
     name: str
     command: Command
@@ -34,6 +37,7 @@ class Part:
     prepare: Callable[[], Awaitable[None]] = nothing
     detail: str = ""
     ready_timeout: float = 60.0
+    passes: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -14,7 +15,8 @@ from ordersaga.domain.attributes import SEARCH_ATTRIBUTES
 from ordersaga.embedded.credentials import emulated_credentials
 from ordersaga.embedded.environment import as_environment
 from ordersaga.embedded.errors import IncompleteSettingsError, PortTakenError
-from ordersaga.embedded.options import EMULATORS, StackOptions, numbered
+from ordersaga.embedded.network import webhook_secret, write_network
+from ordersaga.embedded.options import EMULATORS, NETWORK, StackOptions, numbered
 from ordersaga.embedded.parts import Part, Step, survived_a_moment
 from ordersaga.embedded.postgres import database_url, postgres_part
 from ordersaga.embedded.process import Command
@@ -22,9 +24,9 @@ from ordersaga.embedded.sockets import HOST, answers_ok, is_taken
 from ordersaga.embedded.temporal import polled_by, temporal_part, ui_url
 from ordersaga.settings import Settings, SettingsError, environment_name, require_credentials
 
-PARTS: Final = ("postgres", "migrations", "temporal", *EMULATORS, "worker", "api")
+PARTS: Final = ("postgres", "migrations", "temporal", *EMULATORS, *NETWORK, "worker", "api")
 BACKENDS: Final = ("migrations", "temporal")
-BACKGROUND: Final = ("temporal", *EMULATORS, "worker")
+BACKGROUND: Final = ("temporal", *EMULATORS, *NETWORK, "worker")
 """Parts nobody waits for while an order is taken."""
 
 WORKER_QUEUE: Final = "orders"
@@ -34,7 +36,10 @@ PrepareDatabase = Callable[[Settings, Path], Awaitable[str]]
 
 
 def stack_settings(options: StackOptions, chosen: Collection[str], base: Settings) -> Settings:
-    """`base`, with the addresses of the parts that this stack runs itself, and credentials for those it emulates."""
+    """`base`, with the addresses of the parts that this stack runs itself, and credentials for those it emulates.
+
+    One click signs in to its console, unless `base` says otherwise or anything of it is production's.
+    """
     updates: dict[str, object] = {"api_host": HOST, "api_port": options.api_port, "notify_loopback": True}
     updates.update(emulated_credentials(options.data, chosen, base))
     if "postgres" in chosen:
@@ -45,18 +50,36 @@ def stack_settings(options: StackOptions, chosen: Collection[str], base: Setting
     for name in EMULATORS:
         if name in chosen:
             updates[f"{name}_base_url"] = f"http://{HOST}:{options.seen_port(name)}"
-    return base.model_copy(update=updates)
+    network = write_network(options, chosen)
+    if network is not None:
+        updates["network"] = network
+    settings = base.model_copy(update=updates)
+    if "demo_sign_in" in base.model_fields_set:
+        return settings
+    return settings.model_copy(update={"demo_sign_in": not settings.open_to_the_world()})
 
 
 def stack_urls(settings: Settings) -> dict[str, str]:
     """Where everything is found; the database without its password."""
     return {
         "api": f"http://{settings.api_host}:{settings.api_port}",
+        "console": f"{settings.public_url}/console/",
         "temporal_ui": settings.temporal_ui_url,
         "temporal": settings.temporal_address,
         "database": without_password(settings.database_url.get_secret_value()),
         **{name: getattr(settings, f"{name}_base_url") for name in EMULATORS},
     }
+
+
+def network_urls(options: StackOptions, chosen: Collection[str]) -> dict[str, str]:
+    """Where the further emulated companies are."""
+    return {name: f"http://{HOST}:{options.seen_port(name)}" for name in NETWORK if name in chosen}
+
+
+def known_parts(options: StackOptions) -> tuple[str, ...]:
+    """What this stack may consist of: the further companies only when they are asked for, together or by name."""
+    wanted = set(NETWORK) if options.all_companies else set(NETWORK) & options.only
+    return tuple(part for part in PARTS if part not in NETWORK or part in wanted)
 
 
 def more_api_urls(options: StackOptions) -> dict[str, str]:
@@ -105,11 +128,14 @@ def build_plan(
     async def migrate() -> str:
         return await prepare_database(settings, options.data)
 
+    def emulated(name: str) -> Sequence[Part | Step]:
+        return [_emulator(name, options, settings, environment)]
+
     makers: dict[str, Callable[[], Sequence[Part | Step]]] = {
         "postgres": lambda: [postgres_part(options.data, options.postgres_port)],
         "migrations": lambda: [Step("migrations", migrate, needs=("postgres",))],
         "temporal": lambda: [_temporal(options)],
-        **{name: lambda name=name: [_emulator(name, options, settings, environment)] for name in EMULATORS},  # type: ignore[misc]
+        **{name: partial(emulated, name) for name in (*EMULATORS, *NETWORK)},
         "worker": lambda: [_worker(name, options, chosen, environment) for name in numbered("worker", options.workers)],
         "api": lambda: [_api(name, options, environment) for name in options.api_names],
     }
@@ -139,7 +165,10 @@ def _temporal(options: StackOptions) -> Part:
 def _emulator(name: str, options: StackOptions, settings: Settings, environment: Mapping[str, str]) -> Part:
     folder, port = options.data / "emulators" / name, options.port(name)
     folder.mkdir(parents=True, exist_ok=True)
-    secret = getattr(settings, f"{name}_webhook_secret").get_secret_value()
+    own = name in EMULATORS
+    secret = (
+        getattr(settings, f"{name}_webhook_secret").get_secret_value() if own else webhook_secret(options.data, name)
+    )
     webhook_url = f"http://{HOST}:{options.seen_port('api')}/v1/webhooks/{name}"
     argv = [
         *(sys.executable, "-m", "emulators", name, "--host", HOST, "--port", str(port), "--data", str(folder)),

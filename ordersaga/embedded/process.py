@@ -54,7 +54,7 @@ async def spawn(command: Command, log: Path) -> asyncio.subprocess.Process:
 
 def _begin(command: Command) -> Callable[[], None] | None:
     """A hook run in the child before its program; None: nothing to do. Only system calls are safe there."""
-    hooks = [_die_with_parent(command.orphan_signal), partial(os.nice, command.nice) if command.nice else None]
+    hooks = [_die_with_parent(command.orphan_signal), partial(_give_way, command.nice) if command.nice else None]
     wanted = [hook for hook in hooks if hook]
 
     def begin() -> None:
@@ -62,6 +62,19 @@ def _begin(command: Command) -> Callable[[], None] | None:
             hook()
 
     return begin if wanted else None
+
+
+def _give_way(nice: int) -> None:
+    """Let others go first, inside and outside of the child's session.
+
+    Linux weighs sessions against each other when it groups tasks by them (sched(7), autogroup): niceness alone then
+    only counts inside one, and each of our children has its own.
+    """
+    ours = os.nice(nice)
+    with contextlib.suppress(OSError):
+        group = os.open("/proc/self/autogroup", os.O_WRONLY)
+        os.write(group, b"%d" % ours)
+        os.close(group)
 
 
 def _die_with_parent(orphan_signal: signal.Signals) -> Callable[[], None] | None:

@@ -30,9 +30,10 @@ from ordersaga.embedded.folders import (
 from ordersaga.embedded.options import StackOptions
 from ordersaga.embedded.parts import Part, Reporter, SilentReporter, Step, choose
 from ordersaga.embedded.plan import (
-    PARTS,
     build_plan,
+    known_parts,
     more_api_urls,
+    network_urls,
     refuse_taken_ports,
     stack_settings,
     stack_urls,
@@ -60,7 +61,7 @@ class Stack:
         plan: PlanMaker = _product_plan,
     ) -> None:
         self.options = _resolved(options or StackOptions())
-        self.chosen = choose(PARTS, self.options.only, self.options.without)
+        self.chosen = choose(known_parts(self.options), self.options.only, self.options.without)
         self._base = settings or read_settings()
         self._report = report or SilentReporter()
         self._make_plan = plan
@@ -82,8 +83,12 @@ class Stack:
 
     @property
     def urls(self) -> dict[str, str]:
-        """Where everything is: api (api-2, ...), temporal, temporal_ui, database, stripe, shipbob, easypost."""
-        return {**stack_urls(self.settings), **more_api_urls(self.options)}
+        """Where everything is: api (api-2, ...), temporal, temporal_ui, database, and the companies by their names."""
+        return {
+            **stack_urls(self.settings),
+            **network_urls(self.options, self.chosen),
+            **more_api_urls(self.options),
+        }
 
     @property
     def api_urls(self) -> list[str]:

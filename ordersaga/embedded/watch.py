@@ -17,6 +17,8 @@ from ordersaga.embedded.parts import Part, Reporter
 POLL = 0.05
 DELAYS = (0.0, 0.3, 0.6, 1.0, 2.0, 3.0)
 STEADY_AFTER = 20.0
+_TRIES, _PAUSE = 4, 0.5
+"""How often a part is started that fails for something that passes, and the seconds between."""
 
 
 class WatchedPart:
@@ -44,11 +46,7 @@ class WatchedPart:
         began = time.monotonic()
         self._report.starting(self.part.name)
         await self.part.prepare()
-        process = await self._spawn()
-        if not await self._until_ready(process):
-            failure = self._failure(process.returncode)
-            await processes.stop(process, self.part.command)
-            raise failure
+        process = await self._first_process()
         self._report.ready(self.part.name, self.part.detail, time.monotonic() - began)
         self._watch = asyncio.create_task(self._keep_alive(process), name=f"watch {self.part.name}")
 
@@ -84,6 +82,19 @@ class WatchedPart:
         """Let frozen processes go on, those of a part that was killed meanwhile too."""
         frozen, self._frozen = self._frozen, []
         processes.thaw(frozen)
+
+    async def _first_process(self) -> asyncio.subprocess.Process:
+        tries = 0
+        while True:
+            tries += 1
+            process = await self._spawn()
+            if await self._until_ready(process):
+                return process
+            failure = self._failure(process.returncode)
+            await processes.stop(process, self.part.command)
+            if tries == _TRIES or not self.part.passes or self.part.passes not in str(failure):
+                raise failure
+            await asyncio.sleep(_PAUSE)
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         self._process = await processes.spawn(self.part.command, self.log)

@@ -1,4 +1,4 @@
-"""The gate before every call of a company: closed while the company's lane is paused, for every process alike.
+"""The gate before every call of a company: closed while its lane is paused or its breaker open, everywhere.
 
 The lane's task queue hands out nothing then; the gate keeps back what had been handed out before, what runs inside a
 workflow task, and the pollers. What is said here may be out of date by `FRESH`, where nobody listens to NOTIFY.
@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from ordersaga.breaker_ports import BreakerStore
 from ordersaga.domain.errors import OrdersagaError, RateLimitedError, RetryError
 from ordersaga.domain.lanes import LanePause, pause_after
+from ordersaga.gateways.breakers import Breakers, Passage
+from ordersaga.gateways.lane_calls import watched
 from ordersaga.ports import LaneGate, LanePauses
 
 COMPANY: Final = "company"
@@ -27,9 +30,9 @@ class OpenGate:
     """A gate that nobody closes: for a gateway that belongs to no lane."""
 
     @asynccontextmanager
-    async def passing(self) -> AsyncIterator[None]:
+    async def passing(self) -> AsyncIterator[Passage]:
         """Always."""
-        yield
+        yield Passage("")
 
 
 OPEN: Final[LaneGate] = OpenGate()
@@ -47,10 +50,17 @@ class LaneGates:
     Args:
         pauses: where they are recorded.
         clock: seconds that only ever grow.
+        breakers: where breakers are recorded; None: none ever opens.
     """
 
-    def __init__(self, pauses: LanePauses, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        pauses: LanePauses,
+        clock: Callable[[], float] = time.monotonic,
+        breakers: BreakerStore | None = None,
+    ) -> None:
         self._pauses, self._clock = pauses, clock
+        self.breakers = Breakers(breakers, clock)
         self._closed: dict[str, _Closed] = {}
         self._read_at = self._told_at = float("-inf")
         self._telling = 0
@@ -61,7 +71,8 @@ class LaneGates:
         return _Gate(self, lane)
 
     async def refresh(self) -> Sequence[LanePause]:
-        """Read the pauses now. Raises RetryError when the database does not answer: what was known stays."""
+        """Read pauses and breakers now. RetryError when the database does not answer: what was known stays."""
+        await self.breakers.refresh()
         began = self._clock()
         told = await self._pauses.pauses()
         if self._telling or began < self._told_at:
@@ -118,11 +129,16 @@ class _Gate:
     lane: str
 
     @asynccontextmanager
-    async def passing(self) -> AsyncIterator[None]:
+    async def passing(self) -> AsyncIterator[Passage]:
         """Around one call."""
-        await self.gates.wait_open(self.lane)
-        try:
-            yield
-        except RateLimitedError as error:
-            await self.gates.close(self.lane, error)
-            raise
+        with watched(self.lane) as call:
+            await self.gates.wait_open(self.lane)
+            passage = call.let_through(await self.gates.breakers.enter(self.lane))
+            try:
+                yield passage
+            except BaseException as error:
+                if isinstance(error, RateLimitedError):
+                    await self.gates.close(self.lane, error)
+                await self.gates.breakers.leave(passage, error)
+                raise
+            await self.gates.breakers.leave(passage)

@@ -26,10 +26,10 @@ def header(headers: Mapping[str, str], name: str) -> str:
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """The JSON object in a body; empty for anything else."""
+    """The JSON object in a body; empty for anything else, and for what is nested too deep to be read."""
     try:
         parsed = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return parsed if isinstance(parsed, dict) else {}
 

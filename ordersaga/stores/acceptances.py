@@ -1,10 +1,12 @@
 """What an order is accepted with, and what may become of it at that moment."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from ordersaga.domain.orders import Order, ParcelPlan
+from ordersaga.domain.stops import StopRule
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,14 @@ class NoCapacity:
 
 
 @dataclass(frozen=True)
+class Stopped:
+    """Nothing is stored: an operator stopped orders like this one; `rule` says what and until when."""
+
+    order_id: str
+    rule: StopRule
+
+
+@dataclass(frozen=True)
 class Replay:
     """The same request was taken before. `status` and `body` are its HTTP answer, None when none was saved yet:
     the caller then answers from the order's record."""
@@ -116,7 +126,15 @@ class KeyMismatch:
     field: str
 
 
-Unstored = BuyerNeeded | OverBuyerLimit | NoCapacity
+Unstored = BuyerNeeded | OverBuyerLimit | NoCapacity | Stopped
 """Refusals that leave nothing behind, not even the key: who asks again is judged anew."""
 Refused = SoldOut | KeyMismatch | Unstored
 Acceptance = Accepted | Waiting | Replay | Refused
+
+
+async def refused_id(
+    gone: str, asked: Sequence[AcceptRequest], accept: Callable[[Sequence[AcceptRequest]], Awaitable[list[Acceptance]]]
+) -> list[Acceptance]:
+    """Accept what does not bear the id of an order that was erased and is not on record any more: it stays taken."""
+    others = iter(await accept([each for each in asked if each.order.order_id != gone]))
+    return [KeyMismatch(gone, "order_id") if each.order.order_id == gone else next(others) for each in asked]

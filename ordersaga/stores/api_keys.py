@@ -56,7 +56,7 @@ class ApiKeys:
 
     async def _read(self, hashed: str) -> ApiKey | None:
         look = self._known.look()
-        async with connection(self._pool) as reader:
+        async with connection(self._pool, scoped=False) as reader:
             row = await reader.fetchrow(_VERIFY, hashed)
         if row is None:
             return None

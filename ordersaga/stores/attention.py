@@ -6,8 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ordersaga.domain.journal import AttentionAge, AttentionItem
+from ordersaga.privacy.key_ring import DataKey
+from ordersaga.privacy.sealing import seal_text
 from ordersaga.stores.pools import Connection
 from ordersaga.stores.storable import storable
+from ordersaga.stores.vault import CLEAR, Vault
 
 _COLUMNS = """order_id, item_id, parcel, kind, question, choices, opened_at, resolved, resolved_by, resolved_reason,
     resolved_at, money, currency, guarded, proposed, proposed_by, reminders"""
@@ -30,6 +33,9 @@ WHERE NOT EXISTS (
     SELECT 1 FROM attention WHERE order_id = $1 AND kind = $4 AND parcel = $3
       AND substring(item_id FROM '-r[0-9]+-') IS NOT DISTINCT FROM substring($2 FROM '-r[0-9]+-'))
 ON CONFLICT DO NOTHING RETURNING item_id
+"""  # noqa: S608 - only column names are put in
+_ASK_APART = f"""
+INSERT INTO attention ({_COLUMNS}) VALUES ({_VALUES}) ON CONFLICT DO NOTHING RETURNING item_id
 """  # noqa: S608 - only column names are put in
 _ANSWER = """
 UPDATE attention SET resolved = $3, resolved_by = $4, resolved_reason = $5, resolved_at = $6
@@ -63,30 +69,33 @@ class AttentionFilter:
     provider: str | None = None
 
 
-async def write_question(work: Connection, item: AttentionItem) -> None:
+async def write_question(work: Connection, item: AttentionItem, key: DataKey | None = None) -> None:
     """Write a question as it stands now; one that was answered before is left alone."""
-    await work.execute(_WRITE, *_row(item))
+    await work.execute(_WRITE, *_row(item, key))
 
 
-async def ask(work: Connection, item: AttentionItem) -> bool:
-    """Write a question unless one of its kind was ever asked about its parcel."""
-    return await work.fetchval(_ASK, *_row(item)) is not None
+async def ask(work: Connection, item: AttentionItem, *, apart: bool = False, key: DataKey | None = None) -> bool:
+    """Write a question unless one of its kind was ever asked about its parcel; `apart`: unless just this one was."""
+    return await work.fetchval(_ASK_APART if apart else _ASK, *_row(item, key)) is not None
 
 
-async def answer(work: Connection, item: AttentionItem, choice: str, by: str, reason: str) -> AttentionItem | None:
+async def answer(
+    work: Connection, item: AttentionItem, choice: str, by: str, reason: str, key: DataKey | None = None
+) -> AttentionItem | None:
     """Write the answer of a person; None when somebody answered before."""
     now = datetime.now(UTC)
-    said = (storable(choice), storable(by), storable(reason))
+    said = (storable(choice), storable(by), seal_text(key, storable(reason)))
     if await work.fetchval(_ANSWER, item.order_id, item.item_id, *said, now) is None:
         return None
     known = {"resolved": choice, "resolved_by": by, "resolved_reason": reason, "resolved_at": now}
     return item.model_copy(update=known)
 
 
-async def read_open(reader: Connection, wanted: AttentionFilter) -> Sequence[AttentionItem]:
+async def read_open(reader: Connection, wanted: AttentionFilter, vault: Vault = CLEAR) -> Sequence[AttentionItem]:
     """Every unresolved question that was asked for, oldest first."""
     filters = (wanted.seller, wanted.order_id, wanted.kind, wanted.opened_before, wanted.provider)
-    return [AttentionItem.model_validate(dict(row)) for row in await reader.fetch(_OPEN, *filters)]
+    rows = await vault.opened(await reader.fetch(_OPEN, *filters))
+    return [AttentionItem.model_validate(dict(row)) for row in rows]
 
 
 async def read_ages(reader: Connection) -> Sequence[AttentionAge]:
@@ -94,8 +103,9 @@ async def read_ages(reader: Connection) -> Sequence[AttentionAge]:
     return [AttentionAge.model_validate(dict(row)) for row in await reader.fetch(_AGES)]
 
 
-def _row(item: AttentionItem) -> tuple[Any, ...]:
-    asked = (item.order_id, item.item_id, item.parcel, item.kind, storable(item.question), list(item.choices))
-    resolution = (item.resolved, item.resolved_by, item.resolved_reason)
+def _row(item: AttentionItem, key: DataKey | None) -> tuple[Any, ...]:
+    question = seal_text(key, storable(item.question))
+    asked = (item.order_id, item.item_id, item.parcel, item.kind, question, list(item.choices))
+    resolution = (item.resolved, item.resolved_by, seal_text(key, storable(item.resolved_reason)))
     stake = (item.money, item.currency, list(item.guarded), storable(item.proposed), storable(item.proposed_by))
     return (*asked, item.opened_at, *map(storable, resolution), item.resolved_at, *stake, item.reminders)

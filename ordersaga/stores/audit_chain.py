@@ -149,7 +149,7 @@ class PostgresAuditTrail:
     @asynccontextmanager
     async def _reader(self) -> AsyncIterator[Connection]:
         try:
-            async with connection(self._pool) as reader:
+            async with connection(self._pool, scoped=False) as reader:
                 yield reader
         except asyncpg.PostgresError as error:
             raise OperatorError("database_refused", f"The database refused to be read: {error}") from error

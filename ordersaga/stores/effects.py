@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import asyncpg
 
+from ordersaga import meters
 from ordersaga.domain.books import Balance, MoneyTransaction
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, EffectStatus
 from ordersaga.domain.errors import OperatorError, RetryError
@@ -13,19 +14,20 @@ from ordersaga.stores.pools import transaction as begin
 from ordersaga.stores.storable import storable
 
 _COLUMNS = """key, order_id, step, parcel, generation, amount, currency, status, external_id, answer, code, message,
-attempts, intended_at"""
+attempts, intended_at, account"""
 
 # clock_timestamp(), not now(): a transaction that waited for another must measure the lease at the moment it reads it.
 _BEGIN = f"""
-INSERT INTO effects AS standing (key, order_id, step, parcel, generation, amount, currency, status, lease_until)
-VALUES ($1, $2, $3, $4, $5, $6, $7, 'intended', clock_timestamp() + $8::interval)
-ON CONFLICT (key) DO UPDATE SET attempts = standing.attempts + 1, lease_until = clock_timestamp() + $8::interval
+INSERT INTO effects AS standing
+    (key, order_id, step, parcel, generation, amount, currency, account, status, lease_until)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'intended', clock_timestamp() + $9::interval)
+ON CONFLICT (key) DO UPDATE SET attempts = standing.attempts + 1, lease_until = clock_timestamp() + $9::interval
 WHERE standing.status IN ('intended', 'unknown')
   AND (standing.lease_until IS NULL OR standing.lease_until <= clock_timestamp())
 RETURNING {_COLUMNS}, attempts = 1 AS fresh
 """  # noqa: S608 - only column names are put in
 _READ = f"SELECT {_COLUMNS}, lease_until - clock_timestamp() AS lease_left FROM effects WHERE key = $1"  # noqa: S608
-_LOCK = "SELECT status, external_id, code FROM effects WHERE key = $1 FOR UPDATE"
+_LOCK = "SELECT step, status, external_id, code FROM effects WHERE key = $1 FOR UPDATE"
 _SETTLE = """
 UPDATE effects SET status = $2, external_id = coalesce($3, external_id), answer = $4, code = $5, message = $6,
     lease_until = NULL, settled_at = CASE WHEN $2 IN ('done', 'refused') THEN clock_timestamp() END
@@ -64,7 +66,7 @@ class PostgresEffects:
         """Write the intention (`fresh`), take over one whose lease ended, or return what it came to.
 
         Raises RetryError `effect_in_flight` while another attempt's lease runs, and OperatorError `effect_conflict`
-        when the key already stands for another amount.
+        when the key already stands for another amount, or at another account.
         """
         async with begin(self._pool) as work:
             row = await work.fetchrow(_BEGIN, *_intended(intent), intent.lease)
@@ -74,6 +76,8 @@ class PostgresEffects:
                 _refuse_in_flight(row)
             if (row["amount"], row["currency"]) != (intent.amount, intent.currency):
                 raise _conflict(intent.key, f"it stands for {row['amount']} {row['currency']}")
+            if row["account"] != intent.account:
+                raise _conflict(intent.key, f"it stands at the account {row['account'] or 'that was the first'}")
             return _effect(row)
 
     async def settle(self, key: str, outcome: EffectOutcome) -> None:
@@ -86,13 +90,16 @@ class PostgresEffects:
             standing = await work.fetchrow(_LOCK, key)
             if standing is None:
                 raise OperatorError("effect_missing", f"Effect {key} was never intended")
-            if standing["status"] not in _FINAL:
+            new = standing["status"] not in _FINAL
+            if new:
                 await _write(work, key, outcome)
             elif outcome.status is EffectStatus.UNKNOWN:
                 return
             elif not _agrees(standing, outcome):
                 raise _conflict(key, f"it is {standing['status']} as {standing['external_id']}")
             await post_transactions(work, outcome.transactions)
+        if new:
+            meters.effect_settled(standing["step"], outcome.status.value)
 
     async def find(self, order_id: str, step: str, parcel: int, generation: int | None = None) -> EffectRow | None:
         """This generation of an effect, or the latest one, if it was ever intended."""
@@ -143,6 +150,7 @@ def _intended(intent: EffectIntent) -> tuple[object, ...]:
         intent.generation,
         intent.amount,
         intent.currency,
+        intent.account,
     )
 
 

@@ -16,6 +16,7 @@ from ordersaga.stores.books import read_balance
 from ordersaga.stores.counted import adjust
 from ordersaga.stores.order_rows import load_record
 from ordersaga.stores.pools import Connection, Pool, connection, transaction
+from ordersaga.stores.vault import CLEAR, Row, Vault
 
 _ORDERS = """
 SELECT orders.*, status = 'returning' AND EXISTS (SELECT FROM returns WHERE returns.order_id = orders.order_id)
@@ -24,7 +25,8 @@ FROM orders WHERE order_id = ANY($1::text[])
 """
 _DEEDS = """
 SELECT order_id, key, step, parcel, generation, status, external_id, coalesce(amount, 0) AS amount,
-       coalesce(answer->>'decision', answer->>'status', '') AS said, intended_at, settled_at
+       coalesce(answer->>'decision', answer->>'status', '') AS said, intended_at, settled_at,
+       account
 FROM effects WHERE order_id = ANY($1::text[]) ORDER BY order_id, intended_at, key
 """
 _MONEY = """
@@ -108,23 +110,27 @@ _MOVING_STATUSES = [status.value for status in OrderStatus if status not in FINA
 class PostgresEvidence:
     """The Evidence port on PostgreSQL."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, vault: Vault = CLEAR) -> None:
         self._pool = pool
+        self._vault = vault
 
     async def orders(self, order_ids: Sequence[str]) -> Mapping[str, OrderEvidence]:
         """What our ledgers hold of these orders at one moment; one we do not know is missing."""
         ids = list(order_ids)
         async with connection(self._pool) as reader, reader.transaction(isolation="repeatable_read", readonly=True):
-            known = await _by_order(reader, _ORDERS, ids)
+            known = await self._opened(await _by_order(reader, _ORDERS, ids))
             held = _Held(
                 deeds=await _by_order(reader, _DEEDS, ids),
                 money=await _by_order(reader, _MONEY, ids),
                 shipped=await _by_order(reader, _SHIPPED, ids),
-                heard=await _by_order(reader, _HEARD, ids, _REPORTS),
+                heard=await self._opened(await _by_order(reader, _HEARD, ids, _REPORTS)),
                 told=await _by_order(reader, _TOLD, ids),
                 asked=await _by_order(reader, _ASKED, ids),
             )
         return {order_id: held.evidence(order_id, rows[0]) for order_id, rows in known.items()}
+
+    async def _opened(self, found: Mapping[str, list[asyncpg.Record]]) -> dict[str, Sequence[Row]]:
+        return {order_id: await self._vault.opened(rows) for order_id, rows in found.items()}
 
     async def moving(self, after: str, limit: int) -> Sequence[str]:
         """Ids of orders that have not ended, by id, those behind `after`; none with a return under way."""
@@ -165,10 +171,10 @@ class PostgresEvidence:
 class _Held:
     """Rows of several orders by order id."""
 
-    def __init__(self, **rows: dict[str, list[asyncpg.Record]]) -> None:
+    def __init__(self, **rows: Mapping[str, Sequence[Row]]) -> None:
         self._rows = rows
 
-    def evidence(self, order_id: str, row: asyncpg.Record) -> OrderEvidence:
+    def evidence(self, order_id: str, row: Row) -> OrderEvidence:
         record = load_record(row)
         return OrderEvidence(
             order=record.order,
@@ -186,7 +192,7 @@ class _Held:
             asked=frozenset((each["kind"], each["parcel"]) for each in self._of("asked", order_id)),
         )
 
-    def _of(self, what: str, order_id: str) -> Iterable[asyncpg.Record]:
+    def _of(self, what: str, order_id: str) -> Iterable[Row]:
         return self._rows[what].get(order_id, [])
 
 
@@ -197,12 +203,12 @@ async def _by_order(reader: Connection, query: str, *arguments: Any) -> dict[str
     return found
 
 
-def _deed(row: asyncpg.Record) -> Deed:
+def _deed(row: Row) -> Deed:
     known = _without_order(row)
     return Deed(**{**known, "status": EffectStatus(known["status"])})
 
 
-def _without_order(row: asyncpg.Record) -> dict[str, Any]:
+def _without_order(row: Row) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != "order_id"}
 
 

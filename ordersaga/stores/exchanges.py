@@ -8,9 +8,10 @@ from ordersaga.domain.orders import Order
 from ordersaga.domain.returns import ExchangeAnswer
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
 from ordersaga.stores.accept import PostgresIntake
-from ordersaga.stores.acceptances import Acceptance, Accepted, NoCapacity, Replay, SoldOut
+from ordersaga.stores.acceptances import Acceptance, Accepted, NoCapacity, Replay, SoldOut, Stopped
 from ordersaga.stores.journal import write_story
 from ordersaga.stores.pools import Pool, connection, transaction
+from ordersaga.stores.vault import CLEAR, Vault
 
 _LINK = "UPDATE orders SET exchange_of = $2 WHERE order_id = $1 AND exchange_of IS NULL RETURNING true"
 _LOOK = "SELECT status, outcome, reason FROM orders WHERE order_id = $1"
@@ -19,14 +20,16 @@ _LOOK = "SELECT status, outcome, reason FROM orders WHERE order_id = $1"
 class PostgresExchanges:
     """The Exchanges port on PostgreSQL; the relay's starter starts the order's saga."""
 
-    def __init__(self, pool: Pool, intake: PostgresIntake, hold_ttl: timedelta) -> None:
+    def __init__(self, pool: Pool, intake: PostgresIntake, hold_ttl: timedelta, vault: Vault = CLEAR) -> None:
         self._pool = pool
+        self._vault = vault
         self._intake = intake
         self._hold_ttl = hold_ttl
 
     async def place(self, order: Order, return_id: str) -> ExchangeAnswer:
         """Hold the stock and store the order in one commit, then link it. Repeated, it looks at what stands."""
-        answer = await self._intake.accept(order, hold_ttl=self._hold_ttl)
+        marked = order.model_copy(update={"exchange_of": return_id})
+        answer = await self._intake.accept(marked, hold_ttl=self._hold_ttl)
         if not isinstance(answer, (Accepted, Replay)):
             return _not_placed(order, _why_not(answer))
         await self._link(order.order_id, return_id)
@@ -35,7 +38,8 @@ class PostgresExchanges:
     async def look(self, order_id: str) -> ExchangeAnswer:
         """How the order stands."""
         async with connection(self._pool) as reader:
-            row = await reader.fetchrow(_LOOK, order_id)
+            found = await reader.fetchrow(_LOOK, order_id)
+        row = await self._vault.opened_one(found)
         if row is None:
             raise OperatorError("exchange_missing", f"Order {order_id} was never accepted")
         outcome = ConfirmOutcome(row["outcome"]) if row["outcome"] else None
@@ -52,6 +56,8 @@ def _why_not(answer: Acceptance) -> str:
         return f"sold out: {', '.join(answer.missing)}"
     if isinstance(answer, NoCapacity):
         return f"no room to ship it within {answer.days} days"
+    if isinstance(answer, Stopped):
+        return answer.rule.told()
     return "another order has this id"
 
 

@@ -42,7 +42,8 @@ WHERE (standing.status <> 'repairing' OR standing.last_seen < $7 - interval '1 h
   AND (standing.repaired_at IS NULL OR standing.repaired_at < $7)
 """
 _BEGIN = """
-INSERT INTO reconciliation_runs (run_id, since, requested_by, started_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
+INSERT INTO reconciliation_runs (run_id, since, requested_by, started_at, seller) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (run_id) DO UPDATE SET seller = coalesce(reconciliation_runs.seller, excluded.seller)
 """
 _END = """
 UPDATE reconciliation_runs SET ended_at = $2, looked_at = $3, found = $4, failed = $5 WHERE run_id = $1
@@ -85,7 +86,8 @@ SELECT finding_id, occurrence, kind, subject, order_id, seller, "by", second, re
 FROM repairs WHERE finding_id = $1 ORDER BY seq
 """
 _RUNS = """
-SELECT * FROM reconciliation_runs WHERE $1::text IS NULL OR run_id = $1 ORDER BY started_at DESC, run_id DESC LIMIT $2
+SELECT * FROM reconciliation_runs WHERE ($1::text IS NULL OR run_id = $1) AND ($3::text IS NULL OR seller = $3)
+ORDER BY started_at DESC, run_id DESC LIMIT $2
 """
 _COUNTS = """
 SELECT kind, count(*) AS findings FROM findings WHERE status IN ('open', 'proposed', 'repairing', 'refused') GROUP BY 1
@@ -100,10 +102,10 @@ class PostgresFindings:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def begin_run(self, run: RunRecord) -> None:
-        """Write that a run began; again is harmless."""
-        async with connection(self._pool) as work:
-            await work.execute(_BEGIN, run.run_id, run.since, storable(run.requested_by), run.started_at)
+    async def begin_run(self, run: RunRecord, seller: str | None = None) -> None:
+        """Write that a run began; again is harmless. `seller`: whose one order it looks at."""
+        async with connection(self._pool, scoped=False) as work:
+            await work.execute(_BEGIN, run.run_id, run.since, storable(run.requested_by), run.started_at, seller)
 
     async def save(self, run_id: str, findings: Sequence[Finding], now: datetime) -> None:
         """Keep what a run found; a finding that stands is seen again, one that was settled has come about anew."""
@@ -169,12 +171,12 @@ class PostgresFindings:
     async def runs(self, limit: int = 50) -> Sequence[RunRecord]:
         """The latest runs, newest first."""
         async with connection(self._pool) as reader:
-            return [RunRecord.model_validate(dict(row)) for row in await reader.fetch(_RUNS, None, limit)]
+            return [RunRecord.model_validate(dict(row)) for row in await reader.fetch(_RUNS, None, limit, None)]
 
-    async def run(self, run_id: str) -> RunRecord | None:
-        """One run, or None."""
+    async def run(self, run_id: str, seller: str | None = None) -> RunRecord | None:
+        """One run, or None; for a seller, one that looked at its order alone."""
         async with connection(self._pool) as reader:
-            row = await reader.fetchrow(_RUNS, run_id, 1)
+            row = await reader.fetchrow(_RUNS, run_id, 1, seller)
             return RunRecord.model_validate(dict(row)) if row else None
 
     async def counts(self) -> dict[str, int]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import structlog
 
+from ordersaga.beside import beside
 from ordersaga.stores.pools import Connection, Pool
 
 STILL_THERE_EVERY: Final = 0.5
@@ -46,13 +47,8 @@ class Heard:
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
         """Listen until the block ends; a lost connection is replaced."""
-        task = asyncio.create_task(self._keep())
-        try:
+        async with beside(self._keep()):
             yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def _keep(self) -> None:
         while True:

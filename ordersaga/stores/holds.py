@@ -3,15 +3,17 @@
 Locks are always taken in one order: order ids, then holds, then stock rows sorted by (location, sku).
 """
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
 
 from ordersaga.domain.orders import Order, ParcelPlan
-from ordersaga.domain.routing import StockOffer, route
+from ordersaga.domain.routing import Choice, Moment, StockOffer, against, choose
+from ordersaga.stores.places import offer_of
 from ordersaga.stores.pools import Connection, columns
 
 Ended = list[asyncpg.Record]
@@ -19,9 +21,10 @@ Ended = list[asyncpg.Record]
 # Rows with nothing to promise are not even locked: a sold-out SKU costs a read.
 _LOCK_OFFERS = """
 SELECT stock.location, stock.sku, stock.on_hand - stock.held AS available, locations.provider, products.seller,
-       locations.address->>'region' AS region, locations.address->>'country' AS country
+       locations.address->>'region' AS region, locations.address->>'country' AS country,
+       locations.address->>'postal_code' AS postal_code, locations.dispatch::text AS dispatch
 FROM stock JOIN locations USING (location) JOIN products USING (sku)
-WHERE stock.sku = ANY($1::text[]) AND stock.on_hand > stock.held
+WHERE stock.sku = ANY($1::text[]) AND stock.on_hand > stock.held AND locations.removed_at IS NULL
 ORDER BY stock.location, stock.sku FOR NO KEY UPDATE OF stock
 """
 _LOCK_STOCK = """
@@ -85,23 +88,35 @@ class Taking:
 
 
 class Shelves:
-    """Locked stock rows of some SKUs, and what is left on them while orders are routed one after another."""
+    """Locked stock rows of some SKUs, and what is left on them while orders are routed one after another.
 
-    def __init__(self, rows: Iterable[asyncpg.Record]) -> None:
-        self._rows = list(rows)
-        self._available = {(row["location"], row["sku"]): int(row["available"]) for row in self._rows}
+    `unwell`: providers that do not answer now.
+    """
 
-    def plan(self, order: Order) -> list[ParcelPlan] | None:
-        """Route the order over what is left and take it off the shelves; None: sold out, nothing taken."""
-        parcels = route(order, self._offers(order))
-        for plan in parcels or ():
+    def __init__(self, rows: Iterable[asyncpg.Record], unwell: Container[str] = ()) -> None:
+        self._unwell = unwell
+        self._now = datetime.now(UTC)
+        self._rows: defaultdict[str, list[asyncpg.Record]] = defaultdict(list)
+        for row in rows:
+            self._rows[row["sku"]].append(row)
+        found = [row for same in self._rows.values() for row in same]
+        self._places = {row["location"]: offer_of(row) for row in found}
+        self._available = {(row["location"], row["sku"]): int(row["available"]) for row in found}
+
+    def plan(self, order: Order, without: Container[str] = ()) -> Choice | None:
+        """Route the order over what is left and take it off the shelves; None: sold out, nothing taken.
+
+        `without`: providers that may not ship it.
+        """
+        choice = choose(order, self._offers(order), Moment(self._now, self._unwell, without))
+        for plan in choice.parcels if choice else ():
             for line in plan.lines:
                 self._available[plan.location, line.sku] -= line.quantity
-        return parcels
+        return choice
 
-    def missing(self, order: Order) -> tuple[str, ...]:
-        """SKUs of the order of which too few are left."""
-        offers = self._offers(order)
+    def missing(self, order: Order, without: Container[str] = ()) -> tuple[str, ...]:
+        """SKUs of the order of which too few are left where it may ship from."""
+        offers = [offer for offer in self._offers(order) if against(order, offer, without) is None]
         return tuple(
             line.sku
             for line in order.lines
@@ -115,25 +130,19 @@ class Shelves:
 
     def _offers(self, order: Order) -> list[StockOffer]:
         """What the order's own seller has; a SKU of another seller is never offered."""
-        wanted = {line.sku for line in order.lines}
-        offers: dict[str, StockOffer] = {}
-        for row in self._rows:
-            if row["sku"] in wanted and row["seller"] == order.seller:
-                offer = offers.setdefault(row["location"], _empty_offer(row))
-                offer.available[row["sku"]] = self._available[row["location"], row["sku"]]
-        return list(offers.values())
+        there: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        rows = (row for sku in sorted({line.sku for line in order.lines}) for row in self._rows.get(sku, ()))
+        for row in rows:
+            left = self._available[row["location"], row["sku"]]
+            if left and row["seller"] == order.seller:
+                there[row["location"]][row["sku"]] = left
+        return [self._places[name].model_copy(update={"available": units}) for name, units in there.items()]
 
 
-def _empty_offer(row: asyncpg.Record) -> StockOffer:
-    return StockOffer(
-        location=row["location"], provider=row["provider"], region=row["region"], country=row["country"], available={}
-    )
-
-
-async def lock_shelves(connection: Connection, orders: Iterable[Order]) -> Shelves:
+async def lock_shelves(connection: Connection, orders: Iterable[Order], unwell: Container[str] = ()) -> Shelves:
     """Lock every stock row these orders could take from, in sorted order."""
     skus = sorted({line.sku for order in orders for line in order.lines})
-    return Shelves(await connection.fetch(_LOCK_OFFERS, skus))
+    return Shelves(await connection.fetch(_LOCK_OFFERS, skus), unwell)
 
 
 async def take_holds(connection: Connection, takings: Sequence[Taking], *, status: str, expires_at: Any = None) -> None:

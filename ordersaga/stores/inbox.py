@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import asyncpg
-
 from ordersaga.stores.pools import Pool, connection, transaction
 from ordersaga.stores.storable import storable
+from ordersaga.stores.vault import CLEAR, Row, Vault
 
 _STORE = """
 INSERT INTO webhook_inbox (source, source_id, order_id, body) VALUES ($1, $2, $3, $4)
@@ -77,14 +76,16 @@ class FailedMessage:
 class WebhookInbox:
     """Messages of outside companies, once each."""
 
-    def __init__(self, pool: Pool, *, max_attempts: int = 12) -> None:
+    def __init__(self, pool: Pool, *, max_attempts: int = 12, vault: Vault = CLEAR) -> None:
         self._pool = pool
+        self._vault = vault
         self._max_attempts = max_attempts
 
     async def store(self, source: str, source_id: str, order_id: str | None, body: Any) -> bool:
         """Keep a verified message; False: seen before, nothing written. New ones NOTIFY `inbox` with their id."""
-        async with transaction(self._pool) as work:
-            row = (source, storable(source_id), storable(order_id), body)
+        sealed = await self._vault.body(storable(order_id), body)
+        async with transaction(self._pool, scoped=False) as work:
+            row = (source, storable(source_id), storable(order_id), sealed)
             new = await work.fetchval(_STORE, *row)
             if new is not None:
                 await work.execute("SELECT pg_notify('inbox', $1)", str(new))
@@ -94,7 +95,7 @@ class WebhookInbox:
         """Take up to `limit` due messages, oldest first; nobody else gets them while the lease runs."""
         async with connection(self._pool) as work:
             rows = await work.fetch(_CLAIM, limit, lease)
-        return sorted((_message(row) for row in rows), key=lambda message: message.id)
+        return sorted((_message(row) for row in await self._vault.opened(rows)), key=lambda message: message.id)
 
     async def mark_delivered(self, message_id: int, *, order_id: str | None = None) -> None:
         """It reached its saga, or the list of open questions; `order_id` when delivery found out whose it is."""
@@ -138,5 +139,5 @@ class WebhookInbox:
             await work.execute(_FINISH, message_id, status, order_id, storable(error))
 
 
-def _message(row: asyncpg.Record) -> InboxMessage:
+def _message(row: Row) -> InboxMessage:
     return InboxMessage(**dict(row))

@@ -10,6 +10,8 @@ from typing import Any
 
 import asyncpg
 
+from ordersaga import meters
+from ordersaga.domain.deeds import who_did
 from ordersaga.domain.errors import CustomerError
 from ordersaga.domain.journal import (
     AttentionAge,
@@ -20,24 +22,28 @@ from ordersaga.domain.journal import (
     TimelineEntry,
 )
 from ordersaga.domain.statuses import OrderStatus
+from ordersaga.privacy.key_ring import DataKey
+from ordersaga.privacy.sealing import seal_address, seal_text
 from ordersaga.stores.attention import AttentionFilter, answer, ask, read_ages, read_open, write_question
 from ordersaga.stores.notifications import announce
 from ordersaga.stores.order_rows import load_record
 from ordersaga.stores.pools import Connection, Pool, columns, connection, transaction
+from ordersaga.stores.search import find_rows, write_tracking
 from ordersaga.stores.storable import storable
+from ordersaga.stores.vault import CLEAR, Vault
 
 # A reason explains one status: it goes when the status goes. An outcome stays.
 _STATUS = """
 UPDATE orders SET status = $2, outcome = coalesce($3, outcome),
     reason = CASE WHEN status = $2 THEN coalesce($4, reason) ELSE $4 END, ship_to = coalesce($5::jsonb, ship_to),
     updated_at = now()
-WHERE order_id = $1
+WHERE order_id = $1 RETURNING accepted_at
 """
 _ENTRIES = """
-INSERT INTO journal (order_id, entry_id, at, kind, text, parcel)
-SELECT $1, row.entry_id, row.at, row.kind, row.text, row.parcel
-FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::int[]) WITH ORDINALITY
-     AS row(entry_id, at, kind, text, parcel, place)
+INSERT INTO journal (order_id, entry_id, at, kind, text, parcel, said_by)
+SELECT $1, row.entry_id, row.at, row.kind, row.text, row.parcel, row.said_by
+FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::int[], $7::text[]) WITH ORDINALITY
+     AS row(entry_id, at, kind, text, parcel, said_by, place)
 ORDER BY place ON CONFLICT DO NOTHING RETURNING entry_id
 """
 _FIRST_ENTRIES = """
@@ -87,11 +93,20 @@ class OrderPage:
     next_cursor: str | None
 
 
+@dataclass(frozen=True)
+class FoundPage:
+    """One page of what was found, newest first: each order with the ways in which it was."""
+
+    found: tuple[tuple[OrderRecord, tuple[str, ...]], ...]
+    next_cursor: str | None
+
+
 class PostgresJournal:
     """The OrderJournal port on PostgreSQL, and the lists people page through."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, vault: Vault = CLEAR) -> None:
         self._pool = pool
+        self._vault = vault
 
     async def record(self, update: JournalUpdate) -> None:
         """Write status, entries and attention in one transaction, and NOTIFY `order_changed` with the order id.
@@ -99,20 +114,27 @@ class PostgresJournal:
         Entries already written are skipped. A status of None-reason clears the reason of the status before it. A new
         address stands beside the request, which stays as it was.
         """
+        key = await self._vault.key(update.order_id)
         async with transaction(self._pool) as work:
-            await work.execute(_STATUS, *_standing(update))
-            await write_story(work, update.order_id, update.entries, update.attention)
+            accepted_at = await work.fetchval(_STATUS, *_standing(update, key))
+            await write_tracking(work, update.order_id, update.tracking)
+            new = await write_story(work, update.order_id, update.entries, update.attention, key)
+        if accepted_at is not None:
+            for entry in new:
+                meters.reached(entry.kind, accepted_at, entry.at)
 
     async def get(self, order_id: str) -> OrderRecord | None:
         """The order as it stands, or None."""
         async with connection(self._pool) as reader:
-            row = await reader.fetchrow(_GET, order_id)
-            return load_record(row) if row else None
+            found = await reader.fetchrow(_GET, order_id)
+        row = await self._vault.opened_one(found)
+        return load_record(row) if row else None
 
     async def timeline(self, order_id: str) -> Sequence[TimelineEntry]:
         """The whole story by time: journal, effects (at their intention), messages received."""
         async with connection(self._pool) as reader:
-            return [TimelineEntry.model_validate(dict(row)) for row in await reader.fetch(_TIMELINE, order_id)]
+            rows = await reader.fetch(_TIMELINE, order_id)
+        return [TimelineEntry.model_validate(dict(row)) for row in await self._vault.opened(rows)]
 
     async def open_attention(
         self,
@@ -126,7 +148,7 @@ class PostgresJournal:
         """Every unresolved question, oldest first; only those of a seller, order, kind, age or provider when named."""
         wanted = AttentionFilter(seller, order_id, kind, opened_before, provider)
         async with connection(self._pool) as reader:
-            return await read_open(reader, wanted)
+            return await read_open(reader, wanted, self._vault)
 
     async def attention_ages(self) -> Sequence[AttentionAge]:
         """Open questions counted by kind, seller and currency, with the oldest of each and the money at stake."""
@@ -135,27 +157,29 @@ class PostgresJournal:
 
     async def note(self, order_id: str, entry: JournalEntry) -> None:
         """Add a line to an order's story; one already written is skipped. Its status and questions stay."""
+        key = await self._vault.key(order_id)
         async with transaction(self._pool) as work:
-            await _write_entries(work, order_id, [entry])
+            await _write_entries(work, order_id, [entry], key)
             await work.execute(_ANNOUNCE, order_id)
 
-    async def open_question(self, item: AttentionItem) -> bool:
-        """Ask about an order whose saga has ended; False when this kind was asked about its parcel before."""
+    async def open_question(self, item: AttentionItem, *, apart: bool = False) -> bool:
+        """Ask about an order whose saga has ended; False when this kind was asked about its parcel before.
+
+        `apart`: its id tells it apart from others of its kind; False when just this one was asked before.
+        """
+        key = await self._vault.key(item.order_id)
         async with transaction(self._pool) as work:
-            if not await ask(work, item):
-                return False
-            await _write_entries(work, item.order_id, [_entry(item, "attention", item.question)])
-            await work.execute(_ANNOUNCE, item.order_id)
-            return True
+            return await ask_once(work, item, apart=apart, key=key)
 
     async def answer_question(self, item: AttentionItem, choice: str, *, by: str, reason: str) -> AttentionItem | None:
         """Take a person's answer for an order whose saga has ended; None when somebody answered before."""
-        async with transaction(self._pool) as work:
-            answered = await answer(work, item, choice, by, reason)
+        key = await self._vault.key(item.order_id)
+        async with transaction(self._pool, scoped=False) as work:
+            answered = await answer(work, item, choice, by, reason, key)
             if answered is None:
                 return None
             said = f"{by} chose {choice} for {item.kind}: {reason}"
-            await _write_entries(work, item.order_id, [_entry(item, "decision", said)])
+            await _write_entries(work, item.order_id, [_entry(item, "decision", said)], key)
             await work.execute(_ANNOUNCE, item.order_id)
             return answered
 
@@ -174,7 +198,24 @@ class PostgresJournal:
         async with connection(self._pool) as reader:
             rows = await reader.fetch(_LIST, *filters, at, order_id, limit + 1)
         last = rows[limit - 1] if len(rows) > limit else None
-        return OrderPage(tuple(load_record(row) for row in rows[:limit]), _write_cursor(last) if last else None)
+        shown = await self._vault.opened(rows[:limit])
+        return OrderPage(tuple(load_record(row) for row in shown), _write_cursor(last) if last else None)
+
+    async def search(
+        self, text: str, *, seller: str | None = None, cursor: str | None = None, limit: int = 50
+    ) -> FoundPage:
+        """Orders with this id, or that begins so; of this buyer, SKU, tracking number or seller; newest first.
+
+        `seller`: of this one only. Raises CustomerError `cursor_invalid`.
+        """
+        after = _read_cursor(cursor) if cursor else None
+        mark = await self._vault.mark(text)
+        async with transaction(self._pool, scoped=False) as reader:
+            rows = await find_rows(reader, text, mark, seller, after, limit + 1)
+        last = rows[limit - 1] if len(rows) > limit else None
+        shown = await self._vault.opened(rows[:limit])
+        found = tuple((load_record(row), tuple(row["matched"])) for row in shown)
+        return FoundPage(found, _write_cursor(last) if last else None)
 
     async def count_by_status(self) -> dict[OrderStatus, int]:
         """How many orders stand in each status."""
@@ -183,13 +224,33 @@ class PostgresJournal:
 
 
 async def write_story(
-    work: Connection, order_id: str, entries: Sequence[JournalEntry], attention: Sequence[AttentionItem]
-) -> None:
-    """Write entries and questions of an order inside a database transaction, and announce that it changed."""
-    await _write_entries(work, order_id, entries)
+    work: Connection,
+    order_id: str,
+    entries: Sequence[JournalEntry],
+    attention: Sequence[AttentionItem],
+    key: DataKey | None = None,
+) -> Sequence[JournalEntry]:
+    """Write entries and questions of an order inside a database transaction, and announce that it changed.
+
+    Returns the entries that were not there before.
+    """
+    new = await _write_entries(work, order_id, entries, key)
     for item in attention:
-        await write_question(work, item)
+        await write_question(work, item, key)
     await work.execute(_ANNOUNCE, order_id)
+    return new
+
+
+async def ask_once(work: Connection, item: AttentionItem, *, apart: bool = False, key: DataKey | None = None) -> bool:
+    """Open a question inside a database transaction; False when one of its kind was asked about its parcel before.
+
+    `apart`: False only when one of its id was.
+    """
+    if not await ask(work, item, apart=apart):
+        return False
+    await _write_entries(work, item.order_id, [_entry(item, "attention", item.question)], key)
+    await work.execute(_ANNOUNCE, item.order_id)
+    return True
 
 
 async def begin_stories(work: Connection, begun: Sequence[tuple[str, JournalEntry]]) -> None:
@@ -200,16 +261,28 @@ async def begin_stories(work: Connection, begun: Sequence[tuple[str, JournalEntr
         await announce(work, order_id, [entry])
 
 
-async def _write_entries(work: Connection, order_id: str, entries: Sequence[JournalEntry]) -> None:
-    if entries:
-        rows = [(entry.entry_id, entry.at, entry.kind, storable(entry.text), entry.parcel) for entry in entries]
-        new = {row["entry_id"] for row in await work.fetch(_ENTRIES, order_id, *columns(rows, 5))}
-        await announce(work, order_id, [entry for entry in entries if entry.entry_id in new])
+async def _write_entries(
+    work: Connection, order_id: str, entries: Sequence[JournalEntry], key: DataKey | None = None
+) -> Sequence[JournalEntry]:
+    if not entries:
+        return ()
+    rows = [_entry_row(entry, key) for entry in entries]
+    ids = {row["entry_id"] for row in await work.fetch(_ENTRIES, order_id, *columns(rows, 6))}
+    new = [entry for entry in entries if entry.entry_id in ids]
+    await announce(work, order_id, new)
+    return new
 
 
-def _standing(update: JournalUpdate) -> tuple[Any, ...]:
-    ship_to = storable(update.ship_to.model_dump(mode="json")) if update.ship_to else None
-    return update.order_id, update.status.value, update.outcome, storable(update.reason), ship_to
+def _entry_row(entry: JournalEntry, key: DataKey | None) -> tuple[Any, ...]:
+    """A line as stored; whose name a sealed one begins with stands beside it."""
+    text = storable(entry.text)
+    by = who_did(entry.kind, text) if key is not None else None
+    return entry.entry_id, entry.at, entry.kind, seal_text(key, text), entry.parcel, by
+
+
+def _standing(update: JournalUpdate, key: DataKey | None) -> tuple[Any, ...]:
+    ship_to = seal_address(key, storable(update.ship_to.model_dump(mode="json"))) if update.ship_to else None
+    return update.order_id, update.status.value, update.outcome, seal_text(key, storable(update.reason)), ship_to
 
 
 def _entry(item: AttentionItem, kind: str, text: str) -> JournalEntry:

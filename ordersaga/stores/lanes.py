@@ -44,7 +44,7 @@ class PostgresLanes:
 
     async def pauses(self) -> Sequence[LanePause]:
         """Those in force now, by lane."""
-        async with connection(self._pool) as reader:
+        async with connection(self._pool, scoped=False) as reader:
             rows = await reader.fetch(_IN_FORCE)
         return [LanePause.model_validate(dict(row)) for row in rows]
 

@@ -17,6 +17,7 @@ from ordersaga.domain.ledgers import (
 from ordersaga.domain.statuses import OrderStatus
 from ordersaga.stores.order_rows import load_parcels
 from ordersaga.stores.pools import Connection, Pool, connection
+from ordersaga.stores.vault import CLEAR, Vault
 
 _ORDERS: Final = "SELECT order_id, status, outcome, reason, parcels FROM orders ORDER BY order_id"
 _MONEY: Final = """
@@ -43,14 +44,15 @@ _QUESTIONS: Final = "SELECT item_id, order_id, kind FROM attention WHERE resolve
 class PostgresLedgers:
     """Reads what an audit needs."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, vault: Vault = CLEAR) -> None:
         self._pool = pool
+        self._vault = vault
 
     async def read(self) -> Ledgers:
         """Everything, as of one moment."""
         async with connection(self._pool) as reader, reader.transaction(isolation="repeatable_read", readonly=True):
             return Ledgers(
-                orders=await _orders(reader),
+                orders=await self._orders(reader),
                 money=await _money(reader),
                 effects=tuple(EffectEntry(**dict(row)) for row in await reader.fetch(_EFFECTS)),
                 shipped=tuple(ShippedUnits(**dict(row)) for row in await reader.fetch(_SHIPPED)),
@@ -60,18 +62,17 @@ class PostgresLedgers:
                 questions=tuple(OpenQuestion(**dict(row)) for row in await reader.fetch(_QUESTIONS)),
             )
 
-
-async def _orders(reader: Connection) -> tuple[OrderLedger, ...]:
-    return tuple(
-        OrderLedger(
-            order_id=row["order_id"],
-            status=OrderStatus(row["status"]),
-            outcome=row["outcome"],
-            reason=row["reason"],
-            parcels=load_parcels(row["parcels"]),
+    async def _orders(self, reader: Connection) -> tuple[OrderLedger, ...]:
+        return tuple(
+            OrderLedger(
+                order_id=row["order_id"],
+                status=OrderStatus(row["status"]),
+                outcome=row["outcome"],
+                reason=row["reason"],
+                parcels=load_parcels(row["parcels"]),
+            )
+            for row in await self._vault.opened(await reader.fetch(_ORDERS))
         )
-        for row in await reader.fetch(_ORDERS)
-    )
 
 
 async def _money(reader: Connection) -> tuple[AccountBalance, ...]:

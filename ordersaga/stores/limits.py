@@ -4,12 +4,13 @@ Locks are taken after those of stock rows, by name, in sorted order; rows of roo
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
+from typing import Final
 
 from ordersaga.domain.capacity import Line, Room, Rooms, Rules, SellerRules, SkuRules
-from ordersaga.domain.exchanges import EXCHANGE_CHANNEL
 from ordersaga.domain.orders import Order
 from ordersaga.stores.pools import Connection, columns
 
@@ -27,12 +28,14 @@ SELECT pg_advisory_xact_lock(number) FROM
 (SELECT DISTINCT hashtextextended(name, 1) AS number FROM unnest($1::text[]) AS name ORDER BY number) AS sorted
 """
 # OFFSET keeps the look at one buyer's orders apart: by their index, whatever the planner thinks of all orders.
+# An order has the mark of its buyer; one that was accepted before there were marks, the buyer.
 _BOUGHT = """
 SELECT who.channel, who.buyer, line->>'sku' AS sku, sum((line->>'quantity')::int)::bigint AS units
-FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::text[])) AS who(channel, buyer)
+FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::text[], $4::text[])) AS who(channel, buyer, mark)
 CROSS JOIN LATERAL (
     SELECT request FROM orders
-    WHERE request->>'buyer' = who.buyer AND channel = who.channel AND request->>'buyer' IS NOT NULL
+    WHERE coalesce(orders.buyer, request->>'buyer') IN (who.buyer, who.mark) AND channel = who.channel
+      AND coalesce(orders.buyer, request->>'buyer') IS NOT NULL
       AND status NOT IN ('canceled', 'rejected') OFFSET 0) AS theirs
 CROSS JOIN LATERAL jsonb_array_elements(request->'lines') AS line
 WHERE line->>'sku' = ANY($3::text[]) GROUP BY 1, 2, 3
@@ -51,6 +54,7 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::date[], $4::bigint[])
 _FORGET = "DELETE FROM promises WHERE day < $1"
 _FORGET_ROOM = "DELETE FROM room_taken WHERE day < $1"
 
+NO_MARKS: Final[Mapping[str, str]] = MappingProxyType({})
 Purchase = tuple[str, str, str]
 """A channel, one of its buyers, and a SKU."""
 
@@ -82,19 +86,21 @@ async def read_rules(work: Connection, orders: Sequence[Order]) -> Rules:
 
 def limited(rules: Rules, order: Order) -> list[str]:
     """SKUs of the order of which its buyer may have only so many. An exchange gives back what it takes."""
-    if order.channel == EXCHANGE_CHANNEL:
+    if order.exchange_of is not None:
         return []
     return [line.sku for line in order.lines if rules.sku(line.sku).max_per_buyer is not None]
 
 
-async def lock_limits(work: Connection, rules: Rules, orders: Sequence[Order], today: date) -> "Limits":
+async def lock_limits(
+    work: Connection, rules: Rules, orders: Sequence[Order], today: date, marks: Mapping[str, str] = NO_MARKS
+) -> "Limits":
     """Lock and read what buyers have of limited SKUs, and the room by day; without any such rule, nothing is asked."""
     bought = {(order.channel, order.buyer, sku) for order in orders if order.buyer for sku in limited(rules, order)}
     per_day = rules.per_day()
     names = [*("/".join(purchase) for purchase in bought), *per_day]
     if names:
         await work.execute(_LOCK, names)
-    return Limits(await _bought(work, bought), await _rooms(work, per_day, today))
+    return Limits(await _bought(work, bought, marks), await _rooms(work, per_day, today))
 
 
 @dataclass(frozen=True)
@@ -105,12 +111,13 @@ class Limits:
     rooms: Rooms
 
 
-async def _bought(work: Connection, wanted: Iterable[Purchase]) -> Counter[Purchase]:
+async def _bought(work: Connection, wanted: Iterable[Purchase], marks: Mapping[str, str]) -> Counter[Purchase]:
     rows = sorted(wanted)
     if not rows:
         return Counter()
     channels, buyers, skus = columns(rows, 3)
-    found = await work.fetch(_BOUGHT, channels, buyers, sorted(set(skus)))
+    marked = [marks.get(buyer, buyer) for buyer in buyers]
+    found = await work.fetch(_BOUGHT, channels, buyers, sorted(set(skus)), marked)
     return Counter({(row["channel"], row["buyer"], row["sku"]): row["units"] for row in found})
 
 

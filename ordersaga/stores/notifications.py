@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-import asyncpg
-
 from ordersaga.domain.journal import JournalEntry
 from ordersaga.domain.notifications import DETAILED, EVENTS, KEPT, LONGEST_ERROR, DeliveryStatus, Notification
 from ordersaga.stores.pools import Connection, Pool, columns, connection, transaction
 from ordersaga.stores.storable import storable
+from ordersaga.stores.vault import CLEAR, Row, Vault
 
 MOST_REPLAYED: Final = 10_000
 
@@ -50,7 +49,7 @@ WHERE journal.order_id = notifications.order_id AND journal.entry_id = notificat
 RETURNING notifications.id, type, notifications.at, notifications.order_id, orders.seller, orders.channel,
     notifications.parcel, order_status, journal.text AS story, endpoint_id, endpoint.kind, url, secret,
     CASE WHEN previous_until > now() THEN previous_secret END AS previous_secret,
-    attempts, queued_at
+    attempts, notifications.queued_at
 """
 _DELIVERED = """
 UPDATE notifications SET status = 'delivered', delivered_at = clock_timestamp(), last_error = NULL
@@ -140,8 +139,9 @@ async def announce(work: Connection, order_id: str, entries: Sequence[JournalEnt
 class Outbox:
     """Notifications on their way to endpoints."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, vault: Vault = CLEAR) -> None:
         self._pool = pool
+        self._vault = vault
 
     async def claim(
         self,
@@ -153,7 +153,8 @@ class Outbox:
     ) -> list[Claimed]:
         """Take due notifications, a few of each endpoint not `excluded`; nobody else gets them during the lease."""
         async with connection(self._pool) as work:
-            return [_claimed(row) for row in await work.fetch(_CLAIM, limit, per_endpoint, list(excluded), lease)]
+            rows = await work.fetch(_CLAIM, limit, per_endpoint, list(excluded), lease)
+        return [_claimed(row) for row in await self._vault.opened(rows)]
 
     async def mark_delivered(self, notification_id: str) -> None:
         """The receiver has it."""
@@ -190,7 +191,7 @@ class Outbox:
             return len(await work.fetch(_PRUNE, KEPT, limit)) == limit
 
 
-def _claimed(row: asyncpg.Record) -> Claimed:
+def _claimed(row: Row) -> Claimed:
     notification = Notification(
         id=row["id"],
         type=row["type"],

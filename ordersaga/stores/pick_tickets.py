@@ -18,7 +18,10 @@ from ordersaga.domain.shipping import (
     ShippingService,
 )
 from ordersaga.domain.statuses import ParcelStatus
+from ordersaga.privacy.key_ring import DataKey
+from ordersaga.privacy.sealing import seal_address
 from ordersaga.stores.pools import Pool, connection, transaction
+from ordersaga.stores.vault import CLEAR, Row, Vault
 
 PROVIDER = "seller_warehouse"
 
@@ -33,6 +36,7 @@ UPDATE pick_tickets SET status = $2,
 WHERE reference = $1 AND status = ANY($3::text[]) AND ($4::text IS NULL OR seller = $4)
 RETURNING reference, status, changed_at
 """
+_ADDRESSED = "SELECT order_id, status, ship_to FROM pick_tickets WHERE reference = $1 FOR UPDATE"
 _READDRESS = "UPDATE pick_tickets SET ship_to = $2 WHERE reference = $1"
 _STANDING = "SELECT status FROM pick_tickets WHERE reference = $1 AND ($2::text IS NULL OR seller = $2)"
 _CHANGES = """
@@ -64,18 +68,25 @@ class PickTicket:
 class SellerWarehouse:
     """The Provider port for locations with the provider code `seller_warehouse`."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, vault: Vault = CLEAR) -> None:
         self._pool = pool
+        self._vault = vault
 
     @property
     def capabilities(self) -> ProviderCapabilities:
         """We book the carrier; the seller can put a parcel back until the carrier collected it."""
-        return ProviderCapabilities(name=PROVIDER, books_carrier=False, point_of_no_return=ParcelStatus.LEFT_WAREHOUSE)
+        return ProviderCapabilities(
+            name=PROVIDER,
+            books_carrier=False,
+            point_of_no_return=ParcelStatus.LEFT_WAREHOUSE,
+            changes_address=True,
+        )
 
     async def submit(self, hand_off: HandOff) -> ProviderOrder:
         """Write a pick ticket; repeating the same reference returns the one that stands."""
+        key = await self._vault.key(hand_off.order_id)
         async with transaction(self._pool) as work:
-            await work.execute(_SUBMIT, *_ticket_row(hand_off))
+            await work.execute(_SUBMIT, *_ticket_row(hand_off, key))
             row = await work.fetchrow(_GET, hand_off.reference)
             assert row is not None, "it was written just now, and tickets are never deleted"
             return _provider_order(row)
@@ -106,15 +117,14 @@ class SellerWarehouse:
         Raises RetryError `pick_ticket_not_visible` when there is none.
         """
         async with transaction(self._pool) as work:
-            row = await work.fetchrow(
-                "SELECT status, ship_to FROM pick_tickets WHERE reference = $1 FOR UPDATE", reference
-            )
+            row = await self._vault.opened_one(await work.fetchrow(_ADDRESSED, reference))
             if row is None:
                 raise _not_visible(reference)
             stands = row["status"] != ParcelStatus.CANCELED and Address.model_validate(row["ship_to"]) == ship_to
             if not stands and row["status"] != ParcelStatus.ACCEPTED:
                 return AddressDecision.REFUSED
-            await work.execute(_READDRESS, reference, ship_to.model_dump(mode="json"))
+            key = await self._vault.key(row["order_id"])
+            await work.execute(_READDRESS, reference, seal_address(key, ship_to.model_dump(mode="json")))
             return AddressDecision.UPDATED
 
     async def changes_since(self, since: datetime) -> Sequence[ProviderOrder]:
@@ -128,7 +138,7 @@ class SellerWarehouse:
         """Tickets to work off, the most urgent ship-by first."""
         async with connection(self._pool) as reader:
             rows = await reader.fetch(_LIST, seller, [status.value for status in statuses], limit)
-            return [_ticket(row) for row in rows]
+        return [_ticket(row) for row in await self._vault.opened(rows)]
 
     async def mark_packed(self, reference: str, *, seller: str | None = None) -> ProviderOrder:
         """The seller packed it. Raises OperatorError `pick_ticket_unknown` or `pick_ticket_refused`."""
@@ -161,10 +171,11 @@ def _refusal(reference: str, standing: str | None, to: ParcelStatus) -> Operator
     return OperatorError("pick_ticket_refused", f"Pick ticket {reference} is {standing} and cannot become {to}")
 
 
-def _ticket_row(hand_off: HandOff) -> tuple[Any, ...]:
+def _ticket_row(hand_off: HandOff, key: DataKey | None) -> tuple[Any, ...]:
     lines = [line.model_dump(mode="json") for line in hand_off.lines]
     head = (hand_off.reference, hand_off.order_id, hand_off.seller, hand_off.location)
-    return (*head, lines, hand_off.ship_to.model_dump(mode="json"), hand_off.ship_by, hand_off.service.value)
+    ship_to = seal_address(key, hand_off.ship_to.model_dump(mode="json"))
+    return (*head, lines, ship_to, hand_off.ship_by, hand_off.service.value)
 
 
 def _provider_order(row: asyncpg.Record) -> ProviderOrder:
@@ -176,7 +187,7 @@ def _provider_order(row: asyncpg.Record) -> ProviderOrder:
     )
 
 
-def _ticket(row: asyncpg.Record) -> PickTicket:
+def _ticket(row: Row) -> PickTicket:
     return PickTicket(
         **{
             **dict(row),

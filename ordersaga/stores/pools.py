@@ -11,6 +11,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from ordersaga.domain.errors import OperatorError, OrdersagaError, RetryError
+from ordersaga.seller_scope import seller_in_scope
 from ordersaga.stores.storable import dump_json
 
 if TYPE_CHECKING:
@@ -36,22 +37,30 @@ _BUSY = (
     TimeoutError,
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
-    asyncpg.LockNotAvailableError,
     asyncpg.QueryCanceledError,
     asyncpg.InsufficientResourcesError,
 )
 _OF_DATABASE = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 _UNANSWERED: Final = timedelta(seconds=2)
 """How much longer than the server's own limit we wait for it: then the connection is taken for dead."""
+_LOCK_WAIT: Final = "SELECT set_config('lock_timeout', $1, true)"
+_NARROW: Final = "SELECT set_config('ordersaga.seller', $1, $2), set_config('role', 'ordersaga_seller', $2)"
+_WIDEN: Final = "RESET ROLE; RESET ordersaga.seller"
+_RECOVERING: Final = "OS001"
+"""How the database refuses orders while a recovery is under way (migration `recovery`)."""
 _LATE = (TimeoutError, asyncio.CancelledError)
 _GONE_WORDS = ("closed", "closing", "released", "terminated")
+
+
+class LockedError(RetryError):
+    """Somebody else kept a lock for longer than was waited for it: nothing was written."""
 
 
 class _Lean(Session):
     """A connection that need not be reset when it goes back to the pool: a round trip less for every use.
 
-    Nothing here changes a session: settings and locks are those of transactions, and listeners take themselves off. An
-    open transaction is rolled back all the same.
+    Nothing here changes a session for longer than its use: settings and locks are those of transactions, listeners and
+    a seller's scope take themselves off. An open transaction is rolled back all the same.
     """
 
     def get_reset_query(self) -> str:
@@ -116,14 +125,18 @@ async def use_json(connection: "asyncpg.Connection[asyncpg.Record] | Connection"
 
 
 @asynccontextmanager
-async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+async def transaction(
+    pool: Pool, *, lock_wait: timedelta | None = None, scoped: bool = True
+) -> AsyncIterator[Connection]:
     """One transaction, committed when the block ends and rolled back when it raises.
 
     A connection that did not answer in time, or whose answer nobody waits for, is not asked to roll back: the server
-    does that when it is closed.
+    does that when it is closed. `lock_wait`: how long a lock is waited for; None: as long as the pool says. For a
+    request of a seller's key (`seller_scope`) the database shows this seller's rows only, unless `scoped` is False.
 
     Raises RetryError `database_lost` or `database_busy`, with `unknown=True` only when the connection broke during
-    the commit itself; OperatorError `integrity_violation` when the database refused what the block wrote.
+    the commit itself, LockedError when a lock was waited for in vain; OperatorError `integrity_violation` when the
+    database refused what the block wrote.
     """
     committing = False
     try:
@@ -132,6 +145,10 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
                 work = connection.transaction()
                 await work.start()
                 try:
+                    if scoped:
+                        await narrow(connection)
+                    if lock_wait is not None:
+                        await connection.execute(_LOCK_WAIT, f"{lock_wait / timedelta(milliseconds=1):.0f}")
                     yield connection
                 except _LATE:
                     raise
@@ -148,8 +165,8 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
 
 
 @asynccontextmanager
-async def connection(pool: Pool) -> AsyncIterator[Connection]:
-    """A connection for single statements, with the same translation of errors as `transaction`.
+async def connection(pool: Pool, *, scoped: bool = True) -> AsyncIterator[Connection]:
+    """A connection for single statements, with the same translation of errors and `scoped` as `transaction`.
 
     A statement that was cut off counts as in doubt: it commits by itself.
     """
@@ -158,11 +175,44 @@ async def connection(pool: Pool) -> AsyncIterator[Connection]:
         async with pool.acquire(timeout=10) as proxy:
             acquired = True
             with _closed_once_late(proxy):
-                yield proxy
+                async with _narrowed(proxy, seller_in_scope() if scoped else None):
+                    yield proxy
     except OrdersagaError:
         raise
     except _OF_DATABASE as error:
         raise _translate(error, in_doubt=acquired) from error
+
+
+async def narrow(work: Connection) -> None:
+    """From here to the end of this database transaction, only the rows of the seller in scope, if any, are seen."""
+    seller = seller_in_scope()
+    if seller is not None:
+        await work.execute(_NARROW, seller, True)
+
+
+@asynccontextmanager
+async def _narrowed(connection: Connection, seller: str | None) -> AsyncIterator[None]:
+    if seller is None:
+        yield
+        return
+    await connection.execute(_NARROW, seller, False)
+    try:
+        yield
+    except _LATE:
+        raise  # the connection is closed
+    except Exception:
+        await _widen(connection)
+        raise
+    else:
+        await _widen(connection)
+
+
+async def _widen(connection: Connection) -> None:
+    """Whoever has the connection next is not this seller; one that cannot be asked any more is closed."""
+    try:
+        await connection.execute(_WIDEN)
+    except Exception:
+        connection.terminate()
 
 
 @contextmanager
@@ -177,9 +227,15 @@ def _closed_once_late(connection: Connection) -> Iterator[None]:
 
 def _translate(error: Exception, *, in_doubt: bool) -> Exception:
     """The same error, saying who must act; a programming mistake stays what it is."""
+    if isinstance(error, asyncpg.LockNotAvailableError):
+        return LockedError("database_busy", f"The database could not finish in time: {error}")
     if isinstance(error, _BUSY):
         unknown = in_doubt and isinstance(error, TimeoutError)
         return RetryError("database_busy", f"The database could not finish in time: {error}", unknown=unknown)
+    if isinstance(error, asyncpg.InsufficientPrivilegeError):
+        return OperatorError("database_refused", f"This process's role in the database may not do this: {error}")
+    if isinstance(error, asyncpg.PostgresError) and error.sqlstate == _RECOVERING:
+        return RetryError("recovering", "the database is being recovered; no order is accepted meanwhile")
     if isinstance(error, asyncpg.DataError):
         return OperatorError("data_refused", f"The database cannot store a value: {error}")
     if isinstance(error, asyncpg.InterfaceError) and not any(word in str(error) for word in _GONE_WORDS):
@@ -210,6 +266,20 @@ def columns(rows: Iterable[tuple[Any, ...]], count: int) -> list[list[Any]]:
         for column, value in zip(turned, row, strict=True):
             column.append(value)
     return turned
+
+
+@asynccontextmanager
+async def opened_pool(
+    database_url: str, name: str, *, max_size: int = 1, statement_timeout: timedelta = timedelta(seconds=15)
+) -> AsyncIterator[Pool]:
+    """A pool, closed when the block ends. Raises what `create_pool` does."""
+    pool = await create_pool(
+        database_url, application_name=name, max_size=max_size, statement_timeout=statement_timeout
+    )
+    try:
+        yield pool
+    finally:
+        await close_pool(pool)
 
 
 async def close_pool(pool: Pool, *, patience: timedelta = timedelta(seconds=5)) -> None:

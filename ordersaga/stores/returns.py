@@ -1,12 +1,11 @@
 """Returns in PostgreSQL: each beside its order's status, story and questions, in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-import asyncpg
-
+from ordersaga.domain.carriers import on_record
 from ordersaga.domain.errors import CustomerError, OperatorError
 from ordersaga.domain.return_rules import OrderFacts, ParcelFacts, answered, opening_entry, order_status
 from ordersaga.domain.returns import (
@@ -19,10 +18,15 @@ from ordersaga.domain.returns import (
     ReturnRecord,
     ReturnUpdate,
 )
+from ordersaga.privacy.key_ring import DataKey
+from ordersaga.privacy.sealing import seal_case, seal_text
 from ordersaga.stores.journal import write_story
 from ordersaga.stores.order_rows import load_record
 from ordersaga.stores.pools import Connection, Pool, connection, lock_orders, transaction
 from ordersaga.stores.storable import storable
+from ordersaga.stores.vault import CLEAR, Row, Vault
+
+WayBack = Callable[[str | None], str | None]
 
 _INSERT = """
 INSERT INTO returns (order_id, number, parcel, request_key, "case", status) VALUES ($1, $2, $3, $4, $5, $6)
@@ -40,11 +44,15 @@ _STATUS = "UPDATE orders SET status = $2, reason = NULL, updated_at = now() WHER
 _DELIVERED = "SELECT parcel, min(at) AS at FROM journal WHERE order_id = $1 AND kind = 'delivered' GROUP BY parcel"
 _CAPTURED = """
 SELECT parcel, sum(amount)::bigint AS amount FROM money_postings JOIN money_transactions USING (transaction_id)
-WHERE order_id = $1 AND account = 'cash' GROUP BY parcel
+WHERE order_id = $1 AND account IN ('cash', 'platform') GROUP BY parcel
 """
 _PAYMENTS = """
 SELECT parcel, max(generation) AS generation FROM effects
 WHERE order_id = $1 AND step = 'capture' AND status = 'done' GROUP BY parcel
+"""
+_SOLD_BY = """
+SELECT DISTINCT ON (parcel) parcel, account FROM effects
+WHERE order_id = $1 AND step = 'book_label' AND status = 'done' ORDER BY parcel, generation DESC
 """
 _UNSTARTED = """
 SELECT "case" FROM returns WHERE started_at IS NULL AND requested_at <= now() - $1::interval
@@ -59,73 +67,92 @@ _MARK_STARTED = "UPDATE returns SET started_at = now() WHERE order_id = $1 AND n
 
 
 class PostgresReturns:
-    """The ReturnStore port on PostgreSQL, and the queue of returns whose workflow is not started yet."""
+    """The ReturnStore port on PostgreSQL, and the queue of returns whose workflow is not started yet.
 
-    def __init__(self, pool: Pool) -> None:
+    `way_back`: the account that sells a label back, given the one that sold the way out.
+    """
+
+    def __init__(self, pool: Pool, way_back: WayBack = on_record, vault: Vault = CLEAR) -> None:
         self._pool = pool
+        self._vault = vault
+        self._way_back = way_back
 
     async def open(self, order_id: str, ask: ReturnAsk, now: datetime) -> Opened | Refusal:
         """Accept a return, or say why not. One at a time for each order, so that no unit comes back twice."""
-        async with transaction(self._pool) as work:
+        key = await self._vault.key(order_id)
+        async with transaction(self._pool, scoped=False) as work:
             await lock_orders(work, [order_id])
-            rows = await work.fetch(_OF_ORDER, order_id)
-            facts = await _facts(work, order_id, rows)
+            rows = await self._vault.opened(await work.fetch(_OF_ORDER, order_id))
+            facts = await self._facts(work, order_id, rows)
             answer = answered(facts, _standing(rows, ask), ask, now)
             if isinstance(answer, Opened) and not answer.repeated:
-                await _insert(work, answer.record, ask.key)
+                await _insert(work, answer.record, ask.key, key)
                 now_open = replace(facts, returns=(*facts.returns, answer.record))
                 await work.execute(_STATUS, order_id, order_status(now_open).value)
-                await write_story(work, order_id, [opening_entry(answer.record.case)], ())
+                await write_story(work, order_id, [opening_entry(answer.record.case)], (), key)
             return answer
 
     async def record(self, update: ReturnUpdate) -> None:
         """Write what changed of a return. OperatorError `return_missing` for one that was never accepted."""
         order_id = update.record.case.order_id
+        key = await self._vault.key(order_id)
         async with transaction(self._pool) as work:
             await lock_orders(work, [order_id])
-            if not await work.fetchval(_UPDATE, *_changes(update.record)):
+            if not await work.fetchval(_UPDATE, *_changes(update.record, key)):
                 raise OperatorError("return_missing", f"Return {update.record.case.return_id} was never accepted")
-            facts = await _facts(work, order_id, await work.fetch(_OF_ORDER, order_id))
+            rows = await self._vault.opened(await work.fetch(_OF_ORDER, order_id))
+            facts = await self._facts(work, order_id, rows)
             if facts.status in RETURNABLE:
                 await work.execute(_STATUS, order_id, order_status(facts).value)
-            await write_story(work, order_id, update.entries, update.attention)
+            await write_story(work, order_id, update.entries, update.attention, key)
 
     async def get(self, order_id: str, number: int) -> ReturnRecord | None:
         """A return as it stands, or None."""
         async with connection(self._pool) as reader:
-            row = await reader.fetchrow(_GET, order_id, number)
-            return _load(row) if row else None
+            found = await reader.fetchrow(_GET, order_id, number)
+        row = await self._vault.opened_one(found)
+        return _load(row) if row else None
 
     async def of_order(self, order_id: str) -> Sequence[ReturnRecord]:
         """The order's returns by number."""
         async with connection(self._pool) as reader:
-            return [_load(row) for row in await reader.fetch(_OF_ORDER, order_id)]
+            rows = await reader.fetch(_OF_ORDER, order_id)
+        return [_load(row) for row in await self._vault.opened(rows)]
 
     async def parcel(self, order_id: str, parcel: int) -> ParcelFacts | None:
         """What our books say of a parcel now."""
         async with connection(self._pool) as reader:
-            return (await _facts(reader, order_id, ())).parcel(parcel)
+            return (await self._facts(reader, order_id, ())).parcel(parcel)
 
     async def unstarted(self, *, older_than: timedelta, limit: int) -> list[ReturnCase]:
         """Accepted returns whose workflow is not started, oldest first."""
         async with connection(self._pool) as reader:
             rows = await reader.fetch(_UNSTARTED, older_than, limit)
-            return [ReturnCase.model_validate(row["case"]) for row in rows]
+        return [ReturnCase.model_validate(row["case"]) for row in await self._vault.opened(rows)]
 
     async def with_label(self, *, after: tuple[str, int], limit: int) -> list[ReturnRecord]:
         """Open returns whose way back a carrier can be asked about, by order and number, beyond `after`."""
         async with connection(self._pool) as reader:
             ended = [status.value for status in FINAL_RETURNS]
-            return [_load(row) for row in await reader.fetch(_WITH_LABEL, *after, limit, ended)]
+            rows = await reader.fetch(_WITH_LABEL, *after, limit, ended)
+        return [_load(row) for row in await self._vault.opened(rows)]
 
     async def mark_started(self, case: ReturnCase) -> None:
         """This return's workflow runs."""
         async with connection(self._pool) as work:
             await work.execute(_MARK_STARTED, case.order_id, case.number)
 
+    async def _facts(self, reader: Connection, order_id: str, returns: Sequence[Row]) -> OrderFacts:
+        row = await self._vault.opened_one(await reader.fetchrow(_ORDER, order_id))
+        facts = await _facts(reader, order_id, row, returns)
+        sold_by = {found["parcel"]: found["account"] for found in await reader.fetch(_SOLD_BY, order_id)}
+        parcels = [
+            one.model_copy(update={"account": self._way_back(sold_by.get(one.plan.parcel))}) for one in facts.parcels
+        ]
+        return replace(facts, parcels=parcels)
 
-async def _facts(reader: Connection, order_id: str, returns: Sequence[asyncpg.Record]) -> OrderFacts:
-    row = await reader.fetchrow(_ORDER, order_id)
+
+async def _facts(reader: Connection, order_id: str, row: Row | None, returns: Sequence[Row]) -> OrderFacts:
     if row is None:
         raise CustomerError("order_not_found", f"there is no order {order_id}")
     record = load_record(row)
@@ -144,7 +171,7 @@ async def _facts(reader: Connection, order_id: str, returns: Sequence[asyncpg.Re
     return OrderFacts(record.order, record.status, parcels, [_load(found) for found in returns])
 
 
-def _standing(rows: Sequence[asyncpg.Record], ask: ReturnAsk) -> ReturnRecord | None:
+def _standing(rows: Sequence[Row], ask: ReturnAsk) -> ReturnRecord | None:
     """The return that the request's key or number names."""
     for row in rows:
         if (ask.key is not None and row["request_key"] == ask.key) or row["number"] == ask.number:
@@ -152,29 +179,30 @@ def _standing(rows: Sequence[asyncpg.Record], ask: ReturnAsk) -> ReturnRecord | 
     return None
 
 
-async def _insert(work: Connection, record: ReturnRecord, key: str | None) -> None:
+async def _insert(work: Connection, record: ReturnRecord, request_key: str | None, key: DataKey | None) -> None:
     case = record.case
-    stored = storable(case.model_dump(mode="json"))
-    await work.execute(_INSERT, case.order_id, case.number, case.plan.parcel, key, stored, record.status.value)
+    stored = seal_case(key, storable(case.model_dump(mode="json")))
+    await work.execute(_INSERT, case.order_id, case.number, case.plan.parcel, request_key, stored, record.status.value)
 
 
-def _changes(record: ReturnRecord) -> tuple[Any, ...]:
+def _changes(record: ReturnRecord, key: DataKey | None) -> tuple[Any, ...]:
     found = record.inspection
+    inspection = storable(found.model_dump(mode="json")) if found else None
     return (
         record.case.order_id,
         record.case.number,
         record.status.value,
-        storable(record.reason),
-        storable(found.model_dump(mode="json")) if found else None,
+        seal_text(key, storable(record.reason)),
+        {**inspection, "reason": seal_text(key, inspection["reason"])} if inspection else None,
         record.carrier,
         record.tracking_number,
         record.label_url,
-        storable(record.instructions),
+        seal_text(key, storable(record.instructions)),
         record.refunded,
         record.exchange_order_id,
     )
 
 
-def _load(row: asyncpg.Record) -> ReturnRecord:
+def _load(row: Row) -> ReturnRecord:
     known = {name: row[name] for name in ReturnRecord.model_fields if name not in ("started", "case")}
     return ReturnRecord(case=ReturnCase.model_validate(row["case"]), started=row["started_at"] is not None, **known)

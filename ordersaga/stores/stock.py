@@ -1,11 +1,15 @@
 """Stock: what we promised. Every method runs in one transaction and may be repeated without harm."""
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
 from ordersaga.domain.books import MoneyTransaction
+from ordersaga.domain.capacity import sku_line
 from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.orders import Address, LineQuantity, Order, OrderLine, ParcelPlan
+from ordersaga.domain.routing_words import kept
 from ordersaga.domain.shipping import LabelRequest
+from ordersaga.domain.stops import avoided
 from ordersaga.stores.books import post_transactions
 from ordersaga.stores.holds import (
     RELEASED,
@@ -19,11 +23,15 @@ from ordersaga.stores.holds import (
     take_holds,
     write_movements,
 )
-from ordersaga.stores.order_rows import dump_parcels, insert_orders, load_parcels
+from ordersaga.stores.lane_health import LaneHealth
+from ordersaga.stores.order_rows import Hidden, dump_parcels, insert_orders, load_parcels
+from ordersaga.stores.places import write_reasons
 from ordersaga.stores.pools import Connection, Pool, connection, lock_orders
 from ordersaga.stores.pools import transaction as begin
 from ordersaga.stores.replanning import replan
+from ordersaga.stores.stops import StopRules
 from ordersaga.stores.taking_back import Arrival, take_back
+from ordersaga.stores.vault import CLEAR, Vault
 
 _MARK_STARTED = "UPDATE orders SET started_at = now() WHERE order_id = $1 AND started_at IS NULL"
 # An expired hold that nobody swept yet still has its units, so it is confirmed as it stands.
@@ -32,6 +40,15 @@ _STANDING = "SELECT EXISTS (SELECT FROM holds WHERE order_id = $1 AND status IN 
 _ENDED = "SELECT EXISTS (SELECT FROM hold_endings WHERE order_id = $1)"
 _END = "INSERT INTO hold_endings (order_id) VALUES ($1) ON CONFLICT DO NOTHING"
 _TAKE_NUMBER = "SELECT coalesce(max(take), 0) + 1 FROM holds WHERE order_id = $1"
+# The first in a line was accepted before the others in it.
+_WAITED_BEFORE = """
+SELECT EXISTS (
+    SELECT FROM unnest($2::text[]) AS wanted(line) CROSS JOIN LATERAL (
+        SELECT order_id FROM waiting_lines WHERE waiting_lines.line = wanted.line AND NOT stopped
+        ORDER BY place LIMIT 1) AS first
+    JOIN orders USING (order_id)
+    WHERE accepted_at < (SELECT accepted_at FROM orders WHERE order_id = $1))
+"""
 _SHIPPED_BEFORE = """
 SELECT EXISTS (SELECT FROM unit_movements WHERE order_id = $1 AND parcel = $2 AND kind IN ('shipped', 'shipped_unheld'))
 """
@@ -40,19 +57,27 @@ SELECT EXISTS (SELECT FROM unit_movements WHERE order_id = $1 AND parcel = $2 AN
 class PostgresStock:
     """The StockStore port on PostgreSQL."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(
+        self, pool: Pool, stops: StopRules | None = None, health: LaneHealth | None = None, vault: Vault = CLEAR
+    ) -> None:
         self._pool = pool
+        self._stops = stops or StopRules(pool)
+        self._health = health or LaneHealth()
+        self._vault = vault
 
     async def confirm_hold(self, order: Order) -> tuple[ParcelPlan, ...] | None:
         """Make the order's hold permanent, taking it first if it has none (or it was swept). None: sold out.
 
+        It is taken as at the door: not where a provider is stopped, and not before those who were accepted earlier and
+        wait in line for one of its SKUs; those who came later stand behind it.
         Writes the order's row if its saga was started directly. A hold that the saga has given back already is never
         taken again: the parcels planned then are returned, so that a saga that repeats its first step (its worker
         died before Temporal had heard of it) undoes the same parcels; OperatorError `hold_released` if there are none.
         """
+        hidden = Hidden(await self._vault.keys([order.order_id]), await self._vault.marks([order]))
         async with begin(self._pool) as work:
             await lock_orders(work, [order.order_id])
-            await insert_orders(work, [(order, (), "pending", None, None)], started=True)
+            await insert_orders(work, [(order, (), "pending", None, None)], started=True, hidden=hidden)
             await work.execute(_MARK_STARTED, order.order_id)
             await work.execute(_CONFIRM, order.order_id)
             if await work.fetchval(_STANDING, order.order_id):
@@ -65,13 +90,20 @@ class PostgresStock:
     async def _take(self, work: Connection, order: Order) -> tuple[ParcelPlan, ...] | None:
         if await work.fetchval(_ENDED, order.order_id):
             return await self._planned(work, order.order_id)
-        parcels = (await lock_shelves(work, [order])).plan(order)
-        if parcels is None:
+        shelves = await lock_shelves(work, [order], await self._health.unwell(work))
+        without = avoided(await self._stops.standing(work), order, datetime.now(UTC))
+        lines = [sku_line(line.sku) for line in order.lines]
+        if await work.fetchval(_WAITED_BEFORE, order.order_id, lines):
             return None
+        choice = shelves.plan(order, without)
+        if choice is None:
+            return None
+        parcels, why = choice.parcels, kept(choice)
         take = await work.fetchval(_TAKE_NUMBER, order.order_id)
         await take_holds(work, [Taking(order.order_id, take, parcels)], status="confirmed")
         stored = dump_parcels(parcels)
         await work.execute("UPDATE orders SET parcels = $2 WHERE order_id = $1", order.order_id, stored)
+        await write_reasons(work, [(order.order_id, why)] if why else [])
         return tuple(parcels)
 
     async def _planned(self, work: Connection, order_id: str) -> tuple[ParcelPlan, ...]:

@@ -1,11 +1,14 @@
 """What becomes of new orders, one after another, over what is locked for them: shelves, limits, room and lines."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
+from typing import Any
 
-from ordersaga.domain.capacity import Line, Rules, promised, seller_line, sku_line, told
+from ordersaga.domain.capacity import Line, Rules, lines_of, promised, sku_line, told
 from ordersaga.domain.orders import Order, ParcelPlan
+from ordersaga.domain.routing_words import kept
+from ordersaga.domain.stops import StopRule, avoided, stopping
 from ordersaga.stores.acceptances import (
     Acceptance,
     Accepted,
@@ -14,6 +17,7 @@ from ordersaga.stores.acceptances import (
     NoCapacity,
     OverBuyerLimit,
     SoldOut,
+    Stopped,
     Unstored,
     Waiting,
 )
@@ -24,11 +28,15 @@ from ordersaga.stores.order_rows import NewOrder
 
 @dataclass(frozen=True)
 class Fitted:
-    """An order whose parcels are taken off the shelves, with the terms it can be promised; `promise`: its room."""
+    """An order whose parcels are taken off the shelves, with the terms it can be promised; `promise`: its room.
+
+    `why`: it ships from there, as it is kept.
+    """
 
     order: Order
     parcels: tuple[ParcelPlan, ...]
     promise: Promise | None
+    why: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -47,25 +55,31 @@ class Ruling:
     row: NewOrder | None = None
     promise: Promise | None = None
     lines: frozenset[Line] = frozenset()
+    why: Mapping[str, Any] | None = None
 
 
 class Desk:
     """Takes orders in, first come first served; each sees what those before it have left."""
 
-    def __init__(self, shelves: Shelves, rules: Rules, limits: Limits, today: date) -> None:
+    def __init__(
+        self, shelves: Shelves, rules: Rules, limits: Limits, today: date, stops: Collection[StopRule] = ()
+    ) -> None:
         self._shelves = shelves
         self._rules = rules
         self._limits = limits
         self._today = today
+        self._stops = stops
         self._waited = rules.waited()
 
     def take(self, request: AcceptRequest) -> Ruling:
         """Judge a new order: who may buy, who waits already, what is left, when it can be shipped."""
         order = request.order
-        refused = self._over_limit(order)
+        refused = self._stopped(order) or self._over_limit(order)
         if refused is not None:
             return Ruling(refused)
         found = self._behind(order) or self.fit(order)
+        if isinstance(found, Lack) and (refused := self._only_where_stopped(order, found)):
+            return Ruling(refused)
         ruling = self._accepted(found) if isinstance(found, Fitted) else self._lacking(request, found)
         if isinstance(ruling.answer, (Accepted, Waiting)):
             self._count(order)
@@ -75,14 +89,28 @@ class Desk:
         """Take the order's units and its room, if both are there."""
         rooms, within = self._limits.rooms, self._rules.seller(order.seller).promise_within
         wanted = rooms.wanted(order)
-        day = rooms.first_day(wanted, within)
-        parcels = self._shelves.plan(order) if day is not None else None
-        if day is not None and parcels is not None:
+        day, without = rooms.first_day(wanted, within), self._avoided(order)
+        choice = self._shelves.plan(promised(order, day, self._today), without) if day is not None else None
+        if day is not None and choice is not None:
             rooms.take(wanted, day)
             promise = Promise(order.order_id, day, wanted) if wanted else None
-            return Fitted(promised(order, day, self._today), tuple(parcels), promise)
-        missing = self._shelves.missing(order)
+            return Fitted(promised(order, day, self._today), tuple(choice.parcels), promise, kept(choice))
+        missing = self._shelves.missing(order, without)
         return Lack(frozenset(map(sku_line, missing)) or frozenset(rooms.short(wanted, within)), missing)
+
+    def _stopped(self, order: Order) -> Stopped | None:
+        rule = stopping(self._stops, order, datetime.now(UTC)) if self._stops else None
+        return Stopped(order.order_id, rule) if rule else None
+
+    def _avoided(self, order: Order) -> Collection[str]:
+        return avoided(self._stops, order, datetime.now(UTC)) if self._stops else ()
+
+    def _only_where_stopped(self, order: Order, lack: Lack) -> Stopped | None:
+        """Whether the units it lacks are there, but with a provider that is stopped."""
+        rules = avoided(self._stops, order, datetime.now(UTC)) if self._stops and lack.missing else {}
+        if not rules or self._shelves.missing(order):
+            return None
+        return Stopped(order.order_id, next(iter(rules.values())))
 
     def _over_limit(self, order: Order) -> Unstored | None:
         skus = limited(self._rules, order)
@@ -97,8 +125,7 @@ class Desk:
 
     def _behind(self, order: Order) -> Lack | None:
         """Nobody overtakes those who wait: what they wait for is lacking, whatever lies on the shelves."""
-        own = {seller_line(order.seller), *(sku_line(line.sku) for line in order.lines)}
-        waited = own & self._waited
+        waited = lines_of(order) & self._waited
         if not waited:
             return None
         short = {line.sku for line in order.lines if sku_line(line.sku) in waited} | set(self._shelves.missing(order))
@@ -107,7 +134,7 @@ class Desk:
 
     def _accepted(self, found: Fitted) -> Ruling:
         row = (found.order, found.parcels, "pending", None, None)
-        return Ruling(Accepted(found.order, found.parcels), row, found.promise)
+        return Ruling(Accepted(found.order, found.parcels), row, found.promise, why=found.why)
 
     def _lacking(self, request: AcceptRequest, lack: Lack) -> Ruling:
         order, until = request.order, request.wait_until

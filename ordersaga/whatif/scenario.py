@@ -144,7 +144,7 @@ def read_scenario(path: Path, given: Mapping[str, Any]) -> Question:
         told = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ScenarioError(f"--scenario: cannot read {path}: {error.strerror}; give a TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ScenarioError(f"--scenario: {path} is not TOML: {error}; correct it there") from error
     variants, title = told.pop("variants", {}), str(told.pop("title", path.stem))
     if not isinstance(variants, dict) or not all(isinstance(each, dict) for each in variants.values()):

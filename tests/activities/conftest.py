@@ -49,14 +49,18 @@ class Bench:
         self.memory.load(catalog((EAST, "MUG", 10)))
         self.ledger = FakeEffects(self.memory)
         self.gateway = FakePayments(self.memory)
-        self.provider = FakeProvider(memory=self.memory)
         self.carrier = FakeCarrier()
         self.effects = Effects(self.ledger, timedelta(minutes=1))
         self.payments = Payments(self.gateway, self.effects, self.ledger)
         self.refunds = Refunds(self.gateway, self.effects, self.ledger)
         self.by_hand = ByHand(self.effects, self.ledger)
-        self.providers = Providers({"shipbob": self.provider}, self.effects, self.ledger)
-        self.carriers = Carriers(self.carrier, FakeStock(self.memory), self.effects, self.ledger)
+        self.at(FakeProvider(memory=self.memory))
+        self.carriers = Carriers({"easypost": self.carrier}, FakeStock(self.memory), self.effects, self.ledger)
+
+    def at(self, provider: FakeProvider) -> None:
+        """Parcels are handed to this provider."""
+        self.provider = provider
+        self.providers = Providers({"shipbob": provider}, self.effects, self.ledger)
 
     def time_has_passed(self) -> None:
         """Long enough that finding nothing proves that nothing happened."""

@@ -58,12 +58,14 @@ class World:
         self.journal, self.inbox = PostgresJournal(self.pool), WebhookInbox(self.pool)
         self.evidence, self.findings = PostgresEvidence(self.pool), PostgresFindings(self.pool)
         self.gateway, self.carrier, self.sagas = FakePayments(), FakeCarrier(), FakeSagas()
+        self.ups = FakeCarrier("ups")
+        accounts = {"easypost": self.carrier, "ups": self.ups}
         self.provider = Forgetful(books_carrier=self.books_carrier)
         effects = Effects(self.ledger, timedelta(0))
         providers = {"shipbob": self.provider}
         self.payments = Payments(self.gateway, effects, self.ledger)
         self.providers = Providers(providers, effects, self.ledger)
-        self.carriers = Carriers(self.carrier, self.stock, effects, self.ledger)
+        self.carriers = Carriers(accounts, self.stock, effects, self.ledger)
         self.inventory = Inventory(self.stock, self.ledger)
         self.sources = Sources(
             evidence=self.evidence,
@@ -71,8 +73,8 @@ class World:
             sagas=self.sagas,
             payments=self.gateway,
             payment_history=self.gateway,
-            carrier=self.carrier,
-            labels=self.carrier,
+            carriers=accounts,
+            labels=accounts,
             providers=providers,
             stock={"shipbob": self.provider},
         )
@@ -130,6 +132,8 @@ class World:
             "orders": self.reconciling.match_orders,
         }
         looked_at = {source: (await match(ask)).looked_at for source, match in steps.items()}
+        at_ups = await self.reconciling.match_labels(ask.model_copy(update={"account": "ups"}))
+        looked_at["labels:ups"] = at_ups.looked_at
         await self.findings.end_run(record.model_copy(update={"ended_at": now, "looked_at": looked_at}), order_id)
         return list(await self.findings.findings(FindingFilter()))
 

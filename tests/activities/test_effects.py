@@ -7,7 +7,7 @@ import pytest
 
 from activities.effects import STORED_FAILURE, Again, Effects, always, by_operator, never
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, EffectStatus
-from ordersaga.domain.errors import CustomerError, OperatorError, OrdersagaError, RetryError
+from ordersaga.domain.errors import CustomerError, OperatorError, OrdersagaError, RefusedError, RetryError
 from tests.activities.conftest import Bench
 
 INTENT = EffectIntent(order_id="o1", step="buy", parcel=1)
@@ -18,7 +18,7 @@ Scripted = OrdersagaError | EffectOutcome
 class Outside:
     """Another company: answers calls from a script, and finds what the test says it has."""
 
-    def __init__(self, *answers: Scripted, found: Sequence[EffectOutcome | None] = ()) -> None:
+    def __init__(self, *answers: Scripted, found: Sequence[Scripted | None] = ()) -> None:
         self.answers, self.found = list(answers), list(found)
         self.keys: list[str] = []
         self.inquiries: list[str] = []
@@ -32,7 +32,10 @@ class Outside:
 
     async def inquire(self, row: EffectRow) -> EffectOutcome | None:
         self.inquiries.append(row.key)
-        return self.found.pop(0) if self.found else None
+        found = self.found.pop(0) if self.found else None
+        if isinstance(found, OrdersagaError):
+            raise found
+        return found
 
 
 async def test_fresh_effect_is_called_without_inquiring(bench: Bench) -> None:
@@ -111,6 +114,34 @@ async def test_undo_says_which_refusals_are_asked_anew(
         await bench.effects.perform(INTENT, outside.call, outside.inquire, again)
     await bench.effects.perform(INTENT, outside.call, outside.inquire, again)
     assert outside.keys == ["o1/buy/1/1", "o1/buy/1/1.1"][:calls]
+
+
+@pytest.mark.parametrize(
+    "refusal", [CustomerError("address_refused", "no"), RefusedError("feed_failed", "it was never made")]
+)
+async def test_a_refusal_found_on_record_is_final(bench: Bench, refusal: OrdersagaError) -> None:
+    """Taken at first and refused later: the inquiry says so, nothing is sent again, and the ledger has it."""
+    outside = Outside(RetryError("undecided", "later", unknown=True), found=[refusal])
+    with pytest.raises(RetryError):
+        await bench.effects.perform(INTENT, outside.call, outside.inquire)
+    for _ in range(2):
+        if isinstance(refusal, RefusedError):
+            with pytest.raises(RefusedError, match="feed_failed"):
+                await bench.effects.perform(INTENT, outside.call, outside.inquire)
+        else:
+            row = await bench.effects.perform(INTENT, outside.call, outside.inquire)
+            assert (row.status, row.code) == (EffectStatus.REFUSED, "address_refused")
+    assert (bench.row("buy").status, len(outside.keys), len(outside.inquiries)) == (EffectStatus.REFUSED, 1, 1)
+
+
+async def test_an_operators_error_while_inquiring_proves_nothing(bench: Bench) -> None:
+    """Credentials may be wrong for looking, too: what was sent stays unknown."""
+    outside = Outside(RetryError("timeout", "lost", unknown=True), found=[OperatorError("bad_credentials", "revoked")])
+    with pytest.raises(RetryError):
+        await bench.effects.perform(INTENT, outside.call, outside.inquire)
+    with pytest.raises(OperatorError, match="bad_credentials"):
+        await bench.effects.perform(INTENT, outside.call, outside.inquire)
+    assert bench.row("buy").status is EffectStatus.UNKNOWN
 
 
 async def test_attempt_in_flight_is_waited_for(bench: Bench) -> None:

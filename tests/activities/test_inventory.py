@@ -1,11 +1,14 @@
 """Stock activities on the fakes: plans changed, goods back, and a lost sale taken out of the books whole."""
 
+from datetime import UTC, datetime
+
 import pytest
 from temporalio.exceptions import ApplicationError
 
 from activities.inventory import HoldResult, Inventory, ParcelUnits, Replan, ShipUnits, TakeBack
 from ordersaga.domain.books import Account, MoneyTransaction, allowance, refunded, written_off
 from ordersaga.domain.orders import LineQuantity, ParcelPlan
+from ordersaga.domain.stops import StopMatch, StopRule
 from tests.activities.conftest import Bench
 from tests.fakes.samples import EAST, order
 from tests.fakes.stock import FakeStock
@@ -54,6 +57,37 @@ async def test_a_changed_plan_is_held_or_nothing_changes(bench: Bench, inventory
     assert shelf(bench) == (10, 6)
     assert await inventory.hold_stock(order("o1", ("MUG", 2))) == HoldResult(parcels=(of_quantity(plan, 6),))
     assert await inventory.release_stock(ParcelUnits(order_id="o1", parcel=1)) == 6
+
+
+class Stops:
+    """What stands stopped."""
+
+    def __init__(self) -> None:
+        self.rules: list[StopRule] = []
+
+    def stop(self, **match: str) -> None:
+        """From now on."""
+        now = datetime.now(UTC)
+        self.rules.append(StopRule(stop_id="s1", match=StopMatch.model_validate(match), effective_at=now))
+
+    async def standing(self) -> list[StopRule]:
+        """All of it."""
+        return self.rules
+
+
+@pytest.mark.parametrize("match", [{"region": "US"}, {"sku": "MUG"}, {"provider": "shipbob"}])
+async def test_nothing_is_sent_once_more_while_a_stop_forbids_it(bench: Bench, match: dict[str, str]) -> None:
+    """Not even by an attempt that is repeated after it held the units; other plans are no new parcels."""
+    stops = Stops()
+    inventory = Inventory(FakeStock(bench.memory), bench.ledger, stops=stops)
+    plan, placed = await held(inventory, 2), order("o1", ("MUG", 2))
+    again = Replan(order_id="o1", parcels=(plan.model_copy(update={"parcel": 2, "amount": 0}),), again=placed)
+    assert await inventory.replan(again) is True
+    assert shelf(bench) == (10, 4)
+    stops.stop(**match)
+    assert await inventory.replan(again) is False
+    assert shelf(bench) == (10, 2)
+    assert await inventory.replan(Replan(order_id="o1", parcels=(of_quantity(plan, 3),))) is True
 
 
 async def test_goods_come_back_once_and_no_more_than_left(bench: Bench, inventory: Inventory) -> None:

@@ -21,6 +21,7 @@ from ordersaga.stores.pools import Pool
 from ordersaga.stores.stock import PostgresStock
 from tests.activities.conftest import HAND_OFF, PAYMENT, WITHDRAW
 from tests.fakes.payments import FakePayments
+from tests.fakes.platform import FakePlatform
 from tests.fakes.samples import EAST, catalog, order
 from tests.fakes.shipping import FakeProvider
 from tests.support.database import database_server, database_url, pool
@@ -147,3 +148,45 @@ async def test_a_refund_refused_first_is_asked_for_what_is_left(ledger: Postgres
     latest = await ledger.find("o1", "refund", 1)
     assert latest is not None
     assert (latest.key, latest.amount) == ("o1/refund/1/1.1", 700)
+
+
+async def test_money_a_platform_collected_is_given_back_by_it_once(pool: Pool, ledger: PostgresEffects) -> None:
+    """Entered once, refunded in part and then whole, once whatever answers are lost; no payment company is asked."""
+    gateway, platform, effects = FakePayments(), FakePlatform(1000), Effects(ledger, timedelta(0))
+    payments = Payments(gateway, effects, ledger, {"tiktok_shop": platform})
+    refunds = Refunds(gateway, effects, ledger, {"tiktok_shop": platform})
+    collected = PAYMENT.model_copy(update={"collected_by": "tiktok_shop", "payment_method": ""})
+    for _ in range(2):
+        assert await payments.enter_collected(collected) == CaptureResult(captured=1000)
+    part = PartialRefund(
+        order_id="o1",
+        parcel=1,
+        payment_generation=1,
+        step="refund_part",
+        number=1,
+        amount=300,
+        currency="USD",
+        purpose="canceled",
+        collected_by="tiktok_shop",
+    )
+    platform.fail_next("refund", LOST, after_doing=True)
+    with pytest.raises(ApplicationError):
+        await refunds.refund_part(part)
+    assert (await refunds.refund_part(part)).refunded == 300
+    assert (await refunds.look_at_refund(part)).status == "succeeded"
+    rest = collected.model_copy(update={"refunded": 300})
+    for _ in range(2):
+        assert await payments.release(rest) == ReleaseResult(refunded=700)
+    totals = (await PostgresBooks(pool).totals())["USD"]
+    assert (totals[Account.PLATFORM], Account.CASH in totals) == (0, False)
+    assert (gateway.calls, platform.given_back, len(platform.called("refund"))) == ([], 1000, 2)
+
+
+async def test_what_was_given_up_before_it_was_entered_stays_out(ledger: PostgresEffects) -> None:
+    """An attempt that arrives after its undo enters nothing, and nobody is asked to give back what never was."""
+    payments = Payments(FakePayments(), Effects(ledger), ledger)
+    collected = PAYMENT.model_copy(update={"collected_by": "tiktok_shop"})
+    assert await payments.release(collected) == ReleaseResult()
+    late = await payments.enter_collected(collected)
+    assert (late.captured, late.code) == (0, "undone")
+    assert (await ledger.balance("o1")).captured_net == 0

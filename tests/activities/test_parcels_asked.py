@@ -6,7 +6,7 @@ from temporalio.exceptions import ApplicationError
 from activities.carriers import BookLabel, InterceptParcel, LookAtLabel
 from activities.providers import LookAtParcel, Providers, UpdateAddress
 from ordersaga.domain.effects import EffectStatus
-from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
+from ordersaga.domain.errors import CustomerError, OperatorError, OrdersagaError, RefusedError, RetryError
 from ordersaga.domain.orders import LineQuantity, ParcelPlan
 from ordersaga.domain.shipping import (
     AddressDecision,
@@ -42,6 +42,17 @@ async def test_an_address_is_updated_once_per_generation(bench: Bench) -> None:
     assert bench.provider.called("update_address") == [(REFERENCE, MOVED)] * 2
     assert bench.provider.hand_offs[REFERENCE].ship_to == MOVED
     assert bench.row("update_address").answer == {"decision": "updated"}
+
+
+@pytest.mark.parametrize("refusal", [CustomerError("address_refused", "no"), RefusedError("refused", "never made")])
+async def test_an_order_refused_later_is_none_to_look_at(bench: Bench, refusal: OrdersagaError) -> None:
+    """Whoever only looks is told that there is none; a look that fails for another reason fails."""
+    bench.provider.fail_next("inquire", refusal)
+    bench.provider.fail_next("inquire", OperatorError("bad_credentials", "revoked"))
+    ask = LookAtParcel(provider="shipbob", reference=REFERENCE)
+    assert await bench.providers.look(ask) is None
+    with pytest.raises(ApplicationError, match="bad_credentials"):
+        await bench.providers.look(ask)
 
 
 async def test_a_refused_address_is_an_answer(bench: Bench) -> None:

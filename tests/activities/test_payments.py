@@ -8,6 +8,7 @@ from temporalio.exceptions import ApplicationError
 from activities.effects import STORED_FAILURE, Effects
 from activities.payments import LAPSED, UNDONE, CaptureResult, Payments, ReleaseResult
 from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
+from ordersaga.domain.payment_methods import MethodType
 from ordersaga.domain.payments import PaymentState, PaymentStatus
 from tests.activities.conftest import PAYMENT, Bench
 
@@ -342,3 +343,50 @@ async def test_a_capture_behind_a_stored_failure_asks_for_what_is_wanted_then(be
         await bench.payments.capture(PART)
     assert await bench.payments.capture(PART.model_copy(update={"take": 500})) == CaptureResult(captured=500)
     assert (only(bench).captured, bench.row("capture").code) == (500, STORED_FAILURE)
+
+
+DEBIT = PAYMENT.model_copy(update={"method_type": MethodType.US_BANK_ACCOUNT})
+
+
+async def test_a_debit_under_way_is_neither_voided_nor_forgotten(bench: Bench) -> None:
+    """Undecided it stays so, however often it is released; what comes then is entered and refunded, once."""
+    bench.gateway.process_next()
+    assert (await bench.payments.authorize(DEBIT)).status is PaymentStatus.PROCESSING
+    for _ in range(2):
+        assert await bench.payments.release(DEBIT) == ReleaseResult(undecided=True)
+    bench.gateway.take_at_once(only(bench).payment_id)
+    for _ in range(2):
+        assert await bench.payments.release(DEBIT) == ReleaseResult(refunded=1000)
+    assert (only(bench).refunded, bench.gateway.called("void")) == (1000, [])
+    await bench.balanced()
+
+
+async def test_money_that_comes_while_its_payment_is_given_up_is_refunded(bench: Bench) -> None:
+    """Declined at the look, taken at the void: entered and refunded all the same."""
+    bench.gateway.require_action_next()
+    await bench.payments.authorize(DEBIT)
+    real = bench.gateway.void
+
+    async def paid_before(payment_id: str, *, key: str) -> PaymentState:
+        bench.gateway.take_at_once(payment_id)
+        return await real(payment_id, key=key)
+
+    bench.gateway.void = paid_before  # type: ignore[method-assign]
+    for _ in range(2):
+        assert await bench.payments.release(DEBIT) == ReleaseResult(refunded=1000)
+    await bench.balanced()
+
+
+async def test_money_taken_at_once_enters_the_books_once(bench: Bench) -> None:
+    """As a reservation and its capture, whichever call hears of it first."""
+    bench.gateway.require_action_next()
+    await bench.payments.authorize(DEBIT)
+    bench.gateway.take_at_once(only(bench).payment_id)
+    for _ in range(2):
+        assert (await bench.payments.refresh_authorization(DEBIT)).status is PaymentStatus.CAPTURED
+    balance = await bench.ledger.balance("o1")
+    assert (balance.authorized, balance.captured_net) == (0, 1000)
+    assert await bench.payments.capture(DEBIT) == CaptureResult(captured=1000)
+    assert bench.gateway.called("capture") == []
+    assert await bench.payments.release(DEBIT) == ReleaseResult(refunded=1000)
+    await bench.balanced()

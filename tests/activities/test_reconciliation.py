@@ -202,8 +202,23 @@ async def test_a_second_label_is_given_back(own: World) -> None:
 async def test_a_label_of_a_canceled_parcel_is_given_back(own: World) -> None:
     """Bought behind our back for an order that was undone."""
     await own.canceled()
-    own.carrier.buy_elsewhere("o1-1-2")
+    bought = own.carrier.buy_elsewhere("o1-1-2")
+    assert bought.label_id in await own.repaired("double_label")
+    assert own.carrier.called("void_label") == [(bought.label_id,)]
+
+
+async def test_a_second_label_at_another_account_is_given_back_there(own: World) -> None:
+    """The one our ledger knows stays; the account that sold the other takes it back."""
+    life = await own.placed()
+    await life.authorize()
+    await life.hand_over()
+    own.carrier.buy_elsewhere("shop-1234")
+    own.ups.buy_elsewhere()
+    second = own.ups.buy_elsewhere(life.reference)
+    (stored,) = await own.run()
+    assert (stored.finding.source, stored.finding.facts["label_id"]) == ("labels:ups", second.label_id)
     await own.repaired("double_label")
+    assert (own.ups.called("void_label"), own.carrier.called("void_label")) == ([(second.label_id,)], [])
 
 
 async def test_a_label_the_carrier_keeps_is_refused_and_found_again(own: World) -> None:
@@ -377,7 +392,7 @@ async def test_a_passed_challenge_nobody_told_of_is_delivered(world: World) -> N
 async def test_a_call_nobody_knows_the_outcome_of_is_settled(world: World, step: str) -> None:
     """What the other side does not have did not happen."""
     life = await world.canceled()
-    await world.ledger.begin(EffectIntent(order_id="o1", step=step, parcel=1, generation=7))
+    await world.ledger.begin(EffectIntent(order_id="o1", step=step, parcel=1, generation=7, lease=timedelta(0)))
     await world.repaired("effect_unsettled")
     await life.balanced()
 

@@ -20,6 +20,7 @@ from ordersaga.domain.errors import RetryError
 from ordersaga.domain.evidence import OrderEvidence
 from ordersaga.domain.matching import Moment
 from ordersaga.domain.orders import SellerTerms
+from ordersaga.domain.payments import PaymentState
 from ordersaga.domain.reconciliation import StoredFinding
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
 from ordersaga.stores.evidence import PostgresEvidence
@@ -157,8 +158,8 @@ async def test_a_capture_whose_answer_was_lost_is_in_the_books_after_the_repair(
     assert len(world.gateway.called("capture")) == 1
 
 
-async def test_no_more_is_captured_than_is_due_by_now(world: World) -> None:
-    """The saga's own capture was lost, then a part was written off: its amount is not sent again."""
+async def uncertainly_captured(world: World) -> Life:
+    """Shipped; its capture never reached the company, and nobody knows."""
     life = await world.placed()
     await life.authorize()
     await life.hand_over()
@@ -167,6 +168,34 @@ async def test_no_more_is_captured_than_is_due_by_now(world: World) -> None:
     world.gateway.fail_next("capture", LOST_ANSWER)
     with pytest.raises(ApplicationError):
         await life.capture()
+    return life
+
+
+async def test_a_call_under_way_is_not_settled_as_one_that_never_was(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The capture's own repair is taking the money: whoever asks about the lost call waits for what comes of it."""
+    life = await uncertainly_captured(world)
+    life.desert()
+    found = {stored.finding.kind.value: stored for stored in await world.run()}
+    asked = await claimed(world, found["effect_unsettled"])
+    take = world.gateway.capture
+
+    async def asked_about_meanwhile(payment_id: str, amount: int, *, key: str) -> PaymentState:
+        with pytest.raises(ApplicationError, match="in flight"):
+            await world.repairs.apply_repair(asked)
+        return await take(payment_id, amount, key=key)
+
+    monkeypatch.setattr(world.gateway, "capture", asked_about_meanwhile)
+    assert (await world.repair(found["missed_capture"])).status == "repaired"
+    assert (await world.repairs.apply_repair(asked)).status == "gone"
+    assert await cash(world) == 1000
+    await life.balanced()
+
+
+async def test_no_more_is_captured_than_is_due_by_now(world: World) -> None:
+    """The saga's own capture was lost, then a part was written off: its amount is not sent again."""
+    life = await uncertainly_captured(world)
     await world.ledger.post(_given_up(400))
     life.desert()
     found = {stored.finding.kind.value: stored for stored in await world.run()}

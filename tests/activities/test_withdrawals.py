@@ -5,7 +5,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.carriers import BookLabel, VoidLabel
 from ordersaga.domain.effects import EffectStatus
-from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
+from ordersaga.domain.errors import CustomerError, OperatorError, OrdersagaError, RefusedError, RetryError
 from ordersaga.domain.orders import ParcelPlan
 from ordersaga.domain.shipping import CancelDecision
 from ordersaga.domain.statuses import ParcelStatus
@@ -49,6 +49,46 @@ async def test_withdraw_of_an_interrupted_hand_off_inquires_first(bench: Bench, 
     assert decision is (CancelDecision.CANCELED if after_doing else CancelDecision.NOTHING_TO_UNDO)
     assert (len(bench.provider.called("submit")), len(bench.provider.called("cancel"))) == (1, int(after_doing))
     assert bench.row("hand_off").status is (EffectStatus.DONE if after_doing else EffectStatus.REFUSED)
+
+
+@pytest.mark.parametrize("attempts", [0, 1, 2])
+async def test_a_hand_off_that_was_never_sent_is_called_off_for_good(bench: Bench, attempts: int) -> None:
+    """Without asking anybody; an attempt that comes late finds it refused, and sends nothing."""
+    for _ in range(attempts):
+        bench.provider.fail_next("submit", RetryError("breaker_open", "kept back"))
+        with pytest.raises(ApplicationError):
+            await bench.providers.hand_off(HAND_OFF)
+    kept_back = len(bench.provider.calls)
+    assert [await bench.providers.call_off(HAND_OFF) for _ in range(2)] == [True, True]
+    assert not (await bench.providers.hand_off(HAND_OFF)).accepted
+    assert len(bench.provider.calls) == kept_back
+    assert (bench.row("hand_off").status, bench.row("hand_off").code) == (EffectStatus.REFUSED, "not_sent")
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_hand_off_that_may_have_arrived_is_not_called_off(bench: Bench, known: bool) -> None:
+    """Accepted, or its answer lost: it stands as it was."""
+    if known:
+        await bench.providers.hand_off(HAND_OFF)
+    else:
+        bench.provider.fail_next("submit", LOST, after_doing=True)
+        with pytest.raises(ApplicationError):
+            await bench.providers.hand_off(HAND_OFF)
+    before = bench.row("hand_off")
+    assert not await bench.providers.call_off(HAND_OFF)
+    assert bench.row("hand_off") == before
+
+
+@pytest.mark.parametrize("refusal", [CustomerError("address_refused", "no"), RefusedError("refused", "never made")])
+async def test_withdraw_of_a_hand_off_refused_later_asks_nobody(bench: Bench, refusal: OrdersagaError) -> None:
+    """Undecided when it was handed off, refused since: nothing is there to be canceled."""
+    bench.provider.fail_next("submit", LOST)
+    with pytest.raises(ApplicationError):
+        await bench.providers.hand_off(HAND_OFF)
+    bench.provider.fail_next("inquire", refusal)
+    assert await bench.providers.withdraw(WITHDRAW) is CancelDecision.NOTHING_TO_UNDO
+    assert (len(bench.provider.called("submit")), bench.provider.called("cancel")) == (1, [])
+    assert bench.row("hand_off").status is EffectStatus.REFUSED
 
 
 async def test_pending_decision_is_no_answer(bench: Bench) -> None:

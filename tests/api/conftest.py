@@ -9,13 +9,14 @@ from temporalio.testing import WorkflowEnvironment
 
 from ordersaga.bootstrap import Services, open_services
 from ordersaga.client import OrderClient
+from ordersaga.client_stops import StoppedSagas
 from tests.fakes.payments import FakePayments
 from tests.fakes.samples import catalog
 from tests.fakes.shipping import FakeCarrier, FakeProvider
 from tests.support.api import Api, StubOrders, serving, settings_for
 from tests.support.database import database_server, database_url
-from tests.support.temporal import temporal_environment
-from workers.activities import Ports, build
+from tests.support.temporal import end_all, temporal_environment
+from workers.activities import Ports, StopPorts, build
 from workers.lifecycle import running
 from workers.orders import lane_workers, order_worker
 
@@ -62,28 +63,35 @@ async def environment() -> AsyncIterator[WorkflowEnvironment]:
         yield started
 
 
+def ports_of(services: Services, payments: FakePayments, provider: FakeProvider, client: OrderClient) -> Ports:
+    """What activities reach: stores that are real, companies that are not."""
+    return Ports(
+        stock=services.stock,
+        ledger=services.effects,
+        journal=services.journal,
+        payments=payments,
+        providers={"shipbob": provider},
+        carriers={"easypost": FakeCarrier()},
+        returns=services.returns,
+        exchanges=services.exchanges,
+        stops=StopPorts(services.stops, StoppedSagas(client), services.waitlist),
+        visible_after=timedelta(0),
+    )
+
+
 @pytest_asyncio.fixture
 async def shop(database_url: str, environment: WorkflowEnvironment) -> AsyncIterator[Shop]:
     """Everything real but the outside companies."""
+    await end_all(environment)
     client = OrderClient(environment.client)
     payments, provider = FakePayments(), FakeProvider(books_carrier=True)
     async with open_services(settings_for(database_url), orders=client) as services:
         await services.catalog.load(catalog(*STOCK))
-        ports = Ports(
-            stock=services.stock,
-            ledger=services.effects,
-            journal=services.journal,
-            payments=payments,
-            providers={"shipbob": provider},
-            carrier=FakeCarrier(),
-            returns=services.returns,
-            exchanges=services.exchanges,
-            visible_after=timedelta(0),
-        )
+        ports = ports_of(services, payments, provider, client)
         activities = build(ports)
         workers = [
             order_worker(environment.client, activities),
             *lane_workers(environment.client, activities, ports.providers),
         ]
-        async with running(workers), serving(replace(services, payments=payments)) as api:
+        async with running(workers, settle=0), serving(replace(services, payments=payments)) as api:
             yield Shop(api, payments, provider, client)

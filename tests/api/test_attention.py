@@ -1,5 +1,6 @@
 """Questions that wait for a person: found by what they are about, answered one by one or many at once."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -54,7 +55,7 @@ async def test_questions_are_found_by_what_they_are_about(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["kind=Lost!", "older_than_hours=0", "older_than_hours=x", "seller=A%00", "provider="]
+    "query", ["kind=Lost!", "older_than_hours=0", "older_than_hours=x", "seller=A%01", "provider="]
 )
 async def test_a_wrong_filter_is_named(api: Api, query: str) -> None:
     """422, never 500."""
@@ -163,6 +164,23 @@ async def test_a_sellers_key_answers_its_own_questions_only(api: Api, orders: St
     body = {"filter": {"order_ids": ["a1"]}, "choice": "adopt", "reason": "x", "dry_run": False}
     assert (await api.post(MANY, body, role="bolt")).json()["totals"]["count"] == 0
     assert resolved(orders) == []
+
+
+async def test_a_question_about_a_start_is_answered_while_nothing_can_be_started(api: Api, orders: StubOrders) -> None:
+    """No saga asked it: the journal takes the answer, Temporal is not asked."""
+    assert (await api.post("/v1/orders", order_body(order_id="a1"))).status_code == 202
+    for _ in range(200):  # it is started after the answer
+        if await api.services.pool.fetchval("SELECT started_at IS NOT NULL FROM orders"):
+            break
+        await asyncio.sleep(0.05)
+    await api.services.pool.execute("UPDATE orders SET started_at = NULL, start_after = now()")
+    await api.services.starting.refuse("a1", "invalid_message: too large")
+    orders.error = SagaUnreachableError("away")
+    said = {"choice": "acknowledge", "reason": "repaired"}
+    assert (await api.post("/v1/attention/a1-start_refused/resolve", said)).status_code == 200
+    assert await listed(api, "") == []
+    story = [entry.kind for entry in await api.services.journal.timeline("a1")]
+    assert story[-2:] == ["attention", "decision"]
 
 
 async def test_a_thousand_at_once_and_the_rest_is_counted(api: Api, orders: StubOrders) -> None:

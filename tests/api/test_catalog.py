@@ -1,11 +1,14 @@
 """Catalog files over HTTP: all of a file or nothing of it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 
 import httpx
 import pytest
 
 from ordersaga.catalog_csv import CsvFileError, parse_catalog
+from ordersaga.domain.catalog import Location
+from ordersaga.domain.dispatch import Dispatch, Weekday
+from ordersaga.domain.orders import RouteRule
 from ordersaga.orders_csv import parse_orders
 from tests.support.api import Api
 
@@ -70,6 +73,58 @@ async def test_what_contradicts_the_catalog_is_refused(api: Api, rows: str, code
     assert [(level["sku"], level["on_hand"]) for level in levels] == [("MUG", 10), ("TEE", 5)]
 
 
+DISPATCH = "zones,shipping_by_zone,parcel_fee,unit_fee,cut_off,time_zone,working_days,route_by"
+PLACE = "location,,Reno,reno-1,shipbob,,,,,,100 Depot Rd,Reno,NV,89501,US"
+
+
+async def test_how_a_location_ships_stands_in_its_row(api: Api) -> None:
+    """Every column arrives; the next file without them leaves what is usual."""
+    own = "US-NV:1 US:2 *:0,450 700 900 2500,120,15,14:30,America/Los_Angeles,mon tue sat"
+    seller = "seller,sunny-socks,Sunny Socks,,,,,,,,,,,,,,,,,,,,cost health"
+    loaded = await load(api, f"{HEAD},{DISPATCH}\n{PLACE},{own}\n{seller}\n")
+    assert loaded.status_code == 200, loaded.text
+    assert (await place_called(api, "reno-1")).dispatch == Dispatch(
+        zones="US-NV:1 US:2 *:0",
+        shipping_by_zone=(450, 700, 900, 2500),
+        parcel_fee=120,
+        unit_fee=15,
+        cut_off=time(14, 30),
+        time_zone="America/Los_Angeles",
+        working_days=(Weekday.MON, Weekday.TUE, Weekday.SAT),
+    )
+    terms = await api.services.catalog.terms("sunny-socks")
+    assert terms is not None
+    assert terms.route_by == (RouteRule.COST, RouteRule.HEALTH)
+    assert (await load(api, f"{HEAD}\n{PLACE}\n")).status_code == 200
+    assert (await place_called(api, "reno-1")).dispatch == Dispatch()
+
+
+async def place_called(api: Api, name: str) -> Location:
+    """A location as it stands."""
+    return next(place for place in await api.services.catalog.locations() if place.location == name)
+
+
+@pytest.mark.parametrize(
+    ("own", "column"),
+    [
+        ("USA:1,,,,,,,", "zones"),
+        ("US:9,,,,,,,", "zones"),
+        (",1 2,,,,,,", "shipping_by_zone"),
+        (",600 800 10.00 3000,,,,,,", "shipping_by_zone"),
+        (",,1.50,,,,,", "parcel_fee"),
+        (",,,,noon,,,", "cut_off"),
+        (",,,,,Mars,,", "time_zone"),
+        (",,,,,,mon funday,", "working_days"),
+        (",,,,,,,cost", "route_by"),
+    ],
+)
+async def test_a_cell_that_cannot_be_meant_is_named(api: Api, own: str, column: str) -> None:
+    """By its column, and nothing is loaded."""
+    answer = await load(api, f"{HEAD},{DISPATCH}\n{PLACE},{own}\n")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_csv")
+    assert [error["field"] for error in answer.json()["errors"]] == [f"line 2, column {column}"]
+
+
 LOCATION = ",100 Depot Rd,Reno,NV,89501,US"
 
 
@@ -86,6 +141,19 @@ async def test_a_provider_that_nobody_is_is_refused(api: Api) -> None:
     ]
     missing = await load(api, f"{HEAD}\nstock,,,reno-1,,MUG,,,5,r-9,,,,,\n")
     assert missing.json()["errors"][0]["field"] == "line 2, column location"
+
+
+async def test_a_carrier_account_that_nobody_has_is_refused(api: Api) -> None:
+    """Labels of such a seller could be bought nowhere; accounts that are here are its terms."""
+    head = "kind,seller,name,carriers\n"
+    answer = await load(api, f"{head}seller,acme,Acme,easypost pigeon\n")
+    assert (answer.status_code, answer.json()["errors"]) == (
+        422,
+        [{"field": "line 2, column carriers", "message": "'pigeon' is not known", "remedy": "use some of easypost"}],
+    )
+    assert (await load(api, f"{head}seller,acme,Acme,easypost\n")).status_code == 200
+    (seller,) = parse_catalog(f"{head}seller,acme,Acme,ups  easypost\n".encode()).sellers
+    assert seller.terms.carriers == ("ups", "easypost")
 
 
 async def test_names_that_nobody_defined_are_told_with_all_other_problems(api: Api) -> None:
@@ -189,16 +257,29 @@ def test_an_orders_file_may_name_the_buyer_and_agree_to_wait() -> None:
     assert not {"buyer", "waitlist", "wait_until"} & second.model_dump().keys()
 
 
+def test_an_orders_file_may_name_any_way_to_pay() -> None:
+    """A page to pay on, or a method of another type with where it leads back to."""
+    head, plain = f"{ORDER},payment_type,pay_link,return_url", ROW.removesuffix("pm_card_visa,")
+    link, bank = f"{plain},,,true,https://a.example", f"web_2{plain[5:]}pm_ideal,,ideal,,https://a.example"
+    first, second = parse_orders(f"{head},currency\n{link},\n{bank},EUR\n".encode())
+    assert (first.payment.pay_link, first.payment.payment_method) == (True, None)
+    assert (second.payment.type, second.payment.return_url) == ("ideal", "https://a.example")
+    with pytest.raises(CsvFileError) as caught:
+        parse_orders(f"{head}\n{plain}pm_x,,check,,\n".encode())
+    assert str(caught.value.problems[0]).startswith("line 2, column payment_type: ")
+
+
 @pytest.mark.parametrize(
     ("rows", "problem"),
     [
         (f"{ROW}\nweb_1,bolt,TEE,1,5,,,,,,,,", "line 3, column seller: differs from the order's first row"),
         (f"{ROW}\nweb_2{ROW[5:]}\n{ROW}", "line 4, column order_id: order web_1 already stands in line 2"),
         (ROW[5:], "line 2, column order_id"),
-        (ROW.replace("pm_card_visa", ""), "line 2, column payment_method: Field required"),
+        (ROW.replace("pm_card_visa", ""), "line 2, column payment_method: not one way to pay; send it"),
         (ROW + "2.5", "line 2, column tax"),
         (ROW.replace("1000", "10.00"), "line 2, column unit_price"),
         (f"{ROW}\nweb_1,,TEE,x,500,,,,,,,,", "line 3, column quantity"),
+        (ROW.replace("web_1", "web\0"), "line 2, column order_id: the text contains a NUL character; remove it"),
     ],
 )
 def test_a_bad_orders_file_says_where_and_why(rows: str, problem: str) -> None:

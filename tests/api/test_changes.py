@@ -15,6 +15,7 @@ from ordersaga.client_errors import (
 from ordersaga.domain.journal import JournalEntry, JournalUpdate
 from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.statuses import OrderStatus
+from ordersaga.domain.stops import NewStop, StopMatch, StopRule
 from tests.support.api import Api, StubOrders, order_body
 from tests.support.starting import begun
 from workflows import messages
@@ -49,6 +50,32 @@ async def end(api: Api, status: OrderStatus, *entries: JournalEntry) -> None:
 def delivered(ago: timedelta) -> JournalEntry:
     """The line of a delivery."""
     return JournalEntry(entry_id="9", at=datetime.now(UTC) - ago, kind="delivered", text="Delivered.", parcel=1)
+
+
+@pytest.mark.parametrize(
+    ("match", "path", "refused"),
+    [
+        ({"region": "US-NV"}, "address", True),
+        ({"region": "US-NY"}, "address", False),
+        ({"seller": "acme"}, "address", False),
+        ({"provider": "shipbob"}, "move", True),
+        ({"region": "US-NV"}, "move", False),
+    ],
+)
+async def test_no_change_leads_into_a_stop(
+    api: Api, orders: StubOrders, match: dict[str, str], path: str, refused: bool
+) -> None:
+    """What matched before, the stop itself has treated: where it goes within that is the agent's business."""
+    await place(api)
+    rule = StopRule(stop_id="s1", match=StopMatch.model_validate(match), effective_at=datetime.now(UTC))
+    await api.services.stops.create(NewStop(rule=rule, reason="closed", asked_by="olga"))
+    bodies = {"address": {"ship_to": {**SHIP_TO, "region": "NV"}}, "move": {"parcel": 1, "location": "ca-1"}}
+    answer = await api.post(f"/v1/orders/a1/{path}", bodies[path], role="support")
+    assert answer.status_code == (409 if refused else 200)
+    assert (answer.json().get("stop_id"), "stopped until" in str(answer.json().get("reason"))) == (
+        ("s1", True) if refused else (None, False)
+    )
+    assert [kind for kind, _ in orders.asked if kind == "change"] == ([] if refused else ["change"])
 
 
 @pytest.mark.parametrize("path", CHANGES)

@@ -36,6 +36,34 @@ async def test_a_lane_is_paused_and_resumed_with_a_reason(api: Api) -> None:
     assert (again.status_code, again.json()["code"]) == (409, "not_paused")
 
 
+async def test_a_breaker_is_set_by_hand_and_left_to_itself_again(api: Api) -> None:
+    """Open says until when, why and by whom, in the metrics too; without a person's say there is nothing to end."""
+    path, body = f"/v1/lanes/{LANE}/breaker", {"reason": "orders get lost there", "by": "ada"}
+    opened = (await api.post(path, {**body, "state": "open", "minutes": 90}, role="operator")).json()["breaker"]
+    assert (opened["state"], opened["reason"], opened["by"]) == ("open", "orders get lost there", "test operator:ada")
+    assert opened["next_probe"] == opened["forced_until"]
+    metrics = parsed((await api.send("GET", "/metrics", role=None)).text)
+    assert metrics[at("lane_breaker", lane=LANE)] == 2
+    tried = (await api.post(path, {**body, "state": "auto"}, role="operator")).json()["breaker"]
+    assert (tried["state"], tried["forced_until"]) == ("half_open", None)
+    again = await api.post(path, {**body, "state": "auto"}, role="operator")
+    assert (again.status_code, again.json()["code"]) == (409, "not_forced")
+    closed = (await api.post(path, {**body, "state": "closed"}, role="operator")).json()["breaker"]
+    assert (closed["state"], closed["forced_until"] is not None) == ("closed", True)
+
+
+async def test_what_people_did_with_a_breaker_is_told(api: Api) -> None:
+    """Who, with the key's name, and why; of a lane that there is."""
+    body = {"reason": "orders get lost there", "by": "ada", "state": "open", "minutes": 90}
+    await api.post(f"/v1/lanes/{LANE}/breaker", body, role="operator")
+    told = (await api.send("GET", f"/v1/lanes/{LANE}/history", role="operator")).json()
+    (deed,) = told["deeds"]
+    assert deed["text"].startswith("test operator:ada set the breaker open until ")
+    assert deed["text"].endswith(": orders get lost there")
+    unknown = await api.send("GET", "/v1/lanes/books/history", role="operator")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "lane_not_found")
+
+
 async def test_lanes_are_told_while_temporal_is_away(api: Api, orders: StubOrders) -> None:
     """What is on record is; nobody is told that nothing waits."""
     orders.error = SagaUnreachableError("away")
@@ -50,6 +78,7 @@ async def test_lanes_are_told_while_temporal_is_away(api: Api, orders: StubOrder
         (f"{LANE}/pause", {"reason": "for ever", "minutes": 10_081}, 422, "invalid_request"),
         (f"{LANE}/pause", {"minutes": 5}, 422, "invalid_request"),
         (f"{LANE}/resume", {}, 422, "invalid_request"),
+        (f"{LANE}/breaker", {"reason": "why not", "state": "half_open"}, 422, "invalid_request"),
     ],
 )
 async def test_what_cannot_be_done_is_refused(

@@ -55,9 +55,9 @@ async def test_metrics_tell_orders_and_what_waits(api: Api) -> None:
 async def test_metrics_tell_how_sagas_are_started(api: Api) -> None:
     """The window, who starts what, and what is waiting for a starter."""
     await api.post("/v1/orders", order_body(), headers={"Prefer": "wait=5"})
-    await api.services.pool.execute("UPDATE orders SET accepted_at = now() - interval '1 minute', start_after = now()")
+    await api.services.pool.execute("UPDATE orders SET queued_at = now() - interval '1 minute', start_after = now()")
     found = parsed((await api.send("GET", "/metrics", role=None)).text)
-    assert found[at("start_window")] == 32
+    assert found[at("start_window")] == 8
     placed = {how: found[at("checkouts_placed_total", how=how)] for how in ("inline", "left")}
     assert placed == {"inline": 1, "left": 0}
     assert found[at("confirm_seconds")] > 0

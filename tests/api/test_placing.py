@@ -10,6 +10,7 @@ from ordersaga.client_errors import SagaUnreachableError
 from ordersaga.domain.journal import JournalUpdate
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
 from tests.support.api import Api, StubOrders, answered, order_body
+from tests.support.doubt import cut_commits
 from tests.support.starting import begun, unstarted
 
 WAIT = {"Prefer": "wait=5"}
@@ -94,6 +95,14 @@ async def test_sold_out_names_the_skus_and_starts_nothing(api: Api, orders: Stub
     assert (await api.get("/v1/orders/web_1")).json()["status"] == "rejected"
     again = await api.post("/v1/orders", order_body(order_id="web_1", lines=lines), headers=WAIT)
     assert (again.status_code, again.json()["skus"]) == (409, ["TEE"])
+
+
+async def test_an_accepted_order_is_202_whatever_breaks_while_it_is_started(api: Api, orders: StubOrders) -> None:
+    """Not only an outage: the order is ours, and the starter has it."""
+    orders.error = RuntimeError("no converter")
+    answer = await api.post("/v1/orders", order_body(order_id="web_1"), headers={"Prefer": "wait=5"})
+    assert (answer.status_code, answer.json()["order_id"]) == (202, "web_1")
+    assert await unstarted(api.services.pool) == ["web_1"]
 
 
 async def test_temporal_away_after_accept_is_202_and_the_starter_finds_the_order(api: Api, orders: StubOrders) -> None:
@@ -253,6 +262,15 @@ def address(**changes: Any) -> dict[str, Any]:
         ({"lines": [line(sku="A B")]}, "lines[0].sku", "such as MUG-RED"),
         ({"seller": "Acme"}, "seller", "lower-case letters"),
         ({"payment": {"payment_method": "pm_1", "customer": "ada"}}, "payment.customer", "cus_..."),
+        ({"payment": {}}, "payment.payment_method", "pay_link"),
+        ({"payment": {"collected_by": "t", "customer": "cus_1"}}, "payment.collected_by", "leave the other"),
+        ({"payment": {"payment_method": "pm_1", "type": "sepa_debit"}}, "currency", "another way to pay"),
+        ({"payment": {"payment_method": "pm_1", "type": "ideal"}}, "payment.return_url", "page to return to"),
+        ({"payment": {"pay_link": True, "return_url": "https://a", "type": "ideal"}}, "payment.type", "leave it out"),
+        ({"payment": {"payment_method": "pm_1", "pay_link": True}}, "payment.payment_method", "or else pay_link"),
+        ({"payment": {"pay_link": True}}, "payment.return_url", "page to return to"),
+        ({"payment": {"pay_link": True, "return_url": "shop"}}, "payment.return_url", "https://"),
+        ({"payment": {"pay_link": True, "return_url": "https://a", "customer": "cus_1"}}, "payment.customer", "leave"),
         ({"coupon": "X"}, "coupon", "spelling"),
     ],
 )
@@ -334,3 +352,42 @@ async def test_a_forgotten_content_type_is_told(api: Api, orders: StubOrders, co
     (error,) = answer.json()["errors"]
     assert (error["field"], "with `Content-Type: application/json`" in error["remedy"]) == ("(body)", True)
     assert (await api.get("/v1/orders/o1")).status_code == 404
+
+
+async def test_only_a_channel_may_say_that_its_platform_has_the_money(api: Api, orders: StubOrders) -> None:
+    """A checkout's key is refused by name, and nothing is stored; a channel's and an operator's are not."""
+    paid_there = {"payment": {"collected_by": "tiktok_shop"}}
+    refused = await api.post("/v1/orders", order_body(**paid_there), role="checkout")
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    (error,) = refused.json()["errors"]
+    assert (error["field"], "payment_method" in error["remedy"]) == ("payment.collected_by", True)
+    assert await orders_stored(api) == []
+    assert orders.asked == []
+    taken = await api.post("/v1/orders", order_body(order_id="channel_1", **paid_there), role="operator")
+    assert taken.is_success
+
+
+async def test_a_commit_without_an_answer_is_no_second_order(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an id and a key: the order that was stored is answered for, and it is the only one."""
+    cut_commits(monkeypatch, 1)
+    asked = {name: value for name, value in order_body().items() if name != "order_id"}
+    answer = await api.post("/v1/orders", asked)
+    assert answer.status_code == 202, answer.text
+    (record,) = (await api.services.journal.list_orders()).orders
+    assert record.order.order_id == answer.json()["order_id"]
+
+
+async def test_a_commit_that_stays_in_doubt_is_told_with_the_id_to_repeat(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """504 with `Location`, not a 503 that says to try again: the same with that id is the same order."""
+    cut_commits(monkeypatch, 2)
+    asked = {name: value for name, value in order_body().items() if name != "order_id"}
+    answer = await api.post("/v1/orders", asked)
+    assert (answer.status_code, answer.json()["code"]) == (504, "order_in_doubt")
+    order_id = answer.json()["order_id"]
+    assert answer.headers["location"] == f"/v1/orders/{order_id}"
+    assert (await api.get(answer.headers["location"])).json()["status"] == "pending"
+    again = await api.post("/v1/orders", {**asked, "order_id": order_id})
+    assert (again.status_code, again.json()["order_id"]) == (202, order_id)
+    assert len((await api.services.journal.list_orders()).orders) == 1

@@ -1,7 +1,7 @@
 """The API before real sagas on a real Temporal server and a real database; only the outside companies are fakes."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from ordersaga.domain.shipping import PaymentEvent
 from ordersaga.domain.statuses import ConfirmOutcome
@@ -20,7 +20,7 @@ async def test_an_order_is_confirmed_held_explained_and_canceled(shop: Shop) -> 
     assert document["live"]["order_id"] == "apilife"
     explained = (await shop.api.get("/v1/orders/apilife/explain", role="support")).json()
     assert explained["live"] is True
-    assert explained["text"]
+    assert "Parcel 1 ships from " in explained["text"]
     canceled = await shop.api.post("/v1/orders/apilife/cancel", {"reason": "test"}, role="support", headers=WAIT)
     assert (canceled.status_code, canceled.json()["outcome"]) == (200, "canceled")
     assert canceled.json()["voided"] == 1590
@@ -106,3 +106,42 @@ async def test_placing_again_with_the_same_client_gives_the_recorded_answer(shop
     assert await shop.orders.place(record.order, timedelta(seconds=20)) == answer
     assert await shop.orders.start(record.order) is False
     assert len(shop.payments.called("authorize")) == 1
+
+
+async def test_a_pay_link_is_answered_with_its_page_and_paid_there(shop: Shop) -> None:
+    """The page is fetched for each answer and kept nowhere; paid there, the same request hears `confirmed`."""
+    paid_there = {"pay_link": True, "return_url": "https://shop.example/thanks"}
+    body, headers = order_body(order_id="apilink", payment=paid_there), {"Idempotency-Key": "link", **WAIT}
+    first = await shop.api.post("/v1/orders", body, role="checkout", headers=headers)
+    assert (first.status_code, first.json()["outcome"]) == (201, "action_required")
+    action = first.json()["next_action"]
+    assert (action["kind"], action["url"]) == ("redirect", "https://pay.example/challenge")
+    assert "pay.example" not in (await shop.api.get("/v1/orders/apilink/timeline")).text
+    assert shop.payments.pay_on_page(action["payment_id"])
+    told = PaymentEvent(source="stripe", source_id="evt_link", parcel=1, payment_id="pi", kind="link_used")
+    await shop.orders.payment_event("apilink", told)
+    again = await shop.api.post("/v1/orders", body, role="checkout", headers=headers)
+    while again.json()["outcome"] == "action_required":
+        again = await shop.api.post("/v1/orders", body, role="checkout", headers=headers)
+    assert (again.status_code, again.json()["outcome"], again.json()["next_action"]) == (201, "confirmed", None)
+    assert len(shop.payments.called("authorize")) == 1
+
+
+async def test_a_bank_debit_is_202_until_its_bank_has_decided(shop: Shop) -> None:
+    """Accepted and unpaid: `payment_pending`, a promise that includes the bank's time; later the outcome."""
+    shop.payments.process_next()
+    debit = {"payment_method": "pm_usBankAccount_success", "type": "us_bank_account"}
+    body, headers = order_body(order_id="apidebit", payment=debit), {"Idempotency-Key": "debit", **WAIT}
+    first = await shop.api.post("/v1/orders", body, role="checkout", headers=headers)
+    assert (first.status_code, first.json()["outcome"], first.json()["status"]) == (202, "payment_pending", "pending")
+    promised = datetime.fromisoformat(first.json()["ship_by"])
+    assert timedelta(days=6) < promised - datetime.now(UTC) < timedelta(days=8)
+    (payment,) = shop.payments.payments
+    shop.payments.take_at_once(payment)
+    told = PaymentEvent(source="stripe", source_id="evt_debit", parcel=1, payment_id=payment, kind="captured")
+    await shop.orders.payment_event("apidebit", told)
+    again = await shop.api.post("/v1/orders", body, role="checkout", headers=headers)
+    while again.json()["outcome"] == "payment_pending":
+        await asyncio.sleep(0.05)
+        again = await shop.api.post("/v1/orders", body, role="checkout", headers=headers)
+    assert (again.status_code, again.json()["outcome"]) == (201, "confirmed")

@@ -14,7 +14,7 @@ from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.returns import Opened, ReturnAsk, ReturnReason, ReturnRequest
 from ordersaga.domain.shipping import ParcelEvent
 from ordersaga.domain.statuses import ParcelStatus
-from ordersaga.gateways.easypost_webhooks import read_event
+from ordersaga.gateways.easypost.webhooks import read_event
 from tests.api.conftest import Shop
 from tests.support.api import order_body, serving
 from tests.support.emulators import free_port

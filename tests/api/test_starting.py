@@ -12,10 +12,13 @@ WAIT = {"Prefer": "wait=5"}
 
 
 async def crowd(api: Api, seller: str) -> None:
-    """An order of the seller waits for a starter, and the API has seen it."""
-    await api.post("/v1/orders", order_body(order_id="first"))
-    await begun(api.services.pool, "first")
-    waits = "UPDATE orders SET started_at = NULL, start_after = now(), seller = $1 WHERE order_id = 'first'"
+    """Two orders of the seller wait for a starter, and the API has seen them."""
+    for order_id in ("first", "second"):
+        await api.post("/v1/orders", order_body(order_id=order_id))
+        await begun(api.services.pool, order_id)
+    waits = (
+        "UPDATE orders SET started_at = NULL, start_after = now(), seller = $1 WHERE order_id IN ('first', 'second')"
+    )
     await api.services.pool.execute(waits, seller)
     await asyncio.sleep(0.6)  # so that the next checkout has the backlog read anew
     await api.post("/v1/orders", order_body(order_id="looked"))
@@ -25,18 +28,18 @@ async def crowd(api: Api, seller: str) -> None:
 
 
 async def test_without_room_the_answer_does_not_wait_and_says_so(api: Api, orders: StubOrders) -> None:
-    """202 at once, without `Preference-Applied`; a starter starts both in their order, and the outcome can be asked."""
+    """202 at once, without `Preference-Applied`; a starter starts all in their order, and the outcome can be asked."""
     await crowd(api, "acme")
     orders.asked.clear()
     answer = await api.post("/v1/orders", order_body(order_id="third"), headers=WAIT)
     assert answer.status_code == 202
     assert "preference-applied" not in answer.headers
     assert orders.asked == []
-    assert await unstarted(api.services.pool) == ["first", "third"]
+    assert await unstarted(api.services.pool) == ["first", "second", "third"]
 
     await Starter(api.services).step()
 
-    assert orders.asked == [("start", "first"), ("start", "third")]
+    assert orders.asked == [("start", "first"), ("start", "second"), ("start", "third")]
     known = JournalUpdate(order_id="third", status=OrderStatus.CONFIRMED, outcome=ConfirmOutcome.CONFIRMED)
     await api.services.journal.record(known)
     assert (await api.get("/v1/orders/third")).json()["outcome"] == "confirmed"

@@ -1,8 +1,9 @@
 """The door in a surge: a refusal from memory never contradicts an acceptance; overload is told before all else."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,13 +12,14 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from ordersaga.api.overload import FEW, SPREAD, Overload
+from ordersaga.api.overload import FEW, JOINING, SPREAD, Overload
 from ordersaga.api.problems import Problem
 from ordersaga.bootstrap import Services, open_services
+from ordersaga.domain.catalog import Catalog, Product
 from ordersaga.domain.journal import JournalUpdate
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
 from ordersaga.stores.accept import PostgresIntake
-from tests.fakes.samples import catalog
+from tests.fakes.samples import SELLER, catalog
 from tests.support.api import Api, StubOrders, order_body, serving, settings_for
 
 TEE = {"sku": "TEE", "quantity": 1, "unit_price": 1000}
@@ -46,6 +48,23 @@ async def order_tee(api: Api, *, key: str | None = None, **changes: Any) -> http
     """Order one TEE."""
     headers = {"Idempotency-Key": key} if key else {}
     return await api.post("/v1/orders", order_body(**{"lines": [TEE], **changes}), role="checkout", headers=headers)
+
+
+@contextlib.contextmanager
+def counted_commits(intake: PostgresIntake) -> Iterator[list[int]]:
+    """How many orders each batch had that was committed inside the block."""
+    sizes: list[int] = []
+    commit = intake._gathering._commit
+
+    async def count(requests: Any) -> Any:
+        sizes.append(len(requests))
+        return await commit(requests)
+
+    intake._gathering._commit = count
+    try:
+        yield sizes
+    finally:
+        intake._gathering._commit = commit
 
 
 async def stored(api: Api) -> set[str]:
@@ -97,6 +116,42 @@ async def test_a_repeat_in_a_storm_of_refusals_is_never_sold_out(shop: Api) -> N
     ]
     answers = await asyncio.gather(*calls)
     assert [answer.status_code for answer in answers] == [202 if n % 4 == 0 else 409 for n in range(200)]
+
+
+async def test_a_burst_that_would_wait_where_nobody_may_is_refused_from_memory(shop: Api) -> None:
+    """No shopper may wait for TEE: a hundred requests that would cost no look at the intake, and store nothing."""
+    before, asked = await stored(shop), shop.services.intake
+    calls = [order_tee(shop, order_id=f"w{n}", waitlist=True) for n in range(100)]
+    with counted_commits(asked) as commits:
+        answers = await asyncio.gather(*calls)
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(409, "sold_out")}
+    assert not any("location" in answer.headers for answer in answers)
+    assert commits == []
+    assert await stored(shop) == before
+
+
+async def test_a_burst_that_joins_a_line_has_a_share_only(shop: Api) -> None:
+    """So many join at once; the others hear when to come back, who buys what is left is not behind them."""
+    tee = Product(sku="TEE", seller=SELLER, title="T-shirt", weight_grams=180, waitlist=True)
+    await shop.services.catalog.load(Catalog(products=(tee,)))
+    async with shop.services.pool.acquire() as other:
+        lock = other.transaction()
+        await lock.start()
+        await other.execute("LOCK TABLE waiting_orders IN EXCLUSIVE MODE")
+        calls = [asyncio.create_task(order_tee(shop, order_id=f"w{n}", waitlist=True)) for n in range(3 * JOINING)]
+        await until(lambda: sum(call.done() for call in calls) == 2 * JOINING)
+        refused = [call.result() for call in calls if call.done()]
+        assert {(answer.status_code, answer.json()["code"]) for answer in refused} == {(503, "overloaded")}
+        assert all(answer.headers["retry-after"] for answer in refused)
+        await lock.rollback()
+    answers = await asyncio.gather(*calls)
+    assert sorted(answer.status_code for answer in answers) == [202] * JOINING + [503] * (2 * JOINING)
+    again = [answer for answer in answers if answer.status_code == 503]
+    assert len(again) == 2 * JOINING
+    assert (await order_tee(shop, order_id="again", waitlist=True)).status_code == 202
+    found = (await shop.send("GET", "/metrics", role=None)).text
+    assert f'ordersaga_checkouts_refused_total{{reason="line"}} {2 * JOINING}.0' in found
+    assert "(queue, lag, line), 409 by heart (sold_out, stopped)" in found
 
 
 async def test_returned_units_are_sold_again(shop: Api) -> None:
@@ -173,7 +228,8 @@ async def test_a_queue_that_is_too_long_is_overload_for_its_seller_only(services
     """503 with `Retry-After` and nothing stored while the viral seller's orders wait; the other's is accepted."""
     queue = Queue(services.pool)
     await services.catalog.load(catalog(("nj-1", "MUG", 10), ("nj-1", "TEE", 5), ("nj-1", "LAMP", 3)))
-    async with serving(replace(services, intake=queue)) as api:
+    settings = services.settings.model_copy(update={"overload_wait": timedelta(milliseconds=400)})
+    async with serving(replace(services, intake=queue, settings=settings)) as api:
         answer = await api.post("/v1/orders", order_body(order_id="web_1"), headers={"Idempotency-Key": "k"})
         assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
         assert 1 <= int(answer.headers["retry-after"]) <= 2 * SPREAD

@@ -3,12 +3,9 @@
 import asyncio
 import os
 import re
-import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
 import pytest
 import yaml
@@ -17,33 +14,16 @@ from ordersaga.domain.attributes import SEARCH_ATTRIBUTES
 from ordersaga.embedded.sockets import HOST, fetch, free_ports
 from ordersaga.embedded.supervisor import Supervisor
 from ordersaga.embedded.temporal import TUNING, temporal_part
-from ordersaga.settings import CREDENTIALS, Settings, environment_name
+from ordersaga.settings import Settings, environment_name
+from tests.architecture.composition import COMPOSE, REPOSITORY, compose, examples, is_ours, services
 from tests.embedded.recording import RecordingReporter
 
-REPOSITORY = Path(__file__).parents[2]
-COMPOSE = REPOSITORY / "docker-compose.yml"
 NAMESPACE_SCRIPT = REPOSITORY / "deploy/temporal/namespace.sh"
-
-
-def _examples() -> list[str]:
-    """The names deploy/env.example lists."""
-    return re.findall(r"^([A-Z_]+)=$", (REPOSITORY / "deploy/env.example").read_text(), re.MULTILINE)
-
-
-def _validate(
-    file: Path, *what: str, without: str = "", given: Mapping[str, str] = MappingProxyType({})
-) -> subprocess.CompletedProcess[str]:
-    filled = {name: "1" for name in _examples() if name != without} | dict(given)
-    program = Path(sys.executable).parent / "docker-compose"
-    where = ["--project-directory", str(REPOSITORY), "-f", str(file)]
-    command = [str(program), *where, "--profile", "emulators", "config", *(what or ("-q",))]
-    environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **filled}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_the_compose_file_is_valid() -> None:
     """Docker Compose itself says so."""
-    answer = _validate(COMPOSE)
+    answer = compose(COMPOSE)
     assert (answer.returncode, answer.stderr) == (0, "")
 
 
@@ -51,34 +31,25 @@ def test_the_validation_would_notice(tmp_path: Path) -> None:
     """A dependency on a service that does not exist is refused."""
     broken = tmp_path / "docker-compose.yml"
     broken.write_text(COMPOSE.read_text().replace("      postgres: {condition", "      postgress: {condition"))
-    assert _validate(broken).returncode != 0
+    assert compose(broken).returncode != 0
 
 
-def test_compose_starts_nothing_without_a_secret() -> None:
-    """Each one is required, and named; none has a default."""
-    required = {environment_name(name) for name in CREDENTIALS}
-    assert set(_examples()) == {"POSTGRES_PASSWORD", "TEMPORAL_POSTGRES_PASSWORD", *required}
-    for name in _examples():
-        answer = _validate(COMPOSE, without=name)
+def test_compose_starts_nothing_without_what_it_needs() -> None:
+    """What has no default and is no secret is required, and named."""
+    assert examples() == [environment_name("shipbob_channel_id")]
+    for name in examples():
+        answer = compose(COMPOSE, without=name)
         assert answer.returncode != 0
         assert f"required variable {name} is missing" in answer.stderr
 
 
-def test_apis_and_workers_are_as_many_as_asked_for() -> None:
-    """Each API has a port of its own on the machine; by default there is one of each."""
-    given = {"ORDERSAGA_APIS": "3", "ORDERSAGA_API_PORTS": "8080-8082", "ORDERSAGA_WORKERS": "4"}
-    for wanted, (apis, ports, workers) in (({}, (1, "8080", 1)), (given, (3, "8080-8082", 4))):
-        services = yaml.safe_load(_validate(COMPOSE, "--format", "json", given=wanted).stdout)["services"]
-        assert [services[name]["deploy"]["replicas"] for name in ("api", "worker")] == [apis, workers]
-        assert services["api"]["ports"][0]["published"] == ports
-
-
 def test_compose_sets_only_settings_that_exist() -> None:
     """A misspelled setting would be ignored."""
-    services: dict[str, Any] = yaml.safe_load(COMPOSE.read_text())["services"]
     names = {environment_name(name) for name in Settings.model_fields}
-    for service in ("worker", "api", "migrations"):
-        assert set(services[service]["environment"]) <= names
+    ours = [service for service in services().values() if is_ours(service) and "environment" in service]
+    assert len(ours) >= 8
+    for service in ours:
+        assert set(service["environment"]) <= names
 
 
 def test_the_cluster_is_configured_like_the_tested_server() -> None:
@@ -120,12 +91,3 @@ async def test_the_namespace_script_works_and_may_be_repeated(bare_server: dict[
     known = await fetch(bare_server["ui"], "/api/v1/namespaces/shop/search-attributes")
     assert known
     assert all(name.encode() in known for name in SEARCH_ATTRIBUTES)
-
-
-def test_the_image_holds_every_package_and_runs_unprivileged() -> None:
-    """A package missing from the image would be found out only in production."""
-    dockerfile = (REPOSITORY / "Dockerfile").read_text()
-    for package in ("ordersaga", "workflows", "activities", "workers", "emulators"):
-        assert f"COPY {package} {package}\n" in dockerfile
-        assert f"!{package}\n" in (REPOSITORY / ".dockerignore").read_text()
-    assert dockerfile.index("USER ordersaga") > dockerfile.rindex("RUN ")

@@ -6,7 +6,6 @@ A run without faults or orders is never a success: one too short for a fault is 
 import argparse
 import asyncio
 import json
-import math
 import sys
 import tempfile
 import time
@@ -19,6 +18,7 @@ from tests.chaos.report import show
 from tests.chaos.run import RATE, Plan, run
 from tests.chaos.schedule import plan_faults
 from tests.chaos.verdict import as_json
+from tests.support.arguments import above_zero
 from tests.support.emulators import ROOT
 
 
@@ -53,21 +53,14 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="decides orders and faults")
-    parser.add_argument("--minutes", type=_above_zero, default=3.0, help="how long orders come and faults strike")
-    parser.add_argument("--rate", type=_above_zero, default=RATE, help="orders a second")
+    parser.add_argument("--minutes", type=above_zero, default=3.0, help="how long orders come and faults strike")
+    parser.add_argument("--rate", type=above_zero, default=RATE, help="orders a second")
     parser.add_argument("--data", type=Path, help="folder of databases and logs, kept; default: one that is deleted")
     parser.add_argument("--plan", action="store_true", help="only print the faults of this seed")
     options = parser.parse_args()
     if not plan_faults(options.seed, options.minutes * 60):
         parser.error(f"--minutes: {options.minutes:g} is too short for any fault of seed {options.seed}")
     return options
-
-
-def _above_zero(text: str) -> float:
-    number = float(text)
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return number
 
 
 if __name__ == "__main__":

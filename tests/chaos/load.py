@@ -12,9 +12,9 @@ from ordersaga.demo.case import Case, World
 from ordersaga.demo.companies import DemoError
 from ordersaga.demo.orders_file import DemoOrder, read_orders
 from ordersaga.demo.scenarios import SCENARIOS, prepare
-from ordersaga.domain.catalog import Catalog
 from ordersaga.http_client import ApiError, ApiUnreachableError
 from tests.support.emulators import ROOT
+from tests.support.examples import whole_catalog
 
 MIX: Final[Mapping[str, int]] = {
     "plain": 20,
@@ -154,10 +154,10 @@ class Load:
             shopper.settled.set()
 
 
-def read_mix(catalog: Catalog) -> list[DemoOrder]:
-    """The demo's orders of the scenarios in `MIX`."""
+def read_mix() -> list[DemoOrder]:
+    """The demo's orders of the scenarios in `MIX`: none of them needs the further companies."""
     content = (ROOT / "examples" / "orders.csv").read_bytes()
-    return [order for order in read_orders(content, catalog, SCENARIOS) if order.scenario in MIX]
+    return [order for order in read_orders(content, whole_catalog(), SCENARIOS) if order.scenario in MIX]
 
 
 def stream(orders: Sequence[DemoOrder], random: Random) -> Iterator[DemoOrder]:

@@ -14,6 +14,7 @@ from tests.chaos.shop import Shop
 from tests.chaos.strikes import Strike
 
 LOOK_EVERY: Final = 0.2
+_OUTAGES: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _WRITTEN: Final = "SELECT coalesce(max(seq), 0) FROM journal"
 
 
@@ -27,7 +28,7 @@ class Progress:
     async def watch(self) -> None:
         """Look until canceled; an outage of the database is no progress."""
         while True:
-            with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with contextlib.suppress(*_OUTAGES):
                 await self._look()
             await asyncio.sleep(LOOK_EVERY)
 

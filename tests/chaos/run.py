@@ -64,7 +64,7 @@ class Run:
     def __init__(self, plan: Plan, shop: Shop, tell: Tell) -> None:
         self.plan = plan
         self.shop = shop
-        self.load = Load(shop.world, read_mix(shop.catalog))
+        self.load = Load(shop.world, read_mix())
         self.strikes = Strikes(shop, tell)
         self.progress = Progress(shop)
         self.robot = Robot(shop.world)

@@ -132,7 +132,7 @@ def test_a_bad_run_says_how_to_repeat_it() -> None:
 
 def test_the_stream_is_the_seeds_and_has_everything() -> None:
     """Every scenario comes, every order has an id of its own, and the seed alone decides."""
-    orders = read_mix(parse_catalog(CATALOG.encode()))
+    orders = read_mix()
     assert {order.scenario for order in orders} == set(MIX)
     first, again = ([*islice(stream(orders, Random("load 1")), 600)] for _ in range(2))
     assert first == again

@@ -10,7 +10,13 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.testing import WorkflowEnvironment
 
 from ordersaga.client import OrderClient, _retrieve
-from ordersaga.client_errors import OrderClosedError, OrderNotFoundError, OrderRefusedError, SagaUnreachableError
+from ordersaga.client_errors import (
+    OrderClosedError,
+    OrderNotFoundError,
+    OrderRefusedError,
+    SagaUnreachableError,
+    translated,
+)
 from ordersaga.domain.identifiers import workflow_id
 from ordersaga.domain.orders import Order
 from ordersaga.domain.shipping import ParcelEvent
@@ -61,8 +67,11 @@ async def test_a_dead_connection_that_looks_open_is_a_time_out(environment: Work
 class Late:
     """What the SDK keeps of a call that it canceled when the time was up."""
 
+    asked = 0
+
     async def workflow_handle(self) -> None:
         """The cancellation."""
+        self.asked += 1
         raise asyncio.CancelledError
 
 
@@ -70,6 +79,9 @@ async def test_a_canceled_call_cancels_nobody_else() -> None:
     """Its copy of the cancellation is taken: the request that waited goes on to say that it does not know."""
     operation: Any = Late()
     await _retrieve(operation)
+    task = asyncio.current_task()
+    assert task is not None
+    assert (operation.asked, task.cancelling()) == (1, 0)
 
 
 async def test_a_time_out_is_none_and_the_order_goes_on(environment: WorkflowEnvironment) -> None:
@@ -121,6 +133,16 @@ async def test_without_temporal_every_call_is_unreachable_and_the_client_recover
         await client.start(order("c4"))
     with pytest.raises(SagaUnreachableError):
         await OrderClient.connect(address)
+
+
+async def test_an_error_that_says_nothing_about_temporal_is_no_outage() -> None:
+    """Only a connection that did not come about is; what else goes wrong with one order passes as it is."""
+    with pytest.raises(RuntimeError, match="no converter"):
+        async with translated("c4"):
+            raise RuntimeError("no converter")
+    with pytest.raises(SagaUnreachableError):
+        async with translated("c4"):
+            raise RuntimeError("Failed client connect: refused")
 
 
 async def test_a_lazy_client_reaches_temporal_when_it_is_there(environment: WorkflowEnvironment) -> None:

@@ -26,6 +26,23 @@ async def test_a_lane_is_seen_paused_and_resumed(terminal: Terminal) -> None:
     assert (resumed.code, resumed.out) == (0, f"{LANE} is not paused\n")
 
 
+async def test_a_breaker_is_set_by_hand_and_its_history_shown(terminal: Terminal) -> None:
+    """Opened, closed, left to itself; then who did what, and why."""
+    opened = await terminal("lanes", "open", LANE, "--reason", "orders get lost", "--for", "2h", "--by", "ada")
+    assert opened.code == 0, opened.err
+    assert opened.out.startswith(f"the breaker of {LANE} is open since ")
+    closed = await terminal("lanes", "close", LANE, "--reason", "only their listing fails", "--json")
+    assert json.loads(closed.out)["breaker"]["state"] == "closed"
+    left = await terminal("lanes", "auto", LANE, "--reason", "repaired")
+    assert (left.code, left.out) == (0, f"the breaker of {LANE} is closed\n")
+    shown = await terminal("lanes", "history", LANE)
+    rows = [line for line in shown.out.splitlines() if "breaker" in line and "test operator" in line]
+    assert ["ada" in row for row in rows] == [True, False, False]
+    assert [why in row for row, why in zip(rows, ("orders get lost", "listing", "repaired"), strict=True)] == [True] * 3
+    deeds = json.loads((await terminal("lanes", "history", LANE, "--json")).out)["deeds"]
+    assert len(deeds) == 3
+
+
 async def test_refusals_are_one_line(terminal: Terminal) -> None:
     """With the remedy."""
     unknown = await terminal("lanes", "pause", "books", "--reason", "test")

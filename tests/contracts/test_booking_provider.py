@@ -1,7 +1,8 @@
-"""Contract of the Provider port for a 3PL that books the carrier itself, on the fake and on ShipBob."""
+"""Contract of the Provider port for a 3PL that books the carrier itself, on the fake and on each company.
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+What not every company offers is asked of its capabilities, never of its name.
+"""
+
 from datetime import timedelta
 from typing import Any
 
@@ -12,49 +13,37 @@ from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.shipping import AddressDecision, CancelDecision
 from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.ports import Provider
-from tests.fakes.shipping import FakeProvider
+from tests.contracts.house_amazon import (
+    amazon_2020,
+    amazon_2020_at_home,
+    amazon_2026,
+    amazon_2026_at_home,
+    amazon_company,
+    amazon_emulator,
+)
+from tests.contracts.house_newegg import newegg, newegg_at_home, newegg_company, newegg_emulator
+from tests.contracts.houses import House, fake_house
 from tests.gateways.conftest import shipbob, shipbob_company, shipbob_emulator
 from tests.gateways.support import address, hand_off, new_order
 from tests.support.emulators import EmulatorProcess
 
-__all__ = ["shipbob", "shipbob_company", "shipbob_emulator"]
+__all__ = [
+    "amazon_2020",
+    "amazon_2020_at_home",
+    "amazon_2026",
+    "amazon_2026_at_home",
+    "amazon_company",
+    "amazon_emulator",
+    "newegg",
+    "newegg_at_home",
+    "newegg_company",
+    "newegg_emulator",
+    "shipbob",
+    "shipbob_company",
+    "shipbob_emulator",
+]
 
 BEARER = {"authorization": "Bearer pat_audit"}
-
-
-@dataclass(frozen=True)
-class House:
-    """A provider, and the hands that move its parcels, lose its answers, and cancel part of a parcel.
-
-    `streets`: where the shipments of a parcel go. `cut` parcels are canceled in part when the order is canceled; the
-    first shipment holds SKU-A.
-    """
-
-    provider: Provider
-    pick: Callable[[str], Awaitable[object]]
-    lose_answer: Callable[[str], Awaitable[object]]
-    cut: Callable[[str], Awaitable[object]]
-    streets: Callable[[str], Awaitable[list[str]]]
-
-
-def fake_house() -> House:
-    """In memory."""
-    fake = FakeProvider(books_carrier=True)
-
-    async def pick(reference: str) -> None:
-        fake.advance(reference, ParcelStatus.PICKED)
-
-    async def lose_answer(method: str) -> None:
-        fake.fail_next(method, RetryError("no_answer", "lost", unknown=True), after_doing=True)
-
-    async def cut(reference: str) -> None:
-        gone = (LineQuantity(sku="SKU-A", quantity=2),)
-        fake.cancel_part_next(gone)
-
-    async def streets(reference: str) -> list[str]:
-        return [fake.hand_offs[reference].ship_to.line1]
-
-    return House(fake, pick, lose_answer, cut, streets)
 
 
 def shipbob_house(provider: Provider, emulator: EmulatorProcess) -> House:
@@ -73,7 +62,7 @@ def shipbob_house(provider: Provider, emulator: EmulatorProcess) -> House:
     async def streets(reference: str) -> list[str]:
         return [each["recipient"]["address"]["address1"] for each in await shipments(emulator, reference)]
 
-    return House(provider, pick, lose_answer, cut, streets)
+    return House("shipbob", provider, pick, lose_answer, streets, cut)
 
 
 async def shipments(emulator: EmulatorProcess, reference: str) -> list[dict[str, Any]]:
@@ -83,19 +72,38 @@ async def shipments(emulator: EmulatorProcess, reference: str) -> list[dict[str,
     return found
 
 
-@pytest.fixture(params=["fake", "shipbob"])
+@pytest.fixture
+def shipbob_at_home(shipbob: Provider, shipbob_emulator: EmulatorProcess) -> House:
+    """ShipBob."""
+    return shipbob_house(shipbob, shipbob_emulator)
+
+
+@pytest.fixture
+def fake_at_home() -> House:
+    """The fake."""
+    return fake_house()
+
+
+@pytest.fixture(
+    params=["fake_at_home", "shipbob_at_home", "newegg_at_home", "amazon_2020_at_home", "amazon_2026_at_home"]
+)
 def house(request: pytest.FixtureRequest) -> House:
-    """A provider of each kind."""
-    if request.param == "fake":
-        return fake_house()
-    return shipbob_house(request.getfixturevalue("shipbob"), request.getfixturevalue("shipbob_emulator"))
+    """A provider of each kind: the fixture named after its house."""
+    found: House = request.getfixturevalue(request.param)
+    return found
+
+
+def offered(capability: bool) -> None:
+    """The test is about what some providers offer."""
+    if not capability:
+        pytest.skip("this provider does not offer it")
 
 
 def test_capabilities(house: House) -> None:
-    """It books the carrier, and cancels nothing once it is picked."""
+    """It books the carrier, and names from where it cancels nothing any more."""
     capabilities = house.provider.capabilities
-    assert (capabilities.name, capabilities.books_carrier) == ("shipbob", True)
-    assert capabilities.point_of_no_return is ParcelStatus.PICKED
+    assert (capabilities.name, capabilities.books_carrier) == (house.name, True)
+    assert capabilities.point_of_no_return in (ParcelStatus.PICKED, ParcelStatus.LEFT_WAREHOUSE)
 
 
 async def test_one_reference_one_order(house: House) -> None:
@@ -116,21 +124,21 @@ async def test_nothing_is_known_of_a_parcel_never_handed_over(house: House) -> N
 
 
 async def test_cancel_before_the_point_of_no_return(house: House) -> None:
-    """A parcel not picked is canceled; asking again says the same, and handing over again wakes nothing."""
+    """A parcel before it is canceled; asking again says the same, and handing over again wakes nothing."""
     submitted = await house.provider.submit(hand_off(order := new_order()))
-    assert await house.provider.cancel(submitted.reference) is CancelDecision.CANCELED
+    assert await house.canceled(submitted.reference) is CancelDecision.CANCELED
     assert await house.provider.cancel(submitted.reference) is CancelDecision.CANCELED
     assert (await house.provider.submit(hand_off(order))).status is ParcelStatus.CANCELED
 
 
 async def test_cancel_from_the_point_of_no_return(house: House) -> None:
-    """A picked parcel is not canceled, and goes on."""
+    """A parcel beyond it is not canceled, and goes on."""
     submitted = await house.provider.submit(hand_off(new_order()))
     await house.pick(submitted.reference)
     assert await house.provider.cancel(submitted.reference) is CancelDecision.REFUSED
     standing = await house.provider.inquire(submitted.reference)
     assert standing is not None
-    assert standing.status is ParcelStatus.PICKED
+    assert standing.status is house.provider.capabilities.point_of_no_return
 
 
 async def test_a_lost_answer_is_found_and_not_repeated(house: House) -> None:
@@ -146,6 +154,7 @@ async def test_a_lost_answer_is_found_and_not_repeated(house: House) -> None:
     await house.lose_answer("cancel")
     with pytest.raises(RetryError):
         await house.provider.cancel(found.reference)
+    await house.decide(found.reference)
     canceled = await house.provider.inquire(found.reference)
     assert canceled is not None
     assert canceled.status is ParcelStatus.CANCELED
@@ -156,11 +165,13 @@ async def test_changes_show_what_moved(house: House) -> None:
     submitted = await house.provider.submit(hand_off(new_order()))
     await house.pick(submitted.reference)
     changed = await house.provider.changes_since(hand_off("x").ship_by - timedelta(days=3000))
-    assert {order.reference: order.status for order in changed}[submitted.reference] is ParcelStatus.PICKED
+    moved = {order.reference: order.status for order in changed}[submitted.reference]
+    assert moved is house.provider.capabilities.point_of_no_return
 
 
 async def test_units_canceled_apart_are_told(house: House) -> None:
     """Part of a parcel is canceled: the cancellation is refused, for goods leave, and the units are named."""
+    offered(house.provider.capabilities.cancels_parts)
     order = new_order()
     await house.cut(f"{order}-1-1")
     submitted = await house.provider.submit(hand_off(order))
@@ -177,7 +188,7 @@ async def test_units_canceled_apart_are_told(house: House) -> None:
 async def test_a_parcel_canceled_whole_names_no_units(house: House) -> None:
     """All of them are meant."""
     submitted = await house.provider.submit(hand_off(new_order()))
-    await house.provider.cancel(submitted.reference)
+    await house.canceled(submitted.reference)
     standing = await house.provider.inquire(submitted.reference)
     assert standing is not None
     assert (standing.status, standing.partially_canceled, standing.canceled_lines) == (ParcelStatus.CANCELED, False, ())
@@ -185,6 +196,7 @@ async def test_a_parcel_canceled_whole_names_no_units(house: House) -> None:
 
 async def test_another_address_until_it_is_picked(house: House) -> None:
     """Taken, and taken again without harm; afterwards refused, but for the address it has."""
+    offered(house.provider.capabilities.changes_address)
     submitted = await house.provider.submit(hand_off(new_order()))
     second, third = address(line1="2 Side St"), address(line1="3 Other St")
     for _ in range(2):
@@ -198,6 +210,7 @@ async def test_another_address_until_it_is_picked(house: House) -> None:
 
 async def test_a_lost_answer_to_an_address_is_asked_again(house: House) -> None:
     """Unknown; the repeat finds the address there and changes nothing more."""
+    offered(house.provider.capabilities.changes_address)
     submitted = await house.provider.submit(hand_off(new_order()))
     await house.lose_answer("update_address")
     with pytest.raises(RetryError) as caught:
@@ -210,10 +223,20 @@ async def test_a_lost_answer_to_an_address_is_asked_again(house: House) -> None:
 
 async def test_no_address_for_what_is_canceled_or_unknown(house: House) -> None:
     """REFUSED where nothing ships; a contradiction where nothing was handed over."""
+    offered(house.provider.capabilities.changes_address)
     submitted = await house.provider.submit(hand_off(new_order()))
-    await house.provider.cancel(submitted.reference)
+    await house.canceled(submitted.reference)
     moved = address(line1="2 Side St")
     assert await house.provider.update_address(submitted.reference, moved) is AddressDecision.REFUSED
     with pytest.raises(RetryError) as caught:
         await house.provider.update_address(f"{new_order()}-1-1", moved)
     assert caught.value.unknown is True
+
+
+async def test_where_no_other_address_is_offered_none_is_taken(house: House) -> None:
+    """NOT_OFFERED, and the parcel goes where it was handed over to go."""
+    offered(not house.provider.capabilities.changes_address)
+    submitted = await house.provider.submit(hand_off(new_order()))
+    decision = await house.provider.update_address(submitted.reference, address(line1="2 Side St"))
+    assert decision is AddressDecision.NOT_OFFERED
+    assert await house.streets(submitted.reference) == ["1 Main St"]

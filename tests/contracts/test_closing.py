@@ -198,6 +198,20 @@ async def test_a_parcel_at_its_provider_has_shipped_or_is_withdrawn(books: Books
     assert await books.differences() == []
 
 
+async def test_units_set_aside_are_handed_over_or_let_go(books: Books) -> None:
+    """I3: also of a parcel that shipped under another generation; one that was refused keeps nothing."""
+    await books.sold(1)
+    await books.undone(2)
+    await books.effect("set_aside", 1)
+    await books.effect("set_aside", 2, status=EffectStatus.REFUSED)
+    await books.effect("set_aside", 2, generation=2)
+
+    expected = "units are set aside at a provider, and were neither handed over nor let go"
+    assert await books.differences() == [f"parcel 2: {expected}"]
+    await books.effect("let_go", 2, generation=2)
+    assert await books.differences() == []
+
+
 @pytest.mark.parametrize("answer", [None, EffectStatus.REFUSED])
 async def test_a_label_is_used_or_voided(books: Books, answer: EffectStatus | None) -> None:
     """I4: a refused void is fine only where the goods are gone."""

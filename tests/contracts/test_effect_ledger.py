@@ -37,6 +37,22 @@ async def test_the_first_attempt_is_fresh(world: World) -> None:
     assert found == row.model_copy(update={"fresh": False})
 
 
+async def test_an_effect_stays_at_the_account_it_was_intended_at(world: World) -> None:
+    """On record from before its call; the same key at another account is a conflict, also for the first account."""
+    label = EffectIntent(order_id="o1", step="book_label", parcel=1, account="ups")
+    assert (await world.effects.begin(label)).account == "ups"
+    await world.effects.settle(label.key, UNKNOWN)
+    for account in (None, "courier"):
+        with pytest.raises(OperatorError) as conflict:
+            await world.effects.begin(label.model_copy(update={"account": account}))
+        assert conflict.value.code == "effect_conflict"
+    found = await world.effects.find("o1", "book_label", 1)
+    assert found is not None
+    assert (found.account, found.status, found.attempts) == ("ups", EffectStatus.UNKNOWN, 1)
+    other = await world.effects.begin(label.model_copy(update={"account": None, "generation": 2}))
+    assert (other.account, other.fresh) == (None, True)
+
+
 async def test_a_second_attempt_waits_for_the_lease(world: World) -> None:
     """While the first attempt may be calling, the second is told how long to wait."""
     await world.effects.begin(INTENT)

@@ -1,8 +1,9 @@
-"""Contract of the LabelHistory port, on the fake and on EasyPost."""
+"""Contract of the LabelHistory port, on the fake and on each carrier that lists its labels."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 import pytest
@@ -11,15 +12,23 @@ from ordersaga.domain.errors import RetryError
 from ordersaga.domain.reconciliation import LabelRecord
 from ordersaga.domain.shipping import CancelDecision, LabelState
 from ordersaga.domain.statuses import ParcelStatus
-from ordersaga.gateways.easypost import EasyPost
+from ordersaga.gateways.easypost.carrier import EasyPost
+from ordersaga.gateways.private_delivery.carrier import PrivateDelivery
 from ordersaga.ports import Carrier, LabelHistory
+from tests.contracts.carrier_courier import (
+    CourierByHand,
+    courier_company,
+    courier_emulator,
+    lose_second_page,
+    paged_courier,
+)
 from tests.fakes.shipping import FakeCarrier
 from tests.gateways.conftest import easypost_company, easypost_emulator
 from tests.gateways.support import TIMEOUT, label, new_order
 from tests.support.by_hand import EasyPostByHand
 from tests.support.emulators import EmulatorProcess
 
-__all__ = ["easypost_company", "easypost_emulator"]
+__all__ = ["courier_company", "courier_emulator", "easypost_company", "easypost_emulator", "paged_courier"]
 
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
 
@@ -75,6 +84,15 @@ def easypost_account(gateway: EasyPost, emulator: EmulatorProcess) -> Account:
     return Account(gateway, EasyPostByHand(emulator.url).buy, scan, lose_answer)
 
 
+def courier_account(gateway: PrivateDelivery, emulator: EmulatorProcess) -> Account:
+    """A private courier over HTTP."""
+
+    async def scan(reference: str) -> None:
+        await emulator.post("advance", match=reference, to="in_transit")
+
+    return Account(gateway, CourierByHand(emulator.url).buy, scan, partial(lose_second_page, emulator))
+
+
 @pytest.fixture
 async def paged_easypost(easypost_emulator: EmulatorProcess) -> AsyncIterator[EasyPost]:
     """The gateway, with two labels to a page."""
@@ -83,11 +101,13 @@ async def paged_easypost(easypost_emulator: EmulatorProcess) -> AsyncIterator[Ea
     await gateway.aclose()
 
 
-@pytest.fixture(params=["fake", "easypost"])
+@pytest.fixture(params=["fake", "easypost", "courier"])
 def account(request: pytest.FixtureRequest) -> Account:
     """An account of each kind."""
     if request.param == "fake":
         return fake_account()
+    if request.param == "courier":
+        return courier_account(request.getfixturevalue("paged_courier"), request.getfixturevalue("courier_emulator"))
     return easypost_account(request.getfixturevalue("paged_easypost"), request.getfixturevalue("easypost_emulator"))
 
 

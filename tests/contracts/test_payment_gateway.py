@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ordersaga.domain.errors import OrdersagaError, RetryError
-from ordersaga.domain.payments import PaymentState, PaymentStatus, RefundState
+from ordersaga.domain.payments import PayLink, PaymentState, PaymentStatus, RefundState
 from ordersaga.ports import PaymentGateway
 from tests.fakes.payments import FakePayments
 from tests.gateways.conftest import stripe_company, stripe_emulator, stripe_payments
@@ -29,6 +29,7 @@ class Bank:
     slow_refunds: Callable[[], Awaitable[object]]
     settle_refund: Callable[[RefundState, str, bool], Awaitable[object]]
     allow_long_holds: Callable[[bool], Awaitable[object]]
+    pay_on_page: Callable[[str], Awaitable[bool]]
 
 
 def fake_bank() -> Bank:
@@ -43,7 +44,8 @@ def fake_bank() -> Bank:
         fake.lapse(payment_id)
 
     async def lose_answer(method: str) -> None:
-        fake.fail_next(method, RetryError("no_answer", "lost", unknown=True), after_doing=True)
+        known = {"page": "authorize"}.get(method, method)
+        fake.fail_next(known, RetryError("no_answer", "lost", unknown=True), after_doing=True)
 
     async def slow_refunds() -> None:
         fake.slow_refund_next()
@@ -54,12 +56,21 @@ def fake_bank() -> Bank:
     async def allow_long_holds(allowed: bool) -> None:
         fake.allow_long_holds(allowed=allowed)
 
-    return Bank(fake, decline, lapse, lose_answer, slow_refunds, settle_refund, allow_long_holds)
+    async def pay_on_page(link_id: str) -> bool:
+        return fake.pay_on_page(link_id)
+
+    return Bank(fake, decline, lapse, lose_answer, slow_refunds, settle_refund, allow_long_holds, pay_on_page)
 
 
 def stripe_bank(gateway: PaymentGateway, emulator: EmulatorProcess) -> Bank:
     """The real adapter over HTTP."""
-    paths = {"authorize": "/payment_intents$", "capture": "/capture$", "void": "/cancel$", "refund": "/refunds$"}
+    paths = {
+        "page": "/sessions$",
+        "authorize": "/payment_intents$",
+        "capture": "/capture$",
+        "void": "/cancel$",
+        "refund": "/refunds$",
+    }
 
     async def decline() -> dict[str, Any]:
         return {"payment_method": "pm_card_chargeDeclinedInsufficientFunds"}
@@ -80,7 +91,12 @@ def stripe_bank(gateway: PaymentGateway, emulator: EmulatorProcess) -> Bank:
     async def allow_long_holds(allowed: bool) -> None:
         await emulator.post("extended-authorization", available=allowed)
 
-    return Bank(gateway, decline, lapse, lose_answer, slow_refunds, settle_refund, allow_long_holds)
+    async def pay_on_page(link_id: str) -> bool:
+        card = {"payment_method": "pm_card_visa"}
+        answer = await emulator.request("POST", f"/_control/checkout/sessions/{link_id}/pay", json=card)
+        return answer.is_success
+
+    return Bank(gateway, decline, lapse, lose_answer, slow_refunds, settle_refund, allow_long_holds, pay_on_page)
 
 
 @pytest.fixture(params=["fake", "stripe"])
@@ -94,6 +110,59 @@ def bank(request: pytest.FixtureRequest) -> Bank:
 async def authorized(bank: Bank, order: str) -> PaymentState:
     """12.34 reserved."""
     return await bank.gateway.authorize(payment(order), key=f"{order}/authorize/1/1")
+
+
+async def paged(bank: Bank, order: str, **changes: Any) -> PaymentState:
+    """A page on which 12.34 can be paid."""
+    link = PayLink(expires_at=datetime.now(UTC) + timedelta(hours=2), return_url="https://shop.example/thanks")
+    request = payment(order, payment_method="", link=link, **changes)
+    return await bank.gateway.authorize(request, key=f"{order}/authorize/1/1")
+
+
+async def test_a_page_reserves_nothing_until_it_is_paid_on(bank: Bank) -> None:
+    """Its address is told as often as asked; then the payment made there is told, captured and refunded."""
+    page = await paged(bank, order := new_order(), save_for_later=True)
+    assert (page.status, page.amount, page.capturable, page.captured) == (PaymentStatus.REQUIRES_ACTION, 1234, 0, 0)
+    assert page.next_action is not None
+    assert (page.next_action.kind, bool(page.next_action.url)) == ("redirect", True)
+    assert await bank.gateway.inquire(page.payment_id) == page
+    assert await bank.pay_on_page(page.payment_id)
+    paid = await bank.gateway.inquire(page.payment_id)
+    assert (paid.status, paid.capturable, paid.payment_method) == (PaymentStatus.AUTHORIZED, 1234, "pm_card_visa")
+    assert paid.payment_id != page.payment_id
+    assert paid.customer is not None
+    assert await bank.gateway.inquire(paid.payment_id) == paid
+    assert not await bank.pay_on_page(page.payment_id)
+    await bank.gateway.capture(paid.payment_id, 1234, key=f"{order}/capture/1/1")
+    assert (await bank.gateway.refund(paid.payment_id, 1234, key=f"{order}/refund/1/1")).amount == 1234
+
+
+async def test_one_key_one_page(bank: Bank) -> None:
+    """A lost answer makes no second page."""
+    await bank.lose_answer("page")
+    with pytest.raises(RetryError):
+        await paged(bank, order := new_order())
+    page = await paged(bank, order)
+    assert await paged(bank, order) == page
+
+
+async def test_a_closed_page_takes_no_money(bank: Bank) -> None:
+    """Voided as often as asked, and nobody can pay there any more."""
+    page = await paged(bank, order := new_order())
+    for attempt in (1, 2):
+        state = await bank.gateway.void(page.payment_id, key=f"{order}/void/1/1.{attempt}")
+        assert (state.status, state.captured) == (PaymentStatus.VOIDED, 0)
+    assert not await bank.pay_on_page(page.payment_id)
+    assert (await bank.gateway.inquire(page.payment_id)).status is PaymentStatus.VOIDED
+
+
+async def test_closing_a_page_that_was_paid_on_gives_the_money_back(bank: Bank) -> None:
+    """Paid in the last moment: the payment made there is voided, whichever name is used."""
+    page = await paged(bank, order := new_order())
+    assert await bank.pay_on_page(page.payment_id)
+    for _ in range(2):
+        state = await bank.gateway.void(page.payment_id, key=f"{order}/void/1/1")
+        assert (state.status, state.capturable, state.captured) == (PaymentStatus.VOIDED, 0, 0)
 
 
 async def test_authorize_reserves_and_takes_nothing(bank: Bank) -> None:

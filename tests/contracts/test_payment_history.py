@@ -12,7 +12,7 @@ import pytest
 from ordersaga.domain.errors import RetryError
 from ordersaga.domain.payments import PaymentState, PaymentStatus
 from ordersaga.domain.reconciliation import PaymentRecord
-from ordersaga.gateways.stripe import StripePayments
+from ordersaga.gateways.stripe.payments import StripePayments
 from ordersaga.ports import PaymentGateway, PaymentHistory
 from tests.fakes.memory import Memory
 from tests.fakes.payments import FakePayments

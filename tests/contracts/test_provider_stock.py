@@ -1,4 +1,4 @@
-"""Contract of the ProviderStock port, on the fake and on ShipBob."""
+"""Contract of the ProviderStock port, on the fake and on each company."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -6,16 +6,28 @@ from dataclasses import dataclass
 import pytest
 
 from ordersaga.domain.errors import RetryError
+from ordersaga.domain.orders import OrderLine
 from ordersaga.domain.reconciliation import StockLevel
-from ordersaga.gateways.shipbob import ShipBob
+from ordersaga.gateways.amazon_mcf.provider import AmazonMcf
+from ordersaga.gateways.shipbob.provider import ShipBob
 from ordersaga.ports import ProviderStock
+from tests.contracts.house_amazon import amazon_2020, amazon_company, amazon_emulator
+from tests.contracts.house_newegg import Wanted, newegg_company, newegg_emulator, newegg_gateway, order_by_hand
 from tests.fakes.shipping import FakeProvider
 from tests.gateways.conftest import shipbob_company, shipbob_emulator
-from tests.gateways.support import TIMEOUT, new_order
+from tests.gateways.support import TIMEOUT, hand_off, new_order
 from tests.support.by_hand import ShipBobByHand
 from tests.support.emulators import EmulatorProcess
 
-__all__ = ["shipbob_company", "shipbob_emulator"]
+__all__ = [
+    "amazon_2020",
+    "amazon_company",
+    "amazon_emulator",
+    "newegg_company",
+    "newegg_emulator",
+    "shipbob_company",
+    "shipbob_emulator",
+]
 
 
 @dataclass(frozen=True)
@@ -71,12 +83,61 @@ async def paged_shipbob(shipbob_emulator: EmulatorProcess) -> AsyncIterator[Ship
     await gateway.aclose()
 
 
-@pytest.fixture(params=["fake", "shipbob"])
+@pytest.fixture
+def fake_stock() -> Shelves:
+    """The fake."""
+    return fake_shelves()
+
+
+@pytest.fixture
+def shipbob_stock(paged_shipbob: ShipBob, shipbob_emulator: EmulatorProcess) -> Shelves:
+    """ShipBob."""
+    return shipbob_shelves(paged_shipbob, shipbob_emulator)
+
+
+@pytest.fixture
+async def newegg_stock(newegg_emulator: EmulatorProcess) -> AsyncIterator[Shelves]:
+    """Newegg, asked for two SKUs in a call; it tells only of those it is asked for."""
+    wanted = Wanted()
+    gateway = newegg_gateway(newegg_emulator.url, page_size=2, skus=wanted)
+
+    async def count(sku: str, on_hand: int) -> None:
+        wanted.skus.append(sku)
+        await newegg_emulator.post("inventory", sku=sku, on_hand=on_hand)
+
+    async def commit(sku: str, quantity: int) -> None:
+        await order_by_hand(newegg_emulator, sku, quantity)
+
+    async def lose_answer() -> None:
+        await newegg_emulator.post("faults", kind="lose_answer", path="/inventorylist$", skip=1, times=1)
+
+    yield Shelves(gateway, count, commit, lose_answer)
+    await gateway.aclose()
+
+
+@pytest.fixture
+async def amazon_stock(amazon_2020: AmazonMcf, amazon_emulator: EmulatorProcess) -> Shelves:
+    """Amazon, with two SKUs to a page."""
+    await amazon_emulator.post("page-size", size=2)
+
+    async def count(sku: str, on_hand: int) -> None:
+        await amazon_emulator.post("inventory", sku=sku, on_hand=on_hand)
+
+    async def commit(sku: str, quantity: int) -> None:
+        lines = (OrderLine(sku=sku, quantity=quantity, unit_price=100),)
+        await amazon_2020.submit(hand_off(new_order(), lines=lines))
+
+    async def lose_answer() -> None:
+        await amazon_emulator.post("faults", kind="lose_answer", path="/summaries$", skip=1, times=1)
+
+    return Shelves(amazon_2020, count, commit, lose_answer)
+
+
+@pytest.fixture(params=["fake_stock", "shipbob_stock", "newegg_stock", "amazon_stock"])
 def shelves(request: pytest.FixtureRequest) -> Shelves:
-    """Shelves of each kind."""
-    if request.param == "fake":
-        return fake_shelves()
-    return shipbob_shelves(request.getfixturevalue("paged_shipbob"), request.getfixturevalue("shipbob_emulator"))
+    """Shelves of each kind: the fixture named after its company."""
+    found: Shelves = request.getfixturevalue(request.param)
+    return found
 
 
 async def test_what_was_counted_is_told(shelves: Shelves) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from ordersaga.domain.books import MoneyTransaction, captured
+from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectStatus
 from ordersaga.domain.errors import CustomerError, OperatorError
 from ordersaga.domain.journal import AttentionItem, JournalEntry, JournalUpdate
 from ordersaga.domain.orders import LineQuantity, Order, Payment
@@ -68,10 +69,25 @@ async def shown(world: World) -> OrderStatus:
     return record.status
 
 
+async def test_the_label_back_is_sold_by_the_account_that_sold_the_way_out(world: World) -> None:
+    """Of several generations the last that was bought; without any label of ours, the first account."""
+    await delivered(world)
+    bought = EffectOutcome(status=EffectStatus.DONE)
+    for generation, account, outcome in (
+        (1, "courier", EffectOutcome(status=EffectStatus.REFUSED, code="no_rates")),
+        (2, "ups", bought),
+    ):
+        label = EffectIntent(order_id="o1", step="book_label", parcel=1, generation=generation, account=account)
+        await world.effects.begin(label)
+        await world.effects.settle(label.key, outcome)
+    assert (await opened(world, asked())).case.account == "ups"
+
+
 async def test_an_accepted_return_stands_with_its_order_and_story(world: World) -> None:
     """In one transaction: the return, the order's status, the first line of the story."""
     bought = await delivered(world)
     record = await opened(world, asked())
+    assert record.case.account is None
     assert (record.case.number, record.case.order, record.case.delivered_at) == (1, bought, PLACED_AT + timedelta(1))
     assert record.status is ReturnStatus.REQUESTED
     stored = await world.returns.get("o1", 1)

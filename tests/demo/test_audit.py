@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ordersaga.demo.audit import CHECKS, Difference, Evidence, audit
-from ordersaga.demo.outside import Payment
+from ordersaga.demo.outside import Payment, Sale
 from ordersaga.domain.books import Account
 from ordersaga.domain.ledgers import OpenQuestion, OrderLedger, RestockedUnits, Shelf
 from ordersaga.domain.statuses import OrderStatus
@@ -69,6 +69,10 @@ def _swap_payment(order_id: str, status: str, captured: int = 0, refunds: tuple[
 
 
 PLANTED: dict[str, tuple[Plant, list[str]]] = {
+    "a marketplace sold what never came to us": (
+        lambda clean: with_theirs(clean, sales=(Sale("missed", AMOUNT),)),
+        ["missed: I6 order: ours unknown, theirs sold there for 1500"],
+    ),
     "an order vanished": (
         lambda clean: replace(clean, placed=[*clean.placed, "lost"]),
         ["lost: I6 order: ours unknown, theirs placed"],

@@ -1,13 +1,11 @@
 """An interrupted demo leaves nobody behind who would use the clients it closes next."""
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from ordersaga.catalog_csv import parse_catalog
 from ordersaga.demo.board import Board
 from ordersaga.demo.case import World
 from ordersaga.demo.chaos import Chaos
@@ -15,8 +13,7 @@ from ordersaga.demo.orders_file import read_orders, sample
 from ordersaga.demo.play import Play
 from ordersaga.demo.scenarios import SCENARIOS
 from ordersaga.demo.view import Progress
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
+from tests.support.examples import EXAMPLES, whole_catalog
 
 
 class Silent:
@@ -39,8 +36,7 @@ class Silent:
 async def test_nobody_waits_after_an_interruption() -> None:
     """Ctrl-C in the middle of a wave: when `run` has ended, no call is under way."""
     silent: Any = Silent()
-    catalog = parse_catalog((EXAMPLES / "catalog.csv").read_bytes())
-    orders = sample(read_orders((EXAMPLES / "orders.csv").read_bytes(), catalog, SCENARIOS))
+    orders = sample(read_orders((EXAMPLES / "orders.csv").read_bytes(), whole_catalog(), SCENARIOS))
     world = World(silent, silent, silent, silent, silent, silent, Board(silent))
     ground: Any = None
     with Progress(Console(quiet=True), len(orders)) as progress:

@@ -4,15 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from ordersaga.catalog_csv import CsvFileError, parse_catalog
+from ordersaga.catalog_csv import CsvFileError
 from ordersaga.commands.demo import demo
 from ordersaga.commands.errors import CommandError
 from ordersaga.demo.orders_file import DemoOrder, in_waves, read_orders, sample
 from ordersaga.demo.scenarios import SCENARIOS
+from ordersaga.domain.payment_methods import MethodType
 from ordersaga.domain.statuses import OrderStatus
+from tests.support.examples import CATALOGS, EXAMPLES, whole_catalog
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
-CATALOG = parse_catalog((EXAMPLES / "catalog.csv").read_bytes())
+CATALOG = whole_catalog()
 HEADER = (
     "order_id,scenario,expected,expected_reason,seller,sku,quantity,unit_price,name,line1,city,region,postal_code,"
     "country,payment_method\n"
@@ -51,7 +52,7 @@ def test_an_order_tells_its_scenario_and_its_end() -> None:
         ),
         (
             GOOD.replace("sunny-socks", "moon-socks"),
-            "line 2, column seller: no seller is moon-socks; use one of casa-luna, glow-lab",
+            "line 2, column seller: no seller is moon-socks; use one of borough-bakes, casa-luna",
         ),
         (
             GOOD.replace("SOCK-RED-M", "FERN-4IN"),
@@ -84,18 +85,21 @@ def test_nothing_of_a_bad_file_is_placed(tmp_path: Path) -> None:
     file, data = tmp_path / "orders.csv", tmp_path / "data"
     file.write_text(HEADER + GOOD + GOOD.replace("o1", "o2").replace("plain", "plane"))
     with pytest.raises(CommandError) as refused:
-        demo(data=data, catalog=EXAMPLES / "catalog.csv", orders=file)
+        demo(data=data, catalog=list(CATALOGS), orders=file)
     assert "was refused, nothing was placed:\nline 3, column scenario: 'plane' is not known" in str(refused.value)
     assert not data.exists()
 
 
 def test_the_examples_cover_every_scenario() -> None:
-    """At least 60 orders, every scenario, several sellers, and both kinds of provider."""
+    """At least 60 orders, every scenario, several sellers, every provider and every way to pay."""
     orders = read_orders((EXAMPLES / "orders.csv").read_bytes(), CATALOG, SCENARIOS)
     assert len(orders) >= 60
     assert {order.scenario for order in orders} == set(SCENARIOS)
     assert len({order.body["seller"] for order in orders}) >= 4
-    assert {location.provider for location in CATALOG.locations} == {"shipbob", "seller_warehouse"}
+    providers = {location.provider for location in CATALOG.locations}
+    assert providers == {"shipbob", "seller_warehouse", "newegg", "amazon_mcf"}
+    assert {order.body["payment"].get("type", "card") for order in orders} == set(MethodType)
+    assert any(order.body["payment"].get("pay_link") for order in orders)
 
 
 def test_a_sample_has_one_order_of_each_scenario() -> None:

@@ -14,6 +14,7 @@ from tests.docs.shell import Shell, open_shell
 
 README: Final = ROOT / "README.md"
 OPERATORS: Final = ROOT / "docs" / "operators.md"
+TUTORIAL: Final = ROOT / "docs" / "tutorial" / "first-order.md"
 
 
 @pytest_asyncio.fixture
@@ -23,11 +24,12 @@ async def shell(tmp_path: Path) -> AsyncIterator[Shell]:
         yield shell
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_the_tour_prints_what_the_readme_says(shell: Shell) -> None:
-    """Every block marked to run succeeds and prints its `#>` lines, in order; then the operators' look-ups do."""
-    tour = [block for page in (README, OPERATORS) for block in blocks(page) if block.runnable]
-    assert len(tour) >= 12
+    """Every block marked to run prints its `#>` lines, in order; so do the tutorial's and the operators'."""
+    tour = [block for page in (TUTORIAL, README, OPERATORS) for block in blocks(page) if block.runnable]
+    assert len(tour) >= 27
     await shell.walk(tour)
 
 

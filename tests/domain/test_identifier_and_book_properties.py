@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from ordersaga.domain import books
 from ordersaga.domain.books import Account, Posting
-from ordersaga.domain.identifiers import ParcelReference, effect_key, parse_parcel_reference
+from ordersaga.domain.identifiers import (
+    ParcelReference,
+    effect_key,
+    parse_parcel_reference,
+    parse_return_id,
+    parse_return_reference,
+)
 from tests.domain.strategies import amounts, numbers, order_ids
 
 ENTRIES = [
@@ -45,6 +51,15 @@ def test_a_foreign_reference_never_raises(text: str) -> None:
     found = parse_parcel_reference(text)
 
     assert found is None or parse_parcel_reference(str(found)) == found
+
+
+@pytest.mark.parametrize("number", ["9" * 10, "9" * 5_000, "\u0661", "\u00b2", "-1", ""])
+def test_a_number_that_none_of_ours_is_makes_a_foreign_reference(number: str) -> None:
+    """Too long for any column, or not written as we write them: of parcels, returns and their ways back."""
+    assert parse_parcel_reference(f"o1-{number}-1") is None
+    assert parse_parcel_reference(f"o1-1-{number}") is None
+    assert parse_return_id(f"o1-r{number}") is None
+    assert parse_return_reference(f"o1-r1-{number}") is None
 
 
 @given(order_ids, st.sampled_from(["authorize", "capture"]), numbers, numbers)

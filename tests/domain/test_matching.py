@@ -8,7 +8,7 @@ import pytest
 
 from ordersaga.domain.books import Account
 from ordersaga.domain.effects import EffectStatus
-from ordersaga.domain.evidence import Heard, OrderEvidence, ShelfEvidence
+from ordersaga.domain.evidence import Deed, Heard, OrderEvidence, ShelfEvidence
 from ordersaga.domain.matching import Case, Moment
 from ordersaga.domain.matching_orders import match_order
 from ordersaga.domain.matching_parcels import (
@@ -166,6 +166,36 @@ def test_a_running_order_is_not_withdrawn_under_its_own_reference() -> None:
     for generation, found in ((1, 0), (2, 1)):
         listed = provider_order(generation, ParcelStatus.ACCEPTED)
         assert len(list(match_provider_order(case, PROVIDER, listed, MOMENT))) == found
+
+
+KEPT = (deed("authorize", said="authorized"), deed("set_aside"))
+
+
+@pytest.mark.parametrize(
+    ("status", "deeds", "why"),
+    [
+        (OrderStatus.ON_HOLD, KEPT, ""),
+        (OrderStatus.FULFILLING, (*KEPT, deed("hand_off")), ""),
+        (OrderStatus.CANCELED, KEPT, "the order is canceled, and the parcel did not ship"),
+        (OrderStatus.CANCELED, (*KEPT, deed("let_go")), "they were let go"),
+        (OrderStatus.ON_HOLD, (*KEPT, deed("set_aside", 2)), "it was handed over anew"),
+        (OrderStatus.CANCELED, (*KEPT, deed("let_go", status=EffectStatus.UNKNOWN, settled_at=None)), ""),
+        (OrderStatus.CANCELED, (), "we did not hand over o1-1-1"),
+    ],
+)
+def test_units_are_kept_for_orders_that_wait_and_no_others(
+    status: OrderStatus, deeds: tuple[Deed, ...], why: str
+) -> None:
+    """Found where nobody needs them any more; kept still where they wait, or somebody lets them go just now."""
+    case = Case(ours(status, deeds=deeds), minded=status is not OrderStatus.CANCELED)
+    found = list(match_provider_order(case, PROVIDER, provider_order(1, ParcelStatus.PLANNED), MOMENT))
+    assert [(each.kind, each.ours) for each in found] == ([(FindingKind.LIVE_PROVIDER_ORDER, why)] if why else [])
+
+
+def test_what_is_only_kept_must_not_ship() -> None:
+    """Somebody ended the hold at the provider although the order waits."""
+    case = Case(ours(OrderStatus.ON_HOLD, deeds=KEPT), minded=True)
+    assert list(match_provider_order(case, PROVIDER, provider_order(1, ParcelStatus.ACCEPTED), MOMENT))
 
 
 def test_a_report_that_contradicts_was_heard_all_the_same() -> None:

@@ -1,7 +1,7 @@
 """Pressure: who is started at once and who is left to the starters; and a surge, played with a clock of its own."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from ordersaga.domain.errors import RetryError
-from ordersaga.domain.starting import Backlog, Window
+from ordersaga.domain.starting import FEW, FEWEST, FIRST, Backlog, Window
 from ordersaga.pressure import EVERY, STALE, Pressure
 
 TARGET = timedelta(seconds=2)
@@ -33,29 +33,30 @@ def clock() -> Clock:
 
 @pytest.fixture
 def pressure(clock: Clock) -> Pressure:
-    """A window of 32 at first, at most 64, that has seen nothing."""
-    return Pressure(Window(64, TARGET), clock=clock)
+    """A window of 32 at first that has seen nothing; 8 more are kept for sellers without a queue."""
+    return Pressure(Window(32 * FIRST, TARGET), clock=clock)
 
 
 def test_no_seller_gets_all_the_room(pressure: Pressure) -> None:
-    """One seller's checkouts leave a share for the others, and all together no more than the window."""
-    trips = [pressure.inline("viral") for _ in range(24)]
-    for trip in trips:
+    """One seller's checkouts get the window at most, and a share beyond it is for the others."""
+    trips = []
+    for _ in range(32):
         assert pressure.may_start("viral")
-        trip.__enter__()
+        trips.append(pressure.inline("viral"))
     assert not pressure.may_start("viral")
     for number in range(8):
         assert pressure.may_start(f"quiet{number}")
         trips.append(pressure.inline(f"quiet{number}"))
-        trips[-1].__enter__()
     assert not pressure.may_start("another")
     trips[0].__exit__(None, None, None)
     assert pressure.may_start("another")
-    assert pressure.inline_total == 33
+    assert pressure.inline_total == 41
 
 
 def test_whoever_waits_is_not_overtaken(pressure: Pressure, clock: Clock) -> None:
-    """Not after an order of the seller was left, nor while the database says that some wait; others go on."""
+    """Not after two orders of the seller were left, nor while the database says that some wait; others go on."""
+    pressure.leave("viral")
+    assert pressure.may_start("viral")
     pressure.leave("viral")
     assert not pressure.may_start("viral")
     assert pressure.may_start("quiet")
@@ -65,13 +66,14 @@ def test_whoever_waits_is_not_overtaken(pressure: Pressure, clock: Clock) -> Non
     clock.now += EVERY
     pressure.saw(Backlog(under_way=3))
     assert pressure.may_start("viral")
-    assert pressure.left_total == 1
+    assert pressure.left_total == 2
 
 
 def test_an_order_left_while_the_database_was_read_still_counts(pressure: Pressure, clock: Clock) -> None:
     """The look began before the order was left, so it cannot have seen it."""
     began = clock.now
     clock.now += 0.1
+    pressure.leave("viral")
     pressure.leave("viral")
     pressure.saw(Backlog(), began)
     assert not pressure.may_start("viral")
@@ -80,18 +82,28 @@ def test_an_order_left_while_the_database_was_read_still_counts(pressure: Pressu
 def test_others_sagas_take_room_and_a_share_is_kept(pressure: Pressure, clock: Clock) -> None:
     """What other processes have under way counts; the kept share is there all the same; old news count no more."""
     pressure.saw(Backlog(under_way=40))
-    trips = [pressure.inline("quiet") for _ in range(8)]
-    for trip in trips:
+    for _ in range(8):
         assert pressure.may_start("quiet")
-        trip.__enter__()
+        pressure.inline("quiet")
     assert not pressure.may_start("quiet")
     clock.now += STALE
     assert pressure.may_start("quiet")
 
 
+def test_what_is_kept_is_for_all_of_them_together() -> None:
+    """Four at least, however small the window: four others get one each beside it, and the fifth has to wait."""
+    pressure = Pressure(Window(1, TARGET), clock=Clock())
+    assert (pressure.window.size, pressure.window.reserve) == (1, 4)
+    for seller in ("viral", "a", "b", "c", "d"):
+        assert pressure.may_start(seller)
+        pressure.inline(seller)
+    assert not pressure.may_start("viral")
+    assert not pressure.may_start("e")
+
+
 def test_it_does_not_flutter(pressure: Pressure) -> None:
     """Once full, it opens again only when a share is free."""
-    held = [pressure.inline(f"s{n}") for n in range(8)]
+    held = [pressure.inline("quiet") for _ in range(8)]
     for trip in held:
         trip.__enter__()
     answers = []
@@ -117,7 +129,7 @@ def test_temporal_being_away_makes_the_window_smaller(pressure: Pressure) -> Non
     for _ in range(50):
         with suppress(RetryError), pressure.inline("quiet"):
             raise RetryError("saga_unreachable", "away")
-    assert pressure.window.size == 4
+    assert pressure.window.size == FEWEST
     assert pressure.may_start("quiet")
 
 
@@ -198,7 +210,9 @@ class Surge:
 
     def backlog(self) -> Backlog:
         """What a look at the database would say."""
-        return Backlog(len(self.queue), len(self.running), sellers=frozenset(saga.seller for saga in self.queue))
+        waiting = Counter(saga.seller for saga in self.queue)
+        queues = frozenset(seller for seller, count in waiting.items() if count >= FEW)
+        return Backlog(len(self.queue), len(self.running), sellers=queues)
 
     def checkout(self, seller: str) -> None:
         """Started at once if there is room, else left."""

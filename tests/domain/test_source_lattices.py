@@ -56,6 +56,21 @@ CONTRADICTIONS = [
     ("easypost", P.LABELED, P.LOST, APPLIED),  # its scan never reached us
     ("easypost", P.LABELED, P.RETURNED_TO_SENDER, APPLIED),
     ("easypost", P.EXCEPTION, P.IN_TRANSIT, APPLIED),
+    ("private_delivery", P.CANCELED, P.IN_TRANSIT, CONFLICT),
+    ("private_delivery", P.DELIVERED, P.RETURNED_TO_SENDER, CONFLICT),
+    ("private_delivery", P.LOST, P.DELIVERED, CONFLICT),
+    ("private_delivery", P.LABELED, P.EXCEPTION, CONFLICT),  # it has no word for that
+    ("private_delivery", P.LABELED, P.CANCELED, CONFLICT),  # a voided label cancels no parcel
+    ("private_delivery", P.LABELED, P.LOST, APPLIED),
+    ("private_delivery", P.IN_TRANSIT, P.RETURNED_TO_SENDER, APPLIED),
+    ("private_delivery", P.EXCEPTION, P.IN_TRANSIT, APPLIED),  # another source's exception, mended
+    ("private_delivery", P.DELIVERED, P.IN_TRANSIT, OLDER),
+    ("newegg", P.CANCELED, P.LEFT_WAREHOUSE, CONFLICT),  # agreed to cancel, and shipped
+    ("newegg", P.LEFT_WAREHOUSE, P.CANCELED, CONFLICT),
+    ("newegg", P.ACCEPTED, P.CANCELED, APPLIED),
+    ("newegg", P.ACCEPTED, P.PICKED, CONFLICT),  # it has no word for that
+    ("newegg", P.IN_TRANSIT, P.DELIVERED, CONFLICT),  # the carrier's to say
+    ("newegg", P.LEFT_WAREHOUSE, P.IN_TRANSIT, APPLIED),
     ("shipbob", P.CANCELED, P.LEFT_WAREHOUSE, CONFLICT),  # agreed to cancel, and shipped
     ("shipbob", P.CANCELED, P.ACCEPTED, CONFLICT),
     ("shipbob", P.CANCELED, P.EXCEPTION, CONFLICT),
@@ -158,3 +173,9 @@ def test_an_exception_is_forgotten_once_goods_left(told: list[tuple[str, P]], ra
     left = [*told, ("shipbob", P.LEFT_WAREHOUSE)]
     furthest = max((status for source, status in left if status in WAY and status in says(source)), key=WAY.index)
     assert end(left) is end(shuffled(left, random)) is furthest
+
+
+def test_a_further_account_is_judged_as_its_company_is() -> None:
+    """ShipBob has no word for a lost parcel, whichever of our accounts says it."""
+    assert judge(P.IN_TRANSIT, P.LOST, "shipbob-east") is Verdict.CONFLICT
+    assert judge(P.IN_TRANSIT, P.LOST, "blitz") is Verdict.APPLIED

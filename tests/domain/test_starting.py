@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordersaga.domain.starting import FEWEST, Window
+from ordersaga.domain.starting import FEWEST, FEWEST_KEPT, FIRST, Window
 
 TARGET = timedelta(seconds=2)
 
@@ -23,14 +23,15 @@ def filled(window: Window, *, seconds: float, took: float, count: int, at: float
 
 @given(most=st.integers(1, 300), told=outcomes)
 def test_it_stays_within_its_bounds_whatever_is_seen(most: int, told: list[tuple[float, float, bool, bool]]) -> None:
-    """Never above `most`, never under the fewest; the room is what is left beside the share kept for others."""
+    """Never above `most`, never under the fewest; all of it is room, and what is kept for others comes on top."""
     window, now = Window(most, TARGET), 0.0
     for pause, took, used, away in told:
         now += pause
         window.cut(now) if away else window.saw(now, now + took, used=used)
         assert min(FEWEST, most) <= window.size <= most
         assert 0 <= window.room(0) <= window.size
-        assert window.room(0) + window.reserve == window.size
+        assert window.room(0) == window.size
+        assert window.reserve >= FEWEST_KEPT
         assert window.room(window.size) == 0
 
 
@@ -61,7 +62,7 @@ def test_late_outcomes_make_it_smaller_once_until_the_smaller_one_is_seen() -> N
     window = Window(64, TARGET)
     filled(window, seconds=0.01, took=4, count=30)
     after = window.size
-    assert after == int(32 * 0.7)
+    assert after == int(64 / FIRST * 0.7)
     filled(window, seconds=0.01, took=4, count=30, at=0.31)
     assert window.size == after
 
@@ -80,7 +81,7 @@ def test_what_nobody_used_does_not_grow() -> None:
     window = Window(64, TARGET)
     for second in range(500):
         window.saw(second, second + 0.05, used=False)
-    assert window.size == 32
+    assert window.size == 64 // FIRST
 
 
 def test_slow_companies_are_no_reason_to_start_fewer() -> None:

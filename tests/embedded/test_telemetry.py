@@ -15,9 +15,10 @@ from ordersaga.telemetry import configure_logging
 
 @pytest.fixture(autouse=True)
 def restored_logging() -> Iterator[None]:
-    """The logging of the test run is put back."""
+    """The logging of the test run is put back; a server that ran in it before may have silenced uvicorn's."""
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
+    logging.getLogger("uvicorn.error").setLevel(logging.NOTSET)
     yield
     root.handlers = handlers
     root.setLevel(level)

@@ -3,6 +3,7 @@
 Unknown configuration keys are ignored silently, so each key's effect is asserted, not its presence.
 """
 
+import asyncio
 import sqlite3
 import statistics
 import uuid
@@ -14,12 +15,15 @@ from pathlib import Path
 import pytest
 from temporalio import activity, workflow
 from temporalio.api.batch.v1 import BatchOperationSignal
-from temporalio.api.enums.v1 import EventType
+from temporalio.api.enums.v1 import BatchOperationState, EventType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
+    DescribeBatchOperationRequest,
     DescribeNamespaceRequest,
+    ListBatchOperationsRequest,
     ListTaskQueuePartitionsRequest,
     StartBatchOperationRequest,
+    StopBatchOperationRequest,
 )
 from temporalio.client import Client
 from temporalio.common import Priority
@@ -32,6 +36,7 @@ from ordersaga.embedded.temporal import temporal_part
 from tests.embedded.recording import RecordingReporter
 
 HOPS = 12
+RUNNING = BatchOperationState.BATCH_OPERATION_STATE_RUNNING
 
 
 @activity.defn
@@ -118,7 +123,7 @@ async def test_workflows_can_be_paused(client: Client) -> None:
 
 
 async def test_queues_have_one_partition(client: Client) -> None:
-    """matching.numTaskqueue{Read,Write}Partitions: only then are rate limits exact."""
+    """matching.numTaskqueueWritePartitions: only then are rate limits exact."""
     answer = await client.workflow_service.list_task_queue_partitions(
         ListTaskQueuePartitionsRequest(namespace="default", task_queue=TaskQueue(name="any"))
     )
@@ -127,20 +132,53 @@ async def test_queues_have_one_partition(client: Client) -> None:
 
 
 async def test_several_batches_run_at_once(client: Client) -> None:
-    """frontend.MaxConcurrentBatchOperationPerNamespace: by default a second running batch is refused."""
-    for number in range(4):
+    """frontend.MaxConcurrentBatchOperationPerNamespace: by default a second one is refused while one is listed."""
+    for number in range(40):
         await client.start_workflow("Waiting", id=f"batched-{number}", task_queue="nobody-polls")
-    for _ in range(3):
-        await client.workflow_service.start_batch_operation(
-            StartBatchOperationRequest(
-                namespace="default",
-                visibility_query="WorkflowType = 'Waiting'",
-                job_id=uuid.uuid4().hex,
-                reason="test",
-                max_operations_per_second=0.5,
-                signal_operation=BatchOperationSignal(signal="hello"),
-            )
+    await _all_listed(client, 40)
+    started = [await _start_batch(client) for _ in range(3)]
+    assert {await _batch_state(client, job) for job in started} == {RUNNING}, "each was still going on"
+    for job in started:
+        stop = StopBatchOperationRequest(namespace="default", job_id=job, reason="seen")
+        await client.workflow_service.stop_batch_operation(stop)
+
+
+async def _all_listed(client: Client, number: int) -> None:
+    """Until a search finds them all: a batch takes what it finds, and is over early when that is little."""
+    async with asyncio.timeout(60):
+        while (await client.count_workflows("WorkflowType = 'Waiting'")).count < number:
+            await asyncio.sleep(0.05)
+
+
+async def _start_batch(client: Client) -> str:
+    """Begin one that takes more than six minutes; its id once the server lists it, by which it counts them."""
+    job = uuid.uuid4().hex
+    await client.workflow_service.start_batch_operation(
+        StartBatchOperationRequest(
+            namespace="default",
+            visibility_query="WorkflowType = 'Waiting'",
+            job_id=job,
+            reason="test",
+            max_operations_per_second=0.1,
+            signal_operation=BatchOperationSignal(signal="hello"),
         )
+    )
+    async with asyncio.timeout(60):
+        while True:
+            if job in await _running_batches(client):
+                return job
+            await asyncio.sleep(0.05)
+
+
+async def _running_batches(client: Client) -> set[str]:
+    asked = ListBatchOperationsRequest(namespace="default", page_size=20)
+    listed = await client.workflow_service.list_batch_operations(asked)
+    return {each.job_id for each in listed.operation_info if each.state == RUNNING}
+
+
+async def _batch_state(client: Client, job: str) -> int:
+    asked = DescribeBatchOperationRequest(namespace="default", job_id=job)
+    return (await client.workflow_service.describe_batch_operation(asked)).state
 
 
 async def test_a_viral_seller_does_not_delay_the_others(client: Client) -> None:

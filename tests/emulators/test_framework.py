@@ -307,7 +307,7 @@ async def test_unacknowledged_webhooks_survive_a_kill(tmp_path: Path) -> None:
         for name in ("ord_1", "ord_2"):
             await intent(emulator, name)
         await emulator.kill()
-        with receiving(port) as receiver:
+        with receiving(port, "/webhooks") as receiver:
             await emulator.start()
             await eventually(lambda: len(receiver.deliveries) == 2)
             await asyncio.sleep(0.3)

@@ -68,6 +68,6 @@ async def test_a_receiver_that_returns_gets_everything_in_order(outbox: Webhooks
     for number in range(5):
         outbox.emit(message(number, "s", f"http://127.0.0.1:{port}/webhooks"))
     await asyncio.sleep(0.6)
-    with receiving(port) as receiver:
+    with receiving(port, "/webhooks") as receiver:
         await eventually(lambda: len(receiver.deliveries) == 5)
         assert [sent.body for sent in receiver.deliveries] == [f'"{number}"' for number in range(5)]

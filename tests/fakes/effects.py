@@ -22,7 +22,7 @@ class FakeEffects(Scripted):
         with self._call("begin", intent.key):
             standing = self.memory.effects.get(intent.key)
             row = self._fresh(intent) if standing is None else self._again(standing)
-            if (row.amount, row.currency) != (intent.amount, intent.currency):
+            if (row.amount, row.currency, row.account) != (intent.amount, intent.currency, intent.account):
                 raise _conflict(intent.key)
             self.memory.effects[intent.key] = row.model_copy(update={"fresh": False})
             if row.status in _UNDECIDED:

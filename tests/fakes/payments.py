@@ -33,6 +33,7 @@ class FakePayments(Scripted):
         self._slow_refunds = 0
         self._hidden_refunds = 0
         self._hold_days = 30
+        self._made_on_page: dict[str, str] = {}
         self._answers: deque[tuple[PaymentStatus, str | None]] = deque()
         self._numbers = count(1)
 
@@ -52,6 +53,32 @@ class FakePayments(Scripted):
         """The shopper passed the challenge: the payment is authorized."""
         amount = self.payments[payment_id].amount
         return self._set(payment_id, status=PaymentStatus.AUTHORIZED, capturable=amount, next_action=None)
+
+    def process_next(self) -> None:
+        """The next payment is one whose bank confirms days later; `take_at_once` or `refuse_late` ends the wait."""
+        self._answers.append((PaymentStatus.PROCESSING, None))
+
+    def process(self, payment_id: str) -> None:
+        """The shopper has done everything; the bank confirms later."""
+        self._set(payment_id, status=PaymentStatus.PROCESSING, next_action=None)
+
+    def take_at_once(self, payment_id: str) -> None:
+        """The money has come: of a method that cannot be reserved, or of a bank that took its time."""
+        amount = self.payments[payment_id].amount
+        self._set(payment_id, status=PaymentStatus.CAPTURED, captured=amount, capturable=0, next_action=None)
+
+    def refuse_late(self, payment_id: str, code: str = "insufficient_funds") -> None:
+        """The bank's no, days later."""
+        self._set(payment_id, status=PaymentStatus.DECLINED, code=code)
+
+    def pay_on_page(self, link_id: str, *, method: str = "pm_card_visa") -> bool:
+        """The shopper pays on the page of a pay link; False when it is closed, or somebody has paid there."""
+        if self.payments[link_id].status is not PaymentStatus.REQUIRES_ACTION or link_id in self._made_on_page:
+            return False
+        asked = self._asked.pop(link_id)
+        paid = asked.model_copy(update={"link": None, "payment_method": method})
+        self._made_on_page[link_id] = self._create(paid).payment_id
+        return True
 
     def slow_refund_next(self) -> None:
         """The next refund stays pending; `settle_refund` ends the wait."""
@@ -109,7 +136,7 @@ class FakePayments(Scripted):
     async def inquire(self, payment_id: str) -> PaymentState:
         """The payment now."""
         with self._call("inquire", payment_id):
-            return self.payments[payment_id]
+            return self.payments[self._made_on_page.get(payment_id, payment_id)]
 
     async def capture(self, payment_id: str, amount: int, *, key: str) -> PaymentState:
         """Take `amount` once; the rest is released."""
@@ -125,6 +152,7 @@ class FakePayments(Scripted):
     async def void(self, payment_id: str, *, key: str) -> PaymentState:
         """Give a reservation back; a payment without one is returned as it is."""
         with self._call("void", payment_id, key):
+            payment_id = self._made_on_page.get(payment_id, payment_id)
             if self.payments[payment_id].status not in _OPEN:
                 return self.payments[payment_id]
             return self._set(payment_id, status=PaymentStatus.VOIDED, capturable=0)
@@ -180,8 +208,9 @@ class FakePayments(Scripted):
         )
 
     def _create(self, request: PaymentRequest) -> PaymentState:
-        status, code = self._answers.popleft() if self._answers else (PaymentStatus.AUTHORIZED, None)
-        payment_id = f"pi_{next(self._numbers)}"
+        usual = PaymentStatus.REQUIRES_ACTION if request.link else PaymentStatus.AUTHORIZED
+        status, code = self._answers.popleft() if self._answers else (usual, None)
+        payment_id = f"{'cs' if request.link else 'pi'}_{next(self._numbers)}"
         challenge = NextAction(kind="redirect", payment_id=payment_id, url="https://pay.example/challenge")
         state = PaymentState(
             payment_id=payment_id,
@@ -190,6 +219,7 @@ class FakePayments(Scripted):
             capturable=request.amount if status is PaymentStatus.AUTHORIZED else 0,
             currency=request.currency,
             customer=request.customer or (f"cus_{request.order_id}" if request.save_for_later else None),
+            payment_method=request.payment_method or None,
             capture_before=self.memory.now() + timedelta(days=self._hold_days if request.extended else ORDINARY_DAYS),
             next_action=challenge if status is PaymentStatus.REQUIRES_ACTION else None,
             code=code,

@@ -23,6 +23,8 @@ from tests.fakes.memory import Memory
 from tests.fakes.script import Scripted
 from tests.fakes.stock import FakeStock
 
+_TAKEN = (Account.CASH, Account.PLATFORM)
+
 
 class FakeReturns(Scripted):
     """Returns in dictionaries, beside the orders of the memory."""
@@ -102,6 +104,7 @@ class FakeReturns(Scripted):
                 delivered_at=self._delivered(order_id, plan.parcel),
                 captured=self._captured(order_id, plan.parcel),
                 payment=self._payment(order_id, plan.parcel),
+                account=self._sold_by(order_id, plan.parcel),
             )
             for plan in record.parcels
         ]
@@ -113,7 +116,12 @@ class FakeReturns(Scripted):
 
     def _captured(self, order_id: str, parcel: int) -> int:
         own = [t for t in self.memory.money.values() if (t.order_id, t.parcel) == (order_id, parcel)]
-        return sum(posting.amount for t in own for posting in t.postings if posting.account is Account.CASH)
+        return sum(posting.amount for t in own for posting in t.postings if posting.account in _TAKEN)
+
+    def _sold_by(self, order_id: str, parcel: int) -> str | None:
+        rows = [row for row in self.memory.effects.values() if (row.order_id, row.step) == (order_id, "book_label")]
+        bought = [row for row in rows if row.parcel == parcel and row.status is EffectStatus.DONE]
+        return max(bought, key=lambda row: row.generation).account if bought else None
 
     def _payment(self, order_id: str, parcel: int) -> int:
         done = [

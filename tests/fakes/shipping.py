@@ -1,11 +1,12 @@
 """The Provider and Carrier ports in memory."""
 
+import sys
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from ordersaga.domain.errors import RetryError
+from ordersaga.domain.errors import OperatorError, RetryError
 from ordersaga.domain.identifiers import parse_label_reference, parse_parcel_reference
 from ordersaga.domain.orders import Address, LineQuantity
 from ordersaga.domain.reconciliation import LabelRecord, StockLevel
@@ -26,6 +27,7 @@ from tests.fakes.script import Scripted
 
 _WAY = list(ParcelStatus)[: list(ParcelStatus).index(ParcelStatus.DELIVERED) + 1]
 _STOPPED = (ParcelStatus.CANCELED, ParcelStatus.EXCEPTION)
+_SET_ASIDE = ParcelStatus.PLANNED
 _ON_ITS_WAY = (ParcelStatus.IN_TRANSIT,)
 
 
@@ -42,6 +44,8 @@ class FakeProvider(Scripted):
         books_carrier: bool = False,
         point_of_no_return: ParcelStatus = ParcelStatus.PICKED,
         address_until: ParcelStatus | None = ParcelStatus.PICKED,
+        reserves: bool = False,
+        reserved_for: timedelta | None = None,
         memory: Memory | None = None,
     ) -> None:
         super().__init__()
@@ -54,13 +58,23 @@ class FakeProvider(Scripted):
         self._partial_cancels: deque[tuple[LineQuantity, ...]] = deque()
         self.address_until = address_until
         self._capabilities = ProviderCapabilities(
-            name=name, books_carrier=books_carrier, point_of_no_return=point_of_no_return
+            name=name,
+            books_carrier=books_carrier,
+            point_of_no_return=point_of_no_return,
+            cancels_parts=True,
+            changes_address=address_until is not None,
+            reserves=reserves,
+            reserved_for=reserved_for,
         )
 
     @property
     def capabilities(self) -> ProviderCapabilities:
         """What differs between providers."""
         return self._capabilities
+
+    def tell_no_delivery(self) -> None:
+        """From now on nobody says of its parcels that they arrived."""
+        self._capabilities = self._capabilities.model_copy(update={"tells_delivery": False})
 
     def advance(self, reference: str, status: ParcelStatus, **changes: object) -> ProviderOrder:
         """The parcel moved on; `changes` may name any other field of it (carrier, detail, canceled_lines)."""
@@ -77,20 +91,32 @@ class FakeProvider(Scripted):
         """The next cancel stops these units only: REFUSED, for the others leave."""
         self._partial_cancels.append(units)
 
+    async def reserve(self, hand_off: HandOff) -> ProviderOrder:
+        """Set a parcel's units aside, where it was told how many it has; the same reference gives the same order."""
+        with self._call("reserve", hand_off.reference):
+            if any(line.quantity > self._free(line.sku) for line in hand_off.lines):
+                raise OperatorError("out_of_stock", "too few units")
+            return self._take(hand_off, ParcelStatus.PLANNED)
+
     async def submit(self, hand_off: HandOff) -> ProviderOrder:
-        """Take a parcel; the same reference gives the same order."""
+        """Take a parcel; the same reference gives the same order, shipped if it was only set aside."""
         with self._call("submit", hand_off.reference):
-            if hand_off.reference not in self.orders:
-                self.hand_offs[hand_off.reference] = hand_off
-                provider_id = f"{self._capabilities.name}-{len(self.orders) + 1}"
-                self._changed[hand_off.reference] = at = self.memory.now()
-                self.orders[hand_off.reference] = ProviderOrder(
-                    provider_id=provider_id,
-                    reference=hand_off.reference,
-                    status=ParcelStatus.ACCEPTED,
-                    changed_at=at,
-                )
-            return self.orders[hand_off.reference]
+            order = self._take(hand_off, ParcelStatus.ACCEPTED)
+            return self.advance(order.reference, ParcelStatus.ACCEPTED) if order.status is _SET_ASIDE else order
+
+    def _free(self, sku: str) -> int:
+        level = self.shelves.get(sku)
+        return level.on_hand - level.committed if level else sys.maxsize
+
+    def _take(self, hand_off: HandOff, status: ParcelStatus) -> ProviderOrder:
+        if hand_off.reference not in self.orders:
+            self.hand_offs[hand_off.reference] = hand_off
+            provider_id = f"{self._capabilities.name}-{len(self.orders) + 1}"
+            self._changed[hand_off.reference] = at = self.memory.now()
+            self.orders[hand_off.reference] = ProviderOrder(
+                provider_id=provider_id, reference=hand_off.reference, status=status, changed_at=at
+            )
+        return self.orders[hand_off.reference]
 
     async def inquire(self, reference: str) -> ProviderOrder | None:
         """What it knows under our reference."""

@@ -31,7 +31,7 @@ class FakeStock(Scripted):
                 return record.parcels
             if order.order_id in self.memory.ended:
                 raise OperatorError("hold_released", f"The hold of order {order.order_id} was already given back")
-            parcels = route(order, self._offers(order))
+            parcels = route(order, self.offers(order))
             if parcels is None:
                 return None
             self._take(order.order_id, parcels)
@@ -112,16 +112,13 @@ class FakeStock(Scripted):
         )
         return self.memory.orders.setdefault(order.order_id, fresh)
 
-    def _offers(self, order: Order) -> list[StockOffer]:
+    def offers(self, order: Order) -> list[StockOffer]:
         """Locations with units of this seller's SKUs."""
         offers = []
         for location in self.memory.locations.values():
             available = {line.sku: self._available(location.location, line.sku, order.seller) for line in order.lines}
             if any(available.values()):
-                place = {"region": location.address.region, "country": location.address.country}
-                offers.append(
-                    StockOffer(location=location.location, provider=location.provider, available=available, **place)
-                )
+                offers.append(StockOffer.at(location, available))
         return offers
 
     def _available(self, location: str, sku: str, seller: str) -> int:

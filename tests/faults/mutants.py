@@ -71,7 +71,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
         ("I1", "I7"),
         (
             Change(
-                "ordersaga/gateways/stripe.py",
+                "ordersaga/gateways/stripe/payments.py",
                 'self._creation(request), {"idempotency_key": key}',
                 'self._creation(request), {"idempotency_key": __import__("secrets").token_hex(8)}',
             ),
@@ -83,7 +83,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
         ("I1", "I5", "I7"),
         (
             Change(
-                "ordersaga/gateways/stripe.py",
+                "ordersaga/gateways/stripe/payments.py",
                 '                refund = await self._client.refunds.create_async(params, {"idempotency_key": key})\n',
                 '                await self._client.refunds.create_async(params, {"idempotency_key": f"{key}/again"})\n'
                 "                refund = await self._client.refunds.create_async("
@@ -133,7 +133,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
         ("I2", "I3", "I5"),
         (
             Change(
-                "ordersaga/gateways/shipbob.py",
+                "ordersaga/gateways/shipbob/provider.py",
                 "        return CancelDecision.CANCELED if gone else CancelDecision.REFUSED\n",
                 "        return CancelDecision.CANCELED\n",
             ),

@@ -1,15 +1,15 @@
 """What the fault matrix consists of: found in records, complete, and named so that each case can be played again."""
 
-import asyncio
 import itertools
 import json
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.api.history.v1 import History, HistoryEvent
 
+from tests.faults import __main__ as command
 from tests.faults.awaits import distinct, in_history, numbered
 from tests.faults.boundaries import Await, Boundaries, Call, calls_of, common, load, save, template
 from tests.faults.cases import FaultCase, Strike, all_cases, covering, pairs, parse, sample, singles
@@ -20,7 +20,6 @@ from tests.faults.robot import choose
 from tests.faults.shapes import SHAPES, catalog_of
 from tests.faults.summary import failures, section, totals, write_section
 from tests.faults.traps import Trap, Traps
-from tests.support.emulators import ROOT
 
 CREATE = Call("stripe", "POST", "/v1/payment_intents", 1)
 HAND_OFF = Call("shipbob", "POST", "/2026-01/order", 1)
@@ -237,28 +236,33 @@ def test_the_summary_tells_what_was_run_and_what_failed(tmp_path: Path) -> None:
     assert document.read_text(encoding="utf-8").startswith("# Matrix\n\nrows\n")
 
 
-async def play_of(found: dict[str, Boundaries], folder: Path, *words: str) -> tuple[int, str, str]:
-    """Exit code and output of `python -m tests.faults`, with these boundaries noted in a folder of its own."""
-    save(found, folder / "boundaries.json")
-    script = f"import pathlib, tests.faults.__main__ as it; it.FOLDER = pathlib.Path({str(folder)!r}); it.main()"
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", script, *words),
-        cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    return process.returncode or 0, out.decode(), err.decode()
+@dataclass
+class Play:
+    """Runs `python -m tests.faults`, but in this process, with boundaries noted in a folder of its own."""
+
+    patch: pytest.MonkeyPatch
+    capture: pytest.CaptureFixture[str]
+
+    def __call__(self, *words: str) -> tuple[int, str, str]:
+        """Exit code and output."""
+        self.patch.setattr("sys.argv", ["tests.faults", *words])
+        with pytest.raises(SystemExit) as end:
+            command.main()
+        return int(end.value.code or 0), *self.capture.readouterr()
 
 
-async def test_cases_are_listed_and_no_case_is_an_error(tmp_path: Path) -> None:
+def test_cases_are_listed_and_no_case_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Ids one a line, also of a part; without any, exit code 2 and how to find one, and nothing is played."""
     found = {"one_parcel": FOUND}
-    every = [str(case) for case in all_cases(found)]
-    assert await play_of(found, tmp_path, "--list") == (0, "\n".join(every) + "\n", "")
-    code, out, _ = await play_of(found, tmp_path, "--list", "--only", "capture#1/lost")
+    save(found, tmp_path / "boundaries.json")
+    monkeypatch.setattr(command, "FOLDER", tmp_path)
+    play, every = Play(monkeypatch, capsys), [str(case) for case in all_cases(found)]
+    assert play("--list") == (0, "\n".join(every) + "\n", "")
+    code, out, _ = play("--list", "--only", "capture#1/lost")
     assert (code, out.splitlines()) == (0, [case for case in every if "capture#1/lost" in case])
     for words in (["--only", "nosuch"], ["--list", "--only", "nosuch"], ["--case", "nope"]):
-        code, out, err = await play_of(found, tmp_path, *words)
+        code, out, err = play(*words)
         assert (code, "FAULTS_ARGS=--list" in out + err) == (2, True)
     assert not (tmp_path / "results.jsonl").exists()

@@ -4,11 +4,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from ordersaga.gateways.easypost import EasyPost
-from ordersaga.gateways.shipbob import ShipBob
-from ordersaga.gateways.stripe import StripePayments
+from ordersaga.gateways.easypost.carrier import EasyPost
+from ordersaga.gateways.shipbob.provider import ShipBob
+from ordersaga.gateways.stripe.payments import StripePayments
+from tests.contracts.carrier_courier import courier_company, courier_emulator, turning_courier
 from tests.gateways.support import EASYPOST_SECRET, SHIPBOB_SECRET, STRIPE_SECRET, TIMEOUT, company
 from tests.support.emulators import EmulatorProcess, WebhookReceiver
+
+__all__ = ["courier_company", "courier_emulator", "turning_courier"]
 
 Company = tuple[EmulatorProcess, WebhookReceiver]
 

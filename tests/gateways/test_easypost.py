@@ -9,7 +9,7 @@ import pytest
 from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
 from ordersaga.domain.shipping import CancelDecision, LabelState
 from ordersaga.domain.statuses import ParcelStatus
-from ordersaga.gateways.easypost import EasyPost
+from ordersaga.gateways.easypost.carrier import EasyPost
 from tests.gateways.support import TIMEOUT, address, label, new_order, nobody, unknown_outcome
 from tests.support.emulators import EmulatorProcess, eventually
 

@@ -8,8 +8,8 @@ from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.messages_in import Incoming
 from ordersaga.domain.shipping import CancelDecision, InterceptDecision, ParcelEvent, ShippingService
 from ordersaga.domain.statuses import ParcelStatus
-from ordersaga.gateways import easypost_webhooks
-from ordersaga.gateways.easypost import EasyPost
+from ordersaga.gateways.easypost import webhooks as easypost_webhooks
+from ordersaga.gateways.easypost.carrier import EasyPost
 from tests.gateways.conftest import Company
 from tests.gateways.support import EASYPOST_SECRET, address, label, new_order
 from tests.support.emulators import Delivery, EmulatorProcess, eventually

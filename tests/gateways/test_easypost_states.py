@@ -7,7 +7,7 @@ import pytest
 
 from ordersaga.domain.shipping import CancelDecision
 from ordersaga.domain.statuses import ParcelStatus
-from ordersaga.gateways.easypost_states import label_state, parcel_event, refund_decision, status_of
+from ordersaga.gateways.easypost.states import label_state, parcel_event, refund_decision, status_of
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,12 @@ from ordersaga.domain.payments import PaymentStatus
 from ordersaga.domain.reconciliation import StockLevel
 from ordersaga.domain.shipping import CancelDecision
 from ordersaga.domain.statuses import ParcelStatus
-from ordersaga.gateways.easypost import EasyPost
-from ordersaga.gateways.easypost_history import label_record
-from ordersaga.gateways.shipbob import ShipBob
-from ordersaga.gateways.shipbob_stock import next_query, stock_levels
-from ordersaga.gateways.stripe import StripePayments
-from ordersaga.gateways.stripe_history import payment_record, refund_record
+from ordersaga.gateways.easypost.carrier import EasyPost
+from ordersaga.gateways.easypost.history import label_record
+from ordersaga.gateways.shipbob.provider import ShipBob
+from ordersaga.gateways.shipbob.stock import next_query, stock_levels
+from ordersaga.gateways.stripe.history import payment_record, refund_record
+from ordersaga.gateways.stripe.payments import StripePayments
 from tests.gateways.support import TIMEOUT, hand_off, label, new_order, nobody, payment
 from tests.support.by_hand import StripeByHand
 from tests.support.emulators import EmulatorProcess

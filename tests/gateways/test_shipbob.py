@@ -5,11 +5,16 @@ from typing import Any
 
 import pytest
 
+from ordersaga.accounts import open_accounts
 from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
 from ordersaga.domain.shipping import CancelDecision, ProviderOrder
 from ordersaga.domain.statuses import ParcelStatus
-from ordersaga.gateways.shipbob import ShipBob
+from ordersaga.gateways.lane_gate import LaneGates
+from ordersaga.gateways.shipbob.provider import ShipBob
+from ordersaga.network import Network
+from ordersaga.settings import Settings
 from tests.gateways.support import TIMEOUT, address, hand_off, new_order, nobody, unknown_outcome
+from tests.gateways.test_lane_gate import Board
 from tests.support.emulators import EmulatorProcess
 
 
@@ -48,6 +53,32 @@ async def test_submit_hands_the_parcel_over(shipbob: ShipBob, shipbob_emulator: 
     assert [(line["reference_id"], line["quantity"]) for line in order["products"]] == [("SKU-A", 2), ("SKU-B", 1)]
     assert order["recipient"]["address"]["zip_code"] == "60601"
     assert order["recipient"]["phone_number"] == "3125550100"
+
+
+async def test_the_center_that_was_chosen_is_asked_for(shipbob_emulator: EmulatorProcess) -> None:
+    """As the settings name it; ShipBob chooses for a location that they do not name."""
+    named = {"chicago": 17, "reno-1": 3}
+    settings = Settings(
+        _env_file=None,
+        stripe_api_key="sk_test",
+        shipbob_token="pat_audit",
+        shipbob_channel_id=1,
+        shipbob_base_url=shipbob_emulator.url,
+        gateway_timeout=TIMEOUT,
+        shipbob_locations=named,
+    )
+    board, asked = Board(), [new_order(), new_order()]
+    async with open_accounts(settings, Network(), LaneGates(board, board.clock), nothing) as accounts:
+        for order_id, location in zip(asked, ("chicago", "dallas"), strict=True):
+            await accounts.providers["shipbob"].submit(hand_off(order_id, location=location))
+    found = [await shipbob_emulator.get("records", match=f"{order_id}-1-1") for order_id in asked]
+    sent = [record["body"] for records in found for kind in records.values() for record in kind if "body" in record]
+    assert [each.get("location_id") for each in sent] == [17, None]
+
+
+async def nothing(_: str) -> tuple[str, ...]:
+    """No shelf is asked about."""
+    return ()
 
 
 async def test_a_repeat_gives_the_same_order(shipbob: ShipBob, shipbob_emulator: EmulatorProcess) -> None:

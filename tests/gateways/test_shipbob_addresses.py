@@ -8,8 +8,8 @@ import pytest
 
 from ordersaga.domain.errors import CustomerError, OperatorError, OrdersagaError, RetryError
 from ordersaga.domain.shipping import AddressDecision, ShippingService
-from ordersaga.gateways.shipbob import ShipBob
-from ordersaga.gateways.shipbob_addresses import is_updated
+from ordersaga.gateways.shipbob.addresses import is_updated
+from ordersaga.gateways.shipbob.provider import ShipBob
 from tests.gateways.support import TIMEOUT, address, hand_off, new_order
 from tests.support.emulators import EmulatorProcess
 

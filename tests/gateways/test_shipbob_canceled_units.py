@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ordersaga.domain.orders import LineQuantity
-from ordersaga.gateways.shipbob_states import provider_order
+from ordersaga.gateways.shipbob.states import provider_order
 
 
 def product(sku: object, *lots: object) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ordersaga.domain.errors import OperatorError, RetryError
-from ordersaga.gateways.shipbob_finding import MOST, Finder
+from ordersaga.gateways.shipbob.finding import MOST, Finder
 
 PAGE = 250
 

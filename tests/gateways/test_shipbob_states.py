@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ordersaga.domain.statuses import ParcelStatus
-from ordersaga.gateways.shipbob_states import provider_order, status_of
+from ordersaga.gateways.shipbob.states import provider_order, status_of
 
 
 def shipment(status: str, *details: str) -> dict[str, Any]:

@@ -5,10 +5,15 @@ from typing import Any
 
 import pytest
 
+from ordersaga.accounts import open_accounts
 from ordersaga.domain.errors import CustomerError, OperatorError, OrdersagaError, RetryError
 from ordersaga.domain.payments import PaymentState, PaymentStatus
-from ordersaga.gateways.stripe import StripePayments
+from ordersaga.gateways.lane_gate import LaneGates
+from ordersaga.gateways.stripe.payments import StripePayments
+from ordersaga.network import Network
 from tests.gateways.support import TIMEOUT, new_order, nobody, payment, unknown_outcome
+from tests.gateways.test_lane_gate import Board
+from tests.support.api import settings_for
 from tests.support.emulators import EmulatorProcess, eventually
 
 
@@ -94,6 +99,24 @@ async def test_a_challenge_redirects_when_there_is_a_page_to_return_to(stripe_em
     await gateway.aclose()
     assert state.next_action is not None
     assert (state.next_action.kind, bool(state.next_action.url)) == ("redirect", True)
+
+
+async def test_the_page_to_return_to_is_a_setting(stripe_emulator: EmulatorProcess) -> None:
+    """An order that names none returns to the deployment's; who is charged in absence is sent nowhere."""
+    board, back = Board(), "https://shop.example/back"
+    settings = settings_for("postgresql://nobody", stripe_base_url=stripe_emulator.url, stripe_return_url=back)
+    async with open_accounts(settings, Network(), LaneGates(board, board.clock), _no_skus) as accounts:
+        asked = payment(order := new_order(), payment_method="pm_card_authenticationRequired")
+        state = await accounts.payments.authorize(asked, key=f"{order}/authorize/1/1")
+        absent = asked.model_copy(update={"off_session": True, "parcel": 2, "reference": f"{order}/authorize/2/1"})
+        alone = await accounts.payments.authorize(absent, key=f"{order}/authorize/2/1")
+    assert state.next_action is not None
+    assert (state.next_action.kind, bool(state.next_action.url)) == ("redirect", True)
+    assert (alone.status, alone.next_action) == (PaymentStatus.DECLINED, None)
+
+
+async def _no_skus(_: str) -> tuple[str, ...]:
+    return ()
 
 
 async def test_a_passed_challenge_authorizes(stripe_payments: StripePayments, stripe_emulator: EmulatorProcess) -> None:

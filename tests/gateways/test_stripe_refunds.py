@@ -9,7 +9,7 @@ from temporalio.exceptions import ApplicationError
 from activities.effects import Effects
 from activities.payments import CaptureResult, ParcelPayment, Payments, ReleaseResult
 from activities.refunds import PartialRefund, Refunds
-from ordersaga.gateways.stripe import StripePayments
+from ordersaga.gateways.stripe.payments import StripePayments
 from tests.fakes.effects import FakeEffects
 from tests.fakes.memory import Memory
 from tests.gateways.support import new_order

@@ -12,7 +12,9 @@ from standardwebhooks import Webhook
 
 from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.messages_in import Incoming
-from ordersaga.gateways import easypost_webhooks, shipbob_webhooks, stripe_webhooks
+from ordersaga.gateways.easypost import webhooks as easypost_webhooks
+from ordersaga.gateways.shipbob import webhooks as shipbob_webhooks
+from ordersaga.gateways.stripe import webhooks as stripe_webhooks
 from tests.gateways.support import EASYPOST_SECRET, SHIPBOB_SECRET, STRIPE_SECRET
 
 BODIES = [
@@ -25,6 +27,14 @@ BODIES = [
     b'{"id": "evt_1", "type": "payment_intent.succeeded", "data": []}',
     b'{"id": "evt_1", "description": "tracker.updated", "result": {"status": "in_transit", "shipment_id": "x"}}',
     b'{"reference_id": "not-ours", "status": "Completed", "status_details": null}',
+    pytest.param(b"[" * 3_000, id="deep list"),
+    pytest.param(b'{"data":' * 3_000, id="deep object"),
+    b'{"id": "evt_1", "description": ["tracker.updated"], "result": {"status": "in_transit"}}',
+    pytest.param(
+        b'{"id": "evt_1", "type": "payment_intent.succeeded", "data": {"object": {"id": "pi_1", "object": '
+        b'"payment_intent", "metadata": {"order_id": "o", "parcel": "' + b"1" * 5_000 + b'"}}}}',
+        id="long number",
+    ),
 ]
 
 
@@ -60,6 +70,14 @@ def test_nonsense_is_ignored(read: Callable[[bytes], Incoming], body: bytes) -> 
     incoming = read(body)
     assert incoming.ignored
     assert incoming.source_id
+
+
+@pytest.mark.parametrize("details", ["2000", '{"datetime": 1}', '"x"', "[1]", '[{"datetime": 7}]'])
+def test_a_tracker_without_scans_is_read(details: str) -> None:
+    """Whatever stands where its scans should be: the status counts."""
+    body = '{"id": "evt_1", "description": "tracker.updated", "result": {"status": "in_transit", "tracking_details": '
+    incoming = read_easypost(f'{body}{details}, "shipment": {{"reference": "ord_1-1-1"}}}}}}'.encode())
+    assert incoming.order_id == "ord_1"
 
 
 @pytest.mark.parametrize("read", [read_stripe, read_shipbob])

@@ -9,10 +9,12 @@ from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.messages_in import Incoming
 from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
 from ordersaga.domain.statuses import ParcelStatus
-from ordersaga.gateways import easypost_webhooks, shipbob_webhooks, stripe_webhooks
-from ordersaga.gateways.easypost import EasyPost
-from ordersaga.gateways.shipbob import ShipBob
-from ordersaga.gateways.stripe import StripePayments
+from ordersaga.gateways.easypost import webhooks as easypost_webhooks
+from ordersaga.gateways.easypost.carrier import EasyPost
+from ordersaga.gateways.shipbob import webhooks as shipbob_webhooks
+from ordersaga.gateways.shipbob.provider import ShipBob
+from ordersaga.gateways.stripe import webhooks as stripe_webhooks
+from ordersaga.gateways.stripe.payments import StripePayments
 from tests.gateways.support import EASYPOST_SECRET, SHIPBOB_SECRET, STRIPE_SECRET, hand_off, label, new_order, payment
 from tests.support.emulators import Delivery, EmulatorProcess, WebhookReceiver, eventually
 

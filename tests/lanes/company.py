@@ -1,4 +1,4 @@
-"""A company that limits its callers: real HTTP, 429 with the seconds to wait once its allowance is spent."""
+"""A company that limits its callers, or is down: real HTTP; 429 with the seconds to wait after some calls."""
 
 import asyncio
 import json
@@ -33,13 +33,17 @@ ANSWERS: dict[str, Any] = {
 
 @dataclass
 class Company:
-    """`allowance`: calls before it limits us, for `limit` seconds from then on, once. Moments are monotonic seconds."""
+    """`allowance`: calls before it limits us, for `limit` seconds from then on, once. Moments are monotonic seconds.
+
+    `down`: it answers 503.
+    """
 
     port: int
     allowance: int
     limit: float
     header: str = "retry-after"
     limited_from: float | None = None
+    down: bool = False
     calls: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
 
@@ -63,6 +67,9 @@ class Company:
 
     def _answer(self, path: str) -> Response:
         now = time.monotonic()
+        if self.down:
+            self.refused.append(now)
+            return Response("{}", 503, None, "application/json")
         if len(self.calls) >= self.allowance and self.limited_from is None:
             self.limited_from = now
         if self.limited_from is not None and now < self.limited_until:

@@ -13,7 +13,7 @@ from tests.support.temporal import temporal_environment
 __all__ = ["database_server", "database_url", "pool"]
 
 
-@pytest_asyncio.fixture(scope="package", loop_scope="session")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def environment() -> AsyncIterator[WorkflowEnvironment]:
     """The server."""
     async with temporal_environment() as running:

@@ -105,7 +105,8 @@ class Store:
 
     async def expire(self) -> object:
         """Whose holds were swept, of this program's orders."""
-        return tuple(name for name in await self._intake.expire_holds() if name in self._owned)
+        swept = await self._intake.expire_holds(prolong=timedelta(hours=1), longest=timedelta(0))
+        return tuple(name for name in swept.released if name in self._owned)
 
 
 class Stock(RuleBasedStateMachine):

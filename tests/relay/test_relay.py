@@ -15,7 +15,7 @@ from ordersaga.domain.messages_in import Incoming
 from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
 from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.polled import from_event
-from tests.fakes.samples import order
+from tests.fakes.samples import catalog, order
 from tests.support.api import StubOrders
 from tests.support.starting import make_due as make_startable
 from tests.support.starting import unstarted
@@ -98,19 +98,50 @@ async def test_an_outage_of_temporal_leaves_orders_waiting(services: Services, o
     assert await unstarted(services.pool) == []
 
 
-async def test_an_order_that_cannot_be_started_holds_up_no_other(services: Services, orders: StubOrders) -> None:
-    """A refusal concerns one order; the others are marked as started, and it is tried again after its lease."""
+async def test_one_sellers_undecided_sagas_stop_no_other_seller(services: Services, orders: StubOrders) -> None:
+    """The window is full of one seller's: another's first order is started all the same, and only that."""
+    await services.catalog.load(catalog(("nj-1", "LAMP", 9)))
+    starter = Starter(services)
+    stuck = [f"a{n}" for n in range(2 * (starter.window.size + starter.window.reserve))]
+    await accept(services, *stuck, "a_next")
+    for order_id in ("b1", "b2"):
+        await services.intake.accept(order(order_id, ("LAMP", 1), seller="bolt"), hold_ttl=timedelta(minutes=5))
+    await make_startable(services.pool)
+    await services.starting.mark_started(*stuck)
+    for _ in range(3):
+        assert await starter.step() is True
+
+    assert orders.asked == [("start", "b1")]
+    assert await unstarted(services.pool) == ["a_next", "b2"]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "told"),
+    [(OrderRefusedError("invalid_message", "too large"), "too large"), (RuntimeError("no converter"), "RuntimeError")],
+)
+async def test_an_order_that_cannot_be_started_holds_up_no_other(
+    services: Services, orders: StubOrders, refusal: Exception, told: str
+) -> None:
+    """A refusal concerns one order; others are marked as started, a person is asked, and it is tried again later."""
     await accept(services, "bad", "good")
     await make_startable(services.pool)
-    orders.refuse = {"bad": OrderRefusedError("invalid_message", "too large")}
+    orders.refuse = {"bad": refusal}
     starter = Starter(services)
+    before = starter.window.size
     await starter.step()
     await starter.step()
     assert sorted(orders.asked) == [("start", "bad"), ("start", "good")]
     assert await unstarted(services.pool) == ["bad"]
+    assert starter.window.size == before
+    (asked,) = await services.journal.open_attention()
+    assert (asked.order_id, asked.kind) == ("bad", "start_refused")
+    assert told in asked.question
+    orders.refuse = {}
     await make_startable(services.pool)
     await starter.step()
     assert orders.asked.count(("start", "bad")) == 2
+    assert await unstarted(services.pool) == []
+    assert list(await services.journal.open_attention()) == []
 
 
 async def test_messages_reach_their_saga_in_order(services: Services, orders: StubOrders) -> None:
@@ -221,13 +252,15 @@ async def test_a_refused_message_is_tried_again_later(services: Services, orders
 
 
 async def test_holds_nobody_confirmed_are_released(services: Services) -> None:
-    """Expired holds of orders without a saga give their units back."""
-    await accept(services, "a1", ttl=timedelta(milliseconds=1))
-    await accept(services, "a2")
-    await asyncio.sleep(0.05)
-    assert await expire_holds(services) is False
-    (level,) = await services.catalog.stock_levels(sku="MUG")
-    assert (level.on_hand, level.held) == (500, 1)
+    """Who waits for a starter keeps its units for a day; then they go back, and a person is asked."""
+    await accept(services, "a1", "a2")
+    for age, held in (("1 hour", 2), ("25 hours", 1)):
+        await services.pool.execute("UPDATE holds SET expires_at = now()")
+        await services.pool.execute("UPDATE holds SET held_at = now() - $1::text::interval WHERE order_id = 'a1'", age)
+        assert await expire_holds(services) is False
+        (level,) = await services.catalog.stock_levels(sku="MUG")
+        assert (level.on_hand, level.held) == (500, held)
+    assert [asked.order_id for asked in await services.journal.open_attention()] == ["a1"]
 
 
 async def test_a_failing_step_is_repeated_and_stops_when_asked() -> None:

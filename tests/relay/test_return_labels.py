@@ -13,7 +13,7 @@ from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.returns import Opened, ReturnAsk, ReturnCase, ReturnReason, ReturnRequest, ReturnUpdate
 from ordersaga.domain.shipping import CancelDecision, ParcelEvent
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
-from ordersaga.gateways.easypost import EasyPost
+from ordersaga.gateways.easypost.carrier import EasyPost
 from tests.fakes.samples import order, sale
 from tests.gateways.conftest import easypost, easypost_company, easypost_emulator
 from tests.gateways.test_easypost_choices import shipment_of
@@ -43,7 +43,8 @@ async def accepted(services: Services, order_id: str) -> ReturnCase:
 
 def labels_of(services: Services, carrier: EasyPost) -> ReturnLabels:
     """The activities at the carrier."""
-    return ReturnLabels(carrier, services.stock, Effects(services.effects, timedelta(0)), services.effects)
+    effects = Effects(services.effects, timedelta(0))
+    return ReturnLabels({"easypost": carrier}, services.stock, effects, services.effects)
 
 
 async def test_a_label_for_the_way_back_is_bought_once_and_given_back(services: Services, easypost: EasyPost) -> None:
@@ -72,7 +73,7 @@ async def test_the_way_back_is_followed_without_any_webhook(
     tracked = record.model_copy(update={"carrier": bought.carrier, "tracking_number": bought.tracking_number})
     await services.returns.record(ReturnUpdate(record=tracked))
     await easypost_emulator.post("advance", match="retnews-r1-1", to="in_transit")
-    poller = ReturnPoller(replace(services, carrier=easypost))
+    poller = ReturnPoller(replace(services, carriers={"easypost": easypost}))
     for _ in range(2):
         await poller.step()
     (message,) = await services.inbox.claim(10)
@@ -93,7 +94,7 @@ async def test_a_rejected_refund_of_an_unused_label_becomes_a_question(
     case, labels = await accepted(services, "retvoid"), labels_of(services, easypost)
     await labels.book_return_label(case)
     assert await labels.void_return_label(case) is CancelDecision.PENDING
-    relay = replace(services, carrier=easypost)
+    relay = replace(services, carriers={"easypost": easypost})
     await easypost_emulator.post("time-scale", scale=100_000)
 
     async def told() -> bool:

@@ -10,8 +10,8 @@ from ordersaga.bootstrap import Services
 from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.shipping import CancelDecision, ParcelEvent
 from ordersaga.domain.statuses import ParcelStatus
-from ordersaga.gateways import shipbob_webhooks
-from ordersaga.gateways.shipbob import ShipBob
+from ordersaga.gateways.shipbob import webhooks as shipbob_webhooks
+from ordersaga.gateways.shipbob.provider import ShipBob
 from tests.gateways.conftest import Company, shipbob, shipbob_company, shipbob_emulator
 from tests.gateways.support import SHIPBOB_SECRET, hand_off, new_order
 from tests.support.api import StubOrders

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -66,7 +67,7 @@ async def voided(services: Services, carrier: AskedCarrier) -> AsyncIterator[Ser
     await services.starting.mark_started("a1")
     await services.journal.record(JournalUpdate(order_id="a1", status=OrderStatus.FULFILLING))
     await void(services)
-    yield replace(services, carrier=carrier)  # type: ignore[arg-type]  # what is not asked here is not typed here
+    yield replace(services, carriers={"easypost": carrier})  # type: ignore[dict-item]  # what is not asked here is not typed here
 
 
 async def void(services: Services, generation: int = 1, decision: str = "pending") -> None:
@@ -91,6 +92,19 @@ async def test_only_undecided_voids_are_asked_about(voided: Services, carrier: A
     await poller.step()
     assert carrier.called("void_news") == [(REFERENCE,), (REFERENCE,)]
     assert await voided.inbox.claim(9) == []
+
+
+async def test_each_account_is_asked_about_the_voids_it_took(voided: Services, carrier: AskedCarrier) -> None:
+    """The others do not know these labels."""
+    elsewhere, ups = EffectIntent(order_id="a1", step="void_label", parcel=2, account="ups"), AskedCarrier()
+    await voided.effects.begin(elsewhere)
+    outcome = EffectOutcome(status=EffectStatus.DONE, answer={"decision": "pending"})
+    await voided.effects.settle(elsewhere.key, outcome)
+    carriers: Any = {"easypost": carrier, "ups": ups}
+    both = replace(voided, carriers=carriers)
+    for account in both.carriers:
+        await VoidPoller(both, account).step()
+    assert (carrier.called("void_news"), ups.called("void_news")) == ([(REFERENCE,)], [("a1-2-1",)])
 
 
 async def test_a_rejected_void_is_told_to_a_running_order_and_written_down(

@@ -8,7 +8,8 @@ from ordersaga.domain.statuses import OrderStatus
 from tests.fakes.samples import SELLER, order
 from tests.relay.test_relay import eventually, running_relay
 from tests.support.api import StubOrders
-from workers.relay_waitlist import Waitlist
+from tests.support.starting import unreadable
+from workers.relay_waitlist import LOOK_AGAIN, Waitlist
 
 
 async def wait_for_mugs(services: Services, *order_ids: str) -> None:
@@ -37,6 +38,21 @@ async def test_units_that_return_reach_whoever_waits_and_are_started(services: S
         assert not await started()
         await services.stock.release("o1", 1)
         await eventually(started, 20)
+
+
+async def test_who_could_not_be_read_is_looked_at_again(services: Services, orders: StubOrders) -> None:
+    """When a relay begins, and once an hour: by then it may be one that can."""
+    await wait_for_mugs(services, "w1")
+    await unreadable(services.pool, "w1")
+    await services.stock.release("o1", 1)
+    now = [0.0]
+    waitlist = Waitlist(services, clock=lambda: now[0])
+    assert await waitlist.step() is False
+    await services.pool.execute("UPDATE orders SET request = request - 'later'")
+    assert await waitlist.step() is False
+    now[0] = LOOK_AGAIN
+    assert await waitlist.step() is True
+    assert await Waitlist(services).step() is False
 
 
 async def test_whoever_waited_in_vain_is_rejected_by_the_relay(services: Services, orders: StubOrders) -> None:

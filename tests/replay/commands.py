@@ -25,8 +25,11 @@ def baseline() -> dict[str, list[str]]:
     return found
 
 
-def _local(event: HistoryEvent) -> str:
+def _marker(event: HistoryEvent) -> str:
     marker = event.marker_recorded_event_attributes
+    if marker.marker_name == "core_patch":
+        patch: dict[str, Any] = json.loads(marker.details["patch-data"].payloads[0].data)
+        return f"patched: {patch['id']}"
     data: dict[str, Any] = json.loads(marker.details["data"].payloads[0].data)
     return f"in task: {data['activity_type']}"
 
@@ -46,7 +49,7 @@ def _always(text: str) -> Callable[[HistoryEvent], str]:
 
 
 _DESCRIBED: Final[dict[int, Callable[[HistoryEvent], str]]] = {
-    EventType.EVENT_TYPE_MARKER_RECORDED: _local,
+    EventType.EVENT_TYPE_MARKER_RECORDED: _marker,
     EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED: _remote,
     EventType.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED: _always("cancel activity"),
     EventType.EVENT_TYPE_TIMER_STARTED: _always("start timer"),

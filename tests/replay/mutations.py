@@ -53,6 +53,13 @@ PUBLISH_FIRST: Final = Mutation(
 MUTATIONS: Final = (
     PUBLISH_FIRST,
     Mutation(
+        "step added: units are set aside at any provider",
+        "setting_aside.py",
+        "self._provider in state.set_aside_at and ",
+        "",
+        "held",
+    ),
+    Mutation(
         "undo reordered: money before goods", "saga.py", "    GOODS = 1\n", "    GOODS = 5\n", "canceled_before_pick"
     ),
     Mutation(
@@ -95,6 +102,20 @@ MUTATIONS: Final = (
         "        self._cancellations.take_up()\n",
         "        self._cancellations.take_up()\n        await self._desk.publish()\n",
         "one_parcel",
+    ),
+    Mutation(
+        "step dropped: the next carrier account is asked without proof that the first sold nothing",
+        "labels.py",
+        "        return await self._proved(choice)\n",
+        "        return None\n",
+        "label_looked_for",
+    ),
+    Mutation(
+        "step dropped: where a label is bought is not chosen anew after a refusal",
+        "labels.py",
+        "        self.parcel.label_generation += 1\n        self._choice = None\n\n    def _take(",
+        "        self.parcel.label_generation += 1\n\n    def _take(",
+        "label_elsewhere",
     ),
     Mutation(
         "step added: the carrier is told of a label twice",

@@ -15,10 +15,36 @@ from ordersaga.domain.errors import CustomerError
 from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.shipping import CancelDecision
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
+from tests.replay.aside_scenarios import (
+    not_set_aside_and_moved,
+    set_aside_and_canceled,
+    set_aside_and_shipped,
+    set_aside_anew,
+)
+from tests.replay.carrier_scenarios import (
+    account_not_allowed,
+    carrier_chosen,
+    carrier_stopped,
+    label_elsewhere,
+    label_looked_for,
+)
+from tests.replay.channel_scenarios import channel_canceled, channel_shipped
+from tests.replay.moving_scenarios import given_up_and_moved, missed_pick_moved, moved_while_away, refused_and_moved
+from tests.replay.payment_scenarios import (
+    bank_debit,
+    bank_debit_too_late,
+    pay_link,
+    pay_link_abandoned,
+    platform_paid,
+)
 from tests.replay.reconciliation_scenarios import finding_repaired, reconciled, repair_given_up, source_failed
 from tests.replay.return_scenarios import goodwill_after_end, return_canceled, return_expired, return_lost, returned
+from tests.replay.stop_scenarios import stop_foreseen, stop_lifted
+from tests.workflows.accounts import ManyCarriers
+from tests.workflows.aside import AsideWorld
 from tests.workflows.changes import SAVED, change, goodwill, moved, to_boston
 from tests.workflows.changes import split as split_off
+from tests.workflows.moving import MovingWorld
 from tests.workflows.world import Handle, World
 from workflows.messages import CancelRequest, DelayConsent, HoldRequest
 
@@ -26,9 +52,10 @@ Ended = WorkflowHandle[Any, Any]
 Scenario = Callable[[World], Awaitable[Ended]]
 
 
-async def played(environment: WorkflowEnvironment, name: str) -> Ended:
-    """Play a scenario in a fresh world; its order or return, ended."""
-    async with World(environment, prefix=f"{name}_") as world:
+async def played(environment: WorkflowEnvironment, name: str, *, time: int = 1) -> Ended:
+    """Play a scenario in a fresh world for the `time`th time; its order or return, ended."""
+    prefix = f"{name}_" if time == 1 else f"{name}_again{time}_"
+    async with _WORLDS.get(name, World)(environment, prefix=prefix) as world:
         handle = await SCENARIOS[name](world)
         await asyncio.wait_for(handle.result(), 20)
         return handle
@@ -126,6 +153,13 @@ async def canceled_before_pick(world: World) -> Handle:
     return handle
 
 
+async def canceled_unbegun(world: World) -> Handle:
+    """Canceled before anything was authorized; what a lost task may have reserved is looked for."""
+    handle = await world.started_later(world.order(), timedelta(seconds=1))
+    await handle.signal("request_cancel")
+    return handle
+
+
 async def canceled_by_temporal(world: World) -> Handle:
     """A raw cancellation of the workflow."""
     _, handle = await world.accepted()
@@ -209,6 +243,15 @@ async def lost_on_the_way(world: World) -> Handle:
 
 
 _RETURNS: tuple[Scenario, ...] = (returned, return_expired, return_lost, return_canceled, goodwill_after_end)
+_PAYMENTS: tuple[Scenario, ...] = (
+    pay_link,
+    pay_link_abandoned,
+    bank_debit,
+    bank_debit_too_late,
+    platform_paid,
+    channel_shipped,
+    channel_canceled,
+)
 
 
 async def partly_canceled(world: World) -> Handle:
@@ -296,6 +339,7 @@ async def reshipped(world: World) -> Handle:
     return handle
 
 
+_CARRIERS: tuple[Scenario, ...] = (carrier_chosen, label_elsewhere, label_looked_for, carrier_stopped)
 _ALL: tuple[Scenario, ...] = (
     one_parcel,
     split,
@@ -305,6 +349,7 @@ _ALL: tuple[Scenario, ...] = (
     label_refused,
     captured_at_confirmation,
     canceled_before_pick,
+    canceled_unbegun,
     canceled_by_temporal,
     cancel_refused,
     provider_exception,
@@ -328,5 +373,22 @@ _ALL: tuple[Scenario, ...] = (
     source_failed,
     finding_repaired,
     repair_given_up,
+    *_CARRIERS,
+    account_not_allowed,
+    *_PAYMENTS,
+    stop_lifted,
+    stop_foreseen,
 )
-SCENARIOS: Final[dict[str, Scenario]] = {scenario.__name__: scenario for scenario in _ALL}
+_MOVING: tuple[Scenario, ...] = (refused_and_moved, moved_while_away, given_up_and_moved, missed_pick_moved)
+_ASIDE: tuple[Scenario, ...] = (
+    set_aside_and_shipped,
+    set_aside_and_canceled,
+    set_aside_anew,
+    not_set_aside_and_moved,
+)
+_WORLDS: Final[dict[str, type[World]]] = {
+    **{scenario.__name__: ManyCarriers for scenario in _CARRIERS},
+    **{scenario.__name__: MovingWorld for scenario in _MOVING},
+    **{scenario.__name__: AsideWorld for scenario in _ASIDE},
+}
+SCENARIOS: Final[dict[str, Scenario]] = {scenario.__name__: scenario for scenario in (*_ALL, *_MOVING, *_ASIDE)}

@@ -23,9 +23,10 @@ import activities
 from workflows.order_fulfillment import OrderFulfillment
 from workflows.order_return import OrderReturn
 from workflows.reconciliation import Reconciliation, RepairFinding
+from workflows.stop_orders import StopOrders
 
 WIRE: Final = Path(__file__).parent / "wire.json"
-WORKFLOWS: Final = (OrderFulfillment, OrderReturn, Reconciliation, RepairFinding)
+WORKFLOWS: Final = (OrderFulfillment, OrderReturn, Reconciliation, RepairFinding, StopOrders)
 Calls = dict[str, str]
 Types = dict[str, Any]
 

@@ -109,7 +109,8 @@ async def test_a_hold_that_may_still_expire_is_confirmed_by_its_new_plan(pool: P
 
     assert await stock.replan("o1", list(taken.parcels)) is True
 
-    assert await intake.expire_holds() == []
+    swept = await intake.expire_holds(prolong=timedelta(minutes=30), longest=timedelta(0))
+    assert (swept.released, swept.prolonged) == ([], [])
     assert await shelf(pool, EAST, "MUG") == (2, 2)
 
 

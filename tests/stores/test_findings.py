@@ -67,6 +67,19 @@ async def test_a_finding_seen_again_is_one_finding(pool: Pool) -> None:
     assert known.looked_at == {"payments": 3}
 
 
+async def test_a_run_over_one_order_is_its_sellers(pool: Pool) -> None:
+    """Whoever writes first that it began; one over everything is no seller's."""
+    findings = PostgresFindings(pool)
+    for written in (("acme", None), (None, "acme")):
+        for seller in written:
+            await findings.begin_run(run(f"r{written[0]}"), seller)
+        assert await findings.run(f"r{written[0]}", "acme")
+        assert await findings.run(f"r{written[0]}", "bolt") is None
+    await findings.begin_run(run("all"))
+    assert await findings.run("all", "acme") is None
+    assert await findings.run("all")
+
+
 async def test_what_a_run_does_not_find_again_is_gone(pool: Pool) -> None:
     """Only of the sources it finished, the orders it was about, and the time it looked back to."""
     findings = PostgresFindings(pool)

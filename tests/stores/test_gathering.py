@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import pytest
 
 from ordersaga.domain.errors import OperatorError, RetryError
-from ordersaga.stores.gathering import Gathering
+from ordersaga.stores.gathering import AT_ONCE, Gathering
+from ordersaga.stores.pools import LockedError
 
 
 class Commits:
@@ -136,3 +137,56 @@ async def test_a_batch_that_hangs_lengthens_the_wait() -> None:
     stuck.set()
     assert await waiting == 1
     assert gathering.expected_wait() == 0
+
+
+class Locked:
+    """Answers each request with itself; those of the lane of hundreds meet a lock until `free`."""
+
+    def __init__(self) -> None:
+        self.free = asyncio.Event()
+        self.alone: list[list[int]] = []
+
+    async def soon(self, requests: Sequence[int]) -> list[int]:
+        """What waits for no lock for long."""
+        await asyncio.sleep(0)
+        if max(requests) >= 100 and not self.free.is_set():
+            raise LockedError("database_busy", "locked")
+        return list(requests)
+
+    async def patiently(self, requests: Sequence[int]) -> list[int]:
+        """What waits."""
+        self.alone.append(list(requests))
+        if max(requests) >= 100:
+            await self.free.wait()
+        return list(requests)
+
+
+async def test_only_the_lane_that_needs_a_lock_waits_for_it() -> None:
+    """Others are answered meanwhile, also who comes later; who waited is written once, in order of arrival."""
+    locked = Locked()
+    gathering = Gathering(locked.soon, lane=lambda n: n // 100, patient=locked.patiently)
+    waits = [asyncio.create_task(gathering.submit(n)) for n in (100, 101)]
+    async with asyncio.timeout(30):
+        assert await asyncio.gather(*(gathering.submit(n) for n in (1, 2))) == [1, 2]
+        waits += [asyncio.create_task(gathering.submit(n)) for n in range(102, 103 + AT_ONCE)]
+        for n in range(3, 9):
+            assert await gathering.submit(n) == n
+        assert not any(task.done() for task in waits)
+        locked.free.set()
+        assert await asyncio.gather(*waits) == [*range(100, 103 + AT_ONCE)]
+        assert await gathering.submit(199) == 199
+
+    assert [requests for requests in locked.alone if 100 in requests] == [[100, 101]]
+
+
+async def test_a_lock_that_never_ends_is_told_to_its_lane_alone() -> None:
+    """Whoever waits for it hears that nothing was written; without a patient way, the whole batch does."""
+    locked = Locked()
+    gathering = Gathering(locked.soon, lane=lambda n: n // 100, patient=locked.soon)
+    strict = Gathering(locked.soon, at_once=1, lane=lambda n: n // 100)
+    async with asyncio.timeout(30):
+        answers = await asyncio.gather(*(gathering.submit(n) for n in (100, 1, 200)), return_exceptions=True)
+        together = await asyncio.gather(*(strict.submit(n) for n in (100, 1)), return_exceptions=True)
+
+    assert [type(answer) for answer in answers] == [LockedError, int, LockedError]
+    assert [type(answer) for answer in together] == [LockedError, LockedError]

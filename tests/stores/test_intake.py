@@ -1,11 +1,14 @@
 """Accepting orders: hold, order and key in one commit, under concurrency too."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from ordersaga.domain.errors import OperatorError
+from ordersaga.domain.breakers import BreakerState
+from ordersaga.domain.errors import OperatorError, RetryError
+from ordersaga.domain.lanes import provider_lane
 from ordersaga.domain.statuses import OrderStatus
 from ordersaga.stores.accept import (
     Accepted,
@@ -15,14 +18,19 @@ from ordersaga.stores.accept import (
     PostgresIntake,
     Replay,
     SoldOut,
+    Swept,
 )
+from ordersaga.stores.acceptances import OverBuyerLimit
 from ordersaga.stores.books import PostgresBooks
+from ordersaga.stores.breakers import PostgresBreakers
 from ordersaga.stores.catalog import PostgresCatalog
 from ordersaga.stores.journal import PostgresJournal
+from ordersaga.stores.lanes import PostgresLanes
 from ordersaga.stores.pools import Pool
 from ordersaga.stores.starting import PostgresStarting
 from ordersaga.stores.stock import PostgresStock
 from tests.fakes.samples import EAST, WEST, address, catalog, order
+from tests.support.doubt import cut_commits
 from tests.support.starting import make_due, unstarted
 
 TTL = timedelta(minutes=30)
@@ -39,6 +47,11 @@ async def held(pool: Pool) -> dict[tuple[str, str], tuple[int, int]]:
     }
 
 
+async def sweep(intake: PostgresIntake, longest: timedelta = AT_ONCE) -> Swept:
+    """One look for expired holds; `longest`: how long those keep their units that wait for a starter."""
+    return await intake.expire_holds(prolong=TTL, longest=longest)
+
+
 async def test_accept_commits_hold_and_order_together(pool: Pool) -> None:
     """An accepted order holds its units, stands in the journal, and waits for its saga."""
     await PostgresCatalog(pool).load(catalog((EAST, "MUG", 5)))
@@ -53,6 +66,31 @@ async def test_accept_commits_hold_and_order_together(pool: Pool) -> None:
     assert record is not None
     assert (record.status, record.parcels, record.started) == (OrderStatus.PENDING, answer.parcels, False)
     assert await unstarted(pool) == ["o1"]
+
+
+@pytest.mark.parametrize("trouble", ["breaker", "pause", "blink"])
+async def test_a_provider_that_does_not_answer_is_left_for_the_last(pool: Pool, trouble: str) -> None:
+    """Its places go behind all others while its breaker is open or it is paused for long, unless it alone has all."""
+    far, near = catalog((WEST, "MUG", 5), (WEST, "TEE", 5), provider="newegg"), catalog((EAST, "MUG", 5))
+    elsewhere = [place for place in far.locations if place.location == WEST]
+    here = [place for place in near.locations if place.location == EAST]
+    await PostgresCatalog(pool).load(far.model_copy(update={"locations": (*here, *elsewhere)}))
+    east = near.receipts[0].model_copy(update={"receipt_id": "east"})
+    await PostgresCatalog(pool).load(near.model_copy(update={"locations": (*here, *elsewhere), "receipts": (east,)}))
+    if trouble == "breaker":
+        until = timedelta(hours=1)
+        await PostgresBreakers(pool).force(provider_lane("newegg"), BreakerState.OPEN, until, "orders get lost", "ada")
+    else:
+        wait = timedelta(hours=1) if trouble == "pause" else timedelta(seconds=5)
+        await PostgresLanes(pool).pause(provider_lane("newegg"), wait, "limits us", "company")
+    intake = PostgresIntake(pool)
+    one, both = [
+        await intake.accept(placed, hold_ttl=TTL) for placed in (order("o1"), order("o2", ("MUG", 1), ("TEE", 1)))
+    ]
+    assert isinstance(one, Accepted)
+    assert isinstance(both, Accepted)
+    assert [plan.location for plan in one.parcels] == [WEST if trouble == "blink" else EAST]
+    assert [plan.location for plan in both.parcels] == [WEST]
 
 
 async def test_a_sold_out_order_is_stored_and_holds_nothing(pool: Pool) -> None:
@@ -118,6 +156,21 @@ async def test_a_key_used_for_another_request_is_refused(pool: Pool) -> None:
     assert await held(pool) == {(EAST, "MUG"): (5, 2)}
 
 
+async def test_the_same_request_twice_at_once_never_shows_another_order(pool: Pool) -> None:
+    """Its order id is somebody else's: both are refused, and neither is taken for a repeat of that order."""
+    await PostgresCatalog(pool).load(catalog((EAST, "MUG", 9)))
+    intake = PostgresIntake(pool)
+    await intake.accept(order("theirs", ("MUG", 2)), hold_ttl=TTL)
+
+    asked = AcceptRequest(order("theirs", ("MUG", 7)), TTL, KEY)
+    assert await intake.accept_many([asked, asked]) == [KeyMismatch("theirs", "order_id")] * 2
+
+    again = AcceptRequest(order("ours", ("MUG", 1)), TTL, KEY)
+    accepted, repeated = await intake.accept_many([again, again])
+    assert isinstance(accepted, Accepted)
+    assert repeated == Replay("ours")
+
+
 async def test_an_order_id_stands_for_one_order(pool: Pool) -> None:
     """The same order again is a repeat; another order under its id is refused and leaves no key behind."""
     await PostgresCatalog(pool).load(catalog((EAST, "MUG", 5)))
@@ -132,6 +185,59 @@ async def test_an_order_id_stands_for_one_order(pool: Pool) -> None:
     assert other == KeyMismatch("o1", "order_id")
     assert isinstance(key_is_free, Accepted)
     assert await held(pool) == {(EAST, "MUG"): (5, 2)}
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+async def test_what_contradicts_a_refused_request_of_its_batch_is_judged_anew(pool: Pool, keyed: bool) -> None:
+    """Of the first, which was over its buyer's limit, nothing stands: its order id, and its key, are free again."""
+    known = catalog((EAST, "MUG", 9))
+    limited = tuple(
+        product.model_copy(update={"max_per_buyer": 2}) if product.sku == "MUG" else product
+        for product in known.products
+    )
+    await PostgresCatalog(pool).load(known.model_copy(update={"products": limited}))
+    intake = PostgresIntake(pool)
+    keys = [replace(KEY, request_hash=hashed) if keyed else None for hashed in ("first", "second", "second", "third")]
+    asked = [
+        AcceptRequest(order("zz", ("MUG", units), buyer="ada"), TTL, key)
+        for units, key in zip((5, 1, 1, 2), keys, strict=True)
+    ]
+
+    refused, taken, repeated, contrary = await intake.accept_many(asked)
+
+    assert isinstance(refused, OverBuyerLimit)
+    assert isinstance(taken, Accepted)
+    assert repeated == Replay("zz")
+    assert contrary == KeyMismatch("zz", "idempotency_key" if keyed else "order_id")
+    assert await held(pool) == {(EAST, "MUG"): (9, 1)}
+    assert await intake.accept_many(asked[1:2]) == [Replay("zz")]
+    assert await intake.accept_many(asked[:1]) == [contrary]
+
+
+@pytest.mark.parametrize("committed", [True, False])
+async def test_a_commit_without_an_answer_is_made_certain(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch, committed: bool
+) -> None:
+    """The batch is handed in once more: what was stored is found, what was not is taken; nothing is held twice."""
+    await PostgresCatalog(pool).load(catalog((EAST, "MUG", 5)))
+    cut_commits(monkeypatch, 1, committed=committed)
+
+    answer = await PostgresIntake(pool).accept(order("o1", ("MUG", 2)), hold_ttl=TTL, idempotency=KEY)
+
+    assert isinstance(answer, Replay if committed else Accepted)
+    assert answer.order_id == "o1"
+    assert await held(pool) == {(EAST, "MUG"): (5, 2)}
+
+
+async def test_a_commit_that_stays_in_doubt_is_told_so(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is told that nothing was stored when something may be."""
+    await PostgresCatalog(pool).load(catalog((EAST, "MUG", 5)))
+    cut_commits(monkeypatch, 2)
+
+    with pytest.raises(RetryError) as doubt:
+        await PostgresIntake(pool).accept(order("o1", ("MUG", 2)), hold_ttl=TTL)
+
+    assert doubt.value.unknown
 
 
 async def test_a_batch_answers_each_order_separately(pool: Pool) -> None:
@@ -235,8 +341,8 @@ async def test_expired_holds_return_their_units(pool: Pool) -> None:
         await intake.accept(order(name, ("MUG", 1)), hold_ttl=ttl)
     await PostgresStarting(pool).mark_started("started")
 
-    assert await intake.expire_holds() == ["expired"]
-    assert await intake.expire_holds() == []
+    assert (await sweep(intake)).released == ["expired"]
+    assert (await sweep(intake)).released == []
     assert await held(pool) == {(EAST, "MUG"): (9, 2)}
 
 
@@ -245,7 +351,7 @@ async def test_a_swept_hold_is_taken_anew(pool: Pool) -> None:
     await PostgresCatalog(pool).load(catalog((EAST, "MUG", 2)))
     intake, stock = PostgresIntake(pool), PostgresStock(pool)
     await intake.accept(order("o1", ("MUG", 2)), hold_ttl=EXPIRED)
-    await intake.expire_holds()
+    await sweep(intake)
 
     parcels = await stock.confirm_hold(order("o1", ("MUG", 2)))
 
@@ -260,27 +366,65 @@ async def test_a_swept_hold_may_be_gone(pool: Pool) -> None:
     await PostgresCatalog(pool).load(catalog((EAST, "MUG", 2)))
     intake = PostgresIntake(pool)
     await intake.accept(order("o1", ("MUG", 2)), hold_ttl=EXPIRED)
-    await intake.expire_holds()
+    await sweep(intake)
     await intake.accept(order("o2", ("MUG", 1)), hold_ttl=TTL)
 
     assert await PostgresStock(pool).confirm_hold(order("o1", ("MUG", 2))) is None
     assert await held(pool) == {(EAST, "MUG"): (2, 1)}
 
 
-@pytest.mark.parametrize("round_", range(5))
-async def test_expiry_races_with_confirmation(pool: Pool, round_: int) -> None:
-    """Whoever wins, every confirmed order ends up with exactly its units held."""
+@pytest.mark.parametrize("longest", [AT_ONCE, TTL])
+@pytest.mark.parametrize("round_", range(3))
+async def test_expiry_races_with_confirmation(pool: Pool, round_: int, longest: timedelta) -> None:
+    """Whoever wins, every confirmed order ends up with exactly its units held; none of these expires any more."""
     await PostgresCatalog(pool).load(catalog((EAST, "MUG", 10)))
     intake, stock = PostgresIntake(pool), PostgresStock(pool)
     orders = [order(f"o{n}", ("MUG", 1)) for n in range(10)]
     for wanted in orders:
         await intake.accept(wanted, hold_ttl=EXPIRED)
 
-    sweeps = [intake.expire_holds() for _ in range(3)]
+    sweeps = [sweep(intake, longest) for _ in range(3)]
     confirmed = await asyncio.gather(*(stock.confirm_hold(wanted) for wanted in orders), *sweeps)
 
     assert all(parcels is not None for parcels in confirmed[: len(orders)])
     assert await held(pool) == {(EAST, "MUG"): (10, 10)}
+    assert await pool.fetchval("SELECT count(*) FROM holds WHERE status = 'confirmed' AND expires_at IS NULL") == 10
+
+
+async def test_who_waits_for_a_starter_keeps_the_units(pool: Pool) -> None:
+    """Its hold is prolonged as often as it expires, and nobody else gets the units; what has ended gives them back."""
+    await PostgresCatalog(pool).load(catalog((EAST, "MUG", 2)))
+    intake = PostgresIntake(pool)
+    for name in ("queued", "ended"):
+        await intake.accept(order(name, ("MUG", 1)), hold_ttl=EXPIRED)
+    await pool.execute("UPDATE orders SET status = 'canceled' WHERE order_id = 'ended'")
+
+    assert await sweep(intake, timedelta(hours=24)) == Swept(["ended"], ["queued"])
+    assert await sweep(intake, timedelta(hours=24)) == Swept([], [])
+    await pool.execute("UPDATE holds SET expires_at = now() WHERE status = 'held'")
+    assert await sweep(intake, timedelta(hours=24)) == Swept([], ["queued"])
+
+    assert isinstance(await intake.accept(order("late", ("MUG", 2)), hold_ttl=TTL), SoldOut)
+    assert await PostgresStock(pool).confirm_hold(order("queued", ("MUG", 1))) is not None
+    assert await held(pool) == {(EAST, "MUG"): (2, 1)}
+
+
+async def test_after_the_longest_time_the_units_go_back_and_a_person_is_asked(pool: Pool) -> None:
+    """Prolonged up to the bound and no further; the question is asked once, and withdrawn once the saga is started."""
+    await PostgresCatalog(pool).load(catalog((EAST, "MUG", 1)))
+    intake, journal = PostgresIntake(pool), PostgresJournal(pool)
+    await intake.accept(order("o1", ("MUG", 1)), hold_ttl=EXPIRED)
+    await pool.execute("UPDATE holds SET held_at = now() - interval '23 hours 50 minutes'")
+    assert await sweep(intake, timedelta(hours=24)) == Swept([], ["o1"])
+    assert await pool.fetchval("SELECT expires_at - held_at FROM holds") == timedelta(hours=24)
+
+    await pool.execute("UPDATE holds SET held_at = now() - interval '1 day', expires_at = now()")
+    assert await sweep(intake, timedelta(hours=24)) == Swept(["o1"], [])
+    assert await held(pool) == {(EAST, "MUG"): (1, 0)}
+    (asked,) = await journal.open_attention(order_id="o1")
+    assert (asked.kind, asked.choices) == ("never_started", ("acknowledge",))
+    await PostgresStarting(pool).mark_started("o1")
+    assert list(await journal.open_attention(order_id="o1")) == []
 
 
 async def test_terms_and_address_survive_storage(pool: Pool) -> None:
@@ -295,3 +439,24 @@ async def test_terms_and_address_survive_storage(pool: Pool) -> None:
     await make_due(pool)
     (claimed,) = await PostgresStarting(pool).claim(limit=1, lease=timedelta(minutes=1))
     assert claimed.order == wanted
+
+
+async def test_a_locked_shelf_keeps_no_other_seller_waiting(pool: Pool) -> None:
+    """Somebody works on one seller's shelf: that seller's orders wait for it, and other sellers' are accepted."""
+    await PostgresCatalog(pool).load(catalog((EAST, "MUG", 10), (EAST, "LAMP", 10)))
+    intake = PostgresIntake(pool)
+
+    async def ask(order_id: str, sku: str, seller: str) -> object:
+        return await intake.accept(order(order_id, (sku, 1), seller=seller), hold_ttl=TTL)
+
+    async with pool.acquire() as holder, holder.transaction():
+        await holder.execute("SELECT FROM stock WHERE sku = 'MUG' FOR UPDATE")
+        mugs = [asyncio.create_task(ask(f"mug{n}", "MUG", "acme")) for n in range(3)]
+        await asyncio.sleep(0)
+        mugs.append(asyncio.create_task(ask("mug3", "MUG", "acme")))
+        lamps = [await asyncio.wait_for(ask(f"lamp{n}", "LAMP", "bolt"), 60) for n in range(3)]
+        assert not any(task.done() for task in mugs)
+
+    assert {type(answer) for answer in lamps} == {Accepted}
+    assert {type(answer) for answer in await asyncio.gather(*mugs)} == {Accepted}
+    assert await held(pool) == {(EAST, "MUG"): (10, 4), (EAST, "LAMP"): (10, 3)}

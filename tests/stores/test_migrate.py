@@ -8,7 +8,9 @@ import pytest
 import pytest_asyncio
 
 from ordersaga.domain.errors import OperatorError
+from ordersaga.stores.checkup import require_migrations
 from ordersaga.stores.migrate import Migration, migrate, migrations
+from ordersaga.stores.pools import close_pool, create_pool
 from tests.support.database import DatabaseServer
 
 ONE = Migration("0001_one.sql", "CREATE TABLE one (a int); INSERT INTO one VALUES (1);")
@@ -68,14 +70,38 @@ async def test_a_changed_file_is_refused(empty_url: str) -> None:
     assert await tables(empty_url) == ["one", "schema_migrations"]
 
 
-async def test_a_newer_database_is_refused(empty_url: str) -> None:
-    """An older program does not touch the database of a newer one."""
+async def test_a_later_releases_database_is_left_as_it_is(empty_url: str) -> None:
+    """A release that is rolled back starts with its own migrations again, and finds nothing to do."""
+    await migrate(empty_url, [ONE, TWO])
+
+    assert await migrate(empty_url, [ONE]) == []
+    assert await tables(empty_url) == ["one", "schema_migrations", "two"]
+    assert await migrate(empty_url, [ONE, TWO]) == []
+
+
+@pytest.mark.parametrize("ours", [[TWO], [ONE, Migration("0003_ours.sql", "CREATE TABLE ours (a int);")]])
+async def test_a_database_that_went_another_way_is_refused(empty_url: str, ours: list[Migration]) -> None:
+    """What came before or between our files, and is none of them, is another program's: nothing is added to it."""
     await migrate(empty_url, [ONE, TWO])
 
     with pytest.raises(OperatorError) as refused:
-        await migrate(empty_url, [ONE])
+        await migrate(empty_url, ours)
 
     assert refused.value.code == "migration_unknown"
+    assert await tables(empty_url) == ["one", "schema_migrations", "two"]
+
+
+async def test_nobody_works_on_a_database_that_lacks_migrations(empty_url: str) -> None:
+    """It says what to run; beside those of a later release it works."""
+    await migrate(empty_url, migrations()[:-1])
+    pool = await create_pool(empty_url)
+    try:
+        with pytest.raises(OperatorError, match=r"1 migrations are not applied, .*: run `ordersaga migrate`"):
+            await require_migrations(pool)
+        await migrate(empty_url, [*migrations(), Migration("9999_later.sql", "CREATE TABLE later (a int);")])
+        await require_migrations(pool)
+    finally:
+        await close_pool(pool)
 
 
 async def test_a_file_that_fails_leaves_nothing(empty_url: str) -> None:
@@ -87,3 +113,35 @@ async def test_a_file_that_fails_leaves_nothing(empty_url: str) -> None:
 
     assert await tables(empty_url) == ["one", "schema_migrations"]
     assert await migrate(empty_url, [ONE, TWO]) == ["0002_two.sql"]
+
+
+async def test_receipts_from_before_are_their_sellers(empty_url: str) -> None:
+    """What was counted stays counted under its number; another seller may have that number from then on."""
+    known = migrations()
+    await migrate(empty_url, [each for each in known if each.name < "0024"])
+    connection = await asyncpg.connect(empty_url)
+    try:
+        await connection.execute(_COUNTED_BEFORE)
+        await migrate(empty_url, known)
+        counted = "INSERT INTO catalog_receipts (receipt_id, location, sku, quantity) VALUES ('PO-1', 'l', $1, 7)"
+        await connection.execute(counted, "ROCK")
+        rows = await connection.fetch("SELECT seller, receipt_id, quantity FROM catalog_receipts ORDER BY 1")
+        assert [tuple(row) for row in rows] == [("rocks", "PO-1", 7), ("socks", "PO-1", 60)]
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await connection.execute(counted, "SOCK")
+        with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+            await connection.execute("UPDATE catalog_receipts SET quantity = 1")
+        assert await connection.fetchval("SELECT count(*) FROM unit_movements WHERE receipt_id = 'PO-1'") == 1
+    finally:
+        await connection.close()
+
+
+_COUNTED_BEFORE = """
+INSERT INTO sellers (seller, name, terms) VALUES ('socks', 'Socks', '{}'), ('rocks', 'Rocks', '{}');
+INSERT INTO locations (location, provider, address) VALUES ('l', 'shipbob', '{}');
+INSERT INTO products (sku, seller, title, weight_grams) VALUES ('SOCK', 'socks', 'x', 1), ('ROCK', 'rocks', 'x', 1);
+INSERT INTO stock (location, sku, on_hand) VALUES ('l', 'SOCK', 60);
+INSERT INTO catalog_receipts (receipt_id, location, sku, quantity) VALUES ('PO-1', 'l', 'SOCK', 60);
+INSERT INTO unit_movements (kind, account_from, account_to, receipt_id, location, sku, quantity)
+VALUES ('received', 'supplier', 'available', 'PO-1', 'l', 'SOCK', 60);
+"""

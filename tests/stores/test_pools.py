@@ -121,16 +121,18 @@ async def until_done(call: Callable[[], Awaitable[T]]) -> T:
 
 async def test_a_lock_held_too_long_is_worth_a_retry(database_url: str) -> None:
     """A statement that waits too long is given up and may be repeated."""
-    pool = await create_pool(database_url, statement_timeout=timedelta(milliseconds=100))
+    pool = await create_pool(database_url)
+    hasty = await create_pool(database_url, statement_timeout=timedelta(milliseconds=100))
     try:
         await PostgresCatalog(pool).load(catalog((EAST, "MUG", 5)))
         async with transaction(pool) as work:
             await work.execute("SELECT * FROM stock FOR UPDATE")
             with pytest.raises(RetryError) as busy:
-                await PostgresStock(pool).confirm_hold(order("o1", ("MUG", 1)))
+                await PostgresStock(hasty).confirm_hold(order("o1", ("MUG", 1)))
         assert (busy.value.code, busy.value.unknown) == ("database_busy", False)
         assert (await PostgresEffects(pool).balance("o1")).units_held == 0
     finally:
+        await close_pool(hasty)
         await close_pool(pool)
 
 

@@ -15,7 +15,7 @@ from ordersaga.stores.pools import Pool
 from ordersaga.stores.starting import _BACKLOG, _CLAIM, Claim, PostgresStarting
 from ordersaga.stores.stock import PostgresStock
 from tests.fakes.samples import EAST, catalog, order
-from tests.support.starting import make_due, unstarted
+from tests.support.starting import make_due, unreadable, unstarted
 
 TTL = timedelta(minutes=30)
 LEASE = timedelta(minutes=1)
@@ -65,6 +65,42 @@ async def test_a_claimed_order_is_nobody_elses(pool: Pool) -> None:
     assert names(await starters[2].claim(limit=9, lease=LEASE)) == ["a0"]
 
 
+async def test_an_order_nobody_can_read_keeps_no_other_waiting(pool: Pool) -> None:
+    """A later version wrote it: the others are started each time it is tried, and a person is asked, once."""
+    await accept(pool, order("a1"), order("a2"), order("a3"))
+    await unreadable(pool, "a2")
+    starting, journal = PostgresStarting(pool), PostgresJournal(pool)
+    for _ in range(2):
+        await make_due(pool)
+        assert sorted(names(await starting.claim(limit=9, lease=LEASE))) == ["a1", "a3"]
+    (asked,) = await journal.open_attention()
+    assert (asked.order_id, asked.kind) == ("a2", "start_refused")
+    assert "later" in asked.question
+    assert (await starting.backlog()).waiting == 0
+
+
+async def test_a_refused_start_is_a_persons_question_until_it_succeeds(pool: Pool) -> None:
+    """It waits a while before it is tried again, takes no room meanwhile, and withdraws its question when it starts."""
+    await accept(pool, order("a1"))
+    await make_due(pool)
+    starting, journal = PostgresStarting(pool), PostgresJournal(pool)
+    await starting.refuse("a1", "invalid_message: too large")
+    await starting.refuse("a1", "invalid_message: too large")
+    (asked,) = await journal.open_attention()
+    assert (asked.kind, asked.choices) == ("start_refused", ("acknowledge",))
+    assert "too large" in asked.question
+    assert [entry.kind for entry in await journal.timeline("a1")] == ["attention"]
+    backlog = await starting.backlog()
+    assert (backlog.waiting, backlog.under_way) == (0, 0)
+    assert await starting.claim(limit=9, lease=LEASE) == []
+    await make_due(pool)
+    assert names(await starting.claim(limit=9, lease=LEASE)) == ["a1"]
+    await starting.mark_started("a1")
+    assert list(await journal.open_attention()) == []
+    await starting.refuse("a1", "late")
+    assert list(await journal.open_attention()) == []
+
+
 async def test_what_is_refused_or_waits_for_units_waits_for_no_saga(pool: Pool) -> None:
     """Only pending orders are claimed and counted."""
     await accept(pool, order("a1"), order("out", ("MUG", 501)), order("a2"))
@@ -93,19 +129,19 @@ async def test_the_backlog_follows_an_order_to_its_outcome(pool: Pool) -> None:
     """Fresh and claimed ones are being started; started ones are on their way until the outcome is known."""
     starting = PostgresStarting(pool)
     assert await starting.backlog() == Backlog()
-    await accept(pool, order("a1"), lamp("b1"))
+    await accept(pool, order("a1"), order("a2"), lamp("b1"))
     fresh = await starting.backlog()
-    assert (fresh.waiting, fresh.under_way, set(fresh.sellers)) == (0, 2, set())
+    assert (fresh.waiting, fresh.under_way, set(fresh.sellers)) == (0, 3, set())
     await make_due(pool)
-    await pool.execute("UPDATE orders SET accepted_at = now() - interval '1 minute' WHERE order_id = 'b1'")
+    await pool.execute("UPDATE orders SET queued_at = now() - interval '1 minute' WHERE order_id = 'b1'")
     due = await starting.backlog()
-    assert (due.waiting, due.under_way, set(due.sellers)) == (2, 0, {"acme", "bolt"})
+    assert (due.waiting, due.under_way, set(due.sellers)) == (3, 0, {"acme"})
     assert 60 <= due.oldest.total_seconds() < 70
     assert (await starting.backlog(count_to=1)).waiting == 1
     (first,) = await starting.claim(limit=1, lease=timedelta(seconds=5))
     await PostgresStock(pool).confirm_hold(first.order)
     started = await starting.backlog()
-    assert (started.waiting, started.under_way, set(started.sellers)) == (1, 1, {"acme"})
+    assert (started.waiting, started.under_way, set(started.sellers)) == (2, 1, {"acme"})
     confirmed = JournalUpdate(order_id="b1", status=OrderStatus.CONFIRMED, outcome=ConfirmOutcome.CONFIRMED)
     await PostgresJournal(pool).record(confirmed)
     assert (await starting.backlog()).under_way == 0
@@ -171,6 +207,20 @@ async def test_a_long_queue_costs_no_more_than_a_short_one(pool: Pool) -> None:
         for batch in range(100):
             await work.execute(_MANY, batch)
     for _ in range(2):
-        assert await cost(pool, _BACKLOG, 1000, timedelta(minutes=5)) < 6000
-        assert await cost(pool, _CLAIM, 16, LEASE) < 1500
+        assert await cost(pool, _BACKLOG, 1000, timedelta(minutes=5), 1) < 6000
+        assert await cost(pool, _CLAIM, 16, LEASE, False, timedelta(minutes=5)) < 1500
         await pool.execute("ANALYZE orders")
+
+
+async def test_newcomers_are_sellers_of_whom_nothing_is_under_way(pool: Pool) -> None:
+    """Neither started and undecided, nor claimed; and only the oldest order of each."""
+    starting = PostgresStarting(pool)
+    await accept(pool, order("a1"), order("a2"), lamp("b1"), lamp("b2"))
+    await make_due(pool)
+    await starting.mark_started("a1")
+
+    assert names(await starting.claim(limit=9, lease=LEASE, newcomers=True)) == ["b1"]
+    assert await starting.claim(limit=9, lease=LEASE, newcomers=True) == []
+    await pool.execute("UPDATE orders SET outcome = 'confirmed' WHERE order_id = 'a1'")
+    assert names(await starting.claim(limit=9, lease=LEASE, newcomers=True)) == ["a2"]
+    assert names(await starting.claim(limit=9, lease=LEASE)) == ["b2"]

@@ -10,6 +10,7 @@ import pytest
 from ordersaga.domain.catalog import Catalog, Product, Receipt, Seller
 from ordersaga.domain.orders import Order
 from ordersaga.domain.statuses import OrderStatus
+from ordersaga.domain.stops import NewStop, StopMatch, StopRule
 from ordersaga.stores.accept import Accepted, AcceptRequest, PostgresIntake, Replay, SoldOut
 from ordersaga.stores.acceptances import Acceptance, NoCapacity, OverBuyerLimit, Waiting
 from ordersaga.stores.audit_chain import PostgresAuditTrail
@@ -20,8 +21,10 @@ from ordersaga.stores.journal import PostgresJournal
 from ordersaga.stores.pools import Pool
 from ordersaga.stores.starting import PostgresStarting
 from ordersaga.stores.stock import PostgresStock
-from ordersaga.stores.waitlist import PostgresWaitlist
+from ordersaga.stores.stops import PostgresStops
+from ordersaga.stores.waitlist import AT_ONCE, PostgresWaitlist
 from tests.fakes.samples import EAST, SELLER, catalog, order
+from tests.support.starting import unreadable
 
 TTL = timedelta(minutes=30)
 
@@ -294,3 +297,131 @@ async def arrive_one(pool: Pool, number: int) -> None:
         Receipt(receipt_id=f"back-{number}-{sku}", location=EAST, sku=sku, quantity=1) for sku in ("MUG", "TEE")
     ]
     await PostgresCatalog(pool).load(Catalog(receipts=tuple(receipts)))
+
+
+async def test_a_long_line_for_which_there_is_too_little_keeps_no_other_from_its_turn(pool: Pool) -> None:
+    """More than one look takes wait for five MUG each, and one lies there; who waits for TEE gets it at once."""
+    await load(pool, ("MUG", 1))
+    for number in range(AT_ONCE + 10):
+        await ask(pool, f"m{number}", ("MUG", 5))
+    await ask(pool, "t1", ("TEE", 1))
+    await arrive(pool, "TEE", 3)
+    assert await give(pool) == ["t1"]
+
+
+async def test_an_order_nobody_can_read_keeps_nobody_behind_it_waiting(pool: Pool) -> None:
+    """It is passed over and keeps its place; who can read it looks again, and it is given what it waits for."""
+    await load(pool, ("MUG", 1))
+    await ask(pool, "o1")
+    for name in ("later", "next"):
+        assert isinstance(await ask(pool, name), Waiting)
+    await unreadable(pool, "later")
+    await arrive(pool, "MUG", 1)
+    assert await give(pool) == ["next"]
+    assert await places(pool, "later") == {"later": (1, ("MUG",))}
+    (asked,) = await PostgresJournal(pool).open_attention()
+    assert (asked.order_id, asked.kind) == ("later", "passed_over")
+
+    await arrive(pool, "MUG", 1)
+    assert await give(pool) == []
+    await pool.execute("UPDATE orders SET request = request - 'later'")
+    await PostgresWaitlist(pool, TTL).look_again()
+    assert await give(pool) == ["later"]
+    await PostgresStarting(pool).mark_started("later")
+    assert list(await PostgresJournal(pool).open_attention()) == []
+
+
+async def test_the_age_of_a_start_counts_from_when_there_were_units(pool: Pool) -> None:
+    """Who waited in line for a week has waited for a starter since it was given units, behind those accepted before."""
+    await load(pool, ("MUG", 1))
+    await ask(pool, "o1")
+    await ask(pool, "patient")
+    await pool.execute(
+        "UPDATE orders SET accepted_at = now() - interval '7 days', queued_at = now() - interval '7 days'"
+    )
+    await pool.execute("UPDATE orders SET queued_at = now() - interval '9 seconds' WHERE order_id = 'o1'")
+    await arrive(pool, "MUG", 1)
+    assert await give(pool) == ["patient"]
+    assert timedelta(seconds=9) <= (await PostgresStarting(pool).backlog()).oldest < timedelta(hours=1)
+    assert [one.order_id for one in await startable(pool)] == ["o1", "patient"]
+
+
+async def test_heads_that_can_be_given_nothing_block_no_other_line(pool: Pool) -> None:
+    """More of them than are looked at together, for each of which there is a unit too few, stand before another."""
+    await load(pool, ("MUG", 1), ("TEE", 1))
+    await ask(pool, "big_mug", ("MUG", 2))
+    await ask(pool, "big_tee", ("TEE", 2))
+    await ask(pool, "cup1", ("CUP", 1))
+    await ask(pool, "cup2", ("CUP", 1))
+    await arrive(pool, "CUP", 2)
+
+    assert await PostgresWaitlist(pool, TTL).give(limit=1) == ["cup1", "cup2"]
+    assert set(await places(pool, "big_mug", "big_tee", "cup1", "cup2")) == {"big_mug", "big_tee"}
+
+
+async def test_a_step_that_was_not_enough_goes_on_where_it_ended(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of looks of one step is bounded, and the next one does not begin with the same heads."""
+    monkeypatch.setattr("ordersaga.stores.waitlist.LOOKS", 1)
+    await load(pool, ("MUG", 1))
+    await ask(pool, "big_mug", ("MUG", 2))
+    await ask(pool, "cup", ("CUP", 1))
+    await arrive(pool, "CUP", 1)
+    waitlist = PostgresWaitlist(pool, TTL)
+
+    assert [await waitlist.give(limit=1) for _ in range(2)] == [[], ["cup"]]
+
+
+async def test_a_younger_order_does_not_overtake_in_a_line_it_does_not_stand_in(pool: Pool) -> None:
+    """It was short of something else when it came; whoever waits for the same since before goes first."""
+    await load(pool, ("CUP", 2))
+    await ask(pool, "older", ("TEE", 1), ("CUP", 2))
+    await ask(pool, "younger", ("MUG", 1), ("CUP", 1))
+    assert isinstance(await ask(pool, "buyer", ("CUP", 2)), Accepted)
+    await arrive(pool, "TEE", 1)
+    assert await give(pool) == []
+    await arrive(pool, "CUP", 1)
+    await arrive(pool, "MUG", 1)
+
+    assert await give(pool) == []
+    assert await places(pool, "older", "younger") == {"older": (1, ("CUP", "TEE")), "younger": (2, ("CUP", "MUG"))}
+    await arrive(pool, "CUP", 2)
+    assert await give(pool) == ["older", "younger"]
+
+
+async def lapse(pool: Pool, order_id: str) -> None:
+    """Its units are given back before its saga starts: it waited for a starter for too long."""
+    await pool.execute("UPDATE holds SET expires_at = now(), held_at = now() - interval '2 days'")
+    swept = await PostgresIntake(pool).expire_holds(prolong=TTL, longest=timedelta(hours=24))
+    assert swept.released == [order_id]
+
+
+async def test_whoever_takes_its_units_anew_stands_behind_those_accepted_earlier(pool: Pool) -> None:
+    """An order whose hold lapsed goes before those who joined the line after it was accepted, and nobody else."""
+    await load(pool, ("MUG", 1), ("TEE", 1))
+    await ask(pool, "older", ("CUP", 1), ("TEE", 1))
+    await ask(pool, "o1", ("MUG", 1))
+    await ask(pool, "later", ("MUG", 1))
+    await lapse(pool, "o1")
+    stock = PostgresStock(pool)
+    mug = order("o1", ("MUG", 1), placed_at=datetime.now(UTC))
+
+    await pool.execute("UPDATE waiting_lines SET line = 'sku:MUG' WHERE order_id = 'older' AND line = 'sku:CUP'")
+    assert await stock.confirm_hold(mug) is None
+    await PostgresWaitlist(pool, TTL).cancel("older", by="ada", reason="changed")
+    assert await stock.confirm_hold(mug) is not None
+    assert set(await places(pool, "older", "later")) == {"later"}
+
+
+async def test_units_taken_anew_come_from_nowhere_that_is_stopped(pool: Pool) -> None:
+    """The provider was stopped after the order was accepted, and before its saga started."""
+    await load(pool, ("MUG", 1))
+    await ask(pool, "o1", ("MUG", 1))
+    await lapse(pool, "o1")
+    rule = StopRule(stop_id="s1", match=StopMatch(provider="shipbob"), effective_at=datetime.now(UTC))
+    stops = PostgresStops(pool)
+    await stops.create(NewStop(rule=rule, reason="fire", asked_by="ada"))
+
+    mug = order("o1", ("MUG", 1), placed_at=datetime.now(UTC))
+    assert await PostgresStock(pool).confirm_hold(mug) is None
+    assert await stops.lift("s1", by="ada", reason="over")
+    assert await PostgresStock(pool).confirm_hold(mug) is not None

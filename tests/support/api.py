@@ -47,7 +47,7 @@ CREDENTIALS: dict[str, Any] = {
 }
 """Without these no process starts."""
 
-ROLES = ("checkout", "support", "operator")
+ROLES = ("checkout", "channel", "viewer", "support", "operator", "admin")
 
 
 def settings_for(database_url: str, **changes: Any) -> Settings:
@@ -60,6 +60,7 @@ def settings_for(database_url: str, **changes: Any) -> Settings:
         "shipbob_base_url": nowhere,
         "easypost_base_url": nowhere,
         "gateway_timeout": timedelta(seconds=1),
+        "overload_wait": timedelta(seconds=20),  # tests of other things share the machine
         **CREDENTIALS,
     }
     return Settings(_env_file=None, **{**known, **changes})
@@ -71,7 +72,8 @@ class StubOrders(OrderClient):
     def __init__(self) -> None:
         """`error` is raised by everything, `refuse` by order id, `fail` by what is asked.
 
-        `requests` are the messages themselves; `changed` and `resolved` alter the answers to changes and resolutions.
+        `requests` are the messages themselves; `changed`, `resolved` and `canceled` alter
+        the answers to changes, resolutions and cancellations that channels ask for.
         """
         self.asked: list[tuple[str, str]] = []
         self.answer: Callable[[Order], ConfirmAnswer | None] = confirmed
@@ -82,6 +84,7 @@ class StubOrders(OrderClient):
         self.requests: list[Asked | CancelRequest | Resolution] = []
         self.changed: dict[str, Any] = {}
         self.resolved: dict[str, Any] = {}
+        self.canceled: dict[str, Any] = {}
 
     async def ready(self) -> bool:
         """Always, unless an error is set."""
@@ -109,6 +112,11 @@ class StubOrders(OrderClient):
         return CancelAnswer(
             order_id=order_id, outcome="canceled", status=OrderStatus.CANCELED, currency="USD", message=request.reason
         )
+
+    async def cancel_or_hear(self, order_id: str, request: CancelRequest) -> CancelAnswer:
+        """Canceled, unless `canceled` says otherwise."""
+        answer = await self.cancel(order_id, request)
+        return answer.model_copy(update=self.canceled)
 
     async def preview_cancel(self, order_id: str, request: CancelRequest) -> CancelAnswer:
         """It would be too late."""
@@ -263,15 +271,15 @@ class Api:
 
 
 @contextlib.asynccontextmanager
-async def serving(services: Services) -> AsyncIterator[Api]:
-    """Serve the API on a free port until the block ends."""
+async def serving(services: Services, port: int | None = None) -> AsyncIterator[Api]:
+    """Serve the API on a port, any free one if none is given, until the block ends."""
 
     @contextlib.asynccontextmanager
     async def open_them() -> AsyncIterator[Services]:
         yield services
 
     config = uvicorn.Config(
-        create_app(open_them), host="127.0.0.1", port=free_port(), log_config=None, access_log=False
+        create_app(open_them), host="127.0.0.1", port=port or free_port(), log_config=None, access_log=False
     )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server._serve())

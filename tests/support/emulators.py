@@ -10,10 +10,12 @@ async with running("stripe", tmp_path, time_scale=100, webhook_url=receiver.url)
 import asyncio
 import contextlib
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +27,8 @@ import httpx
 ROOT = Path(__file__).resolve().parents[2]
 SPECS = ROOT.parent / "shared" / "specs"
 _START_SECONDS = 30.0
+_PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For requests without TLS: loading the usual certificates takes longer than a request does."""
 
 
 def free_port() -> int:
@@ -80,7 +84,7 @@ class EmulatorProcess:
 
     async def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         """One raw request, on its own connection."""
-        async with httpx.AsyncClient(base_url=self.url, timeout=15, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=self.url, timeout=15, trust_env=False, verify=_PLAIN) as client:
             return await client.request(method, path, **arguments)
 
     async def get(self, control: str, **query: Any) -> Any:
@@ -124,13 +128,16 @@ class Delivery:
 
 
 class WebhookReceiver:
-    """A local HTTP server that keeps every delivery; `statuses` are answered first, then always 200."""
+    """A local HTTP server that keeps every delivery; `statuses` are answered first, then always 200.
 
-    def __init__(self, port: int = 0) -> None:
+    It hears its own path only: what an ended test still sends may meet its port, which the system gave away again.
+    """
+
+    def __init__(self, port: int = 0, path: str | None = None) -> None:
         self.deliveries: list[Delivery] = []
         self.statuses: list[int] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/webhooks"
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}{path or f'/webhooks/{uuid.uuid4().hex}'}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
@@ -141,8 +148,14 @@ class WebhookReceiver:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"])).decode()
                 headers = {name.lower(): value for name, value in self.headers.items()}
+                if not receiver.url.endswith(self.path):
+                    self._answer(404)
+                    return
                 status = receiver.statuses.pop(0) if receiver.statuses else 200
                 receiver.deliveries.append(Delivery(time.time(), headers, body))
+                self._answer(status)
+
+            def _answer(self, status: int) -> None:
                 self.send_response(status)
                 self.send_header("content-length", "0")
                 self.end_headers()
@@ -159,9 +172,9 @@ class WebhookReceiver:
 
 
 @contextlib.contextmanager
-def receiving(port: int = 0) -> Iterator[WebhookReceiver]:
+def receiving(port: int = 0, path: str | None = None) -> Iterator[WebhookReceiver]:
     """A webhook receiver, closed at the end."""
-    receiver = WebhookReceiver(port)
+    receiver = WebhookReceiver(port, path)
     try:
         yield receiver
     finally:

@@ -119,8 +119,10 @@ class Sources:
 @asynccontextmanager
 async def polling(environment: WorkflowEnvironment, sources: Sources) -> AsyncIterator[None]:
     """Workers on every lane."""
-    lanes = lane_workers(environment.client, sources.activities(), ["shipbob", "seller_warehouse"])
-    async with running([order_worker(environment.client, sources.activities()), *lanes]):
+    lanes = lane_workers(
+        environment.client, sources.activities(), ["shipbob", "seller_warehouse"], accounts=["easypost", "ups"]
+    )
+    async with running([order_worker(environment.client, sources.activities()), *lanes], settle=0):
         yield
 
 

@@ -20,7 +20,7 @@ from ordersaga.demo.audit import Evidence, audit
 from ordersaga.demo.case import Case, World
 from ordersaga.demo.orders_file import DemoOrder
 from ordersaga.demo.people import pack_and_hand_over
-from ordersaga.demo.run import PACE, TIME_SCALE, gather_evidence, open_shop, world_of
+from ordersaga.demo.run import PACE, TIME_SCALE, gather_evidence, merged, open_shop, world_of
 from ordersaga.domain.catalog import Catalog
 from ordersaga.domain.orders import ParcelPlan
 from ordersaga.domain.statuses import FINAL_STATUSES, OrderStatus
@@ -29,9 +29,8 @@ from ordersaga.embedded.stack import PlanMaker
 from ordersaga.settings import Settings
 from tests.support.api import order_body
 from tests.support.background import busy
-from tests.support.emulators import ROOT
+from tests.support.examples import CATALOGS
 
-CATALOG = ROOT / "examples" / "catalog.csv"
 ENDS_WITHIN = 90.0
 
 Record = dict[str, Any]
@@ -99,16 +98,18 @@ async def open_shop_at(
     time_scale: float = TIME_SCALE,
     changed: Mapping[str, Any] | None = None,
     plan: PlanMaker | None = None,
+    *,
+    all_companies: bool = False,
 ) -> AsyncIterator[RealShop]:
     """A stack of its own in `data`, stopped at the end.
 
     `time_scale`: the pace of the companies; `changed`: settings other than the usual; `plan`: of its parts.
     """
-    options = StackOptions(data=data, free_ports=True, time_scale=time_scale)
+    options = StackOptions(data=data, free_ports=True, time_scale=time_scale, all_companies=all_companies)
     settings = Settings(_env_file=None).model_copy(update={**PACE, **(changed or {})})
     whole = Stack(options, settings, plan=plan) if plan else Stack(options, settings)
     async with whole as stack, world_of(stack) as world:
-        content = CATALOG.read_bytes()
-        await open_shop(world, content)
+        contents = [file.read_bytes() for file in (CATALOGS if all_companies else CATALOGS[:1])]
+        await open_shop(world, *contents)
         async with busy(world.board.watch(), pack_and_hand_over(world)):
-            yield RealShop(stack, world, parse_catalog(content))
+            yield RealShop(stack, world, merged(map(parse_catalog, contents)))

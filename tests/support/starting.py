@@ -18,6 +18,11 @@ async def make_due(pool: Pool) -> None:
     await pool.execute("UPDATE orders SET start_after = now() WHERE started_at IS NULL")
 
 
+async def unreadable(pool: Pool, order_id: str) -> None:
+    """A later version wrote this order: its request has a field that nobody knows."""
+    await pool.execute("UPDATE orders SET request = request || '{\"later\": 1}'::jsonb WHERE order_id = $1", order_id)
+
+
 async def begun(pool: Pool, order_id: str) -> None:
     """Wait for a start that the answer did not wait for."""
     async with asyncio.timeout(20):

@@ -3,6 +3,7 @@
 `start_time_skipping_v2` is experimental in the SDK, so it is used in this one module only.
 """
 
+import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -13,10 +14,12 @@ from typing import Any
 from temporalio.client import WorkflowHandle
 from temporalio.common import SearchAttributeKey
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 
 from ordersaga.domain.attributes import SEARCH_ATTRIBUTES
 from ordersaga.embedded.temporal import dynamic_config
+from workers.lifecycle import SETTLE
 
 _KEYS: dict[str, Callable[[str], SearchAttributeKey[Any]]] = {
     "Keyword": SearchAttributeKey.for_keyword,
@@ -27,7 +30,10 @@ _KEYS: dict[str, Callable[[str], SearchAttributeKey[Any]]] = {
 
 @contextlib.asynccontextmanager
 async def temporal_environment() -> AsyncIterator[WorkflowEnvironment]:
-    """A development server with our search attributes; time stands until a test moves it."""
+    """A development server with our search attributes; time stands until a test moves it.
+
+    One for each folder of tests: what one leaves running would be carried on by another's workers, over its fakes.
+    """
     keys: list[SearchAttributeKey[Any]] = [_KEYS[kind](name) for name, kind in SEARCH_ATTRIBUTES.items()]
     async with await WorkflowEnvironment.start_time_skipping_v2(
         dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
@@ -38,6 +44,17 @@ async def temporal_environment() -> AsyncIterator[WorkflowEnvironment]:
         dev_server_extra_args=list(dynamic_config(time_skipping=True)),
     ) as environment:
         yield environment
+        await asyncio.sleep(SETTLE)  # after the workers that tests have run on it, once for all
+
+
+async def end_all(environment: WorkflowEnvironment) -> None:
+    """End what earlier tests left running: workers on another database would otherwise go on with it there."""
+    open_ones = "ExecutionStatus = 'Running'"
+    while left := [each async for each in environment.client.list_workflows(open_ones)]:
+        for each in left:
+            with contextlib.suppress(RPCError):  # it ended meanwhile
+                await environment.client.get_workflow_handle(each.id, run_id=each.run_id).terminate("the test is over")
+        await asyncio.sleep(0.02)
 
 
 async def skip(environment: WorkflowEnvironment, order: WorkflowHandle[Any, Any], by: timedelta) -> None:

@@ -6,7 +6,6 @@ Times are reported and warned of; with --strict they fail the run too.
 import argparse
 import asyncio
 import json
-import math
 import shutil
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ordersaga.embedded.stack import forget
+from tests.support.arguments import above_zero, at_least_one, not_below_zero
 from tests.support.emulators import ROOT
 from tests.surge.plan import Options
 from tests.surge.report import as_json, show
@@ -64,14 +64,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--rate", type=_rate, default=usual.rate, help="checkouts a second; max: search for the highest"
     )
-    parser.add_argument("--orders", type=_whole, default=usual.orders, help="checkouts on the viral SKU")
-    parser.add_argument("--units", type=_whole, default=usual.units, help="units of it")
-    parser.add_argument("--apis", type=_whole, default=usual.apis, help="API processes")
-    parser.add_argument("--workers", type=_whole, default=usual.workers, help="workers")
+    parser.add_argument("--orders", type=at_least_one, default=usual.orders, help="checkouts on the viral SKU")
+    parser.add_argument("--units", type=at_least_one, default=usual.units, help="units of it")
+    parser.add_argument("--apis", type=at_least_one, default=usual.apis, help="API processes")
+    parser.add_argument("--workers", type=at_least_one, default=usual.workers, help="workers")
     parser.add_argument("--kill", action="store_true", help="kill -9 API processes and a worker meanwhile")
     parser.add_argument("--seed", type=int, default=usual.seed, help="decides shoppers and moments")
-    parser.add_argument("--others", type=_not_below_zero, default=usual.others, help="checkouts/s of each other seller")
-    parser.add_argument("--quiet", type=_not_below_zero, default=usual.quiet, help="seconds before the surge")
+    parser.add_argument("--others", type=not_below_zero, default=usual.others, help="checkouts/s of each other seller")
+    parser.add_argument("--quiet", type=not_below_zero, default=usual.quiet, help="seconds before the surge")
     parser.add_argument("--nice", type=int, choices=range(20), default=usual.nice, help="of all but API and database")
     parser.add_argument("--strict", action="store_true", help="times beyond their limits fail the run")
     parser.add_argument("--data", type=Path, help="folder of databases and logs, kept; default: one that is deleted")
@@ -80,28 +80,7 @@ def _options() -> argparse.Namespace:
 
 
 def _rate(text: str) -> float | None:
-    return None if text == "max" else _above_zero(text)
-
-
-def _above_zero(text: str) -> float:
-    number = _not_below_zero(text)
-    if not number:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return number
-
-
-def _not_below_zero(text: str) -> float:
-    number = float(text)
-    if not 0 <= number < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 on")
-    return number
-
-
-def _whole(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return number
+    return None if text == "max" else above_zero(text)
 
 
 if __name__ == "__main__":

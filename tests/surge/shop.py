@@ -31,8 +31,9 @@ PACE: Final[Mapping[str, Any]] = {
     "visible_after": timedelta(seconds=10),
     "reconcile_grace": timedelta(seconds=2),
     "shipbob_calls_per_minute": CALLS_PER_MINUTE,
-    "confirm_target": timedelta(milliseconds=300),
-    "starts_most": 16,
+    "confirm_target": timedelta(milliseconds=150),
+    "starts_most": 8,
+    "calls_per_second": 0,  # one key asks for everybody
     "workflow_sandbox": False,  # as in production, of a build whose replays passed
 }
 

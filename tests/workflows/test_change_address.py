@@ -88,6 +88,26 @@ async def test_an_address_that_nobody_ships_to_loses_no_order(
     await world.balanced(placed)
 
 
+async def test_each_of_several_parcels_has_the_former_address_to_go_back_to(world: World) -> None:
+    """The first one's change makes the new address the order's: it is not what the second goes back to."""
+    world.restocked(("nj-1", "MUG", 10), ("ca-1", "TEE", 10))
+    world.provider.address_until = None
+    placed, handle = await world.accepted(("MUG", 1), ("TEE", 1))
+    for _ in range(2):
+        world.provider.fail_next("submit", CustomerError("address_refused", "no such postal code"))
+    assert (await change(handle, "change_address", to_boston())).outcome == "done"
+    await world.until(handle, lambda view: len(view.attention) == 2)
+    for _ in range(2):
+        await world.resolve(handle, "ship_to_former", "address_refused")
+    await world.until(handle, lambda view: all(each.status is ParcelStatus.ACCEPTED for each in view.parcels))
+    third = [world.provider.hand_offs[world.reference(placed, parcel, generation=3)] for parcel in (1, 2)]
+    assert [given.ship_to for given in third] == [placed.ship_to] * 2
+    await world.arrive(handle, 1, 3)
+    await world.arrive(handle, 2, 3)
+    assert (await world.result(handle)).status is OrderStatus.COMPLETED
+    await world.balanced(placed)
+
+
 async def test_an_address_corrected_once_more_answers_the_question(world: World) -> None:
     """Another change while the question is open: nobody needs to choose."""
     world.provider.address_until = None

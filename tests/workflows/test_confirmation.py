@@ -28,6 +28,15 @@ async def test_confirmed_order_ships_and_is_paid_once(world: World) -> None:
     await world.balanced(placed)
 
 
+@pytest.mark.parametrize("marked", [True, False])
+async def test_only_an_exchange_is_charged_in_absence(world: World, marked: bool) -> None:
+    """What we placed in exchange for a return; not what only says that it comes from where exchanges do."""
+    await world.accepted(("MUG", 1), channel="exchange", exchange_of="o1-r1" if marked else None)
+
+    (request,) = world.payments.requests
+    assert request.off_session is marked
+
+
 async def test_nothing_is_captured_before_the_first_scan(world: World) -> None:
     """Accepted, picked and packed goods are not shipped goods: the money waits."""
     placed, handle = await world.accepted()

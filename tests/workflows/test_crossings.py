@@ -19,8 +19,8 @@ from tests.workflows.world import World, stalled
 from workflows.messages import HoldRequest, OrderView, Resolution
 
 MISSING = (LineQuantity(sku="MUG", quantity=1),)
-HEARTBEAT = 9.0
-"""Seconds after which Temporal delivers messages to an order whose database has not answered yet."""
+HEARTBEAT = 3.0
+"""Seconds after which Temporal delivers messages to an order that hears soon and whose database has not answered."""
 
 
 def accepted(view: OrderView) -> bool:
@@ -163,6 +163,7 @@ async def test_change_waits_for_a_label_that_is_not_voided(world: World, choice:
 
 async def test_payment_changed_while_the_loss_is_written_off(world: World) -> None:
     """A slow database: nothing is reserved any more for what was given up, and the order closes."""
+    world.hear_soon()
     world.payments.fail_next("capture", CustomerError("card_reported_stolen", "no"))
     placed, handle = await world.accepted()
     await world.report(handle, ParcelStatus.IN_TRANSIT)
@@ -228,6 +229,7 @@ async def test_stock_that_refuses_what_is_sent_again_asks_a_person(world: World)
 @pytest.mark.parametrize("choice", ["refund_as_lost", "reship"])
 async def test_delivered_while_the_choice_is_written_down(world: World, choice: str) -> None:
     """A slow database: what has arrived is neither refunded nor sent once more."""
+    world.hear_soon()
     placed, handle = await overdue(world)
     item = await world.question(handle, "delivery_overdue")
     async with stalled(world.journal, "record") as reached:

@@ -1,5 +1,6 @@
 """What people see of an order in Temporal and hear from its queries, at each stage."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 from temporalio.api.enums.v1 import EventType
@@ -29,6 +30,16 @@ async def explained(handle: Handle) -> str:
     """The plain-words answer."""
     text: str = await handle.query("explain")
     return text
+
+
+async def asked_since(handle: Handle) -> datetime:
+    """When the open question was asked: searchable as soon as the task that asked it is completed."""
+    for _ in range(200):
+        since = (await handle.describe()).typed_search_attributes.get(presentation.ATTENTION_SINCE)
+        if since is not None:
+            return since
+        await asyncio.sleep(0.05)
+    raise AssertionError("no question is searchable")
 
 
 async def test_search_attributes_follow_the_order(world: World) -> None:
@@ -91,8 +102,7 @@ async def test_question_stands_in_details_and_explanation(world: World) -> None:
     world.provider.fail_next("submit", OperatorError("channel_missing", "not set up"))
     _, handle = await world.confirmed()
     item = await world.question(handle)
-    described = await handle.describe()
-    since = described.typed_search_attributes[presentation.ATTENTION_SINCE]
+    since = await asked_since(handle)
     assert abs(since - datetime.now(UTC)) < timedelta(minutes=1)
     shown = await details(handle)
     assert f"- attention `{item}`: Could not hand parcel 1 to shipbob" in shown

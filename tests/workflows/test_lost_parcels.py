@@ -235,6 +235,21 @@ async def test_terms_send_again_by_themselves_once_it_counts_as_lost(world: Worl
     await world.balanced(placed)
 
 
+@pytest.mark.parametrize("policy", ["refund", "reship"])
+async def test_terms_do_nothing_where_nobody_tells_of_deliveries(world: World, policy: str) -> None:
+    """A month of silence proves nothing: no refund and no second parcel before a person says so."""
+    world.provider.tell_no_delivery()
+    placed, handle = await overdue(world, lost_parcel=policy)
+    await world.pass_time(handle, COUNTS_AS_LOST + timedelta(days=30))
+    assert (world.payments.called("refund"), len(world.provider.orders)) == ([], 1)
+    view = await world.until(handle, lambda seen: bool(seen.attention))
+    assert [item.kind for item in view.attention] == ["delivery_overdue"]
+    await world.report(handle, ParcelStatus.DELIVERED)
+    result = await world.result(handle)
+    assert (result.status, result.captured, result.refunded) == (OrderStatus.COMPLETED, 1000, 0)
+    await world.balanced(placed)
+
+
 async def test_terms_that_ask_do_nothing_by_themselves(world: World) -> None:
     """Two weeks late: reminders, no refund; its delivery ends the question."""
     placed, handle = await overdue(world)

@@ -104,6 +104,16 @@ async def test_every_source_is_asked_on_its_own_lane(
     assert described.typed_search_attributes[ATTENTION] == ["cash_differs", "orphan_authorization"]
 
 
+async def test_every_carrier_account_lists_its_labels_on_its_own_lane(
+    environment: WorkflowEnvironment, client: ReconciliationClient, sources: Sources
+) -> None:
+    """The first account always; each of the others under its name."""
+    run = await ended(await started(environment, client, ALL.model_copy(update={"accounts": ("ups",)})))
+    asked = [(lane, ask.account) for source, lane, ask in sources.asked if source == "labels"]
+    assert sorted(asked) == [("carrier-ups", "ups"), ("carriers", "")]
+    assert (run.looked_at["labels"], run.looked_at["labels:ups"], run.failed) == (3, 3, {})
+
+
 async def test_a_run_that_goes_on_tells_how_far_it_is(
     environment: WorkflowEnvironment, client: ReconciliationClient, sources: Sources
 ) -> None:
@@ -186,6 +196,7 @@ async def test_a_canceled_run_is_closed_with_what_it_has(
         (Repair.VOID, "payments", "payments"),
         (Repair.ENTER, "payments", "payments"),
         (Repair.VOID_LABEL, "labels", "carriers"),
+        (Repair.VOID_LABEL, "labels:ups", "carrier-ups"),
         (Repair.WITHDRAW, "provider:shipbob", "provider-shipbob"),
         (Repair.ADJUST, "stock:shipbob", "books"),
         (Repair.START, "orders", "books"),

@@ -76,6 +76,7 @@ async def test_cancel_stops_what_can_be_stopped(split: World) -> None:
 
 async def test_parcels_publish_in_the_order_things_happened(split: World) -> None:
     """Two parcels ship at once while the journal is slow: the last status written is the newest."""
+    split.hear_soon()
     placed, handle = await split.accepted(*BOTH)
     async with stalled(split.journal, "record"):
         await split.report(handle, ParcelStatus.IN_TRANSIT, parcel=1)

@@ -2,34 +2,40 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.client import WithStartWorkflowOperation, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
+from ordersaga.channel_purse import ChannelPurse
 from ordersaga.domain.books import Balance
+from ordersaga.domain.channels import ChannelAccount
 from ordersaga.domain.errors import RetryError
 from ordersaga.domain.identifiers import effect_key, workflow_id
 from ordersaga.domain.orders import Order, SellerTerms
 from ordersaga.domain.payments import PaymentState
 from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus, ParcelStatus
+from tests.fakes.channels import FakeChannel
 from tests.fakes.effects import FakeEffects
 from tests.fakes.journal import FakeJournal
 from tests.fakes.memory import Memory
 from tests.fakes.payments import FakePayments
+from tests.fakes.platform import FakePlatform
 from tests.fakes.returns import FakeExchanges, FakeReturns
 from tests.fakes.samples import catalog, order
 from tests.fakes.script import Scripted
 from tests.fakes.shipping import FakeCarrier, FakeProvider
 from tests.fakes.stock import FakeStock
 from tests.support.sources import Sources, beside
+from tests.support.stops import ScriptedStops
 from workers.activities import Ports, build
 from workers.lifecycle import running
 from workers.orders import lane_workers, order_worker
@@ -46,6 +52,10 @@ from workflows.messages import (
 from workflows.order_fulfillment import OrderFulfillment
 
 Handle = WorkflowHandle[OrderFulfillment, OrderResult]
+A = TypeVar("A")
+SHOP = "tiktok_acme"
+ACCOUNT = ChannelAccount(account=SHOP, channel="tiktok_shop", seller="acme", shop="1")
+"""The marketplace's shop that `World.channel` stands for."""
 _numbers = count(1)
 
 
@@ -59,6 +69,16 @@ class _Calls(list[tuple[Any, ...]]):
     def append(self, call: tuple[Any, ...]) -> None:
         super().append(call)
         self._log.append(f"{self._name}.{call[0]}")
+
+
+@contextlib.contextmanager
+def _unless_over() -> Iterator[None]:
+    """Time passes for no workflow that has ended."""
+    try:
+        yield
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
 
 
 @contextlib.asynccontextmanager
@@ -86,6 +106,9 @@ class World:
         self.client = environment.client
         self.memory = Memory()
         self.payments = FakePayments(self.memory)
+        self.platform = FakePlatform()
+        self.prefix = prefix or f"o{next(_numbers)}x"
+        self.channel = FakeChannel(self.memory, shop=self.prefix)
         self.provider = FakeProvider(books_carrier=True)
         self.warehouse = FakeProvider(name="seller_warehouse", books_carrier=False)
         self.carrier = FakeCarrier()
@@ -95,12 +118,17 @@ class World:
         self.returns = FakeReturns(self.memory)
         self.exchanges = FakeExchanges(self.stock)
         self.sources = Sources()
+        self.stops = ScriptedStops()
         self.log: list[str] = []
         self._share_log()
         self.handles: list[WorkflowHandle[Any, Any]] = []
-        self.prefix = prefix or f"o{next(_numbers)}x"
+        self.task_timeout: timedelta | None = None
         self._events = count(1)
         self.stocked()
+
+    def hear_soon(self) -> None:
+        """Orders hear what is said to them two seconds into a step of their own that takes long, not eight."""
+        self.task_timeout = timedelta(seconds=2.5)
 
     def stocked(self, *receipts: tuple[str, str, int], provider: str = "shipbob") -> None:
         """Put units on the shelves; by default ten of each product on both coasts."""
@@ -116,6 +144,8 @@ class World:
     def _share_log(self) -> None:
         fakes: dict[str, Scripted] = {
             "payments": self.payments,
+            "platform": self.platform,
+            "channel": self.channel,
             "shipbob": self.provider,
             "warehouse": self.warehouse,
             "carrier": self.carrier,
@@ -132,18 +162,29 @@ class World:
             journal=self.journal,
             payments=self.payments,
             providers={"shipbob": self.provider, "seller_warehouse": self.warehouse},
-            carrier=self.carrier,
+            carriers={"easypost": self.carrier},
             returns=self.returns,
             exchanges=self.exchanges,
             visible_after=timedelta(0),
+            channel_money={"tiktok_shop": self.platform, SHOP: self._purse()},
+            channels={SHOP: self.channel},
+            channel_accounts={SHOP: ACCOUNT},
         )
+
+    def _purse(self) -> ChannelPurse:
+        return ChannelPurse(SHOP, self.channel, self.journal, self.effects)
+
+    def attended(self, ports: Ports) -> list[str]:
+        """The carrier accounts whose lanes have a worker."""
+        return list(ports.carriers)
 
     async def __aenter__(self) -> Self:
         ports = self.ports()
-        activities = beside(build(ports), self.sources)
+        activities = self.stops.beside(beside(build(ports), self.sources))
         orders = order_worker(self.client, activities, **self._worker)
-        workers = [orders, *lane_workers(self.client, activities, ports.providers)]
-        self._running = running(workers)
+        accounts, shops = self.attended(ports), ports.channels
+        workers = [orders, *lane_workers(self.client, activities, ports.providers, accounts=accounts, channels=shops)]
+        self._running = running(workers, settle=0)
         await self._running.__aenter__()
         return self
 
@@ -168,6 +209,7 @@ class World:
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             search_attributes=presentation.initial_attributes(placed, providers),
             static_summary=presentation.static_summary(placed),
+            task_timeout=self.task_timeout,
         )
         answer = await self.client.execute_update_with_start_workflow(
             "confirm", start_workflow_operation=operation, id="confirm", result_type=ConfirmAnswer
@@ -302,10 +344,21 @@ class World:
         return [entry.kind for (owner, _), entry in self.memory.journal.items() if owner == placed.order_id]
 
     async def pass_time(self, handle: WorkflowHandle[Any, Any], by: timedelta) -> None:
-        """Let time pass for one order and for the outside companies, firing its timers on the way."""
+        """Let time pass for the outside companies and for one order, unless it has ended, firing its timers."""
         before = self.memory.now
         self.memory.now = lambda: before() + by
-        await self.environment.fast_forward(handle, by)
+        with _unless_over():
+            await self.environment.fast_forward(handle, by)
+
+    async def waiting(self, handle: WorkflowHandle[Any, Any], asked: Coroutine[Any, Any, A]) -> A:
+        """An order's answer to what it is asked, while its time passes: nothing else can decide about it."""
+        answer = asyncio.create_task(asked)
+        async with asyncio.timeout(60):
+            while not answer.done():
+                await asyncio.wait([answer], timeout=0.2)
+                if not answer.done():
+                    await self.pass_time(handle, timedelta(seconds=10))
+        return await answer
 
     async def balanced(self, placed: Order) -> None:
         """The order's books explain all its money and goods, and nothing is held for it."""

@@ -1,5 +1,6 @@
 """Short ways to say what the tests of the Stripe emulator do again and again."""
 
+import time
 from typing import Any
 
 import stripe
@@ -20,6 +21,21 @@ async def pay(client: stripe.StripeClient, method: str = "pm_card_visa", **more:
         **more,
     }
     return await client.v1.payment_intents.create_async(params, {"idempotency_key": key} if key else {})
+
+
+async def page(client: stripe.StripeClient, **more: Any) -> stripe.checkout.Session:
+    """A page to pay 10 dollars on, reserved first, open for an hour."""
+    price = {"currency": "usd", "unit_amount": 1000, "product_data": {"name": "Order o"}}
+    params: Any = {
+        "mode": "payment",
+        "line_items": [{"price_data": price, "quantity": 1}],
+        "payment_intent_data": {"capture_method": "manual", "metadata": {"order_id": "o"}},
+        "metadata": {"order_id": "o"},
+        "success_url": "https://shop.example/thanks",
+        "expires_at": int(time.time()) + 3600,
+        **more,
+    }
+    return await client.v1.checkout.sessions.create_async(params)
 
 
 def charge_of(intent: stripe.PaymentIntent) -> stripe.Charge:

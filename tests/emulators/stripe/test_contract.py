@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 import stripe
 
-from tests.emulators.stripe.support import known, pay
+from tests.emulators.stripe.support import known, page, pay
 from tests.support.emulators import SPECS, EmulatorProcess
 
 SPEC = SPECS / "stripe-openapi.json"
@@ -49,6 +49,19 @@ async def live(client: stripe.StripeClient, emulator: EmulatorProcess) -> list[s
     await client.v1.payment_intents.cancel_async((await pay(client)).id)
     await pay(client, "pm_card_authenticationRequired", return_url="https://shop.example/thanks")
     await pay(client, "pm_card_authenticationRequired")
+    for done in ("pay", "lapse"):
+        await emulator.post(f"checkout/sessions/{(await page(client)).id}/{done}")
+    await page(client)
+    back = {"return_url": "https://shop.example/thanks"}
+    ideal = {"currency": "eur", "capture_method": "automatic", "allowed_payment_method_types": ["ideal"], **back}
+    redirected = await pay(client, "pm_ideal", **ideal)
+    await emulator.post(f"payment_intents/{redirected.id}/authenticate", result="succeed")
+    accepted = {"customer_acceptance": {"type": "offline", "offline": {}}}
+    debit = {"capture_method": "automatic", "allowed_payment_method_types": ["us_bank_account"]}
+    for result in ("succeed", "fail"):
+        made = await pay(client, "pm_usBankAccount_success", mandate_data=accepted, **debit)
+        await emulator.post(f"payment_intents/{made.id}/settle", result=result)
+    await pay(client, "pm_card_applePay")
     card: Any = {"type": "card", "card": {"token": "tok_visa"}}
     await pay(client, (await client.v1.payment_methods.create_async(card)).id)
     attempts = [
@@ -70,7 +83,7 @@ async def _error(attempt: Any) -> stripe.StripeError:
 async def test_objects_fit_the_specification(client: stripe.StripeClient, emulator: EmulatorProcess) -> None:
     """Every intent, charge, refund, customer and event is of its schema."""
     await live(client, emulator)
-    for kind in ("payment_intent", "payment_method", "charge", "refund", "customer", "event"):
+    for kind in ("payment_intent", "payment_method", "charge", "refund", "customer", "event", "checkout.session"):
         things = await known(emulator, kind)
         assert things != []
         assert [problem for thing in things for problem in problems(kind, thing)] == []

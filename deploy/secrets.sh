@@ -1,0 +1,48 @@
+#!/bin/sh
+# Make the folder of secrets that docker-compose.yml reads: one file for each. What is there is left as it is.
+#
+#   sh deploy/secrets.sh [--emulated] [FOLDER]      FOLDER: secrets, when left out
+#
+# Passwords of our own databases and of Grafana, and the key that personal data is encrypted with, are made up: keep a copy
+# of that one (docs/privacy.md). Those of the companies are yours to fill in, from their
+# dashboards; with --emulated they are made up too. The folder is its owner's alone; the files in it can be read by the
+# containers' users, to whom they are mounted one by one.
+set -eu
+
+emulated=
+[ "${1:-}" != --emulated ] || { emulated=yes; shift; }
+folder=${1:-secrets}
+mkdir -p "$folder"
+chmod 700 "$folder"
+
+random() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
+
+keep() { # NAME VALUE
+    [ -s "$folder/$1" ] || printf '%s\n' "$2" >"$folder/$1"
+    chmod 644 "$folder/$1"
+}
+
+fill_in() { # NAME VALUE-OF-AN-EMULATED-COMPANY
+    [ -z "$emulated" ] || { keep "$1" "$2"; return; }
+    [ -e "$folder/$1" ] || : >"$folder/$1"
+    chmod 644 "$folder/$1"
+    [ -s "$folder/$1" ] || echo "fill in $folder/$1"
+}
+
+for name in ordersaga_database_password temporal_database_password grafana_password; do
+    keep "$name" "$(random)"
+done
+# What personal data is encrypted with (docs/privacy.md). Keep a copy apart from the database: nothing opens it without.
+keep ordersaga_encryption_keys "first=$(head -c 32 /dev/urandom | base64)"
+fill_in ordersaga_stripe_api_key "sk_test_$(random)"
+fill_in ordersaga_stripe_webhook_secret "whsec_$(random)"
+fill_in ordersaga_shipbob_token "$(random)"
+fill_in ordersaga_shipbob_webhook_secret "whsec_$(head -c 24 /dev/urandom | base64)"
+fill_in ordersaga_easypost_api_key "EZTK$(random)"
+fill_in ordersaga_easypost_webhook_secret "$(random)"
+
+# May stay empty: no single sign-on, no login at the mail server, metrics that are not scraped.
+for name in ordersaga_oidc_client_secret ordersaga_smtp_password metrics_key; do
+    [ -e "$folder/$name" ] || : >"$folder/$name"
+    chmod 644 "$folder/$name"
+done

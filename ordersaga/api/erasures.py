@@ -1,0 +1,41 @@
+"""Route: personal data is erased for good, of one order or of all orders of a buyer."""
+
+import structlog
+from fastapi import APIRouter
+
+from ordersaga.api.access import Operator, ServicesDep, acting
+from ordersaga.api.erasure_shapes import ErasedOrder, ErasureAnswer, ErasureBody
+from ordersaga.api.problems import not_found
+from ordersaga.bootstrap import Erasure, Services
+from ordersaga.domain.erasure import Ruling
+
+router = APIRouter(prefix="/v1/erasures", tags=["privacy"])
+log = structlog.get_logger(__name__)
+
+
+@router.post("")
+async def erase(body: ErasureBody, services: ServicesDep, key: Operator) -> ErasureAnswer:
+    """Destroy the keys of orders that have ended; each order that cannot be erased yet says when it can."""
+    erasure = Erasure(acting(key, body.by), body.reference)
+    if body.order_id is not None:
+        ruling = await _ruled(services, body.order_id, key.seller, None if body.dry_run else erasure)
+        if ruling is None:
+            raise not_found(body.order_id)
+        return ErasureAnswer(dry_run=body.dry_run, orders=[ErasedOrder.of(body.order_id, ruling)])
+    assert body.buyer is not None, "the body names an order or a buyer"
+    found = []
+    for order_id in await services.erasures.of_buyer(body.buyer, key.seller):
+        ruling = await _ruled(services, order_id, key.seller, None if body.dry_run else erasure)
+        if ruling is not None:
+            found.append(ErasedOrder.of(order_id, ruling))
+    return ErasureAnswer(dry_run=body.dry_run, orders=found)
+
+
+async def _ruled(services: Services, order_id: str, seller: str | None, erasure: Erasure | None) -> Ruling | None:
+    """What became of it, or, without an erasure, what would."""
+    if erasure is None:
+        return await services.erasures.look(order_id, seller)
+    ruling = await services.erasures.erase(order_id, seller, erasure)
+    if ruling is not None:
+        log.info("erasure", order_id=order_id, by=erasure.by, reference=erasure.reference, verdict=ruling.verdict)
+    return ruling

@@ -1,0 +1,215 @@
+"""`ordersaga stop`: hold, let go on or cancel everything that matches, and keep new orders out, through the HTTP API.
+
+Exit codes: 0 done; 1 the API refused; 2 wrong usage, or no valid key; 3 no API.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, Final
+
+import typer
+
+from ordersaga.api.stop_shapes import StopCounts, StopDocument, StopList, StopOrderList, StopSum
+from ordersaga.commands.errors import USAGE, CommandError
+from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, By, call, given, show, show_pairs, show_table
+from ordersaga.commands.times import moment
+from ordersaga.domain.amounts import format_amount
+from ordersaga.domain.stops import Answer, Stage, Treatment
+
+PATH: Final = "/v1/stops"
+_WORDS: Final = "hold, drain (let go on) or cancel"
+
+Reason = Annotated[str, typer.Option(help="Why; it is kept.")]
+StopId = Annotated[str, typer.Argument(metavar="STOP_ID")]
+
+app = typer.Typer(help="Stops: hold, let go on or cancel everything that matches; new orders are refused.")
+
+
+def register(root: typer.Typer) -> None:
+    """Add the command group."""
+    root.add_typer(app, name="stop")
+
+
+@app.command()
+def create(
+    reason: Reason,
+    region: Annotated[str | None, typer.Option(help="US, or US-CA.")] = None,
+    seller: Annotated[str | None, typer.Option()] = None,
+    sku: Annotated[str | None, typer.Option()] = None,
+    channel: Annotated[str | None, typer.Option()] = None,
+    carrier: Annotated[str | None, typer.Option()] = None,
+    provider: Annotated[str | None, typer.Option()] = None,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STAGE=WHAT", help=f"Repeatable; STAGE: {', '.join(Stage)}, or all; WHAT: {_WORDS}."),
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="IN|TIME", help="When it takes effect: 30m, 2h, or a time.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="IN|TIME", help="When it ends by itself.")] = None,
+    look_every: Annotated[float | None, typer.Option(metavar="MINUTES", help="How often it looks again.")] = None,
+    legal_reference: Annotated[str, typer.Option(help="The text it rests on.")] = "",
+    by: By = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Do it; without, only say what would be done.")] = False,
+    as_json: AsJson = False,
+    api_url: ApiUrl = "",
+    api_key: ApiKey = "",
+) -> None:
+    """Stop everything that matches all that is given; only a dry run unless --apply is given."""
+    match = given(region=region, seller=seller, sku=sku, channel=channel, carrier=carrier, provider=provider)
+    if not match:
+        raise CommandError(
+            "nothing is named; give --region, --seller, --sku, --channel, --carrier or --provider", USAGE
+        )
+    body = given(
+        match=match,
+        policy=_policy(policy or []),
+        effective_at=_moment("--from", start),
+        until=_moment("--until", until),
+        look_every_minutes=look_every,
+        legal_reference=legal_reference,
+        reason=reason,
+        by=by,
+        dry_run=not apply,
+    )
+    show(_sent(api_url, api_key, "", body), _show_stop, as_json=as_json)
+
+
+@app.command("list")
+def list_stops(
+    standing: Annotated[bool, typer.Option("--standing", help="Only those that have not ended.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=500)] = 20,
+    as_json: AsJson = False,
+    api_url: ApiUrl = "",
+    api_key: ApiKey = "",
+) -> None:
+    """List stops, newest first."""
+    params = {"limit": limit, "standing": "true" if standing else "false"}
+    answer = call(api_url, api_key, lambda api: api.call("GET", PATH, StopList, params=params))
+    show(answer, _show_list, as_json=as_json)
+
+
+@app.command("show")
+def show_one(
+    stop_id: StopId,
+    orders: Annotated[bool, typer.Option("--orders", help="What became of each order.")] = False,
+    answer: Annotated[str | None, typer.Option(metavar="ANSWER", help="With --orders: could_not, for one.")] = None,
+    as_json: AsJson = False,
+    api_url: ApiUrl = "",
+    api_key: ApiKey = "",
+) -> None:
+    """One stop: how far it is, and what became of the orders."""
+    if orders:
+        show(_orders(api_url, api_key, stop_id, answer), _show_orders, as_json=as_json)
+    else:
+        path = f"{PATH}/{_id(stop_id)}"
+        show(call(api_url, api_key, lambda api: api.call("GET", path, StopDocument)), _show_stop, as_json=as_json)
+
+
+def _steering(word: str, told: str) -> None:
+    """A command that says a word to a stop."""
+
+    def steer(
+        stop_id: StopId,
+        reason: Reason = "not given",
+        by: By = None,
+        as_json: AsJson = False,
+        api_url: ApiUrl = "",
+        api_key: ApiKey = "",
+    ) -> None:
+        stop = _sent(api_url, api_key, f"/{_id(stop_id)}/{word}", given(reason=reason, by=by))
+        show(stop, _show_stop, as_json=as_json)
+
+    app.command(word, help=told)(steer)
+
+
+_steering("pause", "Touch no further order for now; new ones are still refused.")
+_steering("resume", "Go on.")
+_steering("undo", "Let orders in again, and release what is held; what was canceled stays canceled.")
+
+
+def _sent(api_url: str, api_key: str, path: str, body: dict[str, Any]) -> StopDocument:
+    return call(api_url, api_key, lambda api: api.call("POST", f"{PATH}{path}", StopDocument, json=body))
+
+
+def _id(stop_id: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]{1,35}", stop_id):
+        raise CommandError(f"{stop_id!r} is no id of a stop; list them: ordersaga stop list", USAGE)
+    return stop_id
+
+
+def _policy(words: Iterable[str]) -> dict[str, str] | None:
+    """`all=cancel` says it for every stage; what comes later wins."""
+    policy: dict[str, str] = {}
+    for word in words:
+        stage, _, what = word.partition("=")
+        if stage not in (*Stage, "all") or what not in list(Treatment):
+            raise CommandError(f"--policy {word!r}: write STAGE=WHAT, such as confirmed=hold; WHAT is {_WORDS}", USAGE)
+        policy |= {each.value: what for each in Stage} if stage == "all" else {stage: what}
+    return policy or None
+
+
+def _moment(option: str, text: str | None) -> str | None:
+    """`2h` from now, or the time that is given."""
+    wrong = f"{option} {text!r}: write 30m, 2h, 7d, or a time: 2026-03-01T08:00Z"
+    return moment(text, wrong).isoformat() if text is not None else None
+
+
+def _show_stop(stop: StopDocument) -> None:
+    progress = stop.progress
+    show_pairs(
+        [
+            ("stop", stop.stop_id),
+            ("what", stop.match.words()),
+            ("status", stop.state),
+            ("from", f"{stop.effective_at:%Y-%m-%d %H:%M} UTC"),
+            ("until", f"{stop.until:%Y-%m-%d %H:%M} UTC" if stop.until else None),
+            ("asked by", f"{stop.asked_by}: {stop.reason}"),
+            ("rests on", stop.legal_reference or None),
+            ("lifted by", stop.lifted_by),
+            ("workflow", f"{progress.phase}, {progress.looks} looks" if progress else None),
+        ]
+    )
+    _show_counts(stop.counts)
+    if stop.message:
+        typer.echo(stop.message)
+
+
+def _show_counts(counts: StopCounts) -> None:
+    stages = ((each.stage, each.treatment, each.orders, _money(each)) for each in counts.by_stage)
+    show_table("By stage", ("stage", "treated", "orders", "amount"), stages)
+    sellers = ((each.seller, each.orders, _money(each)) for each in counts.by_seller)
+    show_table("By seller", ("seller", "orders", "amount"), sellers)
+    answers = ((each.answer, each.orders, _money(each)) for each in counts.by_answer)
+    show_table("By answer", ("answer", "orders", "amount"), answers)
+    show_pairs([("together", f"{counts.total.orders} orders, {_money(counts.total) or 'no money'}")])
+
+
+def _money(summed: StopSum) -> str:
+    return ", ".join(format_amount(amount, currency) for currency, amount in summed.money.items())
+
+
+def _show_list(found: StopList) -> None:
+    show_table("Stops", ("id", "what", "status", "from", "until", "orders", "asked by"), map(_row, found.stops))
+
+
+def _row(stop: StopDocument) -> tuple[object, ...]:
+    until = f"{stop.until:%Y-%m-%d %H:%M}" if stop.until else ""
+    begins = f"{stop.effective_at:%Y-%m-%d %H:%M}"
+    return stop.stop_id, stop.match.words(), stop.state, begins, until, stop.counts.total.orders, stop.asked_by
+
+
+def _orders(api_url: str, api_key: str, stop_id: str, answer: Answer | str | None) -> StopOrderList:
+    params = {"limit": 1000} | given(answer=answer)
+    path = f"{PATH}/{_id(stop_id)}/orders"
+    return call(api_url, api_key, lambda api: api.call("GET", path, StopOrderList, params=params))
+
+
+def _show_orders(found: StopOrderList) -> None:
+    rows = (
+        (each.order_id, each.stage, each.treatment, each.answer, format_amount(each.money, each.currency), each.detail)
+        for each in found.orders
+    )
+    show_table("Orders", ("order", "stage", "treated", "answer", "amount", "detail"), rows)
+    if found.next_after:
+        typer.echo(f"more behind {found.next_after}: GET {PATH}/STOP_ID/orders?after={found.next_after}")

@@ -1,0 +1,80 @@
+"""One order: what was bought, why it is where it is, its saga as a drawing, its books, its questions, its actions.
+
+The page itself asks only PostgreSQL. What the saga says now comes into it a moment later and every few seconds
+(`now`), so that an order whose saga cannot be asked is shown all the same.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ordersaga.console.client import all_of, console_api
+from ordersaga.console.pages import order_actions
+from ordersaga.console.person import person_of
+from ordersaga.console.rendering import is_partial, render
+from ordersaga.console.saga import draw, events, waits
+
+_OVER: Final = frozenset({"completed", "canceled", "rejected", "returned"})
+
+
+async def page(request: Request) -> Response:
+    """What our own records have of an order; problem 404 of the API as it is."""
+    order, questions, links = await _told(request, "", "/questions", "/links")
+    role = person_of(request).role
+    return render(
+        request,
+        "order/page.html",
+        order=order,
+        questions=questions["items"],
+        links=links["links"],
+        actions=order_actions.offered(role, order),
+        may_answer=role in order_actions.ANSWERING,
+        **await _story(request, order),
+    )
+
+
+async def now(request: Request) -> Response:
+    """What its saga says now: its words, the next deadline, its holds and its parcels; without htmx a whole page."""
+    order, why = await _told(request, "?live=true", "/explain")
+    left = _left(order["live"])
+    releasable = person_of(request).role in order_actions.ACTING
+    template = "order/_now.html" if is_partial(request) else "order/now.html"
+    return render(request, template, order=order, why=why, left=left, releasable=releasable)
+
+
+async def story(request: Request) -> Response:
+    """The drawing and the books, as they are by now."""
+    (order,) = await _told(request, "")
+    return render(request, "order/_story.html", order=order, **await _story(request, order))
+
+
+async def _story(request: Request, order: dict[str, Any]) -> dict[str, Any]:
+    timeline, books = await _told(request, "/timeline", "/books")
+    until = None if order["status"] in _OVER else datetime.now(UTC)
+    rows = waits(events(timeline["entries"], books["units"]), until)
+    return {"rows": rows, "drawing": draw(rows), "books": books}
+
+
+async def _told(request: Request, *paths: str) -> list[dict[str, Any]]:
+    """What the API tells of the order, all at once."""
+    api, order = console_api(request), f"/v1/orders/{quote(request.path_params['order_id'], safe='')}"
+    return [answer.json() for answer in await all_of(api.get(order + path) for path in paths)]
+
+
+def _left(live: dict[str, Any] | None) -> float | None:
+    """Seconds to the next deadline; negative when it has passed."""
+    if live is None or live["next_deadline"] is None:
+        return None
+    return (datetime.fromisoformat(live["next_deadline"]) - datetime.now(UTC)).total_seconds()
+
+
+routes: Final = [
+    Route("/orders/{order_id}", page, methods=["GET"]),
+    Route("/orders/{order_id}/now", now, methods=["GET"]),
+    Route("/orders/{order_id}/story", story, methods=["GET"]),
+    *order_actions.routes,
+]

@@ -1,0 +1,69 @@
+"""PostgreSQL: migrated, durable, with room, and with our clock."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from ordersaga.bootstrap import DatabaseState, KeyCopies
+from ordersaga.doctor.lines import Line, fail, names, ok, warn
+
+OLDEST: Final = 150000
+"""The oldest version this is tested with, as `server_version_num`."""
+CROWDED: Final = 0.8
+SKEW: Final = timedelta(seconds=2)
+WRONG: Final = timedelta(seconds=30)
+"""Leases, holds and signatures of webhooks count on clocks that differ by less."""
+
+
+def database_lines(state: DatabaseState, now: datetime | None = None) -> Iterator[Line]:
+    """What there is to say of it. `now`: by this machine's clock."""
+    yield _version(state)
+    yield _schema(state)
+    yield clock("clock_postgresql", state.now, now or datetime.now(UTC))
+    if not state.durable:
+        told = "fsync or full_page_writes is off: a crash loses or breaks what was committed"
+        yield fail("durability", told, "set both to on and restart PostgreSQL")
+    if not state.archived:
+        told = "WAL is not archived: a restore loses what was accepted after the last backup"
+        yield warn("wal_archive", told, "set archive_mode and archive_command: docs/how-to/backup-and-restore.md")
+    yield _room(state)
+
+
+async def key_lines(copies: KeyCopies | None, *, archived: bool) -> list[Line]:
+    """Of a deployment that encrypts: whether a restore loses keys. `archived`: WAL is kept elsewhere."""
+    if copies is None:
+        told = "orders' keys are copied nowhere: a restore loses those of orders accepted since, and their histories"
+        remedy = "set ORDERSAGA_KEY_COPIES_URL: docs/privacy.md"
+        return [] if archived else [warn("key_copies", told, remedy)]
+    here, there = await copies.counts()
+    told = f"{here} keys, {there} copies"
+    return [ok("key_copies", told) if here <= there else fail("key_copies", told, "ordersaga keys copy")]
+
+
+def clock(check: str, theirs: datetime, ours: datetime) -> Line:
+    """How far a clock is from this machine's."""
+    apart = abs(theirs - ours)
+    told = f"{apart.total_seconds():.1f} s apart from this machine"
+    if apart > WRONG:
+        return fail(check, told, "synchronize both clocks (NTP) before taking orders")
+    return warn(check, told, "synchronize both clocks (NTP)") if apart > SKEW else ok(check, told)
+
+
+def _version(state: DatabaseState) -> Line:
+    told = f"PostgreSQL {state.version // 10000}"
+    return ok("postgresql", told) if state.version >= OLDEST else fail("postgresql", told, "use PostgreSQL 15 or newer")
+
+
+def _schema(state: DatabaseState) -> Line:
+    if state.pending:
+        return fail("migrations", f"not applied: {names(state.pending)}", "ordersaga migrate")
+    if state.unknown:
+        return warn("migrations", f"{names(state.unknown)}: of a later version", "run that version of ordersaga again")
+    return ok("migrations", "all applied")
+
+
+def _room(state: DatabaseState) -> Line:
+    told = f"{state.connections} of {state.most} connections in use"
+    if state.connections < CROWDED * state.most:
+        return ok("connections", told)
+    return warn("connections", told, "raise max_connections, or run fewer processes: each opens up to 20")

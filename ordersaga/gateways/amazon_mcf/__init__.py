@@ -1,0 +1,1 @@
+"""Amazon Multi-Channel Fulfillment, through its public API."""

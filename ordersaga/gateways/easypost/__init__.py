@@ -1,0 +1,1 @@
+"""EasyPost, through its public API."""

@@ -1,0 +1,1 @@
+"""Newegg, through its public API."""

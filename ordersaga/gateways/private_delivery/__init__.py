@@ -1,0 +1,1 @@
+"""Private delivery networks, through its public API."""

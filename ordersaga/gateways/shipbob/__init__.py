@@ -1,0 +1,1 @@
+"""ShipBob, through its public API."""

@@ -1,0 +1,1 @@
+"""UPS, through its public API."""

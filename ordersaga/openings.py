@@ -1,0 +1,71 @@
+"""What looks into a database by itself, without the outside companies: migrations, keys, the trail, the ledgers.
+
+`ordersaga.bootstrap` passes these names on.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from ordersaga.domain.ledgers import Ledgers
+from ordersaga.privacy.key_ring import KeyRing
+from ordersaga.settings import Settings
+from ordersaga.stores.api_keys import ApiKeys
+from ordersaga.stores.audit_chain import PostgresAuditTrail
+from ordersaga.stores.key_copies import opened_keys
+from ordersaga.stores.ledgers import PostgresLedgers
+from ordersaga.stores.migrate import migrate
+from ordersaga.stores.order_keys import OrderKeys
+from ordersaga.stores.pools import opened_pool
+from ordersaga.stores.retention import PostgresRetention
+from ordersaga.stores.vault import vault_of
+
+
+async def prepare_database(settings: Settings) -> list[str]:
+    """Bring the database to this version; returns the migrations applied now."""
+    return await migrate(settings.database_url.get_secret_value())
+
+
+async def issue_api_key(settings: Settings, role: str, name: str, seller: str | None = None) -> str:
+    """Make an API key with one of the roles of `ordersaga.api.access`; its plain text is shown only here."""
+    async with open_api_keys(settings.database_url.get_secret_value()) as keys:
+        return await keys.issue(role, name, seller)
+
+
+@asynccontextmanager
+async def open_api_keys(database_url: str) -> AsyncIterator[ApiKeys]:
+    """The API keys of a database."""
+    async with opened_pool(database_url, "ordersaga-keys") as pool:
+        yield ApiKeys(pool)
+
+
+@asynccontextmanager
+async def open_audit_trail(database_url: str) -> AsyncIterator[PostgresAuditTrail]:
+    """The audit trail of a database. Statements take what time they need: nobody waits for them."""
+    async with opened_pool(database_url, "ordersaga-audit", statement_timeout=timedelta(hours=1)) as pool:
+        yield PostgresAuditTrail(pool)
+
+
+@asynccontextmanager
+async def open_key_rotation(settings: Settings) -> AsyncIterator[tuple[KeyRing, OrderKeys]]:
+    """The orders' keys of a deployment that has master keys, with where they are kept."""
+    masters = settings.master_keys()
+    assert masters is not None, "nothing is encrypted without master keys"
+    async with (
+        opened_pool(settings.database_url.get_secret_value(), "ordersaga-keys", max_size=2) as pool,
+        opened_keys(pool, settings.key_copies_url.get_secret_value()) as keys,
+    ):
+        yield KeyRing(keys, masters), keys
+
+
+@asynccontextmanager
+async def open_retention(database_url: str) -> AsyncIterator[PostgresRetention]:
+    """What forgets what a database need not keep."""
+    async with opened_pool(database_url, "ordersaga-retention") as pool:
+        yield PostgresRetention(pool)
+
+
+async def read_ledgers(settings: Settings) -> Ledgers:
+    """Everything our ledgers hold at this moment, for an audit."""
+    async with opened_pool(settings.database_url.get_secret_value(), "ordersaga-audit", max_size=2) as pool:
+        return await PostgresLedgers(pool, vault_of(pool, settings.master_keys())).read()

@@ -1,0 +1,109 @@
+"""How personal data is written into rows: single values are replaced by tokens that only the order's key opens.
+
+A token stands for a text. Parts of a JSON object stand in one token under `sealed`: what may be read and searched for
+stays beside it. A token names whose key it needs, so that whoever reads a row need not know what in it is encrypted.
+"""
+
+import base64
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from ordersaga.domain.errors import OperatorError
+from ordersaga.privacy.ciphers import AlteredError, decrypt, encrypt
+from ordersaga.privacy.key_ring import DataKey
+
+ERASED: Final = "(erased)"
+PLACES: Final = ("country", "region")
+"""What of an address stays in the clear: stops and promises go by it, and it tells nobody apart."""
+_MARK: Final = "sealed:1:"
+_UNDER: Final = "sealed"
+_NOBODY: Final = {"name": ERASED, "line1": ERASED, "city": ERASED, "postal_code": "00000"}
+
+Keys = Mapping[str, DataKey]
+
+
+def seal(key: DataKey, value: Any) -> str:
+    """A token for any JSON value."""
+    sealed = encrypt(key.key, json.dumps(value).encode(), key.key_id, key.subject, _MARK)
+    return f"{_MARK}{key.subject}:{key.key_id}:{base64.b64encode(sealed).decode()}"
+
+
+def seal_text(key: DataKey | None, text: str | None) -> str | None:
+    """A token for a text; without a key, or without a text, it stays as it is."""
+    return seal(key, text) if key is not None and text else text
+
+
+def seal_all(key: DataKey, value: Any) -> dict[str, Any]:
+    """A JSON value of which nothing may be read, as an object."""
+    return {_UNDER: seal(key, {"value": value})}
+
+
+def seal_address(key: DataKey | None, address: Mapping[str, Any]) -> dict[str, Any]:
+    """An address of which country and region stay readable."""
+    if key is None:
+        return dict(address)
+    hidden = {name: value for name, value in address.items() if name not in PLACES}
+    return {**{name: address[name] for name in PLACES}, _UNDER: seal(key, hidden)}
+
+
+def seal_request(key: DataKey | None, request: Mapping[str, Any]) -> dict[str, Any]:
+    """An order as it was asked for: its address and its buyer are hidden."""
+    if key is None:
+        return dict(request)
+    kept = {name: value for name, value in request.items() if name != "buyer"}
+    buyer = {_UNDER: seal(key, {"buyer": request["buyer"]})} if request.get("buyer") else {}
+    return {**kept, **buyer, "ship_to": seal_address(key, request["ship_to"])}
+
+
+def seal_case(key: DataKey | None, case: Mapping[str, Any]) -> dict[str, Any]:
+    """A return as it was accepted: its order, and what its shopper wrote."""
+    if key is None:
+        return dict(case)
+    asked = {**case["request"], "note": seal_text(key, case["request"].get("note"))}
+    return {**case, "order": seal_request(key, case["order"]), "request": asked}
+
+
+def subjects_in(value: Any) -> Iterator[str]:
+    """Whose keys the tokens in a value need."""
+    if isinstance(value, str):
+        if value.startswith(_MARK):
+            yield value.removeprefix(_MARK).partition(":")[0]
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from subjects_in(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from subjects_in(each)
+
+
+def opened(value: Any, keys: Keys) -> Any:
+    """The value with its tokens opened; what nobody has a key for any more is said to be erased.
+
+    Raises OperatorError `data_altered` for a token that is not what was written.
+    """
+    if isinstance(value, str):
+        return _opened_token(value, keys, ERASED) if value.startswith(_MARK) else value
+    if isinstance(value, dict):
+        return _opened_object(value, keys)
+    return [opened(each, keys) for each in value] if isinstance(value, list) else value
+
+
+def _opened_object(value: Mapping[str, Any], keys: Keys) -> Any:
+    known = {name: opened(each, keys) for name, each in value.items() if name != _UNDER}
+    token = value.get(_UNDER)
+    if not isinstance(token, str) or not token.startswith(_MARK):
+        return known if token is None else {**known, _UNDER: token}
+    hidden = _opened_token(token, keys, _NOBODY if set(known) == set(PLACES) else {})
+    return {**known, **hidden} if known or set(hidden) != {"value"} else hidden["value"]
+
+
+def _opened_token(token: str, keys: Keys, erased: Any) -> Any:
+    subject, key_id, encoded = token.removeprefix(_MARK).split(":", 2)
+    key = keys.get(subject)
+    if key is None:
+        return erased
+    try:
+        return json.loads(decrypt(key.key, base64.b64decode(encoded), key_id, subject, _MARK))
+    except (AlteredError, ValueError):
+        raise OperatorError("data_altered", f"personal data of {subject} is not what was written") from None

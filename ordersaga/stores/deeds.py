@@ -1,0 +1,102 @@
+"""What people did, from the journal, the repairs and the changes of sellers: one list, newest first."""
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import asyncpg
+
+from ordersaga.domain.deeds import Deed, DeedFilter
+from ordersaga.domain.errors import CustomerError
+from ordersaga.stores.pools import Pool, connection
+from ordersaga.stores.vault import CLEAR, Row, Vault
+
+# The kinds stand here as they do in the index (migration 0025). A line begins with who did it; the exceptions are told
+# apart by their kind. Every branch reads no more than a page.
+_DEEDS: Final = """
+WITH wanted AS (SELECT $1::text AS seller, $2::text AS order_id, $3::text AS by, $4::text AS kind,
+    $5::timestamptz AS since, $6::timestamptz AS until, $7::timestamptz AS at, $8::text AS id, $9::int AS page),
+told AS (
+    SELECT journal.at, 'j/' || journal.order_id || '/' || entry_id AS id, journal.kind, text, journal.order_id,
+        parcel, orders.seller, coalesce(said_by, CASE journal.kind
+            WHEN 'stop_lifted' THEN substring(text FROM '^lifted by (.+?): ')
+            WHEN 'goodwill_requested' THEN substring(text FROM '^[^:]+: (.+?) asks for ')
+            ELSE substring(text FROM '^(.+?) (?:placed hold|released hold|asks to cancel|asks: |asked to |chose |'
+                'proposes |set the breaker |left the breaker |found |cancels: )') END) AS by
+    FROM journal LEFT JOIN orders USING (order_id)
+    WHERE journal.kind IN ('breaker_set', 'cancel_requested', 'change_requested',
+        'decision', 'goodwill_requested', 'hold', 'proposal', 'release', 'return_cancel_requested', 'return_inspected',
+        'stop_dry_run', 'stop_lifted', 'stop_pause', 'stop_resume', 'stop_stop')
+      AND ($2 IS NULL OR journal.order_id = $2)
+      AND ($7 IS NULL OR journal.at <= $7) AND ($5 IS NULL OR journal.at >= $5) AND ($6 IS NULL OR journal.at < $6)
+    UNION ALL
+    SELECT at, 'r/' || seq, 'repair', status || ': ' || outcome || coalesce(': ' || reason, '')
+        || coalesce('; second: ' || second, ''), nullif(order_id, ''), 0, nullif(seller, ''), "by"
+    FROM repairs WHERE "by" IS NOT NULL AND ($2 IS NULL OR order_id = $2)
+    UNION ALL
+    SELECT changed_at, 's/' || seller || '/' || version, 'seller_changed', 'version ' || version || ' of its profile',
+        NULL, 0, seller, changed_by
+    FROM seller_changes WHERE $2 IS NULL
+    UNION ALL
+    SELECT at, 'e/' || seq, 'erased', 'personal data erased: ' || reference, order_id, 0, seller, "by"
+    FROM erasures WHERE $2 IS NULL OR order_id = $2)
+SELECT told.* FROM told, wanted
+WHERE (wanted.seller IS NULL OR told.seller = wanted.seller) AND (wanted.kind IS NULL OR told.kind = wanted.kind)
+  AND (wanted.by IS NULL OR told.by = wanted.by OR starts_with(told.by, wanted.by || ':')
+       OR right(told.by, length(wanted.by) + 1) = ':' || wanted.by)
+  AND (wanted.since IS NULL OR told.at >= wanted.since) AND (wanted.until IS NULL OR told.at < wanted.until)
+  AND (wanted.at IS NULL OR (told.at, told.id) < (wanted.at, wanted.id))
+ORDER BY told.at DESC, told.id DESC LIMIT $9
+"""
+
+
+class PostgresDeeds:
+    """Lists what people did."""
+
+    def __init__(self, pool: Pool, vault: Vault = CLEAR) -> None:
+        self._pool = pool
+        self._vault = vault
+
+    async def page(self, wanted: DeedFilter, cursor: str | None, limit: int) -> tuple[Sequence[Deed], str | None]:
+        """At most `limit`, newest first, and the cursor behind them; None at the end.
+
+        Raises CustomerError `cursor_invalid` for a cursor that is not ours.
+        """
+        at, last = _read_cursor(cursor) if cursor else (None, None)
+        asked = (wanted.seller, wanted.order_id, wanted.by, wanted.kind, wanted.since, wanted.until)
+        async with connection(self._pool) as reader:
+            rows = await reader.fetch(_DEEDS, *asked, at, last, limit + 1)
+        more = _write_cursor(rows[limit - 1]) if len(rows) > limit else None
+        return [_deed(row) for row in await self._vault.opened(rows[:limit])], more
+
+
+def _deed(row: Row) -> Deed:
+    about, subject = _subject(row)
+    told = {name: row[name] for name in ("at", "kind", "by", "text", "parcel", "seller")}
+    return Deed.model_validate({**told, "about": about, "subject": subject})
+
+
+def _subject(row: Row) -> tuple[str, str]:
+    """What it was done to; stories of lanes and stops have names that no order can have."""
+    story: str | None = row["order_id"]
+    if story is None:
+        return "seller", row["seller"] or ""
+    for about, kinds in (("lane", "breaker_"), ("stop", "stop_")):
+        if row["kind"].startswith(kinds):
+            return about, story.removeprefix(f"{about}-")
+    return "order", story
+
+
+def _write_cursor(row: asyncpg.Record) -> str:
+    return base64.urlsafe_b64encode(json.dumps([row["at"].isoformat(), row["id"]]).encode()).decode()
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, str]:
+    try:
+        at, last = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        return datetime.fromisoformat(at), str(last)
+    except (binascii.Error, ValueError, TypeError) as error:
+        raise CustomerError("cursor_invalid", "The cursor is not one this list gave out") from error

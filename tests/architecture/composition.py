@@ -1,0 +1,54 @@
+"""docker-compose.yml as Docker Compose itself understands it: variables filled in, anchors resolved."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+REPOSITORY: Final = Path(__file__).parents[2]
+COMPOSE: Final = REPOSITORY / "docker-compose.yml"
+JOBS: Final = frozenset({"temporal-schema", "temporal-namespace", "migrations"})
+"""Services that do one thing and end."""
+
+Service = Mapping[str, Any]
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+def examples() -> list[str]:
+    """The names that deploy/env.example has to be given a value for."""
+    return re.findall(r"^([A-Z_]+)=$", (REPOSITORY / "deploy/env.example").read_text(), re.MULTILINE)
+
+
+def compose(
+    file: Path, *what: str, without: str = "", given: Mapping[str, str] = _NOTHING
+) -> subprocess.CompletedProcess[str]:
+    """`docker-compose config` over a file, with the emulators' profile; `without` one of the needed variables."""
+    filled = {name: "1" for name in examples() if name != without} | dict(given)
+    program = Path(sys.executable).parent / "docker-compose"
+    where = ["--project-directory", str(REPOSITORY), "-f", str(file)]
+    command = [str(program), *where, "--profile", "emulators", "config", *(what or ("-q",))]
+    environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **filled}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def resolved(given: Mapping[str, str] = _NOTHING) -> Mapping[str, Any]:
+    """The whole file."""
+    answer = compose(COMPOSE, "--format", "json", given=given)
+    assert answer.returncode == 0, answer.stderr
+    found: Mapping[str, Any] = json.loads(answer.stdout)
+    return found
+
+
+def services(given: Mapping[str, str] = _NOTHING) -> dict[str, Service]:
+    """Every service by name."""
+    return dict(resolved(given)["services"])
+
+
+def is_ours(service: Service) -> bool:
+    """Whether a service runs our image."""
+    return str(service["image"]).startswith("ordersaga:")

@@ -1,0 +1,200 @@
+"""One order's page: what is shown, and what can be done from it."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ordersaga.client_errors import OrderNotFoundError
+from ordersaga.domain.books import MoneyTransaction, authorized
+from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectStatus
+from ordersaga.domain.journal import AttentionItem, JournalEntry, JournalUpdate
+from ordersaga.domain.statuses import OrderStatus
+from tests.support.api import Api, StubOrders, order_body
+from tests.support.console import Browser
+from workflows.messages import CancelRequest
+
+PART = {"HX-Request": "true"}
+
+
+async def placed(api: Api, order_id: str = "web_1") -> None:
+    """An order."""
+    assert (await api.post("/v1/orders", order_body(order_id=order_id))).status_code == 202
+
+
+async def tried(api: Api, step: str, outcome: EffectStatus, code: str | None = None) -> None:
+    """A call that was begun twice and came to this."""
+    ledger = api.services.effects
+    intent = EffectIntent(
+        order_id="web_1", step=step, parcel=1, amount=1590, currency="USD", lease=timedelta(microseconds=1)
+    )
+    await ledger.begin(intent)
+    await ledger.begin(intent)
+    moved = MoneyTransaction(
+        transaction_id=intent.key,
+        order_id="web_1",
+        parcel=1,
+        currency="USD",
+        memo=f"{step} of parcel 1",
+        postings=authorized(1590),
+    )
+    told = (moved,) if outcome is EffectStatus.DONE else ()
+    await ledger.settle(intent.key, EffectOutcome(status=outcome, external_id="pi_1", code=code, transactions=told))
+
+
+def line(page: str, text: str) -> str:
+    """The row of the saga's list that says this."""
+    return next(row for row in page.split("<tr ")[1:] if text in row).split("</tr>")[0]
+
+
+async def test_the_saga_is_drawn_and_listed(api: Api, browser: Browser) -> None:
+    """Retries, unknowns, refusals, undo, questions and waits: each in the drawing and in the list, in its lane."""
+    await placed(api)
+    await tried(api, "authorize", EffectStatus.DONE)
+    await tried(api, "hand_off", EffectStatus.UNKNOWN)
+    await tried(api, "book_label", EffectStatus.REFUSED, "address_invalid")
+    await tried(api, "void", EffectStatus.DONE)
+    earlier = datetime.now(UTC) - timedelta(hours=3, seconds=45)
+    entries = (
+        JournalEntry(entry_id="saga-0", at=earlier, kind="hold", text="ann placed hold fraud_review"),
+        JournalEntry(entry_id="saga-1", at=earlier, kind="delivered", text="it is there", parcel=1),
+    )
+    await api.services.journal.record(
+        JournalUpdate(order_id="web_1", status=OrderStatus.NEEDS_ATTENTION, entries=entries)
+    )
+    await browser.sign_in("viewer")
+    page = (await browser.get("/console/orders/web_1")).text
+    for mark in ("done", "unknown", "refused", "undo", "wait", "note"):
+        assert f'<g class="mark {mark}">' in page, mark
+    for text, lane, *said in (
+        ("authorize: done", "money", "2 attempts", "15.90 USD", "pi_1"),
+        ("hand off: outcome unknown", "provider", "still open"),
+        ("book label: refused (address invalid)", "carrier"),
+        ("void: done", "money", '<span class="tag">undo</span>'),
+        ("1 MUG held at nj-1", "stock"),
+        ("ann placed hold", "order"),
+        ("it is there", "carrier"),
+    ):
+        row = line(page, text)
+        assert f'<td data-label="Lane">{lane}</td>' in row, row
+        assert all(words in row for words in said), row
+    assert "waited 3 h" in line(page, "waited")
+    assert '<g class="gap">' in page
+
+
+async def test_the_books_stand_beside_it(api: Api, browser: Browser) -> None:
+    """Money by account and line by line, units the same, as the API tells them."""
+    await placed(api)
+    await tried(api, "authorize", EffectStatus.DONE)
+    books = (await api.get("/v1/orders/web_1/books", role="support")).json()
+    assert books["unit_totals"] == [{"account": "held", "sku": "MUG", "quantity": 1}]
+    assert [(total["account"], total["amount"]) for total in books["money_totals"]] == [
+        ("authorization", 1590),
+        ("authorization_contra", -1590),
+    ]
+    await browser.sign_in("viewer")
+    page = (await browser.get("/console/orders/web_1")).text
+    assert "authorize of parcel 1" in page
+    assert "-15.90 USD" in page
+    assert "held: available to held" in page
+
+
+async def test_where_else_it_can_be_looked_at(api: Api, browser: Browser) -> None:
+    """Its workflow with a link to Temporal's UI; what companies call it, without one as they are not the real ones."""
+    await placed(api)
+    await tried(api, "authorize", EffectStatus.DONE)
+    await browser.sign_in("viewer")
+    page = (await browser.get("/console/orders/web_1")).text
+    assert '<a href="http://127.0.0.1:8233/namespaces/default/workflows/order-web_1"' in page
+    assert "<code>pi_1</code>" in page
+
+
+async def test_why_and_what_its_saga_says_come_apart(api: Api, browser: Browser, orders: StubOrders) -> None:
+    """Words of the saga when it answers; the page and the journal's words when it does not."""
+    await placed(api)
+    await browser.sign_in("viewer")
+    assert "It waits for the carrier." in (await browser.get("/console/orders/web_1/now")).text
+    orders.error = OrderNotFoundError("web_1")
+    assert (await browser.get("/console/orders/web_1")).status_code == 200
+    assert "this is from our records" in (await browser.get("/console/orders/web_1/now")).text
+
+
+async def test_who_may_only_read_is_offered_nothing(api: Api, browser: Browser) -> None:
+    """No form of an action; sent all the same, the API refuses it."""
+    await placed(api)
+    await browser.sign_in("viewer")
+    page = (await browser.get("/console/orders/web_1")).text
+    assert "/preview" not in page
+    refused = await browser.post("/console/orders/web_1/hold", {"kind": "fraud_review"}, headers=PART)
+    assert (refused.status_code, refused.headers["hx-retarget"]) == (403, "#notice")
+
+
+async def test_a_cancellation_rests_on_its_preview(api: Api, browser: Browser, orders: StubOrders) -> None:
+    """Units as they were typed; the preview asks nothing of the order, and what is sent then carries its digest."""
+    await placed(api)
+    await browser.sign_in("support")
+    form = {"units:MUG": "1", "reason": "changed their mind"}
+    preview = await browser.post("/console/orders/web_1/cancel/preview", form, headers=PART)
+    assert preview.status_code == 200, preview.text
+    assert "too late" in preview.text
+    assert "Nothing is done yet." in preview.text
+    assert ("cancel", "web_1") not in orders.asked
+    fields = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', preview.text))
+    done = await browser.post("/console/orders/web_1/cancel", fields, headers=PART)
+    assert done.headers["hx-trigger"] == "order-changed"
+    await browser.post("/console/orders/web_1/cancel", fields, headers=PART)
+    once, request = [asked for asked in orders.requests if isinstance(asked, CancelRequest)][-2:]
+    assert once.request_id == request.request_id is not None
+    assert request.model_dump(include={"reason", "digest"}) == {
+        "reason": "changed their mind",
+        "digest": fields["digest"],
+    }
+
+
+@pytest.mark.parametrize("amount", ["", "a lot", "1.234", "-1", "1,00"])
+async def test_what_is_no_amount_is_told_with_its_field(api: Api, browser: Browser, amount: str) -> None:
+    """422 in the page's notice, with field and remedy; nothing was asked of the order."""
+    await placed(api)
+    await browser.sign_in("support")
+    form = {"amount": amount, "currency": "USD", "parcel": "0", "reason": "late"}
+    answer = await browser.post("/console/orders/web_1/refund/preview", form, headers=PART)
+    assert (answer.status_code, answer.headers["hx-retarget"]) == (422, "#notice")
+    assert "<code>amount</code>" in answer.text
+    assert "write it like 12.34" in answer.text
+
+
+async def test_a_question_is_answered_from_the_page(api: Api, browser: Browser, orders: StubOrders) -> None:
+    """Support reads it, an operator sees what a choice would do, and makes it."""
+    await placed(api)
+    item = AttentionItem(
+        item_id="web_1-q1",
+        order_id="web_1",
+        parcel=1,
+        kind="unknown_capture",
+        question="Was it captured?",
+        choices=("retry", "adopt"),
+        opened_at=datetime.now(UTC),
+    )
+    update = JournalUpdate(order_id="web_1", status=OrderStatus.NEEDS_ATTENTION, attention=(item,))
+    await api.services.journal.record(update)
+    await browser.sign_in("support")
+    page = (await browser.get("/console/orders/web_1")).text
+    assert ("Was it captured?" in page, "answer/preview" in page) == (True, False)
+    await browser.post("/console/sign-out")
+    await browser.sign_in("operator")
+    form = {"item": "web_1-q1", "choice": "retry", "reason": "the bank says no"}
+    preview = await browser.post("/console/orders/web_1/answer/preview", form, headers=PART)
+    assert "Answer: retry: resolved" in preview.text
+    assert ("resolve_attention", "web_1") not in orders.asked
+    done = await browser.post("/console/orders/web_1/answer", form, headers=PART)
+    assert done.status_code == 200, done.text
+    assert ("resolve_attention", "web_1") in orders.asked
+
+
+async def test_without_scripts_a_preview_is_a_page(api: Api, browser: Browser) -> None:
+    """The same preview with the bar around it, and the way back to the order."""
+    await placed(api)
+    await browser.sign_in("support")
+    page = await browser.post("/console/orders/web_1/cancel/preview", {"reason": "asked"})
+    assert '<a href="/console/orders/web_1">' in page.text
+    assert "Cancel now" in page.text

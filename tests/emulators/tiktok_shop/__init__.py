@@ -1,0 +1,1 @@
+"""The TikTok Shop emulator, spoken to as its API is documented."""

@@ -1,0 +1,1 @@
+"""Steady load for as long as it takes to see what grows."""

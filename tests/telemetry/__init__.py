@@ -1,0 +1,1 @@
+"""What processes tell of themselves: traces, metrics, logs; and what is made of it."""
