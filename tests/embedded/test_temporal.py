@@ -133,9 +133,10 @@ async def test_queues_have_one_partition(client: Client) -> None:
 
 async def test_several_batches_run_at_once(client: Client) -> None:
     """frontend.MaxConcurrentBatchOperationPerNamespace: by default a second one is refused while one is listed."""
-    for number in range(40):
-        await client.start_workflow("Waiting", id=f"batched-{number}", task_queue="nobody-polls")
-    await _all_listed(client, 40)
+    await asyncio.gather(
+        *(client.start_workflow("Waiting", id=f"batched-{n}", task_queue="nobody-polls") for n in range(400))
+    )
+    await _all_listed(client, 400)
     started = [await _start_batch(client) for _ in range(3)]
     assert {await _batch_state(client, job) for job in started} == {RUNNING}, "each was still going on"
     for job in started:
@@ -146,12 +147,14 @@ async def test_several_batches_run_at_once(client: Client) -> None:
 async def _all_listed(client: Client, number: int) -> None:
     """Until a search finds them all: a batch takes what it finds, and is over early when that is little."""
     async with asyncio.timeout(60):
-        while (await client.count_workflows("WorkflowType = 'Waiting'")).count < number:
+        while True:
+            if (await client.count_workflows("WorkflowType = 'Waiting'")).count >= number:
+                return
             await asyncio.sleep(0.05)
 
 
 async def _start_batch(client: Client) -> str:
-    """Begin one that takes more than six minutes; its id once the server lists it, by which it counts them."""
+    """Begin one that takes some eight seconds (worker.batcherRPS: 50); its id once the server lists it."""
     job = uuid.uuid4().hex
     await client.workflow_service.start_batch_operation(
         StartBatchOperationRequest(
@@ -159,7 +162,6 @@ async def _start_batch(client: Client) -> str:
             visibility_query="WorkflowType = 'Waiting'",
             job_id=job,
             reason="test",
-            max_operations_per_second=0.1,
             signal_operation=BatchOperationSignal(signal="hello"),
         )
     )
