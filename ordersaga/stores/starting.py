@@ -24,6 +24,8 @@ COUNTED: Final = 1000
 STUCK: Final = timedelta(minutes=5)
 """A saga without an outcome for so long is held up by something else than the number of others."""
 
+# Comes before: PostgreSQL that counted a queue before it grew takes it for short, and would read all of it to sort it.
+_IN_ORDER = "SELECT set_config('enable_sort', 'off', true)"
 # Hops from seller to seller over the partial index, then takes the oldest of each: a seller with a hundred thousand
 # waiting orders costs as much as one with ten, and cannot delay the others. What another starter is claiming at this
 # moment is passed over. Conditions are written so that only the right index fits, the one by seller for the turns, the
@@ -89,8 +91,8 @@ UPDATE orders SET started_at = now() FROM (
 _DECIDED = """
 SELECT order_id, updated_at FROM orders WHERE order_id = ANY($1::text[]) AND outcome IS NOT NULL ORDER BY updated_at
 """
-# Each part reads one partial index and no further than needed, so that it costs the same at a hundred thousand. A date
-# far off is no lease: such an order does not wait for a starter.
+# Each part reads one partial index in its order and no further than needed, so that it costs the same at a hundred
+# thousand. A date far off is no lease: such an order does not wait for a starter.
 _BACKLOG = """
 WITH RECURSIVE sellers(seller, queued_at) AS (
     (SELECT seller, queued_at FROM orders WHERE started_at IS NULL AND status = 'pending'
@@ -102,18 +104,22 @@ WITH RECURSIVE sellers(seller, queued_at) AS (
         ORDER BY seller, queued_at, order_id LIMIT 1) AS another)
 SELECT
     (SELECT count(*) FROM (
-        SELECT FROM orders WHERE started_at IS NULL AND status = 'pending' AND start_after <= now() LIMIT $1) AS due
+        SELECT FROM orders WHERE started_at IS NULL AND status = 'pending' AND start_after <= now()
+        ORDER BY start_after LIMIT $1) AS due
     ) AS waiting,
     (SELECT count(*) FROM (
         SELECT FROM orders WHERE started_at IS NULL AND status = 'pending'
-          AND start_after > now() AND start_after <= now() + interval '1 minute' LIMIT $1) AS taken
+          AND start_after > now() AND start_after <= now() + interval '1 minute'
+        ORDER BY start_after LIMIT $1) AS taken
     ) + (SELECT count(*) FROM (
-        SELECT FROM orders WHERE started_at > now() - $2::interval AND outcome IS NULL LIMIT $1) AS running
+        SELECT FROM orders WHERE started_at > now() - $2::interval AND outcome IS NULL
+        ORDER BY started_at LIMIT $1) AS running
     ) AS under_way,
     coalesce(now() - (SELECT min(queued_at) FROM sellers), interval '0') AS oldest,
     ARRAY(SELECT seller FROM sellers WHERE (
         SELECT true FROM orders WHERE orders.seller = sellers.seller AND started_at IS NULL AND status = 'pending'
-          AND (start_after > now()) IS NOT TRUE OFFSET $3 LIMIT 1)) AS sellers
+          AND (start_after > now()) IS NOT TRUE
+        ORDER BY queued_at, order_id OFFSET $3 LIMIT 1)) AS sellers
 """
 
 
@@ -148,7 +154,8 @@ class PostgresStarting:
         Who neither marks them as started nor gives them back within `lease` loses them to others. One that cannot be
         read, such as a later version's, keeps no other waiting: its start is refused.
         """
-        async with connection(self._pool) as work:
+        async with transaction(self._pool) as work:
+            await work.execute(_IN_ORDER)
             rows = await work.fetch(_CLAIM, limit, lease, newcomers, STUCK)
         rows.sort(key=lambda row: (row["turn"], row["queued_at"]))
         claims = [load_or_skip(row, _claim) for row in await self._vault.opened(rows)]
@@ -187,7 +194,8 @@ class PostgresStarting:
 
     async def backlog(self, *, count_to: int | None = COUNTED) -> Backlog:
         """How much there is to start and to decide; no number is counted further than `count_to` (None: to its end)."""
-        async with connection(self._pool, scoped=False) as reader:
+        async with transaction(self._pool, scoped=False) as reader:
+            await reader.execute(_IN_ORDER)
             row = await reader.fetchrow(_BACKLOG, count_to, STUCK, FEW - 1)
         assert row is not None, "a SELECT without FROM has one row"
         return Backlog(row["waiting"], row["under_way"], row["oldest"], frozenset(row["sellers"]))

@@ -29,7 +29,10 @@ from tests.support.background import busy
 
 RATE: Final = 1.5
 ACTS_END_WITHIN: Final = 100.0
-REST_WITHIN: Final = 180.0
+STANDS_STILL: Final = 180.0
+"""Seconds without any order or task moving while some are left: nothing will come of them."""
+REST_WITHIN: Final = 1200.0
+"""Seconds after which what still moves moves in circles."""
 _CALM: Final = 4.0
 """Seconds without anything to do that count as rest."""
 _WORK_LEFT: Final = """
@@ -102,26 +105,29 @@ class Run:
         if late := await self.load.finish(ACTS_END_WITHIN):
             self._tell(f"{late} shoppers were stopped on their way")
         self._tell("every shopper is done")
-        deadline, calm_since = time.monotonic() + REST_WITHIN, time.monotonic()
-        while time.monotonic() < deadline:
-            await self._unblock()
-            if await self._something_left():
-                calm_since = time.monotonic()
-            elif time.monotonic() - calm_since > _CALM:
-                return
+        left, began = await self._left(), time.monotonic()
+        moved = began
+        while (now := time.monotonic()) - moved < (STANDS_STILL if left else _CALM) and now - began < REST_WITHIN:
             await asyncio.sleep(1)
-        self.unfinished.append(f"not at rest within {REST_WITHIN:g} s: {', '.join(self._open()[:20])}")
+            await self._unblock()
+            before, left = left, await self._left()
+            if left != before:
+                moved = time.monotonic()
+        if left:
+            self.unfinished.append(f"not at rest, {now - moved:.0f} s after the last move: {', '.join(left[:20])}")
 
     def _open(self) -> list[str]:
         orders = self.shop.world.board.orders.values()
         return [f"{each.order_id} {each.status.value}" for each in orders if each.status not in FINAL_STATUSES]
 
-    async def _something_left(self) -> bool:
+    async def _left(self) -> list[str]:
+        """Orders that are not final and tasks that are not done, each in words; empty: nobody has anything to do."""
         try:
             await self.shop.world.board.look()
-            return bool(self._open()) or await self.shop.value(_WORK_LEFT) > 0
-        except (ApiError, ApiUnreachableError, OSError, TimeoutError, asyncpg.PostgresError):
-            return True
+            tasks = await self.shop.value(_WORK_LEFT)
+        except (ApiError, ApiUnreachableError, OSError, TimeoutError, asyncpg.PostgresError) as error:
+            return [f"unknown: {type(error).__name__}"]
+        return [*self._open(), *([f"{tasks} tasks"] if tasks else [])]
 
     async def _unblock(self) -> None:
         """What only the order's own act would have ended: a stop at the provider, a hold, a parcel left at home."""

@@ -9,7 +9,6 @@ async with running("stripe", tmp_path, time_scale=100, webhook_url=receiver.url)
 
 import asyncio
 import contextlib
-import socket
 import ssl
 import subprocess
 import sys
@@ -24,6 +23,8 @@ from typing import Any
 
 import httpx
 
+from ordersaga.embedded.sockets import free_ports
+
 ROOT = Path(__file__).resolve().parents[2]
 SPECS = ROOT.parent / "shared" / "specs"
 _START_SECONDS = 30.0
@@ -32,10 +33,8 @@ _PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def free_port() -> int:
-    """A port nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port nobody listens on at the moment, and that the system gives to nobody who asks for any."""
+    return free_ports(["any"])["any"]
 
 
 @dataclass
