@@ -5,7 +5,7 @@ a hold until it was told everything, unless its goods are at a provider: then it
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
@@ -183,13 +183,10 @@ class Restarting:
     async def _patiently_held(self, known: Known, kind: str, hold: HoldRequest | None) -> Deed | None:
         """What could not be told, if anything. Nobody answers before the workers have begun."""
         try:
-            async with asyncio.timeout(CATCHES_UP.total_seconds()):
-                while True:
-                    with suppress(RetryError):
-                        await self._set_hold(known, kind, hold)
-                        return None
+            await _patiently(lambda: self._set_hold(known, kind, hold))
         except (OrdersagaError, TimeoutError) as error:
             return Deed(subject=known.order_id, what="asked", detail=f"hold {kind} could not be told again: {error}")
+        return None
 
     async def _set_hold(self, known: Known, kind: str, hold: HoldRequest | None) -> None:
         orders = self._services.orders
@@ -208,7 +205,7 @@ class Restarting:
     async def _one_of(self, known: Known, *, again: bool) -> Deed | None:
         async with self._places:
             try:
-                await (self._start(known) if again else self._tell(known))
+                await _patiently(lambda: self._start(known) if again else self._tell_more(known))
                 await self._recovery.tell_again(known.order_id, known.since)
             except (OrdersagaError, TimeoutError) as error:
                 detail = f"its saga was not told everything: {error or 'it did not catch up in time'}"
@@ -227,6 +224,12 @@ class Restarting:
         if known.handed and known.cancel:
             await orders.request_cancel(known.order_id, known.cancel)
 
+    async def _tell_more(self, known: Known) -> None:
+        """A saga that a broken-off recovery started knows nothing yet: it catches up first."""
+        if known.since == NEVER:
+            await self._caught_up(known)
+        await self._tell(known)
+
     async def _tell(self, known: Known) -> None:
         """Answers and wishes; a hold that a recovery placed is released, for one that was broken off as well."""
         orders, view = self._services.orders, await self._answer(known)
@@ -240,14 +243,13 @@ class Restarting:
         await orders.release_hold(known.order_id, _KEPT)
 
     async def _caught_up(self, known: Known) -> OrderView:
-        async with asyncio.timeout(CATCHES_UP.total_seconds()):
-            while True:
-                view = await self._services.orders.state(known.order_id)
-                if _is_level(view, known):
-                    return view
-                if view.status is OrderStatus.ACTION_REQUIRED:
-                    await self._services.orders.payment_event(known.order_id, _PAID)
-                await asyncio.sleep(LOOK_EVERY)
+        while True:
+            view = await self._services.orders.state(known.order_id)
+            if _is_level(view, known):
+                return view
+            if view.status is OrderStatus.ACTION_REQUIRED:
+                await self._services.orders.payment_event(known.order_id, _PAID)
+            await asyncio.sleep(LOOK_EVERY)
 
     async def _answer(self, known: Known) -> OrderView:
         """Answers that people gave are given again to the same questions."""
@@ -257,6 +259,15 @@ class Restarting:
             if said is not None:
                 await self._services.orders.resolve_attention(known.order_id, said)
         return view
+
+
+async def _patiently(tell: Callable[[], Awaitable[None]]) -> None:
+    """Once a worker answers. Temporal waits a while for one that is gone, such as that of a killed recovery."""
+    async with asyncio.timeout(CATCHES_UP.total_seconds()):
+        while True:
+            with suppress(RetryError):
+                return await tell()
+            await asyncio.sleep(LOOK_EVERY)
 
 
 def _is_later(line: TimelineEntry, since: datetime) -> bool:
