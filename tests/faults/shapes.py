@@ -117,6 +117,7 @@ async def send_back(case: Order) -> None:
     """Return everything once it is delivered: label, way back, inspection, refund.
 
     A shopper who keeps the goods after all sends nothing; one without a label sends them by a carrier of their own.
+    What is sent with a label that was voided meanwhile, as its return was given up, comes back to the shopper.
     """
     await case.place("confirmed")
     await case.become(OrderStatus.COMPLETED)
@@ -129,7 +130,9 @@ async def send_back(case: Order) -> None:
         return
     if document.label_url:
         await case.world.easypost.tell("advance", match=name, to="in_transit")
-        await case.eventually(lambda: _known_to_travel(case), "the goods on their way")
+        document = await case.eventually(lambda: _known_to_travel(case), "the goods on their way")
+        if document.status in FINAL_RETURNS:
+            return
         await case.world.easypost.tell("advance", match=name, to="delivered")
     case.came_back = True
     found = {"lines": [{"sku": line["sku"], "sellable": line["quantity"]} for line in lines]}
@@ -147,9 +150,9 @@ async def _labeled_or_told(case: Order) -> ReturnDocument | None:
     return document if known else None
 
 
-async def _known_to_travel(case: Order) -> bool:
+async def _known_to_travel(case: Order) -> ReturnDocument | None:
     document = await case.world.support.show_return(f"{case.order_id}-r1")
-    return document.status not in (ReturnStatus.REQUESTED, ReturnStatus.AWAITING_GOODS)
+    return None if document.status in (ReturnStatus.REQUESTED, ReturnStatus.AWAITING_GOODS) else document
 
 
 async def _done(request: Awaitable[object]) -> bool:
