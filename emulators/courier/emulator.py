@@ -77,7 +77,7 @@ class Courier(Emulator):
 
     def on_reset(self) -> None:
         """The limit is a setting, like the pace: it outlives a reset."""
-        self.desk.limit.set_limit(self.desk.limit.per_minute)
+        self.desk.limit.begin_anew()
 
 
 async def _refused(_: Request, error: RefusedError) -> Response:

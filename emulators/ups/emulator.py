@@ -68,7 +68,7 @@ class UPS(Emulator):
 
     def on_reset(self) -> None:
         """The limit is a setting, like the pace: it outlives a reset."""
-        self.desk.limit.set_limit(self.desk.limit.per_minute)
+        self.desk.limit.begin_anew()
 
 
 async def _refused(_: Request, error: Exception) -> Response:
