@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, EffectStatus
 from ordersaga.domain.errors import CustomerError, OperatorError, RefusedError, RetryError
@@ -68,7 +69,7 @@ class Effects:
         if row.status in (EffectStatus.DONE, EffectStatus.REFUSED):
             return row
         sent_at = _sent_at(row)
-        found = None if sent_at is None else await self._inquired(row, inquire)
+        found = None if sent_at is None else await self._inquired(row, inquire, sent_at)
         if found is not None:
             return await self._settle(row, found)
         if sent_at is not None and not repeatable:
@@ -90,10 +91,15 @@ class Effects:
             return False
         return found.status is EffectStatus.DONE
 
-    async def _inquired(self, row: EffectRow, inquire: Inquire) -> EffectOutcome | None:
-        """What the other side has on record; a refusal there is as final as one that is answered."""
+    async def _inquired(self, row: EffectRow, inquire: Inquire, sent_at: datetime) -> EffectOutcome | None:
+        """What the other side has on record; a refusal there is as final as one that is answered.
+
+        An inquiry that failed leaves its trace too: nothing is in flight, so the next attempt need not wait for it.
+        """
         try:
             return await inquire(row)
+        except RetryError as error:
+            await self._unknown(row, sent_at, error, error.retry_after)
         except CustomerError as error:
             return _refusal(error, {})
         except RefusedError as error:
@@ -132,7 +138,7 @@ class Effects:
 
     async def _unknown(
         self, row: EffectRow, sent_at: datetime | None, error: RetryError, wait: timedelta | None
-    ) -> None:
+    ) -> NoReturn:
         trace = {"attempt": row.attempts, "sent_at": sent_at.isoformat() if sent_at else None}
         outcome = EffectOutcome(status=EffectStatus.UNKNOWN, answer=trace, code=error.code, message=error.message)
         await self._settle(row, outcome)

@@ -144,6 +144,18 @@ async def test_an_operators_error_while_inquiring_proves_nothing(bench: Bench) -
     assert bench.row("buy").status is EffectStatus.UNKNOWN
 
 
+async def test_who_inquired_in_vain_is_not_waited_for(bench: Bench) -> None:
+    """The inquiry failed and ended: the next attempt inquires at once, and still knows that something was sent."""
+    lost = RetryError("timeout", "lost", unknown=True)
+    outside = Outside(lost, found=[RetryError("busy", "later"), RetryError("busy", "later"), DONE])
+    for code in ("timeout", "busy", "busy"):
+        with pytest.raises(RetryError, match=code):
+            await bench.effects.perform(INTENT, outside.call, outside.inquire)
+        assert bench.row("buy").status is EffectStatus.UNKNOWN
+    row = await bench.effects.perform(INTENT, outside.call, outside.inquire)
+    assert (row.status, len(outside.keys), len(outside.inquiries)) == (EffectStatus.DONE, 1, 3)
+
+
 async def test_attempt_in_flight_is_waited_for(bench: Bench) -> None:
     """Another attempt may be calling right now: neither called nor inquired, but told when to come back."""
     await bench.ledger.begin(INTENT)
