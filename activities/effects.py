@@ -105,6 +105,9 @@ class Effects:
         except RefusedError as error:
             await self._settle(row, _refusal(error, BY_OPERATOR))
             raise
+        except OperatorError as error:
+            await self._trace(row, sent_at, error)
+            raise
 
     async def _call(self, row: EffectRow, intent: EffectIntent, call: Call, inquire: Inquire) -> EffectRow:
         try:
@@ -139,10 +142,14 @@ class Effects:
     async def _unknown(
         self, row: EffectRow, sent_at: datetime | None, error: RetryError, wait: timedelta | None
     ) -> NoReturn:
+        await self._trace(row, sent_at, error)
+        raise RetryError(error.code, error.message, unknown=error.unknown, retry_after=wait) from error
+
+    async def _trace(self, row: EffectRow, sent_at: datetime | None, error: RetryError | OperatorError) -> None:
+        """This attempt is over, its outcome unknown."""
         trace = {"attempt": row.attempts, "sent_at": sent_at.isoformat() if sent_at else None}
         outcome = EffectOutcome(status=EffectStatus.UNKNOWN, answer=trace, code=error.code, message=error.message)
         await self._settle(row, outcome)
-        raise RetryError(error.code, error.message, unknown=error.unknown, retry_after=wait) from error
 
     async def _settle(self, row: EffectRow, outcome: EffectOutcome) -> EffectRow:
         await self._ledger.settle(row.key, outcome)
