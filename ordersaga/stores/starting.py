@@ -25,7 +25,10 @@ STUCK: Final = timedelta(minutes=5)
 """A saga without an outcome for so long is held up by something else than the number of others."""
 
 # Comes before: PostgreSQL that counted a queue before it grew takes it for short, and would read all of it to sort it.
-_IN_ORDER = "SELECT set_config('enable_sort', 'off', true)"
+_IN_ORDER = """
+SELECT set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true),
+    set_config('enable_seqscan', 'off', true)
+"""
 # Hops from seller to seller over the partial index, then takes the oldest of each: a seller with a hundred thousand
 # waiting orders costs as much as one with ten, and cannot delay the others. What another starter is claiming at this
 # moment is passed over. Conditions are written so that only the right index fits, the one by seller for the turns, the
