@@ -145,7 +145,8 @@ async def _process(role: str, port: int, stack: Stack) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        process.terminate()
+        if process.returncode is None:
+            process.kill()  # its requests may wait for ever for workflows nobody works on any more
         await process.wait()
 
 
