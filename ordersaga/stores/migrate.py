@@ -84,7 +84,7 @@ async def migrate(database_url: str, wanted: list[Migration] | None = None) -> l
     """
     connection = await asyncpg.connect(database_url, server_settings={"application_name": "ordersaga-migrate"})
     try:
-        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
+        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110 - another's
             await asyncio.sleep(TURN_SECONDS)
         known = migrations() if wanted is None else wanted
         applied = await _apply(connection, known)

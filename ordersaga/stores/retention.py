@@ -19,10 +19,7 @@ _OLD: Final[Mapping[str, str]] = {
     "AND NOT EXISTS (SELECT FROM findings WHERE findings.run_id = it.run_id)",
 }
 """Which rows of a table may be forgotten, given for how long it keeps them and the statuses in which orders end."""
-OLDEST: Final = 50_000
-_AMONG: Final[Mapping[str, str]] = {
-    "webhook_inbox": f"(SELECT *, ctid FROM webhook_inbox ORDER BY id LIMIT {OLDEST})",
-}
+_AMONG: Final[Mapping[str, str]] = {"webhook_inbox": "(SELECT *, ctid FROM webhook_inbox ORDER BY id LIMIT 50000)"}
 """Where a batch is looked for, if no index leads to it: among the first that came, not in the whole table."""
 
 

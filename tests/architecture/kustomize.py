@@ -51,21 +51,23 @@ def _generated(folder: Path, file: Mapping[str, Any]) -> Iterable[Object]:
 def _changed(folder: Path, file: Mapping[str, Any], objects: list[Object]) -> list[Object]:
     for patch in file.get("patches", []):
         objects = _patched(objects, _read(folder / patch["path"]), patch.get("target"))
-    if namespace := file.get("namespace"):
-        for each in objects:
-            if each["kind"] not in _OF_THE_CLUSTER:
-                each["metadata"]["namespace"] = namespace
     for each in objects:
-        each["metadata"]["name"] += file.get("nameSuffix", "")
-    for labels in file.get("labels", []):
-        assert labels["includeSelectors"], "the only kind that is used"
-        for each in objects:
-            _label(each, labels["pairs"])
+        _name(each, file)
     for image in file.get("images", []):
         for container in (container for each in objects for container in containers(each)):
             if container["image"] == image["name"]:
                 container["image"] = f"{image.get('newName', image['name'])}:{image['newTag']}"
     return objects
+
+
+def _name(each: Object, file: Mapping[str, Any]) -> None:
+    """Namespace, the name's suffix, labels."""
+    if "namespace" in file and each["kind"] not in _OF_THE_CLUSTER:
+        each["metadata"]["namespace"] = file["namespace"]
+    each["metadata"]["name"] += file.get("nameSuffix", "")
+    for labels in file.get("labels", []):
+        assert labels["includeSelectors"], "the only kind that is used"
+        _label(each, labels["pairs"])
 
 
 def _label(each: Object, pairs: Mapping[str, str]) -> None:

@@ -33,9 +33,7 @@ def _body(*payloads: Mapping[str, Any]) -> bytes:
 
 PLAIN: Final = _payload(b'"by hand"', encoding=b"json/plain")
 SUBJECTS: Final = (b"ord_0", b"ord_1", b"@deployment", b"nobody", b"ord_0\0", b"\xff\xfe", b"")
-SEALED: Final = tuple(
-    _payload(b"0" * 60, encoding=ENCODING, key_id=b"k1", key_subject=subject) for subject in SUBJECTS
-)
+SEALED: Final = tuple(_payload(b"0" * 60, encoding=ENCODING, key_id=b"k1", key_subject=subject) for subject in SUBJECTS)
 GOOD: Final = (*(_body(each) for each in SEALED), _body(PLAIN), _body(*SEALED, PLAIN), _body())
 
 
