@@ -97,8 +97,11 @@ LISTENS = (
     "PROMETHEUS_ENDPOINT",
 )
 """Variables that say where a process answers, not whom it asks."""
-NEVER_ASKED = {("codec-server", name) for name in ("stripe", "shipbob", "easypost", "otel-collector")}
-"""It has the settings of all processes, and speaks with the databases and the issuer only."""
+NEVER_ASKED = {
+    *(("codec-server", name) for name in ("stripe", "shipbob", "easypost", "otel-collector")),
+    ("migrations", "temporal"),
+}
+"""They have settings of all processes, and speak with the databases only, the codec server with Temporal besides."""
 
 
 def asked() -> Iterator[tuple[str, str, int]]:
