@@ -11,8 +11,9 @@ from emulators.__main__ import REGISTRY
 from ordersaga.doctor.names import unknown_names
 from ordersaga.settings import Settings, environment_name, read_settings
 from tests.architecture.composition import COMPOSE, NEXT, REPOSITORY, Service, is_ours, resolved
+from tests.architecture.kustomize import containers, template
 from tests.architecture.test_compose import COLLECTOR, LASTING, PROMETHEUS, SERVICES
-from tests.architecture.test_kubernetes import containers, pods, template
+from tests.architecture.test_kubernetes import pods
 from workers.orders import GRACE
 
 EXAMPLE = REPOSITORY / "deploy/env.example"
