@@ -71,6 +71,18 @@ def metric_names() -> set[str]:
     return parts | {_sampled(family) for family in families if family.name not in histograms}
 
 
+def metric_labels() -> dict[str, set[str]]:
+    """The labels of every such sample, by its name; those of a histogram's buckets have `le` besides."""
+    read = [(family, family) for each in collectors() for family in each.collect()]
+    found: dict[str, set[str]] = {}
+    for family, told_by in [*read, *((family, meter) for meter, family in _meters())]:
+        labels = set(getattr(told_by, "_labelnames", ()))
+        parts = {"_bucket": labels | {"le"}, "_sum": labels, "_count": labels}
+        names = {f"{family.name}{part}": has for part, has in parts.items()}
+        found |= names if family.type == "histogram" else {_sampled(family): labels}
+    return found
+
+
 def collectors() -> list[Collector]:
     """One of each kind, of a deployment in which nothing has happened."""
     return [

@@ -89,7 +89,7 @@ from ordersaga.stores.order_keys import OrderKeys, listening_ring
 from ordersaga.stores.people import TOKEN_PREFIX, People
 from ordersaga.stores.pick_tickets import PickTicket, SellerWarehouse
 from ordersaga.stores.poll_cursors import PollCursors
-from ordersaga.stores.pools import Pool, close_pool, create_pool
+from ordersaga.stores.pools import Pool, answers, close_pool, create_pool
 from ordersaga.stores.recovery import Answered, Begun, MadeEffect, PostgresRecovery, ToldStock
 from ordersaga.stores.repeats import Asked, Repeats
 from ordersaga.stores.retention import PostgresRetention
@@ -186,6 +186,10 @@ class Services:
     def listing_accounts(self) -> tuple[str, ...]:
         """The carrier accounts, besides the first, that list their labels."""
         return tuple(sorted(set(self.label_histories) - {EASYPOST}))
+
+    async def database_answers(self) -> bool:
+        """For probes, which ask all the time. Raises RetryError, or OperatorError, when it does not."""
+        return await answers(self.pool)
 
 
 @asynccontextmanager

@@ -45,7 +45,7 @@ class Health:
 def checks_of(client: Client, services: Services) -> dict[str, Check]:
     """What a worker cannot work without."""
     return {
-        "postgresql": services.inbox.count_by_status,
+        "postgresql": services.database_answers,
         "temporal": client.service_client.check_health,
     }
 

@@ -7,7 +7,6 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from ordersaga.api.access import ServicesDep
-from ordersaga.bootstrap import Services
 from ordersaga.domain.errors import OrdersagaError
 
 router = APIRouter(tags=["health"])
@@ -27,7 +26,8 @@ async def alive() -> dict[str, str]:
 )
 async def ready(services: ServicesDep) -> JSONResponse:
     """Whether PostgreSQL and Temporal answer, and which does not."""
-    postgresql, temporal = await asyncio.gather(_answers(_database(services)), _answers(services.orders.ready()))
+    asked = services.database_answers(), services.orders.ready()
+    postgresql, temporal = await asyncio.gather(*map(_answers, asked))
     checks = {"postgresql": postgresql, "temporal": temporal}
     ok = all(checks.values())
     body = {
@@ -42,8 +42,3 @@ async def _answers(check: Awaitable[bool]) -> bool:
         return await asyncio.wait_for(check, _CHECK_SECONDS)
     except (OrdersagaError, TimeoutError):
         return False
-
-
-async def _database(services: Services) -> bool:
-    await services.inbox.count_by_status()
-    return True

@@ -84,7 +84,8 @@ class Readings(Collector):
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """The gauges; a kind of question that nobody asks has none."""
         yield _by_status("ordersaga_orders", "Orders by status.", self._orders.items())
-        yield _by_status("ordersaga_inbox_messages", "Messages of outside companies by status.", self._inbox.items())
+        help_text = "Messages of outside companies that wait for their delivery, or were given up."
+        yield _by_status("ordersaga_inbox_messages", help_text, self._inbox.items())
         yield from self._attention()
         yield from self._reconciliation()
 
@@ -145,7 +146,7 @@ class Metrics:
         journal, inbox = self._services.journal, self._services.inbox
         orders, ages = await journal.count_by_status(), await journal.attention_ages()
         registry = CollectorRegistry()
-        messages, reconciled = await inbox.count_by_status(), await self._reconciled()
+        messages, reconciled = await inbox.waiting(), await self._reconciled()
         now = datetime.now(UTC)
         registry.register(Readings(orders, messages, ages, now, reconciled))
         registry.register(StandingGauges(await self._standing(ages), now, self._services.settings.metrics_sellers))

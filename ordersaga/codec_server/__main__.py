@@ -8,6 +8,7 @@ import uvicorn
 from ordersaga.api.http_protocol import BoundedHttp
 from ordersaga.bootstrap import open_services
 from ordersaga.codec_server.app import create_codec_app
+from ordersaga.log_levels import set_levels
 from ordersaga.settings import SettingsError, read_complete
 from ordersaga.telemetry import configure_logging
 
@@ -19,6 +20,7 @@ def main() -> None:
     except SettingsError as error:
         sys.exit(f"ordersaga codec-server: {error}")
     configure_logging(settings, "codec")
+    set_levels(settings.log_levels, settings.log_levels_file)
     app = create_codec_app(partial(open_services, settings, name="ordersaga-codec"), settings.temporal_ui_url)
     uvicorn.run(
         app,

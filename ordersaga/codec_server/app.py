@@ -23,7 +23,7 @@ from ordersaga.bootstrap import CodecRead, Services
 from ordersaga.codec_server.readers import Reader, admitted
 from ordersaga.console.oidc import OpenIdProvider
 from ordersaga.domain.errors import OperatorError, OrdersagaError, RetryError
-from ordersaga.privacy.codec import EncryptingCodec, subject_named
+from ordersaga.privacy.codec import EncryptingCodec, is_subject, subject_named
 from ordersaga.privacy.key_ring import KeyErasedError, KeyRing
 
 MAX_BODY: Final = 16_000_000
@@ -113,8 +113,9 @@ async def _payloads(request: Request) -> Sequence[Payload]:
 
 
 async def _open_to(services: Services, reader: Reader, payloads: Iterable[Payload]) -> set[str]:
-    """The subjects this reader may see: all, or, of one seller, this one's orders."""
-    subjects = {subject for payload in payloads if (subject := subject_named(payload)) is not None}
+    """The subjects this reader may see: all, or, of one seller, this one's orders. What cannot be one is none."""
+    named = {subject for payload in payloads if (subject := subject_named(payload)) is not None}
+    subjects = set(filter(is_subject, named))
     return subjects if reader.seller is None else await services.codec_reads.own(subjects, reader.seller)
 
 

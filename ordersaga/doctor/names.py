@@ -16,7 +16,7 @@ _BESIDE: Final = frozenset(
     PREFIX + name
     for name in (
         *("API_KEY", "API_URL", "COURIER_KEY", "COURIER_SECRET", "COMPLETE"),  # of the command line
-        *("APIS", "API_PORTS", "WORKERS", "SECRETS", "VERSION"),  # of docker-compose.yml
+        *("APIS", "API_PORTS", "WORKERS", "SECRETS", "FILES", "VERSION", "NEXT_VERSION", "NEXT_BUILD"),  # of containers
     )
 ) | {VARIABLE}
 _ALIKE: Final = 0.8

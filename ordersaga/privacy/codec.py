@@ -50,6 +50,11 @@ def subject_named(payload: Payload) -> str | None:
     return payload.metadata.get("key-subject", b"").decode(errors="replace")
 
 
+def is_subject(name: str) -> bool:
+    """Whether keys are kept under such a name: an order's id, or the deployment's own."""
+    return name == EVERYBODY or owner_of_workflow(f"order-{name}") == name
+
+
 class EncryptingCodec(PayloadCodec, WithSerializationContext):
     """Encrypts for the subject of the workflow at hand; reads what was written for that one, or for the deployment.
 

@@ -44,6 +44,11 @@ _FAILED = """
 SELECT id, source, source_id, order_id, attempts, received_at, error FROM webhook_inbox
 WHERE status = 'failed' ORDER BY id DESC LIMIT $1
 """
+# Both by an index that holds nothing else.
+_WAITING = """
+SELECT 'pending' AS status, count(*) AS messages FROM webhook_inbox WHERE status = 'pending'
+UNION ALL SELECT 'failed', count(*) FROM webhook_inbox WHERE status = 'failed'
+"""
 _COUNTS = "SELECT status, count(*) AS messages FROM webhook_inbox GROUP BY status"
 
 
@@ -129,8 +134,13 @@ class WebhookInbox:
                 await work.execute("SELECT pg_notify('inbox', $1)", str(found))
             return found is not None
 
+    async def waiting(self) -> dict[str, int]:
+        """How many messages are pending, and how many failed."""
+        async with connection(self._pool) as reader:
+            return {row["status"]: row["messages"] for row in await reader.fetch(_WAITING)}
+
     async def count_by_status(self) -> dict[str, int]:
-        """How many messages are pending, delivered, ignored and failed."""
+        """How many messages are pending, delivered, ignored and failed: reads all there are."""
         async with connection(self._pool) as reader:
             return {row["status"]: row["messages"] for row in await reader.fetch(_COUNTS)}
 

@@ -2,11 +2,13 @@
 roles and rights.
 
 A statement that waits for a table's lock keeps everybody behind it waiting too. So it waits for no more than
-`LOCK_WAIT`, lets the others go first, and tries again.
+`LOCK_WAIT`, lets the others go first, and tries again. An index on a table that has rows already is built
+`CONCURRENTLY`, which keeps no writer waiting and is possible outside transactions only: in a file of its own.
 """
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,11 +28,17 @@ LOCK_WAIT: Final = timedelta(seconds=1)
 """So long may those who write be kept waiting behind a migration that waits."""
 PAUSE: Final = timedelta(seconds=1)
 PATIENCE: Final = timedelta(minutes=10)
+TURN_SECONDS: Final = 0.1
+"""Between two looks whether another process still migrates. Whoever waited in one statement, as for a lock, would be
+waited for by an index that is built concurrently: each for the other."""
 
 _BOOKKEEPING = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())
 """
+_INDEX: Final = re.compile(r"CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+IF\s+NOT\s+EXISTS\s+(\w+)", re.IGNORECASE)
+_UNFINISHED: Final = "SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass($1) AND NOT indisvalid)"
+_APPLIED: Final = "INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2)"
 _LATER: Final = "SELECT EXISTS (SELECT FROM schema_migrations WHERE name <> ALL($1::text[]))"
 
 
@@ -44,6 +52,17 @@ class Migration:
     @property
     def checksum(self) -> str:
         return hashlib.sha256(self.sql.encode()).hexdigest()
+
+    @property
+    def indexes(self) -> dict[str, str]:
+        """What builds indexes concurrently, by their names. Raises ValueError when there is something else too."""
+        sql = re.sub(r"--.*", "", self.sql)
+        if not re.search(r"\bCONCURRENTLY\b", sql, re.IGNORECASE):
+            return {}
+        found = [(each, _INDEX.match(each)) for each in map(str.strip, sql.split(";")) if each]
+        if not all(match for _, match in found):
+            raise ValueError(f"{self.name}: beside CREATE INDEX CONCURRENTLY IF NOT EXISTS a file holds nothing else")
+        return {match[1]: each for each, match in found if match}
 
 
 def migrations(name: str = "migrations") -> list[Migration]:
@@ -65,7 +84,8 @@ async def migrate(database_url: str, wanted: list[Migration] | None = None) -> l
     """
     connection = await asyncpg.connect(database_url, server_settings={"application_name": "ordersaga-migrate"})
     try:
-        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110 - another's
+            await asyncio.sleep(TURN_SECONDS)
         known = migrations() if wanted is None else wanted
         applied = await _apply(connection, known)
         if not await connection.fetchval(_LATER, [migration.name for migration in known]):
@@ -81,7 +101,10 @@ async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", wanted: list[
     _refuse_drift(applied, {migration.name: migration for migration in wanted})
     pending = [migration for migration in wanted if migration.name not in applied]
     for migration in pending:
-        await _between_others(migration.name, partial(_apply_one, connection, migration))
+        if migration.indexes:
+            await _build(connection, migration)
+        else:
+            await _between_others(migration.name, partial(_apply_one, connection, migration))
     return [migration.name for migration in pending]
 
 
@@ -102,9 +125,16 @@ async def _apply_one(
     async with connection.transaction():
         await connection.execute(f"SET LOCAL lock_timeout = '{lock_wait / timedelta(milliseconds=1):.0f}ms'")
         await connection.execute(migration.sql)
-        await connection.execute(
-            "INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2)", migration.name, migration.checksum
-        )
+        await connection.execute(_APPLIED, migration.name, migration.checksum)
+
+
+async def _build(connection: "asyncpg.Connection[asyncpg.Record]", migration: Migration) -> None:
+    """Build indexes while others write. One that an earlier attempt left unfinished is built anew."""
+    for name, statement in migration.indexes.items():
+        if await connection.fetchval(_UNFINISHED, name):
+            await connection.execute(f"DROP INDEX CONCURRENTLY {name}")
+        await connection.execute(statement)
+    await connection.execute(_APPLIED, migration.name, migration.checksum)
 
 
 def _refuse_drift(applied: dict[str, str], known: dict[str, Migration]) -> None:

@@ -164,6 +164,12 @@ async def transaction(
         raise _translate(error, in_doubt=committing) from error
 
 
+async def answers(pool: Pool) -> bool:
+    """That PostgreSQL answers: asked for nothing that grows, nor for what somebody may have locked."""
+    async with connection(pool) as work:
+        return bool(await work.fetchval("SELECT true"))
+
+
 @asynccontextmanager
 async def connection(pool: Pool, *, scoped: bool = True) -> AsyncIterator[Connection]:
     """A connection for single statements, with the same translation of errors and `scoped` as `transaction`.

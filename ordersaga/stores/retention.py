@@ -19,6 +19,8 @@ _OLD: Final[Mapping[str, str]] = {
     "AND NOT EXISTS (SELECT FROM findings WHERE findings.run_id = it.run_id)",
 }
 """Which rows of a table may be forgotten, given for how long it keeps them and the statuses in which orders end."""
+_AMONG: Final[Mapping[str, str]] = {"webhook_inbox": "(SELECT *, ctid FROM webhook_inbox ORDER BY id LIMIT 50000)"}
+"""Where a batch is looked for, if no index leads to it: among the first that came, not in the whole table."""
 
 
 class PostgresRetention:
@@ -59,5 +61,5 @@ def _count(table: str) -> str:
 
 def _delete(table: str) -> str:
     limit = f"${len(_given(table)) + 1}"
-    rows = f"SELECT ctid FROM {table} AS it WHERE {_OLD[table]} LIMIT {limit}"  # noqa: S608 - as above
+    rows = f"SELECT ctid FROM {_AMONG.get(table, table)} AS it WHERE {_OLD[table]} LIMIT {limit}"  # noqa: S608 - as above
     return f"DELETE FROM {table} WHERE ctid = ANY(ARRAY({rows})) RETURNING 1"  # noqa: S608 - as above

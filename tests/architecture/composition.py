@@ -12,6 +12,8 @@ from typing import Any, Final
 
 REPOSITORY: Final = Path(__file__).parents[2]
 COMPOSE: Final = REPOSITORY / "docker-compose.yml"
+NEXT: Final = REPOSITORY / "docker-compose.next.yml"
+"""Workers of a second build, beside those of the first."""
 JOBS: Final = frozenset({"temporal-schema", "temporal-namespace", "migrations"})
 """Services that do one thing and end."""
 
@@ -27,26 +29,30 @@ def examples() -> list[str]:
 def compose(
     file: Path, *what: str, without: str = "", given: Mapping[str, str] = _NOTHING
 ) -> subprocess.CompletedProcess[str]:
-    """`docker-compose config` over a file, with the emulators' profile; `without` one of the needed variables."""
+    """`docker-compose config` over a file, with the emulators' profile; `without` one of the needed variables.
+
+    A file that adds to docker-compose.yml is read after it.
+    """
     filled = {name: "1" for name in examples() if name != without} | dict(given)
     program = Path(sys.executable).parent / "docker-compose"
-    where = ["--project-directory", str(REPOSITORY), "-f", str(file)]
+    files = [COMPOSE, file] if file == NEXT else [file]
+    where = ["--project-directory", str(REPOSITORY), *(word for each in files for word in ("-f", str(each)))]
     command = [str(program), *where, "--profile", "emulators", "config", *(what or ("-q",))]
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **filled}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
-def resolved(given: Mapping[str, str] = _NOTHING) -> Mapping[str, Any]:
+def resolved(given: Mapping[str, str] = _NOTHING, file: Path = COMPOSE) -> Mapping[str, Any]:
     """The whole file."""
-    answer = compose(COMPOSE, "--format", "json", given=given)
+    answer = compose(file, "--format", "json", given=given)
     assert answer.returncode == 0, answer.stderr
     found: Mapping[str, Any] = json.loads(answer.stdout)
     return found
 
 
-def services(given: Mapping[str, str] = _NOTHING) -> dict[str, Service]:
+def services(given: Mapping[str, str] = _NOTHING, file: Path = COMPOSE) -> dict[str, Service]:
     """Every service by name."""
-    return dict(resolved(given)["services"])
+    return dict(resolved(given, file)["services"])
 
 
 def is_ours(service: Service) -> bool:

@@ -1,7 +1,7 @@
 """The part of Kustomize that deploy/kubernetes uses, so that it is checked where there is no kubectl.
 
-Resources, components, ConfigMaps from files, images, namespaces, strategic-merge patches. Where kubectl is at hand, a
-test compares the two.
+Resources, components, ConfigMaps from files, images, namespaces, names' suffixes, labels, strategic-merge patches.
+Where kubectl is at hand, a test compares the two.
 """
 
 import json
@@ -51,10 +51,8 @@ def _generated(folder: Path, file: Mapping[str, Any]) -> Iterable[Object]:
 def _changed(folder: Path, file: Mapping[str, Any], objects: list[Object]) -> list[Object]:
     for patch in file.get("patches", []):
         objects = _patched(objects, _read(folder / patch["path"]), patch.get("target"))
-    if namespace := file.get("namespace"):
-        for each in objects:
-            if each["kind"] not in _OF_THE_CLUSTER:
-                each["metadata"]["namespace"] = namespace
+    for each in objects:
+        _name(each, file)
     for image in file.get("images", []):
         for container in (container for each in objects for container in containers(each)):
             if container["image"] == image["name"]:
@@ -62,9 +60,29 @@ def _changed(folder: Path, file: Mapping[str, Any], objects: list[Object]) -> li
     return objects
 
 
+def _name(each: Object, file: Mapping[str, Any]) -> None:
+    """Namespace, the name's suffix, labels."""
+    if "namespace" in file and each["kind"] not in _OF_THE_CLUSTER:
+        each["metadata"]["namespace"] = file["namespace"]
+    each["metadata"]["name"] += file.get("nameSuffix", "")
+    for labels in file.get("labels", []):
+        assert labels["includeSelectors"], "the only kind that is used"
+        _label(each, labels["pairs"])
+
+
+def _label(each: Object, pairs: Mapping[str, str]) -> None:
+    """On the object; on its pods, and on what selects them."""
+    each["metadata"].setdefault("labels", {}).update(pairs)
+    if pods := template(each):
+        pods["metadata"]["labels"].update(pairs)
+        each["spec"]["selector"]["matchLabels"].update(pairs)
+
+
 def _patched(objects: list[Object], patch: Object, target: Mapping[str, str] | None) -> list[Object]:
     meant = [each for each in objects if _is_meant(each, patch, target)]
     assert meant or target, f"a patch of nothing: {patch['kind']} {patch['metadata']['name']}"
+    if patch.get("$patch") == "delete":
+        return [each for each in objects if not any(each is one for one in meant)]
     body = {name: value for name, value in patch.items() if name not in ("apiVersion", "kind", "metadata")}
     return [merged(each, body) if any(each is one for one in meant) else each for each in objects]
 

@@ -1,5 +1,6 @@
 """The image: its steps replayed, and what they made run as the user it names."""
 
+import os
 import re
 import struct
 import tempfile
@@ -87,6 +88,9 @@ def test_all_our_code_is_compiled(image: Stage) -> None:
 def test_a_process_starts_as_the_images_user(image: Stage, what: list[str]) -> None:
     """All of it is imported; without credentials it names them and ends. The first is what the image runs by itself."""
     assert command("CMD") == ["python", "-m", "ordersaga.api"]
+    who, _ = image.run(["python", "-c", "import os; print(os.getuid(), os.getgid())"]).communicate(timeout=60)
+    assert who.split() == ([str(image.user)] * 2 if os.getuid() == 0 else [str(os.getuid()), str(os.getgid())])
+    assert "0" not in who.split()
     process = image.run(what)
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 1, said

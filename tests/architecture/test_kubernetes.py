@@ -12,6 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from ordersaga.network import read_network
 from ordersaga.settings import CREDENTIALS, Settings, environment_name, read_settings, require_credentials
 from tests.architecture.composition import REPOSITORY, is_ours, resolved
 from tests.architecture.kustomize import Object, canonical, containers, render, template
@@ -28,6 +29,13 @@ kubernetes_validate.utils.schema_contents = functools.cache(kubernetes_validate.
 """It would read a megabyte of definitions for every object."""
 KEDA = "keda.sh/v1alpha1"
 WRITES_ITS_OWN_ROOT = {"temporal-ui"}
+ACCOUNTS = """
+[accounts.blitz]
+kind = "private_delivery"
+url = "https://api.blitz.example"
+token = "file:{folder}/courier_token"
+webhook_secret = "file:{folder}/courier_token"
+"""
 PODS = ("Deployment", "StatefulSet", "Job")
 
 
@@ -153,15 +161,19 @@ def test_settings_exist_and_secrets_are_files(overlay: str) -> None:
 
 
 def test_a_mounted_secret_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Secret's files are links to a folder of the day beside them."""
+    """A Secret's files are links to a folder of the day beside them; a file of accounts may be one of them."""
     (tmp_path / "..2026_11_23").mkdir()
     (tmp_path / "..data").symlink_to("..2026_11_23")
     for name in (*CREDENTIALS, "database_password"):
         (tmp_path / "..data" / f"ordersaga_{name}").write_text("1")
         (tmp_path / f"ordersaga_{name}").symlink_to(f"..data/ordersaga_{name}")
+    (tmp_path / "courier_token").write_text("of-a-file")
+    network = tmp_path / "network.toml"
+    network.write_text(ACCOUNTS.format(folder=tmp_path))
     monkeypatch.setenv("ORDERSAGA_SECRETS_DIR", str(tmp_path))
-    settings = require_credentials(read_settings(_env_file=None, database_url="postgresql://u@h/d"))
+    settings = require_credentials(read_settings(_env_file=None, database_url="postgresql://u@h/d", network=network))
     assert settings.database_url.get_secret_value() == "postgresql://u:1@h/d"
+    assert list(read_network(network).accounts) == ["blitz"]
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -208,11 +220,15 @@ def _selectors(value: Any) -> list[Mapping[str, Any]]:
 
 
 def test_scaling_follows_queues_that_are_served() -> None:
-    """Each trigger names a queue, of the kind of tasks its Deployment polls there; the API follows its CPU."""
+    """Each trigger names a queue, of the kind of tasks its Deployment polls there, and the build that polls it.
+
+    The API follows its CPU.
+    """
     found = named("production", "ScaledObject")
     deployments = named("production", "Deployment")
     known = {BOOKS_QUEUE, PAYMENT_QUEUE, CARRIER_QUEUE, provider_queue("shipbob")}
-    address = named("production", "ConfigMap")["ordersaga-settings"]["data"]["ORDERSAGA_TEMPORAL_ADDRESS"]
+    settings = named("production", "ConfigMap")["ordersaga-settings"]["data"]
+    build = (Settings.model_fields["worker_deployment"].default, settings["ORDERSAGA_WORKER_BUILD"])
     assert {"worker-orders", "worker-payments", "worker-providers", "worker-carriers"} == set(found)
     for name, scaled in found.items():
         spec = scaled["spec"]
@@ -222,7 +238,8 @@ def test_scaling_follows_queues_that_are_served() -> None:
         for trigger in spec["triggers"]:
             assert trigger["type"] == "temporal"
             told = trigger["metadata"]
-            assert told["endpoint"] == address
+            assert told["endpoint"] == settings["ORDERSAGA_TEMPORAL_ADDRESS"]
+            assert (told["workerDeploymentName"], told["workerDeploymentBuildId"]) == build
             if told["queueTypes"] == "workflow":
                 assert (told["taskQueue"], duties.roles) == (ORDER_QUEUE, ("orders",))
             else:

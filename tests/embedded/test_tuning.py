@@ -1,7 +1,8 @@
-"""Keys of the tuning whose effect nothing else shows: each is seen to be known, by a server on which it is another.
+"""Each key of the tuning is seen to be known, by a server on which it alone is another.
 
-A misspelled key changes nothing, whatever its value. So the same work is done on a server as we tune it, and on one
-where the key alone is different: there it takes seconds longer. On a busy machine both are slower, the second by more.
+A misspelled key changes nothing, whatever its value. Where only time shows the effect, the same work is done on both
+servers, and takes seconds longer on the other. On a busy machine both are slower, the second by more. Keys whose effect
+a test of the embedded server shows make that test fail.
 """
 
 import asyncio
@@ -14,12 +15,15 @@ from pathlib import Path
 import pytest
 from temporalio import activity, workflow
 from temporalio.client import Client
+from temporalio.service import RPCError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from ordersaga.client_lanes import LaneQueues
+from ordersaga.domain.attributes import SEARCH_ATTRIBUTES
 from ordersaga.embedded.sockets import HOST, free_ports
 from ordersaga.embedded.supervisor import Supervisor
 from ordersaga.embedded.temporal import TUNING, temporal_part
+from tests.embedded import test_temporal
 from tests.embedded.recording import RecordingReporter
 from tests.lanes.waiting import until
 
@@ -120,7 +124,30 @@ async def test_a_key_is_one_that_the_server_obeys(key: str, tmp_path: Path, monk
     assert await seconds(tmp_path / "other", work) > as_tuned + 3
 
 
+SHOWN: dict[str, tuple[str, Callable[[Client], Awaitable[None]]]] = {
+    "frontend.WorkflowPauseEnabled": ("false", test_temporal.test_workflows_can_be_paused),
+    "frontend.MaxConcurrentBatchOperationPerNamespace": ("1", test_temporal.test_several_batches_run_at_once),
+    "matching.numTaskqueueWritePartitions": ("4", test_temporal.test_queues_have_one_partition),
+    "matching.enableFairness": ("false", test_temporal.test_a_viral_seller_does_not_delay_the_others),
+    "history.transferProcessorMaxPollRPS": ("1", test_temporal.test_a_remote_step_does_not_wait_for_the_next_poll),
+}
+"""Another value of a key, and the test of the embedded server that shows its effect."""
+
+
+@pytest.mark.parametrize("key", SHOWN)
+async def test_an_effect_is_not_there_without_its_key(
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With another value the test that shows it fails: it would not pass all the same."""
+    other, shows = SHOWN[key]
+    monkeypatch.setitem(TUNING, key, other)
+    monkeypatch.setattr(test_temporal, "SERVED", [])
+    async with test_temporal.temporal(tmp_path, SEARCH_ATTRIBUTES) as client:
+        with pytest.raises((AssertionError, RPCError)):
+            await shows(client)
+
+
 def test_every_key_has_its_test() -> None:
-    """Here, or in the first line of a test of the embedded server."""
-    seen = Path(__file__).with_name("test_temporal.py").read_text(encoding="utf-8")
-    assert [key for key in TUNING if key not in OTHERWISE and f'"""{key}' not in seen] == []
+    """By its time, or by a test of the embedded server, whose first line names it."""
+    assert sorted(TUNING) == sorted([*OTHERWISE, *SHOWN])
+    assert [key for key, (_, shows) in SHOWN.items() if not (shows.__doc__ or "").startswith(key)] == []

@@ -63,16 +63,27 @@ MESSAGES: Final[Mapping[str, Sequence[Any]]] = {
 
 
 def signers(stack: Stack) -> dict[str, Callable[[bytes], Headers]]:
-    """How each company signs, by source."""
+    """How each company of a stack signs, by source."""
     settings = stack.settings
-    stripes = settings.stripe_webhook_secret.get_secret_value()
-    posts = settings.easypost_webhook_secret.get_secret_value()
-    shop = webhook_secret(stack.data, "tiktok_shop")
+    return signing(
+        {
+            "stripe": settings.stripe_webhook_secret.get_secret_value(),
+            "shipbob": settings.shipbob_webhook_secret.get_secret_value(),
+            "easypost": settings.easypost_webhook_secret.get_secret_value(),
+            "courier": webhook_secret(stack.data, "courier"),
+            "tiktok_shop": webhook_secret(stack.data, "tiktok_shop"),
+        }
+    )
+
+
+def signing(secrets: Mapping[str, str]) -> dict[str, Callable[[bytes], Headers]]:
+    """How each company signs with its secret, by source."""
+    shop = secrets["tiktok_shop"]
     return {
-        "stripe": lambda content: _stripe(content, stripes),
-        "shipbob": _standard(settings.shipbob_webhook_secret.get_secret_value(), {"X-Webhook-Topic": "order.shipped"}),
-        "easypost": lambda content: {"X-Hmac-Signature": f"hmac-sha256-hex={_hex(posts, content)}"},
-        "courier": _standard(webhook_secret(stack.data, "courier"), {}),
+        "stripe": lambda content: _stripe(content, secrets["stripe"]),
+        "shipbob": _standard(secrets["shipbob"], {"X-Webhook-Topic": "order.shipped"}),
+        "easypost": lambda content: {"X-Hmac-Signature": f"hmac-sha256-hex={_hex(secrets['easypost'], content)}"},
+        "courier": _standard(secrets["courier"], {}),
         "tiktok_shop": lambda content: {"Authorization": _hex(shop, APP_KEY.encode() + content)},
     }
 

@@ -12,19 +12,21 @@ from typing import Any, Final
 
 import asyncpg
 import httpx
+from pydantic import SecretStr
 
 from ordersaga.demo.run import PACE
 from ordersaga.embedded import Stack, StackOptions
 from ordersaga.settings import Settings
 from ordersaga.stores.api_keys import ApiKeys
 from ordersaga.stores.pools import close_pool, create_pool
-from tests.fuzz import assistant, routes
+from tests.fuzz import assistant, codec, routes
 from tests.fuzz.doors import CSV, PATIENCE, Api, Door, doors_of
 from tests.fuzz.guiding import try_reader
 from tests.fuzz.hostile import Hostile
 from tests.fuzz.readers import readers
 from tests.fuzz.routes import Asked
 from tests.fuzz.tally import BrokenError, Tally
+from tests.privacy.keys import ONE
 from tests.support.api import ROLES
 from tests.support.emulators import ROOT
 
@@ -56,13 +58,18 @@ class Ground:
 
     stack: Stack
     api: Api
+    codec: Api
     known: dict[str, list[str]]
+
+    def doors(self) -> list[Door]:
+        """Every door that takes bytes."""
+        return [*doors_of(self.stack, self.api), *codec.codec_doors(self.codec)]
 
 
 @asynccontextmanager
 async def opened(data: Path) -> AsyncIterator[Ground]:
-    """A stack with all companies, the example catalog, a few orders, and a key for each role."""
-    settings = Settings(_env_file=None).model_copy(update=PACE)
+    """A stack that encrypts, with all companies, the example catalog, a few orders, and a key for each role."""
+    settings = Settings(_env_file=None).model_copy(update={**PACE, "encryption_keys": SecretStr(ONE)})
     async with Stack(StackOptions(data=data, free_ports=True, all_companies=True), settings) as stack:
         keys = await _keys(stack)
         async with httpx.AsyncClient(base_url=stack.urls["api"], timeout=PATIENCE, trust_env=False) as http:
@@ -74,7 +81,8 @@ async def opened(data: Path) -> AsyncIterator[Ground]:
             for number in range(6):
                 body = {**json.loads((ROOT / "examples" / "order.json").read_bytes()), "order_id": f"ord_{number}"}
                 assert await api.send("POST", "/v1/orders", role="checkout", json=body) in ("201", "202")
-            yield Ground(stack, api, {**KNOWN, **await _made(api)})
+            async with codec.codec_server(stack, keys) as codec_api:
+                yield Ground(stack, api, codec_api, {**KNOWN, **await _made(api)})
 
 
 async def _made(api: Api) -> dict[str, list[str]]:
@@ -103,7 +111,7 @@ async def fuzz(ground: Ground, minutes: float, seed: int, tell: Tell) -> Outcome
         share = seconds * SHARES["readers"] / len(files)
         outcome.tallies.append(await asyncio.to_thread(try_reader, name, reader, share, seed))
         tell(_line(outcome.tallies[-1]))
-    doors = doors_of(ground.stack, ground.api)
+    doors = ground.doors()
     for door in doors:
         outcome.tallies.append(await _try(door, seconds * SHARES["doors"] / len(doors), seed))
         tell(_line(outcome.tallies[-1]))
@@ -178,9 +186,9 @@ async def aftermath(ground: Ground) -> Tally:
         tally.add("taken")
         if restarts:
             tally.broke(BrokenError("crash", f"{name} died {restarts} times"), name.encode())
-    for name in ("api", "worker"):
-        for line in errors_in(ground.stack.data / "logs" / f"{name}.log"):
-            tally.broke(BrokenError("crash", f"{name}: {line}"), line.encode())
+    for log in ("api.log", "worker.log", codec.LOG):
+        for line in errors_in(ground.stack.data / "logs" / log):
+            tally.broke(BrokenError("crash", f"{log}: {line}"), line.encode())
     return tally
 
 
@@ -229,7 +237,7 @@ async def replay(ground: Ground, door: str, content: bytes) -> str:
             return await server.send(content)
     if door == routes.DOOR:
         return await routes.send(ground.api, content)
-    found = {each.name: each for each in doors_of(ground.stack, ground.api)}
+    found = {each.name: each for each in ground.doors()}
     if door not in found:
         raise BrokenError("crash", "no single input did it: run with the same seed, and look at the logs")
     return str(await found[door].send(content))

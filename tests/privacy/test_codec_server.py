@@ -201,6 +201,16 @@ async def test_what_was_erased_or_never_encrypted_is_shown_as_such(server: Serve
     assert (shown[0].data, shown[1], shown[2]) == (b'"(erased)"', altered, plain)
 
 
+async def test_a_subject_that_cannot_be_one_is_shown_as_it_is(server: Server) -> None:
+    """Nobody looks for its key, and nothing of it is written down as read: not what no database could keep either."""
+    kept = await written(server, "o1")
+    names = (b"o1\0", b"\xff", b"", b"o" * 65, b"o-1", "\u2028".encode())
+    hostile = [Payload(metadata={**kept.metadata, "key-subject": name}, data=kept.data) for name in names]
+    for seller in (None, "acme"):
+        assert await server.shown(hostile, await server.key("operator", seller)) == hostile
+    assert await server.services.codec_reads.told() == []
+
+
 async def test_what_an_operator_sends_by_hand_is_encrypted(server: Server) -> None:
     """With the deployment's key, and every workflow reads it."""
     plain = Payload(metadata={"encoding": b"json/plain"}, data=b'"by hand"')

@@ -3,9 +3,10 @@
 import asyncio
 from datetime import timedelta
 
-from ordersaga.stores.inbox import WebhookInbox
+from ordersaga.stores.inbox import _WAITING, WebhookInbox
 from ordersaga.stores.journal import PostgresJournal
 from ordersaga.stores.pools import Pool
+from ordersaga.stores.retention import BATCH, _delete, _given
 
 MOMENT = timedelta(milliseconds=50)
 
@@ -125,3 +126,23 @@ async def test_a_new_message_wakes_the_relays(pool: Pool) -> None:
         await asyncio.sleep(0.05)
         assert heard.empty()
         await listener.remove_listener("inbox", hear)
+
+
+_DELIVERED = """
+INSERT INTO webhook_inbox (source, source_id, body, status, delivered_at)
+SELECT 'stripe', 'old_' || n, '{}', 'delivered', now() FROM generate_series(1, 100000) AS n
+"""
+
+
+async def test_what_is_asked_all_the_time_does_not_read_all_messages(pool: Pool) -> None:
+    """A hundred thousand were delivered: what waits is counted without them, what is old is looked for at one end."""
+    inbox = WebhookInbox(pool)
+    await inbox.store("stripe", "evt_1", None, {})
+    await pool.execute(_DELIVERED)
+    await pool.execute("ANALYZE webhook_inbox")
+    assert await inbox.waiting() == {"pending": 1, "failed": 0}
+    for statement in (_WAITING, _delete("webhook_inbox")):
+        arguments = _given("webhook_inbox") if "$1" in statement else ()
+        rows = await pool.fetch(f"EXPLAIN {statement}", *arguments, *([BATCH] if arguments else []))
+        plan = [row[0] for row in rows]
+        assert [line for line in plan if "Seq Scan on webhook_inbox" in line] == [], plan

@@ -63,6 +63,76 @@ async def test_the_latest_migrations_are_applied_under_load(empty_url: str) -> N
             await writer.close()
 
 
+INDEXED = Migration("0002_indexed.sql", "-- once\nCREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS one_a ON one (a);")
+
+
+async def test_an_index_is_built_while_orders_are_written(empty_url: str) -> None:
+    """A transaction from before is waited for; meanwhile writers write, and whoever else migrates waits its turn."""
+    await migrate(empty_url, [ONE])
+    reader, writer = await asyncpg.connect(empty_url), await asyncpg.connect(empty_url)
+    indexed = Migration(INDEXED.name, INDEXED.sql.replace("UNIQUE ", ""))
+    try:
+        long = reader.transaction()
+        await long.start()
+        await reader.execute("INSERT INTO one (a) VALUES (7)")
+        migrating = [asyncio.create_task(migrate(empty_url, [ONE, indexed])) for _ in range(2)]
+        longest = await _writes(writer)
+        assert not any(each.done() for each in migrating)
+        assert longest < LONGEST
+        await long.commit()
+        assert sorted(await asyncio.gather(*migrating)) == [[], [indexed.name]]
+        assert await writer.fetchval("SELECT indisvalid FROM pg_index WHERE indexrelid = 'one_a'::regclass")
+    finally:
+        await reader.close()
+        await writer.close()
+
+
+async def test_an_index_that_was_not_finished_is_built_anew(empty_url: str) -> None:
+    """What an attempt that failed leaves behind has the index's name and helps nobody."""
+    await migrate(empty_url, [ONE])
+    connection = await asyncpg.connect(empty_url)
+    try:
+        await connection.execute("INSERT INTO one VALUES (1)")
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await migrate(empty_url, [ONE, INDEXED])
+        look = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'one_a'::regclass"
+        assert await connection.fetchval(look) is False
+        await connection.execute("DELETE FROM one WHERE ctid = (SELECT max(ctid) FROM one)")
+        assert await migrate(empty_url, [ONE, INDEXED]) == [INDEXED.name]
+        assert await connection.fetchval(look) is True
+    finally:
+        await connection.close()
+
+
+def test_what_must_be_in_a_transaction_is_not_beside_an_index() -> None:
+    """Half of such a file could not be taken back."""
+    assert INDEXED.indexes == {"one_a": "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS one_a ON one (a)"}
+    assert ONE.indexes == {}
+    for beside in ("CREATE TABLE two (a int);", "CREATE INDEX CONCURRENTLY one_b ON one (a);"):
+        with pytest.raises(ValueError, match=r"0002_indexed\.sql"):
+            _ = Migration(INDEXED.name, INDEXED.sql + beside).indexes
+
+
+LAST_THAT_BLOCKS = "0030"
+"""Until then indexes were built in the transaction of their file: writers wait while one is built."""
+
+
+def blocking(sql: str) -> set[str]:
+    """Tables on which a file builds an index while those who write to them wait."""
+    made = set(re.findall(r"CREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(\w+)", sql, re.IGNORECASE))
+    index = r"CREATE\s+(?:UNIQUE\s+)?INDEX\s+(?!CONCURRENTLY)(?:IF\s+NOT\s+EXISTS\s+)?\w+\s+ON\s+(?:ONLY\s+)?(\w+)"
+    return set(re.findall(index, re.sub(r"--.*", "", sql), re.IGNORECASE)) - made
+
+
+def test_no_later_migration_builds_an_index_in_everybodys_way() -> None:
+    """On a table that it does not make itself an index is built concurrently."""
+    of_its_own = "CREATE TABLE a (b int); CREATE INDEX x ON a (b);"
+    assert blocking(f"{of_its_own} CREATE UNIQUE INDEX y\n ON orders (b);") == {"orders"}
+    assert blocking(INDEXED.sql) == set()
+    later = [each for each in migrations() if each.name[:4] > LAST_THAT_BLOCKS]
+    assert {each.name: blocking(each.sql) for each in later if blocking(each.sql)} == {}
+
+
 @pytest.mark.parametrize("migration", migrations()[1:], ids=lambda each: each.name)
 def test_migrations_only_add_or_widen(migration: Migration) -> None:
     """The release before works on beside it: nothing it reads is dropped, renamed, retyped or made obligatory."""

@@ -11,23 +11,41 @@ import pytest_asyncio
 import yaml
 from temporalio.testing import WorkflowEnvironment
 
-from docs_site.metric_page import metric_names
+from docs_site.metric_page import metric_labels, metric_names
 from tests.docs.pages import ROOT, anchors
 from tests.telemetry.page import PAGE, with_metrics
-from tests.telemetry.queries import metrics_in
+from tests.telemetry.queries import labels_in, metrics_in
 from tests.telemetry.scrapes import counted, scraped_from_temporals_sdk
 
 ALERTS = ROOT / "deploy/prometheus/alerts.yaml"
 BOARDS = sorted((ROOT / "deploy/grafana/dashboards").glob("*.json"))
 ALWAYS = {"up"}
 """What Prometheus itself knows."""
+TARGETS = {"job", "instance"}
+"""Labels that it gives to everything it scrapes."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def told(environment: WorkflowEnvironment) -> set[str]:
-    """Every name that a scrape of any of our processes may have."""
+async def scraped(environment: WorkflowEnvironment) -> set[str]:
+    """Samples of Temporal's SDK, and of this process: `name{label=value,...}`."""
     sdk = await scraped_from_temporals_sdk(environment.client.service_client.config.target_host)
-    return ALWAYS | metric_names() | {name.partition("{")[0] for name in (*sdk, *counted())}
+    return {*sdk, *counted()}
+
+
+@pytest.fixture(scope="module")
+def told(scraped: set[str]) -> set[str]:
+    """Every name that a scrape of any of our processes may have."""
+    return ALWAYS | metric_names() | {name.partition("{")[0] for name in scraped}
+
+
+@pytest.fixture(scope="module")
+def labeled(scraped: set[str]) -> dict[str, set[str]]:
+    """The labels of each of them."""
+    found = {name: set(labels) for name, labels in metric_labels().items()}
+    for sample in scraped:
+        name, _, labels = sample.rstrip("}").partition("{")
+        found.setdefault(name, set()).update(label.partition("=")[0] for label in labels.split(",") if label)
+    return found
 
 
 def alerts() -> list[dict[str, Any]]:
@@ -50,6 +68,20 @@ async def test_alerts_and_panels_ask_for_what_is_told(told: set[str]) -> None:
     asked = {(rule["alert"], rule["expr"]) for rule in alerts()} | set(panels())
     missing = {(where, name) for where, expression in asked for name in metrics_in(expression) - told}
     assert missing == set()
+
+
+async def test_alerts_and_panels_ask_for_labels_that_are_told(labeled: dict[str, set[str]]) -> None:
+    """A label that no series has matches nothing, and makes one sum of what was to be told apart."""
+    asked = {(rule["alert"], rule["expr"]) for rule in alerts()} | set(panels())
+    found = [(where, *pair) for where, expression in asked for pair in labels_in(expression)]
+    assert len(found) > 50
+    assert [each for each in found if each[2] not in TARGETS | labeled.get(each[1], set())] == []
+
+
+def test_a_label_nobody_tells_would_be_noticed() -> None:
+    """Those that are compared, and those by which is summed, of each metric below."""
+    expression = 'sum by (a) (rate(x_total{b="1"}[5m]) / ignoring(c) y) > 3 or max without (d) (z{e!~"f"})'
+    assert labels_in(expression) == {("x_total", "b"), ("x_total", "a"), ("y", "a"), ("z", "e")}
 
 
 def test_a_name_nobody_tells_would_be_noticed() -> None:
