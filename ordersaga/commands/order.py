@@ -1,6 +1,6 @@
 """`ordersaga order`: place, show, list, timeline, explain, hold, release, through the HTTP API.
 
-Cancellation and changes stand in `ordersaga.commands.order_changes`.
+Cancellation and changes stand in `ordersaga.commands.order_changes`, its ledgers in `order_records`.
 """
 
 import json
@@ -12,7 +12,7 @@ import typer
 
 from ordersaga.api.shapes import OrderDocument, OrderSummary, PlacedOrder, WaitingPlace
 from ordersaga.catalog_csv import CsvFileError
-from ordersaga.commands import order_changes
+from ordersaga.commands import order_changes, order_records
 from ordersaga.commands.errors import FAILED, USAGE, CommandError
 from ordersaga.commands.order_changes import OrderIdArgument, Reason, Wait
 from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_pairs, show_table, steps
@@ -23,6 +23,7 @@ from workflows.messages import OrderView
 
 app = typer.Typer(help="Orders: place, look at, cancel, change, hold.", no_args_is_help=True)
 order_changes.add_to(app)
+order_records.add_to(app)
 
 
 def register(root: typer.Typer) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ordersaga.client_errors import OrderRefusedError, SagaUnreachableError
-from ordersaga.commands.attention import format_age
+from ordersaga.commands.attention import AT_ONCE, format_age
 from ordersaga.domain.journal import JournalUpdate
 from ordersaga.domain.statuses import OrderStatus
 from tests.support.api import attention, order_body
@@ -213,6 +213,20 @@ async def test_many_are_answered_only_when_told_to(terminal: Terminal) -> None:
         "web_2": "resolved",
     }
     assert len([said for said in terminal.orders.requests if isinstance(said, Resolution)]) == 2
+
+
+async def test_very_many_are_answered_a_few_at_a_time(terminal: Terminal) -> None:
+    """Each once, and told together."""
+    for number in range(AT_ONCE + 1):
+        await ask(terminal, f"web_{number}", money=100, currency="USD")
+    words = ("attention", "resolve-many", "adopt", "--kind", "unknown_capture", "--reason", "seen", "--apply")
+    done = await terminal(*words, "--json")
+    told = json.loads(done.out)
+    assert (done.code, told["dry_run"], told["totals"]["resolved"]) == (0, False, AT_ONCE + 1)
+    assert told["totals"]["money"] == {"USD": 100 * (AT_ONCE + 1)}
+    said = [said.item_id for said in terminal.orders.requests if isinstance(said, Resolution)]
+    assert sorted(said) == sorted(each["item_id"] for each in told["items"])
+    assert len(set(said)) == AT_ONCE + 1
 
 
 async def test_a_choice_that_nothing_offers_is_told(terminal: Terminal) -> None:
