@@ -153,6 +153,28 @@ async def test_the_preview_of_an_order_that_has_ended_is_told_from_its_record(te
     assert (answer.code, answer.out) == (0, f"too_late: it has ended: completed\n{next_step}")
 
 
+@pytest.mark.parametrize(
+    ("words", "outcome"),
+    [
+        (("hold", "web_1", "fraud_check"), "refused"),
+        (("release", "web_1", "fraud_check"), "refused"),
+        (("address", "web_1", *SHIP_TO), "refused"),
+        (("refund", "web_1", "450"), "possible"),
+    ],
+)
+async def test_each_of_these_may_be_foretold(terminal: Terminal, words: tuple[str, ...], outcome: str) -> None:
+    """As text and as JSON, with why; nothing is asked of the order."""
+    await place(terminal)
+    await terminal.api.services.journal.record(JournalUpdate(order_id="web_1", status=OrderStatus.COMPLETED))
+    told = await terminal("order", *words, "--preview")
+    first, *effects, last = told.out.splitlines()
+    assert (told.code, first, last) == (0, outcome, "nothing was done: leave out --preview to do it"), told.err
+    foretold = json.loads((await terminal("order", *words, "--preview", "--json")).out)
+    assert (foretold["outcome"], foretold["effects"]) == (outcome, effects)
+    assert effects
+    assert [what for what, _ in terminal.orders.asked] == ["place"]
+
+
 async def test_a_hold_that_is_not_there_is_said(terminal: Terminal) -> None:
     """The saga's words, and exit code 1."""
     await place(terminal)
