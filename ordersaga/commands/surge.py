@@ -19,7 +19,7 @@ from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, s
 from ordersaga.domain.live import SellerNow
 from ordersaga.domain.values import Message
 
-Tables = Iterator[tuple[str, Sequence[str], list[tuple[object, ...]]]]
+Tables = Iterator[tuple[str, Sequence[str], Sequence[Sequence[object]]]]
 """Each with its title, its columns and its rows."""
 
 
