@@ -57,7 +57,7 @@ class Settings(SignInSettings, EncryptionSettings, WatchSettings):
     temporal_ui_url: str = Field(default="http://127.0.0.1:8233", description="shown to people, never called")
     company_pages: dict[Code, str] = Field(
         default={},
-        description="where people look at what an account made, as JSON: its code, and a URL with {id} for the id there",
+        description="where people look at what an account made, as JSON: its code, and a URL with {id} for the id",
     )
     worker_deployment: str = Field(
         default="ordersaga", pattern=r"^[A-Za-z0-9_-]{1,100}$", description="the workers of every build together"
@@ -229,7 +229,7 @@ class Settings(SignInSettings, EncryptionSettings, WatchSettings):
     def _lead_there(cls, pages: dict[str, str]) -> dict[str, str]:
         for account, page in pages.items():
             if not re.fullmatch(r"https?://[!-~]+", page) or page.count("{id}") != 1:
-                raise ValueError(f"of {account} must be an http or https URL with {{id}} in it once, for what it is called there")
+                raise ValueError(f"of {account} must be an http or https URL with {{id}} in it once, for the id there")
         return pages
 
     @field_validator("gateway_timeout")

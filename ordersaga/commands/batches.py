@@ -40,6 +40,4 @@ def summed(totals: Sequence[N], left: int) -> N:
     for each in totals:
         money.update(each.money)
     counted = kind.model_fields.keys() - {"money", "left"}
-    return kind(
-        **{name: sum(getattr(each, name) for each in totals) for name in counted}, left=left, money=dict(money)
-    )
+    return kind(**{name: sum(getattr(each, name) for each in totals) for name in counted}, left=left, money=dict(money))

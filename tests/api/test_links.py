@@ -16,7 +16,7 @@ from tests.fakes.samples import catalog
 from tests.support.api import CREDENTIALS, Api, StubOrders, order_body, serving, settings_for
 
 PAGES = {"shipbob": "https://bob.example/orders/{id}", "easypost": "https://easy.example/?label={id}&all=1"}
-LABEL = {"account": "easypost", "carrier": "UPS", "tracking_number": "1Z 9"}
+LABEL: dict[str, Any] = {"account": "easypost", "carrier": "UPS", "tracking_number": "1Z 9"}
 
 
 @pytest_asyncio.fixture
@@ -33,9 +33,7 @@ async def api(database_url: str) -> AsyncIterator[Api]:
 
 async def done(api: Api, step: str, name: str, generation: int = 1, **answer: Any) -> None:
     """A company made this."""
-    intent = EffectIntent(
-        order_id="web_1", step=step, parcel=1, generation=generation, lease=timedelta(microseconds=1)
-    )
+    intent = EffectIntent(order_id="web_1", step=step, parcel=1, generation=generation, lease=timedelta(microseconds=1))
     await api.services.effects.begin(intent)
     outcome = EffectOutcome(status=EffectStatus.DONE, external_id=name, answer=answer)
     await api.services.effects.settle(intent.key, outcome)

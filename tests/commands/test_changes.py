@@ -239,8 +239,11 @@ async def test_many_are_answered_only_when_told_to(terminal: Terminal) -> None:
 
 async def test_very_many_are_answered_a_few_at_a_time(terminal: Terminal) -> None:
     """Each once, and told together."""
-    for number in range(AT_ONCE + 1):
-        await ask(terminal, f"web_{number}", money=100, currency="USD")
+    await place(terminal)
+    items = [attention("web_1", f"web_1-a{number}") for number in range(AT_ONCE + 1)]
+    asked = tuple(item.model_copy(update={"money": 100, "currency": "USD"}) for item in items)
+    update = JournalUpdate(order_id="web_1", status=OrderStatus.NEEDS_ATTENTION, attention=asked)
+    await terminal.api.services.journal.record(update)
     words = ("attention", "resolve-many", "adopt", "--kind", "unknown_capture", "--reason", "seen", "--apply")
     done = await terminal(*words, "--json")
     told = json.loads(done.out)

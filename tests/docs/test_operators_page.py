@@ -13,7 +13,7 @@ import pytest_asyncio
 from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
-from docs_site.message_page import WORKFLOWS
+from docs_site.message_page import WORKFLOWS as IDS
 from ordersaga.domain.attributes import SEARCH_ATTRIBUTES
 from tests.docs.pages import ROOT
 from tests.replay import wire
@@ -139,7 +139,7 @@ def test_the_page_names_whatever_may_be_said_to_a_workflow() -> None:
     orders, _, others = section.partition("To the others")
     kinds = ("signals", "updates", "queries")
     said = {name: {word for kind in kinds for word in calls[kind]} for name, calls in wire.names()["workflows"].items()}
-    rows = {row for row in re.findall(r"^\| (`[^|]+) \| (?:update|signal|query) \|", orders, re.MULTILINE)}
+    rows = re.findall(r"^\| (`[^|]+) \| (?:update|signal|query) \|", orders, re.MULTILINE)
     named = {word for row in rows for word in re.findall(r"`(\w+)`", row)} | set(re.findall(r"--type (\w+)", looking))
     assert named == said.pop("OrderFulfillment")
     found: dict[str, set[str]] = {}
@@ -154,7 +154,7 @@ def test_the_page_tells_what_every_workflow_shows() -> None:
     section = PAGE.partition("## What each workflow shows")[2].partition("\n## ")[0]
     rows = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", section, re.MULTILINE))
     assert {name: told.partition("{")[0] for name, told in rows.items()} == {
-        kind.__name__: told.partition("{")[0] for kind, told in WORKFLOWS.items()
+        kind.__name__: told.partition("{")[0] for kind, told in IDS.items()
     }
 
 
