@@ -8,6 +8,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from ordersaga.domain.amounts import minor_digits
+from ordersaga.domain.finding_words import repair_in_words
 
 
 def money(minor: int, currency: str) -> str:
@@ -55,6 +56,11 @@ def words(code: str | None) -> str:
     return (code or "").replace("_", " ")
 
 
+def deed(kind: str) -> str:
+    """What somebody did, in words: `stop_stop` is `stop`."""
+    return words("stop" if kind == "stop_stop" else kind)
+
+
 def sentence(text: str) -> str:
     """Words with a capital letter before them; the rest stays as it is: `USD 1.00` does."""
     return text[:1].upper() + text[1:]
@@ -66,4 +72,6 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "span": span,
     "words": words,
     "sentence": sentence,
+    "deed": deed,
+    "repair": repair_in_words,
 }

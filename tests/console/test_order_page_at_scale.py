@@ -37,9 +37,10 @@ LISTS: Final = {
 }
 
 STORIES: Final = f"""
+CREATE TEMPORARY VIEW shipped AS SELECT order_id, accepted_at FROM orders WHERE status = 'shipped';
 INSERT INTO journal (order_id, entry_id, at, kind, text, parcel)
 SELECT order_id, 'e' || n, accepted_at + n * interval '9 minutes', kind, text, 1
-FROM orders, (VALUES (1, 'held', '1 MUG is held at nj-1'), (2, 'authorized', 'USD 15.90 is reserved'),
+FROM shipped, (VALUES (1, 'held', '1 MUG is held at nj-1'), (2, 'authorized', 'USD 15.90 is reserved'),
     (3, 'hold', 'ada placed hold fraud_review: a new card'), (4, 'release', 'ada released hold fraud_review'),
     (5, 'accepted', 'shipbob took parcel 1'), (6, 'picked', 'picked'), (7, 'packed', 'packed'),
     (8, 'labeled', 'a label of UPS was bought'), (9, 'in_transit', 'UPS scanned it'),
@@ -48,25 +49,25 @@ INSERT INTO effects (key, order_id, step, parcel, generation, amount, currency, 
                      intended_at, settled_at)
 SELECT order_id || '/' || step || '/1/1', order_id, step, 1, 1, amount, 'USD', 'done', substr(step, 1, 3) || order_id,
        tries, accepted_at + n * interval '11 minutes', accepted_at + n * interval '11 minutes 1 second'
-FROM orders, (VALUES (1, 'authorize', 1590, 2), (2, 'hand_off', NULL, 1), (3, 'book_label', NULL, 3),
+FROM shipped, (VALUES (1, 'authorize', 1590, 2), (2, 'hand_off', NULL, 1), (3, 'book_label', NULL, 3),
     (4, 'capture', 1590, 1)) AS made (n, step, amount, tries);
 INSERT INTO money_transactions (transaction_id, order_id, parcel, currency, memo, posted_at)
 SELECT order_id || '/' || memo, order_id, 1, 'USD', memo, accepted_at
-FROM orders, unnest(ARRAY['authorize', 'capture']) AS memo;
+FROM shipped, unnest(ARRAY['authorize', 'capture']) AS memo;
 INSERT INTO money_postings (transaction_id, account, amount)
 SELECT transaction_id, account, amount FROM money_transactions,
     (VALUES ('authorization', 1590), ('authorization_contra', -1590), ('cash', 1590), ('sales', -1590))
     AS side (account, amount);
 INSERT INTO unit_movements (kind, account_from, account_to, location, sku, quantity, order_id, take, parcel, moved_at)
 SELECT kind, was, becomes, 'nj-1', 'MUG', 1, order_id, 1, 1, accepted_at
-FROM orders, (VALUES ('held', 'available', 'held'), ('shipped', 'held', 'shipped')) AS moved (kind, was, becomes);
+FROM shipped, (VALUES ('held', 'available', 'held'), ('shipped', 'held', 'shipped')) AS moved (kind, was, becomes);
 INSERT INTO webhook_inbox (source, source_id, order_id, body, status, received_at, delivered_at)
 SELECT 'shipbob', order_id || n, order_id, '{{}}', 'delivered', accepted_at + n * interval '13 minutes', accepted_at
-FROM orders, generate_series(1, 3) AS n;
+FROM shipped, generate_series(1, 3) AS n;
 INSERT INTO attention (order_id, item_id, parcel, kind, question, choices, opened_at, money, currency)
 SELECT order_id, order_id || '-a1', 1, 'capture_refused', 'The bank refused the capture. What now?',
        ARRAY['retry', 'write_off'], accepted_at, 1590, 'USD'
-FROM orders ORDER BY order_id LIMIT {QUESTIONS};
+FROM shipped ORDER BY order_id LIMIT {QUESTIONS};
 """
 """A whole story for each order: journal, calls, money, units, messages; and open questions about some."""
 

@@ -19,7 +19,7 @@ async def test_findings_are_repaired_after_a_dry_run(desk: Desk) -> None:
     said: dict[str, Any] = {"kind": KIND, "all": "1"}
     async with somebody(desk.api.url, desk.api.services, "Ann") as ann:
         overview = words_of((await ann.get(PAGE, headers=HTMX)).text)
-        assert "orphan authorization 2 open void" in overview
+        assert "orphan authorization 2 open release the reserved funds" in overview
         assert "USD 31.80" in overview
         listed = words_of((await ann.get(f"{PAGE}/findings/{KIND}")).text)
         assert "nothing reserved 15.90 USD reserved web_1" in listed
