@@ -52,7 +52,8 @@ def told_briefly(order: Order, plan: ParcelPlan, offer: StockOffer) -> str:
 def _ships(plan: ParcelPlan, facts: Facts, currency: str) -> str:
     leaves = "leaves on the day" if facts.days == 0 else f"leaves in {facts.days} day{'s' * (facts.days > 1)}"
     where = f"{plan.location} ({plan.provider}), {near(facts.zone)}"
-    return f"Parcel {plan.parcel} ships from {where}: it costs about {format_amount(facts.cost, currency)} and {leaves}."
+    cost = format_amount(facts.cost, currency)
+    return f"Parcel {plan.parcel} ships from {where}: it costs about {cost} and {leaves}."
 
 
 def _not_from(why: Why, currency: str) -> str:
