@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: audit bench browser docs mutants help demo chaos surge soak faults fuzz properties test test-slow check up stack-clean
+.PHONY: audit bench browser scale docs mutants help demo chaos surge soak faults fuzz properties test test-slow check up stack-clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -45,6 +45,9 @@ test-slow: $(STAMP) ## Run the tests of the whole stack: demos with kills and re
 
 browser: $(STAMP) ## Use every page of the console in a real Chromium; screenshots in build/screenshots; TEST_ARGS="tests/browser -k scripts"
 	$(BIN)/pytest -m slow $(or $(TEST_ARGS),tests/browser)
+
+scale: $(STAMP) ## Time searches and the console's pages among 100,000 orders, beside an empty page and an empty shop
+	$(BIN)/pytest -m slow $(or $(TEST_ARGS),tests/api/test_search_at_scale.py tests/console/test_order_page_at_scale.py)
 
 fuzz: $(STAMP) ## Send hostile input through every door of a stack: MINUTES=5 SEED=1; what breaks one is kept in build/fuzz
 	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),5) --seed $(or $(SEED),1) $(FUZZ_ARGS)

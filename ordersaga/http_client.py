@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from ordersaga.api.attention_shapes import AttentionList, ResolvedMany
 from ordersaga.api.finding_shapes import FindingList, RepairedMany, RunList
-from ordersaga.api.lane_shapes import LaneList, LaneView
+from ordersaga.api.lane_shapes import LaneList
 from ordersaga.api.notification_shapes import (
     DeliveryList,
     EndpointList,
@@ -91,7 +91,7 @@ class ApiClient:
 
     async def order(self, order_id: str, *, live: bool = False) -> OrderDocument:
         """One order; `live` asks its saga as well."""
-        return await self._get(f"/v1/orders/{_part(order_id)}", OrderDocument, live="true" if live else None)
+        return await self._get(f"/v1/orders/{part(order_id)}", OrderDocument, live="true" if live else None)
 
     async def orders(
         self,
@@ -108,11 +108,11 @@ class ApiClient:
 
     async def timeline(self, order_id: str) -> Timeline:
         """The order's story."""
-        return await self._get(f"/v1/orders/{_part(order_id)}/timeline", Timeline)
+        return await self._get(f"/v1/orders/{part(order_id)}/timeline", Timeline)
 
     async def explain(self, order_id: str) -> Explanation:
         """Why the order is where it is."""
-        return await self._get(f"/v1/orders/{_part(order_id)}/explain", Explanation)
+        return await self._get(f"/v1/orders/{part(order_id)}/explain", Explanation)
 
     async def cancel(
         self,
@@ -132,13 +132,13 @@ class ApiClient:
         body = {"reason": reason, **_these(lines), **_given(digest=digest, by=by)}
         headers = _prefer(wait) | ({"Idempotency-Key": idempotency_key} if idempotency_key else {})
         return _read(
-            await self._send("POST", f"/v1/orders/{_part(order_id)}/cancel", json=body, headers=headers), CancelAnswer
+            await self._send("POST", f"/v1/orders/{part(order_id)}/cancel", json=body, headers=headers), CancelAnswer
         )
 
     async def preview_cancel(self, order_id: str, *, lines: Units = ()) -> CancelAnswer:
         """What `cancel` would answer now; nothing is done."""
         return _read(
-            await self._send("POST", f"/v1/orders/{_part(order_id)}/cancel-preview", json=_these(lines)), CancelAnswer
+            await self._send("POST", f"/v1/orders/{part(order_id)}/cancel-preview", json=_these(lines)), CancelAnswer
         )
 
     async def change(
@@ -152,17 +152,17 @@ class ApiClient:
     ) -> ChangeAnswer:
         """Ask for a change; `body` as the route of that name takes it. A refusal is an `ApiError` of status 409."""
         headers = _prefer(wait) | ({"Idempotency-Key": idempotency_key} if idempotency_key else {})
-        return await self.call("POST", f"/v1/orders/{_part(order_id)}/{what}", ChangeAnswer, json=body, headers=headers)
+        return await self.call("POST", f"/v1/orders/{part(order_id)}/{what}", ChangeAnswer, json=body, headers=headers)
 
     async def hold(self, order_id: str, kind: str, *, reason: str = "not given") -> OrderView:
         """Place a hold."""
         body = {"kind": kind, "reason": reason}
-        return _read(await self._send("POST", f"/v1/orders/{_part(order_id)}/holds", json=body), OrderView)
+        return _read(await self._send("POST", f"/v1/orders/{part(order_id)}/holds", json=body), OrderView)
 
     async def release(self, order_id: str, kind: str, *, reason: str = "not given") -> OrderView:
         """Release a hold."""
         params = {"kind": kind, "reason": reason}
-        return _read(await self._send("DELETE", f"/v1/orders/{_part(order_id)}/holds", params=params), OrderView)
+        return _read(await self._send("DELETE", f"/v1/orders/{part(order_id)}/holds", params=params), OrderView)
 
     async def attention(
         self,
@@ -181,7 +181,7 @@ class ApiClient:
     ) -> AttentionItem:
         """Answer an attention item; one whose `resolved` is None then waits for a second person."""
         body = _given(choice=choice, reason=reason, order_id=order_id, by=by)
-        return _read(await self._send("POST", f"/v1/attention/{_part(item_id)}/resolve", json=body), AttentionItem)
+        return _read(await self._send("POST", f"/v1/attention/{part(item_id)}/resolve", json=body), AttentionItem)
 
     async def resolve_many(
         self,
@@ -206,7 +206,7 @@ class ApiClient:
 
     async def reconciliation(self, run_id: str) -> RunRecord:
         """One run, as far as it is."""
-        return await self._get(f"/v1/reconciliations/{_part(run_id)}", RunRecord)
+        return await self._get(f"/v1/reconciliations/{part(run_id)}", RunRecord)
 
     async def reconciliations(self, *, limit: int | None = None) -> RunList:
         """The latest runs, newest first."""
@@ -239,15 +239,11 @@ class ApiClient:
 
     async def requeue_message(self, message_id: int) -> None:
         """Deliver one of them after all."""
-        await self._send("POST", f"/v1/inbox/{_part(message_id)}/requeue")
+        await self._send("POST", f"/v1/inbox/{part(message_id)}/requeue")
 
     async def lanes(self) -> LaneList:
         """Every lane, with what waits in it."""
         return await self._get("/v1/lanes", LaneList)
-
-    async def steer_lane(self, lane: str, what: str, **body: str | float | None) -> LaneView:
-        """`pause` or `resume` a lane, or set its `breaker`; answers how it stands then."""
-        return _read(await self._send("POST", f"/v1/lanes/{_part(lane)}/{what}", json=body), LaneView)
 
     async def metrics(self) -> str:
         """The gauges, in Prometheus' text format."""
@@ -265,38 +261,38 @@ class ApiClient:
 
     async def move_ticket(self, reference: str, to: Literal["packed", "collected"]) -> TicketMoved:
         """Say that a parcel is packed, or that the carrier took it."""
-        return _read(await self._send("POST", f"/v1/pick-tickets/{_part(reference)}/{to}"), TicketMoved)
+        return _read(await self._send("POST", f"/v1/pick-tickets/{part(reference)}/{to}"), TicketMoved)
 
     async def request_return(
         self, order_id: str, request: Mapping[str, Any], *, idempotency_key: str | None = None
     ) -> ReturnDocument:
         """Ask to return goods of an order."""
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        path = f"/v1/orders/{_part(order_id)}/returns"
+        path = f"/v1/orders/{part(order_id)}/returns"
         return _read(await self._send("POST", path, json=dict(request), headers=headers), ReturnDocument)
 
     async def returns(self, order_id: str) -> ReturnList:
         """An order's returns."""
-        return await self._get(f"/v1/orders/{_part(order_id)}/returns", ReturnList)
+        return await self._get(f"/v1/orders/{part(order_id)}/returns", ReturnList)
 
     async def show_return(self, return_id: str, *, live: bool = False) -> ReturnDocument:
         """One return; `live` asks its workflow as well."""
-        return await self._get(f"/v1/returns/{_part(return_id)}", ReturnDocument, live="true" if live else None)
+        return await self._get(f"/v1/returns/{part(return_id)}", ReturnDocument, live="true" if live else None)
 
     async def receive_return(self, return_id: str, found: Mapping[str, Any]) -> ReturnDocument:
         """Say what the warehouse found."""
         return _read(
-            await self._send("POST", f"/v1/returns/{_part(return_id)}/receipt", json=dict(found)), ReturnDocument
+            await self._send("POST", f"/v1/returns/{part(return_id)}/receipt", json=dict(found)), ReturnDocument
         )
 
     async def cancel_return(self, return_id: str, *, reason: str = "not given") -> ReturnDocument:
         """The shopper keeps the goods."""
         body = {"reason": reason}
-        return _read(await self._send("POST", f"/v1/returns/{_part(return_id)}/cancel", json=body), ReturnDocument)
+        return _read(await self._send("POST", f"/v1/returns/{part(return_id)}/cancel", json=body), ReturnDocument)
 
     async def explain_return(self, return_id: str) -> ReturnExplanation:
         """Why the return is where it is."""
-        return await self._get(f"/v1/returns/{_part(return_id)}/explain", ReturnExplanation)
+        return await self._get(f"/v1/returns/{part(return_id)}/explain", ReturnExplanation)
 
     async def load_catalog(self, content: bytes) -> CatalogLoaded:
         """Load a catalog file (docs/csv.md)."""
@@ -314,12 +310,12 @@ class ApiClient:
 
     async def remove_endpoint(self, endpoint_id: str) -> None:
         """Send it nothing any more."""
-        await self._send("DELETE", f"/v1/webhook-endpoints/{_part(endpoint_id)}")
+        await self.delete(f"/v1/webhook-endpoints/{part(endpoint_id)}")
 
     async def rotate_secret(self, endpoint_id: str) -> RotatedSecret:
         """Sign with a new secret, and for a day with the one before it as well."""
         return _read(
-            await self._send("POST", f"/v1/webhook-endpoints/{_part(endpoint_id)}/rotate-secret"), RotatedSecret
+            await self._send("POST", f"/v1/webhook-endpoints/{part(endpoint_id)}/rotate-secret"), RotatedSecret
         )
 
     async def replay(
@@ -329,16 +325,20 @@ class ApiClient:
         end = until.isoformat() if until else None
         body = _given(since=since.isoformat(), until=end, types=list(types))
         return _read(
-            await self._send("POST", f"/v1/webhook-endpoints/{_part(endpoint_id)}/replay", json=body), ReplayAnswer
+            await self._send("POST", f"/v1/webhook-endpoints/{part(endpoint_id)}/replay", json=body), ReplayAnswer
         )
 
     async def deliveries(self, endpoint_id: str, *, status: str | None = None) -> DeliveryList:
         """How deliveries to an endpoint stand, newest first."""
-        return await self._get(f"/v1/webhook-endpoints/{_part(endpoint_id)}/deliveries", DeliveryList, status=status)
+        return await self._get(f"/v1/webhook-endpoints/{part(endpoint_id)}/deliveries", DeliveryList, status=status)
 
     async def call(self, method: str, path: str, shape: type[M], **options: Any) -> M:
         """Any other call; its answer as `shape`. `options` as httpx takes them."""
         return _read(await self._send(method, path, **options), shape)
+
+    async def delete(self, path: str) -> None:
+        """Any other deletion, which has no answer."""
+        await self._send("DELETE", path)
 
     async def _get(self, path: str, shape: type[M], **filters: str | int | None) -> M:
         params = {name: value for name, value in filters.items() if value is not None}
@@ -358,7 +358,7 @@ def _prefer(wait: int | None) -> dict[str, str]:
     return {"Prefer": f"wait={wait}"} if wait else {}
 
 
-def _part(name: object) -> str:
+def part(name: object) -> str:
     """An id as one part of a path, whatever it is made of, so that the API refuses it by name and looks nowhere else.
 
     One quoting is taken off before the path is looked for: slashes are quoted twice, and dots where nothing else is.

@@ -55,6 +55,10 @@ class Settings(SignInSettings, EncryptionSettings, WatchSettings):
         description="profile of temporal.toml and TEMPORAL_* whose TLS, API key and headers are used; empty: none",
     )
     temporal_ui_url: str = Field(default="http://127.0.0.1:8233", description="shown to people, never called")
+    company_pages: dict[Code, str] = Field(
+        default={},
+        description="where people look at what an account made, as JSON: its code, and a URL with {id} for the id",
+    )
     worker_deployment: str = Field(
         default="ordersaga", pattern=r"^[A-Za-z0-9_-]{1,100}$", description="the workers of every build together"
     )
@@ -215,10 +219,18 @@ class Settings(SignInSettings, EncryptionSettings, WatchSettings):
         """What is given goes before the environment, that before `.env`, that before files of secrets."""
         return init_settings, env_settings, dotenv_settings, secret_files(settings_cls)
 
-    @field_validator("shipbob_locations", "oidc_roles", "log_levels", mode="before")
+    @field_validator("company_pages", "shipbob_locations", "oidc_roles", "log_levels", mode="before")
     @classmethod
     def _decoded(cls, value: object) -> object:
         return from_json(value)
+
+    @field_validator("company_pages")
+    @classmethod
+    def _lead_there(cls, pages: dict[str, str]) -> dict[str, str]:
+        for account, page in pages.items():
+            if not re.fullmatch(r"https?://[!-~]+", page) or page.count("{id}") != 1:
+                raise ValueError(f"of {account} must be an http or https URL with {{id}} in it once, for the id there")
+        return pages
 
     @field_validator("gateway_timeout")
     @classmethod

@@ -77,7 +77,7 @@ class OrderMessages:
         """Cancel, fire and forget; the input is optional so that a bare signal works."""
         self._cancellations.request(asked or CancelRequest(by="signal"))
 
-    @workflow.query(description="What cancelling now would undo, cost and give back; nothing is done")
+    @workflow.query(description="What canceling now would undo, cost and give back; nothing is done")
     def preview_cancel(self, asked: CancelRequest | None = None) -> CancelAnswer:
         """The answer of `cancel`, as far as it can be known without asking anybody."""
         return self._cancellations.preview(asked or CancelRequest())

@@ -134,7 +134,7 @@ class Reconciliation:
         await self._close({})
         return self._run
 
-    @workflow.query
+    @workflow.query(description="What has been looked at so far")
     def progress(self) -> RunRecord:
         """What has been looked at so far."""
         return self._run

@@ -48,7 +48,7 @@ async def _places(services: Services, record: OrderRecord, told: str) -> list[st
     plans = [plan for plan in record.parcels if f"Parcel {plan.parcel} ships from" not in told]
     why = await services.places.why(record.order.order_id)
     if why is not None:
-        return places_told(plans, why)
+        return places_told(plans, why, record.order.currency)
     places = {place.location: StockOffer.at(place, {}) for place in await services.catalog.locations()}
     return [told_briefly(record.order, plan, places[plan.location]) for plan in plans if plan.location in places]
 

@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, str]] = {
     "courier": "courier",
     "webhooks": "webhooks",
     "keys": "keys",
+    "sessions": "sessions",
     "audit": "audit",
     "erase": "erase",
     "find": "find",

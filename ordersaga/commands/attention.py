@@ -4,15 +4,20 @@ Exit codes: 0 done, or proposed to a second person; 1 refused, or of many questi
 was; 2 wrong usage; 3 no API.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
 
 import typer
 
-from ordersaga.api.attention_shapes import OpenItem, ResolvedItem, ResolvedMany, Result
+from ordersaga.api.attention_shapes import AttentionGroup, AttentionGroups, OpenItem, ResolvedItem, ResolvedMany, Result
+from ordersaga.commands.batches import a_few_at_a_time, summed
 from ordersaga.commands.errors import FAILED, USAGE, CommandError
-from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, By, call, given, show_json, show_pairs, show_table
+from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, By, call, given, show, show_json, show_pairs, show_table
 from ordersaga.domain.amounts import format_amount
+from ordersaga.http_client import ApiClient
+
+AT_ONCE: Final = 20
+"""Questions answered by one request: so often a bar moves."""
 
 Reason = Annotated[str, typer.Option(help="Why; it is kept in the order's story.")]
 Kind = Annotated[str | None, typer.Option(help="Such as refund_failed.")]
@@ -46,6 +51,35 @@ def list_items(
     else:
         columns = ("item", "order", "parcel", "age", "at stake", "question", "choices", "proposed")
         show_table("Attention", columns, map(_row, answer.items))
+
+
+@app.command()
+def groups(
+    seller: Seller = None,
+    provider: Provider = None,
+    older_than: OlderThan = None,
+    as_json: AsJson = False,
+    api_url: ApiUrl = "",
+    api_key: ApiKey = "",
+) -> None:
+    """Count open questions by cause: how many, since when, with how much money at stake."""
+    path, params = "/v1/attention/groups", given(seller=seller, provider=provider, older_than_hours=older_than)
+    found = call(api_url, api_key, lambda api: api.call("GET", path, AttentionGroups, params=params))
+    show(found, _show_groups, as_json=as_json)
+
+
+def _show_groups(found: AttentionGroups) -> None:
+    columns = ("cause", "open", "older than a day", "oldest", "at stake", "wait for a second person")
+    show_table("Attention by cause", columns, map(_group_row, found.groups))
+
+
+def _group_row(group: AttentionGroup) -> tuple[object, ...]:
+    oldest = format_age(group.oldest_age_seconds)
+    return group.kind, group.open, group.older_than_a_day, oldest, _sums(group.money), group.proposed
+
+
+def _sums(money: Mapping[str, int]) -> str:
+    return ", ".join(format_amount(amount, currency) for currency, amount in sorted(money.items()))
 
 
 def _row(item: OpenItem) -> tuple[object, ...]:
@@ -104,15 +138,35 @@ def resolve_many(
     """Give one answer to every question that is found, a thousand at most; only a dry run unless --apply is given."""
     named = {"kind": kind, "seller": seller, "provider": provider, "older_than_hours": older_than}
     wanted = _filter({**named, "order_ids": order or None, "item_ids": item or None})
-    answer = call(
-        api_url, api_key, lambda api: api.resolve_many(wanted, choice, reason=reason, by=by, dry_run=not apply)
-    )
+
+    async def work(api: ApiClient) -> ResolvedMany:
+        foretold = await api.resolve_many(wanted, choice, reason=reason, by=by)
+        return await _answered(api, wanted, foretold, reason, by) if apply else foretold
+
+    answer = call(api_url, api_key, work)
     if as_json:
         show_json(answer)
     else:
         _show_many(answer)
     if why := _shortfall(answer):
         raise CommandError(why, FAILED)
+
+
+async def _answered(
+    api: ApiClient, wanted: Mapping[str, Any], foretold: ResolvedMany, reason: str, by: str | None
+) -> ResolvedMany:
+    """Answer the questions that the dry run found, a few at a time, as far as they are still open."""
+
+    async def do(part: Sequence[ResolvedItem]) -> ResolvedMany:
+        these = {"item_ids": [each.item_id for each in part], "order_ids": [each.order_id for each in part]}
+        return await api.resolve_many({**wanted, **these}, foretold.choice, reason=reason, by=by, dry_run=False)
+
+    parts = await a_few_at_a_time("answering", foretold.items, AT_ONCE, do)
+    if not parts:
+        return foretold.model_copy(update={"dry_run": False})
+    items = tuple(item for part in parts for item in part.items)
+    totals = summed([part.totals for part in parts], left=foretold.totals.left)
+    return ResolvedMany(dry_run=False, choice=foretold.choice, items=items, totals=totals)
 
 
 def _shortfall(answer: ResolvedMany) -> str | None:
@@ -141,14 +195,13 @@ def _show_many(answer: ResolvedMany) -> None:
     rows = (_many_row(item, answer.dry_run) for item in answer.items)
     show_table(title, ("item", "order", "kind", "at stake", "result", "detail"), rows)
     totals, maybe = answer.totals, "would be " if answer.dry_run else ""
-    money = ", ".join(format_amount(amount, currency) for currency, amount in sorted(totals.money.items()))
     show_pairs(
         [
             (f"{maybe}resolved", totals.resolved),
             (f"{maybe}proposed", f"{totals.waiting_for_second_person} (a second person must make the same choice)"),
             ("not offered", totals.not_offered),
             ("failed", totals.failed),
-            ("at stake", money or None),
+            ("at stake", _sums(totals.money) or None),
             ("left over", totals.left or None),
         ]
     )

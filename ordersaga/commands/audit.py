@@ -1,21 +1,25 @@
-"""`ordersaga audit`: verify the audit trail, export an order's, note the last seal.
+"""`ordersaga audit verify`, `export`, `head`: verify the audit trail, export an order's, note the last seal.
 
-It reads the database itself, that of the settings or of the stack that runs here, and asks no API: what is verified
+They read the database itself, that of the settings or of the stack that runs here, and ask no API: what is verified
 should not pass through more programs than it must. A file is verified without a database. Exit codes: 0 all is as it
 was written; 1 something is not; 2 wrong usage, an unknown order, a file that is no trail; 3 no database that can
-be read.
+be read. What the API tells stands in `ordersaga.commands.deeds`.
 """
 
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
+from rich.console import Console
+from rich.status import Status
 
 from ordersaga.bootstrap import PostgresAuditTrail, open_audit_trail
+from ordersaga.commands import deeds
 from ordersaga.commands.database import database_url, told_of_database
 from ordersaga.commands.errors import FAILED, USAGE, CommandError
 from ordersaga.commands.remote import AsJson
@@ -32,7 +36,8 @@ Noted = Annotated[
     str | None, typer.Option(help="NUMBER:HASH as `ordersaga audit head` printed it: that seal must still stand.")
 ]
 
-app = typer.Typer(help="Audit trail: verify, export, and the last seal to note outside.", no_args_is_help=True)
+app = typer.Typer(help="Audit: who did what, who signed in; verify and export the trail.", no_args_is_help=True)
+deeds.add_to(app)
 
 
 def register(root: typer.Typer) -> None:
@@ -48,7 +53,9 @@ def verify(order_id: OrderId = None, file: TrailFile = None, noted: Noted = None
     if file:
         verified = _show_file(_read(file), as_json)
     else:
-        verified = _with_trail(lambda trail: _verify(trail, order_id, noted), order_id)
+        with Console(stderr=True).status("verifying") as status:
+            looked = partial(_looked, status)
+            verified = _with_trail(lambda trail: _verify(trail, order_id, noted, looked), order_id)
         _show(verified, as_json, f"seals {verified.seals}")
     if verified.breaks:
         raise typer.Exit(FAILED)
@@ -71,8 +78,14 @@ def head(as_json: AsJson = False) -> None:
     typer.echo(json.dumps({"seal": str(seal)}) if as_json else str(seal))
 
 
-async def _verify(trail: PostgresAuditTrail, order_id: str | None, noted: str | None) -> Verification:
-    verified = await trail.verify(order_id)
+def _looked(status: Status, entries: int) -> None:
+    status.update(f"verifying: {entries:,} entries looked at")
+
+
+async def _verify(
+    trail: PostgresAuditTrail, order_id: str | None, noted: str | None, told: Callable[[int], None]
+) -> Verification:
+    verified = await trail.verify(order_id, told)
     if noted is not None:
         verified.breaks += check_noted(noted, await trail.seal(_noted_number(noted)))
     return verified

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
-from urllib.parse import quote
+from typing import Annotated, Any
 
 import typer
 
@@ -12,9 +11,11 @@ from ordersaga.commands.errors import USAGE, CommandError
 from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, By, call, show, show_table
 from ordersaga.commands.times import span
 from ordersaga.domain.breakers import BreakerState
+from ordersaga.http_client import part
 
 Lane = Annotated[str, typer.Argument(help="Such as provider-shipbob; `ordersaga lanes` lists them.")]
 Reason = Annotated[str, typer.Option(help="Why; it is kept, and shown to everybody who asks.")]
+Preview = Annotated[bool, typer.Option("--preview", help="Only say what it would do.")]
 Say = Callable[[LaneView], None]
 
 app = typer.Typer(help="Lanes to the outside companies: their rates, what waits, pauses.")
@@ -36,7 +37,7 @@ def list_lanes(context: typer.Context, as_json: AsJson = False, api_url: ApiUrl 
 @app.command()
 def history(lane: Lane, as_json: AsJson = False, api_url: ApiUrl = "", api_key: ApiKey = "") -> None:
     """What people did with a lane's breaker: who, when, until when, and why."""
-    path = f"/v1/lanes/{quote(lane, safe='')}/history"
+    path = f"/v1/lanes/{part(lane)}/history"
     show(call(api_url, api_key, lambda api: api.call("GET", path, LaneHistory)), _show_history, as_json=as_json)
 
 
@@ -47,13 +48,15 @@ def _lasting(word: str, told: str, say: Say, what: str, **body: str) -> None:
         lane: Lane,
         reason: Reason,
         wait: Annotated[str, typer.Option("--for", metavar="TIME", help="How long: 30m, 2h; 7d at most.")] = "30m",
+        preview: Preview = False,
         by: By = None,
         as_json: AsJson = False,
         api_url: ApiUrl = "",
         api_key: ApiKey = "",
     ) -> None:
         asked = {**body, "reason": reason, "minutes": _minutes(wait), "by": by}
-        show(call(api_url, api_key, lambda api: api.steer_lane(lane, what, **asked)), say, as_json=as_json)
+        view = _steered(api_url, api_key, f"{part(lane)}/{what}", asked, preview=preview)
+        show(view, _say_effect if preview else say, as_json=as_json)
 
     app.command(word, help=told)(steer)
 
@@ -62,18 +65,38 @@ def _ending(word: str, told: str, say: Say, what: str, **body: str) -> None:
     """A command that ends what holds."""
 
     def steer(
-        lane: Lane, reason: Reason, by: By = None, as_json: AsJson = False, api_url: ApiUrl = "", api_key: ApiKey = ""
+        lane: Lane,
+        reason: Reason,
+        preview: Preview = False,
+        by: By = None,
+        as_json: AsJson = False,
+        api_url: ApiUrl = "",
+        api_key: ApiKey = "",
     ) -> None:
         asked = {**body, "reason": reason, "by": by}
-        show(call(api_url, api_key, lambda api: api.steer_lane(lane, what, **asked)), say, as_json=as_json)
+        view = _steered(api_url, api_key, f"{part(lane)}/{what}", asked, preview=preview)
+        show(view, _say_effect if preview else say, as_json=as_json)
 
     app.command(word, help=told)(steer)
+
+
+def _steered(api_url: str, api_key: str, path: str, asked: dict[str, Any], *, preview: bool) -> LaneView:
+    params = {"dry_run": str(preview).lower()}
+    return call(
+        api_url, api_key, lambda api: api.call("POST", f"/v1/lanes/{path}", LaneView, json=asked, params=params)
+    )
 
 
 def _minutes(text: str) -> float:
     if (length := span(text)) is None:
         raise CommandError(f"--for {text!r} is no time; write 30m, 2h or 1d", USAGE)
     return length / timedelta(minutes=1)
+
+
+def _say_effect(view: LaneView) -> None:
+    for line in view.effect:
+        typer.echo(line)
+    typer.echo("nothing was done: leave out --preview to do it")
 
 
 def _say_pause(view: LaneView) -> None:

@@ -1,6 +1,6 @@
 """`ordersaga order`: place, show, list, timeline, explain, hold, release, through the HTTP API.
 
-Cancellation and changes stand in `ordersaga.commands.order_changes`.
+Cancellation and changes stand in `ordersaga.commands.order_changes`, its ledgers in `order_records`.
 """
 
 import json
@@ -12,9 +12,9 @@ import typer
 
 from ordersaga.api.shapes import OrderDocument, OrderSummary, PlacedOrder, WaitingPlace
 from ordersaga.catalog_csv import CsvFileError
-from ordersaga.commands import order_changes
+from ordersaga.commands import order_changes, order_records
 from ordersaga.commands.errors import FAILED, USAGE, CommandError
-from ordersaga.commands.order_changes import OrderIdArgument, Reason, Wait
+from ordersaga.commands.order_changes import OrderIdArgument, Preview, Reason, Wait, show_foretold
 from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_pairs, show_table, steps
 from ordersaga.domain.amounts import format_amount
 from ordersaga.http_client import ApiClient, ApiError
@@ -23,6 +23,7 @@ from workflows.messages import OrderView
 
 app = typer.Typer(help="Orders: place, look at, cancel, change, hold.", no_args_is_help=True)
 order_changes.add_to(app)
+order_records.add_to(app)
 
 
 def register(root: typer.Typer) -> None:
@@ -219,26 +220,34 @@ def explain(order_id: OrderIdArgument, as_json: AsJson = False, api_url: ApiUrl 
 def hold(
     order_id: OrderIdArgument,
     kind: Annotated[str, typer.Argument(help="Such as fraud_review.")],
+    preview: Preview = False,
     reason: Reason = "not given",
     as_json: AsJson = False,
     api_url: ApiUrl = "",
     api_key: ApiKey = "",
 ) -> None:
     """Keep an order from being handed over until the hold is released."""
-    _show_view(call(api_url, api_key, lambda api: api.hold(order_id, kind, reason=reason)), as_json)
+    if preview:
+        show_foretold(api_url, api_key, order_id, "hold", {"kind": kind, "reason": reason}, as_json=as_json)
+    else:
+        _show_view(call(api_url, api_key, lambda api: api.hold(order_id, kind, reason=reason)), as_json)
 
 
 @app.command()
 def release(
     order_id: OrderIdArgument,
     kind: Annotated[str, typer.Argument(help="The hold's kind.")],
+    preview: Preview = False,
     reason: Reason = "not given",
     as_json: AsJson = False,
     api_url: ApiUrl = "",
     api_key: ApiKey = "",
 ) -> None:
     """Release a hold."""
-    _show_view(call(api_url, api_key, lambda api: api.release(order_id, kind, reason=reason)), as_json)
+    if preview:
+        show_foretold(api_url, api_key, order_id, "release", {"kind": kind, "reason": reason}, as_json=as_json)
+    else:
+        _show_view(call(api_url, api_key, lambda api: api.release(order_id, kind, reason=reason)), as_json)
 
 
 def _show_view(view: OrderView, as_json: bool) -> None:

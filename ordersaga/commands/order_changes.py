@@ -13,7 +13,8 @@ from ordersaga.api.shapes import Arrival
 from ordersaga.commands.errors import USAGE, CommandError
 from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_pairs, show_table
 from ordersaga.domain.amounts import format_amount
-from ordersaga.http_client import ApiClient, ChangeName
+from ordersaga.http_client import ApiClient, ChangeName, part
+from workflows.foretelling import Foretold
 from workflows.messages import CancelAnswer, CanceledPart
 
 OrderIdArgument = Annotated[str, typer.Argument(metavar="ORDER_ID")]
@@ -22,6 +23,7 @@ Wait = Annotated[int, typer.Option(min=0, max=30, help="Seconds to wait for the 
 Lines = Annotated[list[str] | None, typer.Option("--line", metavar="SKU=QTY", help="Only these units; repeatable.")]
 Parcel = Annotated[int, typer.Argument(metavar="PARCEL", min=1, max=100, help="The parcel's number.")]
 AnyParcel = Annotated[int, typer.Option("--parcel", min=0, max=100, help="The parcel's number; 0: not one alone.")]
+Preview = Annotated[bool, typer.Option("--preview", help="Only say what it would come to.")]
 Repeat = Annotated[str, typer.Option("--idempotency-key", help="Makes repeating the command harmless.")]
 
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
@@ -36,7 +38,7 @@ def add_to(app: typer.Typer) -> None:
 def cancel(
     order_id: OrderIdArgument,
     line: Lines = None,
-    preview: Annotated[bool, typer.Option("--preview", help="Only say what it would come to.")] = False,
+    preview: Preview = False,
     reason: Reason = "not given",
     wait: Wait = 10,
     idempotency_key: Repeat = "",
@@ -86,6 +88,7 @@ def address(
     country: Annotated[str, typer.Option(help="ISO 3166-1 alpha-2.")] = "US",
     phone: Annotated[str | None, typer.Option()] = None,
     email: Annotated[str | None, typer.Option()] = None,
+    preview: Preview = False,
     reason: Reason = "not given",
     wait: Wait = 10,
     idempotency_key: Repeat = "",
@@ -98,6 +101,9 @@ def address(
     contact = {"postal_code": postal_code, "phone": phone, "email": email}
     ship_to = {field: text for field, text in (given | contact).items() if text is not None}
     body = {"ship_to": ship_to, "reason": reason}
+    if preview:
+        show_foretold(api_url, api_key, order_id, "address", body, as_json=as_json)
+        return
     _change(api_url, api_key, order_id, "address", body, wait, idempotency_key, as_json)
 
 
@@ -171,6 +177,7 @@ def refund(
     order_id: OrderIdArgument,
     amount: Annotated[int, typer.Argument(metavar="AMOUNT", min=1, help="In minor units: 450 is 4.50.")],
     parcel: AnyParcel = 0,
+    preview: Preview = False,
     reason: Reason = "not given",
     wait: Wait = 10,
     idempotency_key: Repeat = "",
@@ -180,6 +187,9 @@ def refund(
 ) -> None:
     """Give money back though the goods are kept, also after the order's end; much of it takes a second person."""
     body = {"amount": amount, "parcel": parcel, "reason": reason}
+    if preview:
+        show_foretold(api_url, api_key, order_id, "refund", body, as_json=as_json)
+        return
     _change(api_url, api_key, order_id, "refunds", body, wait, idempotency_key, as_json)
 
 
@@ -244,6 +254,19 @@ def arrived(
         show_json(answer)
     else:
         typer.echo(f"parcel {answer.parcel} of {answer.order_id}: {answer.status}, the order hears of it next")
+
+
+def show_foretold(
+    api_url: str, api_key: str, order_id: str, what: str, body: Mapping[str, Any], *, as_json: bool
+) -> None:
+    """Show what an action would come to; nothing is done."""
+    path = f"/v1/orders/{part(order_id)}/{what}-preview"
+    told = call(api_url, api_key, lambda api: api.call("POST", path, Foretold, json=body))
+    if as_json:
+        show_json(told)
+        return
+    for line in (told.outcome, *told.effects, "nothing was done: leave out --preview to do it"):
+        typer.echo(line)
 
 
 def _change(

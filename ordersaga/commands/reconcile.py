@@ -7,26 +7,30 @@ asked, or a repair was refused or failed; 2 wrong usage; 3 no API.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
 
-from ordersaga.api.finding_shapes import FURTHEST, RepairedItem, RepairedMany, RepairOutcome
+from ordersaga.api.finding_shapes import FURTHEST, RepairedItem, RepairedMany, RepairList, RepairOutcome
+from ordersaga.commands.batches import a_few_at_a_time, summed
 from ordersaga.commands.errors import FAILED, USAGE, CommandError
-from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, By, call, given, show_json, show_pairs, show_table
+from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, By, call, given, show, show_json, show_pairs, show_table
 from ordersaga.commands.times import moment
 from ordersaga.domain.amounts import format_amount
 from ordersaga.domain.finding_words import remedy
-from ordersaga.domain.reconciliation import FindingKind, FindingStatus, RunRecord, StoredFinding
+from ordersaga.domain.reconciliation import FindingKind, FindingStatus, RepairRecord, RunRecord, StoredFinding
 from ordersaga.domain.values import Message
 from ordersaga.http_client import ApiClient
 
 LOOK_EVERY: Final = 0.5
 PATIENCE: Final = timedelta(minutes=35)
 """A run gives each source half an hour."""
+AT_ONCE: Final = 8
+"""Findings repaired by one request, each of which asks a company: so often a bar moves."""
 _FORETOLD: Final[Mapping[RepairOutcome, str]] = {
     "repaired": "would be repaired",
     "proposed": "would be proposed",
@@ -111,6 +115,30 @@ def list_runs(
         show_table("Runs", ("id", "since", "took", "asked by", "found", "failed"), map(_run_row, answer.runs))
 
 
+@app.command("show")
+def show_one(
+    run_id: Annotated[str, typer.Argument(metavar="RUN_ID")],
+    as_json: AsJson = False,
+    api_url: ApiUrl = "",
+    api_key: ApiKey = "",
+) -> None:
+    """Show one run: what was looked at, and what was found."""
+    show(call(api_url, api_key, lambda api: api.reconciliation(run_id)), _show_one_run, as_json=as_json)
+
+
+@app.command()
+def repairs(
+    finding_id: Annotated[str, typer.Argument(metavar="FINDING")],
+    as_json: AsJson = False,
+    api_url: ApiUrl = "",
+    api_key: ApiKey = "",
+) -> None:
+    """List who asked for a finding's repair and what became of it, each time it came about."""
+    path = f"/v1/findings/{quote(finding_id, safe='')}/repairs"
+    found = call(api_url, api_key, lambda api: api.call("GET", path, RepairList))
+    show(found, _show_repairs, as_json=as_json)
+
+
 @app.command()
 def repair(
     reason: Annotated[str, typer.Option(help="Why; it is kept in the order's story.")],
@@ -130,13 +158,33 @@ def repair(
     wanted = _wanted({**named, "all": all_of_them or None})
     if not reason.strip():
         raise CommandError("--reason says nothing; say why: it is kept", USAGE)
-    answer = call(api_url, api_key, lambda api: api.repair_many(wanted, reason=reason, by=by, dry_run=not apply))
+
+    async def work(api: ApiClient) -> RepairedMany:
+        foretold = await api.repair_many(wanted, reason=reason, by=by)
+        return await _repaired(api, foretold, reason, by) if apply else foretold
+
+    answer = call(api_url, api_key, work)
     if as_json:
         show_json(answer)
     else:
         _show_many(answer)
     if why := _shortfall(answer, named=bool(finding or order)):
         raise CommandError(why, FAILED)
+
+
+async def _repaired(api: ApiClient, foretold: RepairedMany, reason: str, by: str | None) -> RepairedMany:
+    """Repair what the dry run found, a few at a time, in its order: of orders whose saga is gone, last."""
+
+    async def do(part: Sequence[RepairedItem]) -> RepairedMany:
+        these = {"finding_ids": [each.finding_id for each in part]}
+        return await api.repair_many(these, reason=reason, by=by, dry_run=False)
+
+    parts = await a_few_at_a_time("repairing", foretold.items, AT_ONCE, do)
+    if not parts:
+        return foretold.model_copy(update={"dry_run": False})
+    items = tuple(item for part in parts for item in part.items)
+    totals = summed([part.totals for part in parts], left=foretold.totals.left)
+    return RepairedMany(dry_run=False, items=items, totals=totals)
 
 
 def _since(text: str | None) -> datetime | None:
@@ -179,6 +227,21 @@ def _show_run(told: Reconciled) -> None:
         typer.echo(", ".join(f"{count} {kind}" for kind, count in sorted(by_kind.items())))
     elif not run.failed:
         typer.echo("nothing disagrees")
+
+
+def _show_one_run(run: RunRecord) -> None:
+    show_table("Run", ("id", "since", "took", "asked by", "found", "failed"), [_run_row(run)])
+    show_table("Looked at", ("source", "records"), sorted(run.looked_at.items()))
+
+
+def _show_repairs(found: RepairList) -> None:
+    columns = ("at", "asked by", "agreed", "why", "status", "outcome", "money")
+    show_table("Repairs", columns, map(_repair_row, found.repairs))
+
+
+def _repair_row(each: RepairRecord) -> tuple[object, ...]:
+    money = format_amount(each.money, each.currency) if each.money and each.currency else ""
+    return f"{each.at:%Y-%m-%d %H:%M:%S}", each.by, each.second, each.reason, each.status, each.outcome, money
 
 
 def _show_findings(title: str, findings: tuple[StoredFinding, ...]) -> None:

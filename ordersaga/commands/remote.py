@@ -106,16 +106,21 @@ def steps(what: str, total: int) -> Iterator[Callable[[], None]]:
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; cells are printed as they are, never as markup."""
+    """Print a table."""
+    console = Console()
+    if not console.is_terminal:  # read by a program, or in a pager: one line for each row
+        console.width = PIPED_WIDTH
+    console.print(table_of(title, columns, rows))
+
+
+def table_of(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """A table; cells are printed as they are, never as markup."""
     table = Table(title=escape(title), title_justify="left")
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column in WHOLE)
     for row in rows:
         table.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
-    console = Console()
-    if not console.is_terminal:  # read by a program, or in a pager: one line for each row
-        console.width = PIPED_WIDTH
-    console.print(table)
+    return table
 
 
 def show_pairs(pairs: Iterable[tuple[str, object]]) -> None:

@@ -3,20 +3,24 @@
 Exit codes: 0 done; 1 the API refused; 2 wrong usage, or no valid key; 3 no API.
 """
 
+import asyncio
 import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Final
 
 import typer
+from rich.console import Console
 
 from ordersaga.api.stop_shapes import StopCounts, StopDocument, StopList, StopOrderList, StopSum
 from ordersaga.commands.errors import USAGE, CommandError
 from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, By, call, given, show, show_pairs, show_table
 from ordersaga.commands.times import moment
 from ordersaga.domain.amounts import format_amount
-from ordersaga.domain.stops import Answer, Stage, Treatment
+from ordersaga.domain.stops import Stage, Treatment
+from ordersaga.http_client import ApiClient
 
 PATH: Final = "/v1/stops"
+LOOK_EVERY: Final = 0.5
 _WORDS: Final = "hold, drain (let go on) or cancel"
 
 Reason = Annotated[str, typer.Option(help="Why; it is kept.")]
@@ -94,16 +98,33 @@ def show_one(
     stop_id: StopId,
     orders: Annotated[bool, typer.Option("--orders", help="What became of each order.")] = False,
     answer: Annotated[str | None, typer.Option(metavar="ANSWER", help="With --orders: could_not, for one.")] = None,
+    after: Annotated[str | None, typer.Option(metavar="ORDER_ID", help="With --orders: from the page before.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Wait until all its orders were looked at once.")] = False,
     as_json: AsJson = False,
     api_url: ApiUrl = "",
     api_key: ApiKey = "",
 ) -> None:
     """One stop: how far it is, and what became of the orders."""
     if orders:
-        show(_orders(api_url, api_key, stop_id, answer), _show_orders, as_json=as_json)
+        show(_orders(api_url, api_key, stop_id, given(answer=answer, after=after)), _show_orders, as_json=as_json)
     else:
         path = f"{PATH}/{_id(stop_id)}"
-        show(call(api_url, api_key, lambda api: api.call("GET", path, StopDocument)), _show_stop, as_json=as_json)
+        show(call(api_url, api_key, lambda api: _looked(api, path, follow=follow)), _show_stop, as_json=as_json)
+
+
+async def _looked(api: ApiClient, path: str, *, follow: bool) -> StopDocument:
+    """How it stands; with `follow` once all orders were gone through, or it ended: stderr says how far it is."""
+    stop = await api.call("GET", path, StopDocument)
+    with Console(stderr=True).status(_how_far(stop)) as status:
+        while follow and not stop.looks and stop.state != "ended":
+            await asyncio.sleep(LOOK_EVERY)
+            stop = await api.call("GET", path, StopDocument)
+            status.update(_how_far(stop))
+    return stop
+
+
+def _how_far(stop: StopDocument) -> str:
+    return f"{stop.state}: {stop.counts.total.orders} orders so far"
 
 
 def _steering(word: str, told: str) -> None:
@@ -199,8 +220,8 @@ def _row(stop: StopDocument) -> tuple[object, ...]:
     return stop.stop_id, stop.match.words(), stop.state, begins, until, stop.counts.total.orders, stop.asked_by
 
 
-def _orders(api_url: str, api_key: str, stop_id: str, answer: Answer | str | None) -> StopOrderList:
-    params = {"limit": 1000} | given(answer=answer)
+def _orders(api_url: str, api_key: str, stop_id: str, wanted: dict[str, str]) -> StopOrderList:
+    params = {"limit": 1000, **wanted}
     path = f"{PATH}/{_id(stop_id)}/orders"
     return call(api_url, api_key, lambda api: api.call("GET", path, StopOrderList, params=params))
 
@@ -212,4 +233,4 @@ def _show_orders(found: StopOrderList) -> None:
     )
     show_table("Orders", ("order", "stage", "treated", "answer", "amount", "detail"), rows)
     if found.next_after:
-        typer.echo(f"more behind {found.next_after}: GET {PATH}/STOP_ID/orders?after={found.next_after}")
+        typer.echo(f"more: --after {found.next_after}")

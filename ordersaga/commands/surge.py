@@ -1,21 +1,26 @@
-"""`ordersaga surge`: how checkouts, starts and lanes stand now, from the API's own gauges.
+"""`ordersaga surge`: how checkouts, starts and lanes stand now, from the API's own gauges; or seller by seller.
 
 Exit codes: 0 done; 1 the API refused; 2 wrong usage, or no valid key; 3 no API; 130 interrupted.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Annotated
 
 import typer
 from prometheus_client.parser import text_string_to_metric_families
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 
+from ordersaga.api.live_shapes import LiveView
 from ordersaga.commands.errors import USAGE, CommandError
-from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_pairs
+from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_pairs, show_table, table_of
+from ordersaga.domain.live import SellerNow
 from ordersaga.domain.values import Message
+
+Tables = Iterator[tuple[str, Sequence[str], Sequence[Sequence[object]]]]
+"""Each with its title, its columns and its rows."""
 
 
 class Surge(Message):
@@ -37,24 +42,36 @@ def register(app: typer.Typer) -> None:
 
 
 def surge(
+    by_seller: Annotated[
+        bool, typer.Option("--by-seller", help="The last seconds of each seller, and the time left to ship.")
+    ] = False,
     watch: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Look again and again; on a terminal.")] = 0,
     as_json: AsJson = False,
     api_url: ApiUrl = "",
     api_key: ApiKey = "",
 ) -> None:
     """Show orders by status, checkouts taken and refused, starts that wait, and calls that wait in each lane."""
-
-    def look() -> Surge:
-        return read_gauges(call(api_url, api_key, lambda api: api.metrics()))
-
+    look = partial(_lately if by_seller else _gauges, api_url, api_key)
     if watch and (as_json or not Console().is_terminal):
         raise CommandError("--watch is for a terminal; without one, ask once and again", USAGE)
+    now = look()
     if as_json:
-        show_json(look())
+        show_json(now)
     elif watch:
-        _watch(look(), look, watch)
+        _watch(now, look, watch)
+    elif isinstance(now, Surge):
+        show_pairs(_facts(now))
     else:
-        show_pairs(_facts(look()))
+        for title, columns, rows in _tables(now):
+            show_table(title, columns, rows)
+
+
+def _gauges(api_url: str, api_key: str) -> Surge | LiveView:
+    return read_gauges(call(api_url, api_key, lambda api: api.metrics()))
+
+
+def _lately(api_url: str, api_key: str) -> Surge | LiveView:
+    return call(api_url, api_key, lambda api: api.call("GET", "/v1/live", LiveView))
 
 
 def read_gauges(text: str) -> Surge:
@@ -79,18 +96,17 @@ def read_gauges(text: str) -> Surge:
     )
 
 
-def _watch(now: Surge, look: Callable[[], Surge], seconds: float) -> None:
-    with Live(_table(now), auto_refresh=False) as live:
+def _watch(now: Surge | LiveView, look: Callable[[], Surge | LiveView], seconds: float) -> None:
+    with Live(_drawn(now), auto_refresh=False) as live:
         while True:
             time.sleep(seconds)
-            live.update(_table(look()), refresh=True)
+            live.update(_drawn(look()), refresh=True)
 
 
-def _table(now: Surge) -> Table:
-    table = Table(title="Surge", title_justify="left", show_header=False)
-    for name, value in _facts(now):
-        table.add_row(name, str(value))
-    return table
+def _drawn(now: Surge | LiveView) -> Group:
+    if isinstance(now, Surge):
+        return Group(table_of("Surge", ("", "now"), _facts(now)))
+    return Group(*(table_of(title, columns, rows) for title, columns, rows in _tables(now)))
 
 
 def _facts(now: Surge) -> Iterator[tuple[str, object]]:
@@ -102,5 +118,27 @@ def _facts(now: Surge) -> Iterator[tuple[str, object]]:
     yield "lanes", _counts(now.lanes)
 
 
-def _counts(counted: dict[str, int]) -> str:
+def _tables(now: LiveView) -> Tables:
+    sellers = (now.all, *now.sellers)
+    lately = ("seller", "arrived", "accepted", "sold out", "in line", "turned down", "refused", "waiting", "oldest")
+    yield f"The last {now.seconds} seconds, and what waits", lately, list(map(_lately_row, sellers))
+    left = ("seller", "overdue", "under 1 h", "1 to 4 h", "4 to 24 h", "later")
+    yield "Not shipped, by the time left until the promise", left, list(map(_slack_row, sellers))
+    if now.lanes is not None:
+        lanes = [(each.lane, each.state, "?" if each.backlog is None else each.backlog) for each in now.lanes]
+        yield "Lanes", ("lane", "state", "waiting"), lanes
+
+
+def _lately_row(row: SellerNow) -> tuple[object, ...]:
+    counted = (row.arrived, row.accepted, row.sold_out, row.in_line, row.turned_down)
+    oldest = f"{row.oldest_seconds:.0f} s" if row.waiting else ""
+    return row.seller or "all", *counted, _counts(row.refused), row.waiting, oldest
+
+
+def _slack_row(row: SellerNow) -> tuple[object, ...]:
+    left = row.slack
+    return row.seller or "all", left.overdue, left.within_1h, left.within_4h, left.within_1d, left.later
+
+
+def _counts(counted: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in sorted(counted.items()) if count) or "none"

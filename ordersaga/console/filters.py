@@ -7,29 +7,25 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-_NO_MINOR: Final = re.compile("BIF|CLP|DJF|GNF|ISK|JPY|KMF|KRW|PYG|RWF|UGX|UYI|VND|VUV|XAF|XOF|XPF")
-_THREE: Final = re.compile("BHD|IQD|JOD|KWD|LYD|OMR|TND")
+from ordersaga.domain.amounts import minor_digits
+from ordersaga.domain.finding_words import repair_in_words
 
 
 def money(minor: int, currency: str) -> str:
-    """Minor units as people write them: `1234, "USD"` is `12.34 USD`."""
-    digits = _digits(currency)
+    """Minor units as people write them, and as the API's own words do: `123450, "USD"` is `USD 1,234.50`."""
+    digits = minor_digits(currency)
     whole, part = divmod(abs(minor), 10**digits)
     text = f"{whole:,}" + (f".{part:0{digits}d}" if digits else "")
-    return f"{'-' if minor < 0 else ''}{text} {currency}"
+    return f"{currency} {'-' if minor < 0 else ''}{text}"
 
 
 def minor_units(text: str, currency: str) -> int | None:
     """Minor units of what people write, `12.34, "USD"` is 1234; None for what is no amount of the currency."""
-    digits = _digits(currency)
+    digits = minor_digits(currency)
     found = re.fullmatch(r"([0-9]{1,12})(?:\.([0-9]+))?", text.strip(), re.ASCII)
     if found is None or len(found[2] or "") > digits:
         return None
     return int(found[1] + (found[2] or "").ljust(digits, "0"))
-
-
-def _digits(currency: str) -> int:
-    return 0 if _NO_MINOR.fullmatch(currency) else 3 if _THREE.fullmatch(currency) else 2
 
 
 def when(moment: str | datetime | None) -> Markup:
@@ -60,6 +56,11 @@ def words(code: str | None) -> str:
     return (code or "").replace("_", " ")
 
 
+def deed(kind: str) -> str:
+    """What somebody did, in words: `stop_stop` is `stop`."""
+    return words("stop" if kind == "stop_stop" else kind)
+
+
 def sentence(text: str) -> str:
     """Words with a capital letter before them; the rest stays as it is: `USD 1.00` does."""
     return text[:1].upper() + text[1:]
@@ -71,4 +72,6 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "span": span,
     "words": words,
     "sentence": sentence,
+    "deed": deed,
+    "repair": repair_in_words,
 }

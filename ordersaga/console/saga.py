@@ -109,7 +109,8 @@ def _told(entry: Mapping[str, Any]) -> Event:
     mark = "wait" if kind in _ASKING else "refused" if entry["data"].get("status") == "failed" else "note"
     attempts = entry["data"].get("attempts") or 1
     named = source != "message" and (mark != "note" or lane in _LABELED)
-    return Event(at, lane, mark, entry["text"], entry["parcel"], attempts, label=words(kind) if named else "")
+    text = entry["text"].replace(kind, words(kind))
+    return Event(at, lane, mark, text, entry["parcel"], attempts, label=words(kind) if named else "")
 
 
 def _noted(entry: Mapping[str, Any]) -> str:

@@ -32,6 +32,11 @@ def remedy(finding: Finding) -> str:
     return f"{_ASKED_BY.get(finding.kind) or _DONE_BY[finding.repair]}{money}"
 
 
+def repair_in_words(repair: str) -> str:
+    """What a repair of this name does, whatever it is about."""
+    return _DONE_BY[Repair(repair)]
+
+
 def split(changes: Mapping[tuple[str, str], int]) -> str:
     """Units by which each shelf changes: `ca-1/MUG -2, nj-1/MUG -1`."""
     return ", ".join(f"{'/'.join(place)} {change:+d}" for place, change in sorted(changes.items()))

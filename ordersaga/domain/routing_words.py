@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from ordersaga.domain.amounts import format_amount
 from ordersaga.domain.orders import Order, ParcelPlan, RouteRule
 from ordersaga.domain.routing import NAME, REGION, SPLIT, STOP, Choice, Facts, Passed, StockOffer
 from ordersaga.domain.values import Message
@@ -32,12 +33,12 @@ def near(zone: int) -> str:
     return f"in zone {zone}"
 
 
-def told(plans: Sequence[ParcelPlan], why: Why) -> list[str]:
-    """Why those parcels ship from there that are still where the rules had put them."""
+def told(plans: Sequence[ParcelPlan], why: Why, currency: str) -> list[str]:
+    """Why those parcels ship from there that are still where the rules had put them; costs in the order's currency."""
     known = {facts.location: facts for facts in why.chosen}
     stay = [plan for plan in plans if plan.location in known]
-    sentences = [_ships(plan, known[plan.location]) for plan in stay]
-    return [*sentences, _not_from(why)] if sentences else []
+    sentences = [_ships(plan, known[plan.location], currency) for plan in stay]
+    return [*sentences, _not_from(why, currency)] if sentences else []
 
 
 def told_briefly(order: Order, plan: ParcelPlan, offer: StockOffer) -> str:
@@ -48,19 +49,20 @@ def told_briefly(order: Order, plan: ParcelPlan, offer: StockOffer) -> str:
     )
 
 
-def _ships(plan: ParcelPlan, facts: Facts) -> str:
+def _ships(plan: ParcelPlan, facts: Facts, currency: str) -> str:
     leaves = "leaves on the day" if facts.days == 0 else f"leaves in {facts.days} day{'s' * (facts.days > 1)}"
     where = f"{plan.location} ({plan.provider}), {near(facts.zone)}"
-    return f"Parcel {plan.parcel} ships from {where}: it costs about {facts.cost} and {leaves}."
+    cost = format_amount(facts.cost, currency)
+    return f"Parcel {plan.parcel} ships from {where}: it costs about {cost} and {leaves}."
 
 
-def _not_from(why: Why) -> str:
-    names = [f"{one.location} ({_fell(one)})" for one in why.passed]
+def _not_from(why: Why, currency: str) -> str:
+    names = [f"{one.location} ({_fell(one, currency)})" for one in why.passed]
     more = [f"{why.more} more"] if why.more else []
     return f"Not from {', '.join([*names, *more])}."
 
 
-def _fell(passed: Passed) -> str:
+def _fell(passed: Passed, currency: str) -> str:
     """The rule and what it saw. A measure of a plan of several parcels is the sum over them."""
     there, here = passed.measure, passed.best
     words = {
@@ -71,7 +73,7 @@ def _fell(passed: Passed) -> str:
         RouteRule.PROMISE: "would leave after the ship-by",
         RouteRule.ZONE: f"{there}, here {here}",
         RouteRule.CUT_OFF: f"leaves {there - here} day{'s' * (there - here > 1)} later",
-        RouteRule.COST: f"about {there - here} more",
+        RouteRule.COST: f"about {format_amount(there - here, currency)} more",
         NAME: "equal, and later by name",
     }
     return f"{passed.rule}: {words.get(passed.rule, 'as told then')}"

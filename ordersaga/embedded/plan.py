@@ -50,6 +50,7 @@ def stack_settings(options: StackOptions, chosen: Collection[str], base: Setting
     for name in EMULATORS:
         if name in chosen:
             updates[f"{name}_base_url"] = f"http://{HOST}:{options.seen_port(name)}"
+    updates["company_pages"] = {**_records(options, chosen), **base.company_pages}
     network = write_network(options, chosen)
     if network is not None:
         updates["network"] = network
@@ -57,6 +58,12 @@ def stack_settings(options: StackOptions, chosen: Collection[str], base: Setting
     if "demo_sign_in" in base.model_fields_set:
         return settings
     return settings.model_copy(update={"demo_sign_in": not settings.open_to_the_world()})
+
+
+def _records(options: StackOptions, chosen: Collection[str]) -> dict[str, str]:
+    """Where people look at what the emulated companies among `chosen` made."""
+    emulated = [name for name in (*EMULATORS, *NETWORK) if name in chosen]
+    return {name: f"http://{HOST}:{options.seen_port(name)}/_control/records?match={{id}}" for name in emulated}
 
 
 def stack_urls(settings: Settings) -> dict[str, str]:

@@ -4,7 +4,7 @@ The chains themselves are written by triggers (migration 0008), whatever code wr
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final, TypeVar
@@ -103,22 +103,27 @@ SELECT row.order_id, $1, row.chain_no, row.hash FROM unnest($2::text[], $3::int[
 _MARK_SEALED: Final = "UPDATE audit_heads SET unsealed = false WHERE order_id = ANY($1::text[])"
 
 
+def _nobody(_: int) -> None:
+    """Nobody wants to hear it."""
+
+
 class PostgresAuditTrail:
     """Reads, verifies and seals the trail."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def verify(self, order_id: str | None = None) -> Verification:
+    async def verify(self, order_id: str | None = None, told: Callable[[int], None] = _nobody) -> Verification:
         """Check every chain and seal as of one moment, or those of one order with the seals that list it.
 
-        Raises OperatorError `unknown_order` for an order of which there is no trace at all, `database_refused` when
-        the trail may not be read or is not there.
+        `told` hears how many entries were looked at so far, order by order. Raises OperatorError `unknown_order` for an
+        order of which there is no trace at all, `database_refused` when the trail may not be read or is not there.
         """
         verified = Verification()
         async with self._snapshot() as reader:
             async for trail in _trails(reader, order_id):
                 verified.add_order(trail)
+                told(verified.entries)
             if order_id is not None:
                 await _verify_seals_of(reader, order_id, verified)
             else:

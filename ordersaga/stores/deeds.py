@@ -14,24 +14,30 @@ from ordersaga.domain.errors import CustomerError
 from ordersaga.stores.pools import Pool, connection
 from ordersaga.stores.vault import CLEAR, Row, Vault
 
+_MATCHES: Final = """
+    ($1::text IS NULL OR seller = $1) AND ($4::text IS NULL OR kind = $4)
+  AND ($3::text IS NULL OR "by" = $3 OR starts_with("by", $3 || ':') OR right("by", length($3) + 1) = ':' || $3)
+  AND ($5::timestamptz IS NULL OR at >= $5) AND ($6::timestamptz IS NULL OR at < $6)
+  AND ($7::timestamptz IS NULL OR (at, id) < ($7, $8::text))
+"""
 # The kinds stand here as they do in the index (migration 0025). A line begins with who did it; the exceptions are told
-# apart by their kind. Every branch reads no more than a page.
-_DEEDS: Final = """
-WITH wanted AS (SELECT $1::text AS seller, $2::text AS order_id, $3::text AS by, $4::text AS kind,
-    $5::timestamptz AS since, $6::timestamptz AS until, $7::timestamptz AS at, $8::text AS id, $9::int AS page),
-told AS (
-    SELECT journal.at, 'j/' || journal.order_id || '/' || entry_id AS id, journal.kind, text, journal.order_id,
-        parcel, orders.seller, coalesce(said_by, CASE journal.kind
-            WHEN 'stop_lifted' THEN substring(text FROM '^lifted by (.+?): ')
-            WHEN 'goodwill_requested' THEN substring(text FROM '^[^:]+: (.+?) asks for ')
-            ELSE substring(text FROM '^(.+?) (?:placed hold|released hold|asks to cancel|asks: |asked to |chose |'
-                'proposes |set the breaker |left the breaker |found |cancels: )') END) AS by
-    FROM journal LEFT JOIN orders USING (order_id)
-    WHERE journal.kind IN ('breaker_set', 'cancel_requested', 'change_requested',
-        'decision', 'goodwill_requested', 'hold', 'proposal', 'release', 'return_cancel_requested', 'return_inspected',
-        'stop_dry_run', 'stop_lifted', 'stop_pause', 'stop_resume', 'stop_stop')
-      AND ($2 IS NULL OR journal.order_id = $2)
-      AND ($7 IS NULL OR journal.at <= $7) AND ($5 IS NULL OR journal.at >= $5) AND ($6 IS NULL OR journal.at < $6)
+# apart by their kind. Of the journal, which is long, no more than a page is read: the index has it newest first.
+_DEEDS: Final = f"""
+WITH told AS (
+    (SELECT * FROM (
+        SELECT journal.at, 'j/' || journal.order_id || '/' || entry_id AS id, journal.kind, text, journal.order_id,
+            parcel, orders.seller, coalesce(said_by, CASE journal.kind
+                WHEN 'stop_lifted' THEN substring(text FROM '^lifted by (.+?): ')
+                WHEN 'goodwill_requested' THEN substring(text FROM '^[^:]+: (.+?) asks for ')
+                ELSE substring(text FROM '^(.+?) (?:placed hold|released hold|asks to cancel|asks: |asked to |chose |'
+                    'proposes |set the breaker |left the breaker |found |cancels: )') END) AS "by"
+        FROM journal LEFT JOIN orders USING (order_id)
+        WHERE journal.kind IN ('breaker_set', 'cancel_requested', 'change_requested',
+            'decision', 'goodwill_requested', 'hold', 'proposal', 'release', 'return_cancel_requested',
+            'return_inspected', 'stop_dry_run', 'stop_lifted', 'stop_pause', 'stop_resume', 'stop_stop')
+          AND ($2::text IS NULL OR journal.order_id = $2)) AS noted
+    WHERE {_MATCHES} AND ($7 IS NULL OR at <= $7)
+    ORDER BY at DESC, id DESC LIMIT $9::int)
     UNION ALL
     SELECT at, 'r/' || seq, 'repair', status || ': ' || outcome || coalesce(': ' || reason, '')
         || coalesce('; second: ' || second, ''), nullif(order_id, ''), 0, nullif(seller, ''), "by"
@@ -43,14 +49,8 @@ told AS (
     UNION ALL
     SELECT at, 'e/' || seq, 'erased', 'personal data erased: ' || reference, order_id, 0, seller, "by"
     FROM erasures WHERE $2 IS NULL OR order_id = $2)
-SELECT told.* FROM told, wanted
-WHERE (wanted.seller IS NULL OR told.seller = wanted.seller) AND (wanted.kind IS NULL OR told.kind = wanted.kind)
-  AND (wanted.by IS NULL OR told.by = wanted.by OR starts_with(told.by, wanted.by || ':')
-       OR right(told.by, length(wanted.by) + 1) = ':' || wanted.by)
-  AND (wanted.since IS NULL OR told.at >= wanted.since) AND (wanted.until IS NULL OR told.at < wanted.until)
-  AND (wanted.at IS NULL OR (told.at, told.id) < (wanted.at, wanted.id))
-ORDER BY told.at DESC, told.id DESC LIMIT $9
-"""
+SELECT * FROM told WHERE {_MATCHES} ORDER BY at DESC, id DESC LIMIT $9
+"""  # noqa: S608 - our own conditions
 
 
 class PostgresDeeds:

@@ -28,7 +28,7 @@ async def test_explain_names_every_location_it_does_not_ship_from(api: Api) -> N
     await stock_more(api, near.model_copy(update={"dispatch": Dispatch(parcel_fee=9000)}), at=())
     assert await explained(api, "a1") == (
         "It waits for the carrier. "
-        "Parcel 1 ships from ny-1 (shipbob), in zone 1: it costs about 600 and leaves on the day. "
+        "Parcel 1 ships from ny-1 (shipbob), in zone 1: it costs about USD 6.00 and leaves on the day. "
         "Not from ca-1 (zone: 2, here 1), nj-1 (zone: 2, here 1), ny-2 (region: does not ship there)."
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ordersaga.client_errors import OrderRefusedError, SagaUnreachableError
-from ordersaga.commands.attention import format_age
+from ordersaga.commands.attention import AT_ONCE, format_age
 from ordersaga.domain.journal import JournalUpdate
 from ordersaga.domain.statuses import OrderStatus
 from tests.support.api import attention, order_body
@@ -153,6 +153,28 @@ async def test_the_preview_of_an_order_that_has_ended_is_told_from_its_record(te
     assert (answer.code, answer.out) == (0, f"too_late: it has ended: completed\n{next_step}")
 
 
+@pytest.mark.parametrize(
+    ("words", "outcome"),
+    [
+        (("hold", "web_1", "fraud_check"), "refused"),
+        (("release", "web_1", "fraud_check"), "refused"),
+        (("address", "web_1", *SHIP_TO), "refused"),
+        (("refund", "web_1", "450"), "possible"),
+    ],
+)
+async def test_each_of_these_may_be_foretold(terminal: Terminal, words: tuple[str, ...], outcome: str) -> None:
+    """As text and as JSON, with why; nothing is asked of the order."""
+    await place(terminal)
+    await terminal.api.services.journal.record(JournalUpdate(order_id="web_1", status=OrderStatus.COMPLETED))
+    told = await terminal("order", *words, "--preview")
+    first, *effects, last = told.out.splitlines()
+    assert (told.code, first, last) == (0, outcome, "nothing was done: leave out --preview to do it"), told.err
+    foretold = json.loads((await terminal("order", *words, "--preview", "--json")).out)
+    assert (foretold["outcome"], foretold["effects"]) == (outcome, effects)
+    assert effects
+    assert [what for what, _ in terminal.orders.asked] == ["place"]
+
+
 async def test_a_hold_that_is_not_there_is_said(terminal: Terminal) -> None:
     """The saga's words, and exit code 1."""
     await place(terminal)
@@ -213,6 +235,23 @@ async def test_many_are_answered_only_when_told_to(terminal: Terminal) -> None:
         "web_2": "resolved",
     }
     assert len([said for said in terminal.orders.requests if isinstance(said, Resolution)]) == 2
+
+
+async def test_very_many_are_answered_a_few_at_a_time(terminal: Terminal) -> None:
+    """Each once, and told together."""
+    await place(terminal)
+    items = [attention("web_1", f"web_1-a{number}") for number in range(AT_ONCE + 1)]
+    asked = tuple(item.model_copy(update={"money": 100, "currency": "USD"}) for item in items)
+    update = JournalUpdate(order_id="web_1", status=OrderStatus.NEEDS_ATTENTION, attention=asked)
+    await terminal.api.services.journal.record(update)
+    words = ("attention", "resolve-many", "adopt", "--kind", "unknown_capture", "--reason", "seen", "--apply")
+    done = await terminal(*words, "--json")
+    told = json.loads(done.out)
+    assert (done.code, told["dry_run"], told["totals"]["resolved"]) == (0, False, AT_ONCE + 1)
+    assert told["totals"]["money"] == {"USD": 100 * (AT_ONCE + 1)}
+    said = [said.item_id for said in terminal.orders.requests if isinstance(said, Resolution)]
+    assert sorted(said) == sorted(each["item_id"] for each in told["items"])
+    assert len(set(said)) == AT_ONCE + 1
 
 
 async def test_a_choice_that_nothing_offers_is_told(terminal: Terminal) -> None:

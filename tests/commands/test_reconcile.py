@@ -207,3 +207,23 @@ async def test_a_repair_that_failed_is_told(office: Office) -> None:
     assert "unanswered: bad_credentials: Stripe does not know the key" in outcome.out
     assert outcome.err.endswith("ordersaga: 1 of 1 could not be repaired and are still open\n")
     assert "pi_1" in (await office("findings", "--order", "web_1")).out
+
+
+async def test_one_run_and_the_repairs_of_one_finding_are_shown(office: Office) -> None:
+    """The run with what it looked at; who asked for a repair, why, and what it came to. What there is not is told."""
+    await office()
+    (run,) = json.loads((await office("runs", "--json")).out)["runs"]
+    shown = await office("show", run["run_id"])
+    assert (shown.code, "payments" in shown.out, "test operator" in shown.out) == (0, True, True)
+    assert json.loads((await office("show", run["run_id"], "--json")).out)["ended_at"] == run["ended_at"]
+    assert (await office("show", "ghost")).code == 1
+    await office.found(finding("pi_1"))
+    await office("repair", "--all", "--reason", "the outage", "--apply")
+    told = await office("repairs", "orphan_authorization:pi_1")
+    (row,) = [line for line in told.out.splitlines() if "the outage" in line]
+    assert "test operator" in row
+    assert "repaired" in row
+    (repair,) = json.loads((await office("repairs", "orphan_authorization:pi_1", "--json")).out)["repairs"]
+    assert repair["reason"] == "the outage"
+    ghost = await office("repairs", "orphan_authorization:ghost")
+    assert (ghost.code, "there is no finding orphan_authorization:ghost" in ghost.err) == (1, True)

@@ -79,6 +79,10 @@ async def test_a_stop_is_foreseen_made_shown_and_undone(terminal: Terminal) -> N
     assert json.loads((await terminal("stop", "resume", stop_id, "--json")).out)["state"] == "in_force"
     shown = await terminal("stop", "show", stop_id)
     assert "Order 12" in shown.out
+    followed = json.loads((await terminal("stop", "show", stop_id, "--follow", "--json")).out)
+    assert followed["looks"] >= 1
+    behind = await terminal("stop", "show", stop_id, "--orders", "--after", "cli_1", "--json")
+    assert json.loads(behind.out)["orders"] == []
     orders = await terminal("stop", "show", stop_id, "--orders", "--json")
     assert {each["order_id"] for each in json.loads(orders.out)["orders"]} <= {"cli_1"}
     undone = await terminal("stop", "undo", stop_id, "--reason", "open")

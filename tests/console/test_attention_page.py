@@ -37,8 +37,8 @@ async def test_questions_stand_by_cause_with_age_and_money(api: Api, browser: Br
     await browser.sign_in("viewer")
     told = words_of((await browser.get(PAGE, headers=HTMX)).text)
     assert told.index("lost parcel 1 1 2 d 12 h") < told.index("unknown capture 2 1 2 d 2 h")
-    assert "1,244.56 USD" in told
-    assert "5.00 EUR" in told
+    assert "USD 1,244.56" in told
+    assert "EUR 5.00" in told
     assert "unknown capture" not in words_of((await browser.get(f"{PAGE}?older_than_hours=55", headers=HTMX)).text)
     refused = await browser.get(f"{PAGE}?older_than_hours=never")
     assert (refused.status_code, "older_than_hours" in refused.text) == (422, True)
@@ -74,7 +74,7 @@ async def test_every_answer_says_what_it_would_do_before_one_is_given(
     assert "Answer 3 questions" in told
     assert "2 questions of 2 orders answered, 1 not asked this way and left alone." in told
     assert "1 question of 1 order answered, 1 proposed to a second person, 1 not asked this way" in told
-    assert "Money at risk in them: 700.00 USD" in told
+    assert "Money at risk in them: USD 700.00" in told
     assert resolved(orders) == []
     only = await browser.post(f"{PAGE}/plan", {"kind": "unknown_capture", "only": "a2-a1", "id": ["a1-a1"]})
     assert "Answer 1 question" in words_of(only.text)

@@ -67,7 +67,7 @@ async def test_the_saga_is_drawn_and_listed(api: Api, browser: Browser) -> None:
     for mark in ("done", "unknown", "refused", "undo", "wait", "note"):
         assert f'<g class="mark {mark}">' in page, mark
     for text, lane, *said in (
-        ("authorize: done", "money", "2 attempts", "15.90 USD", "pi_1"),
+        ("authorize: done", "money", "2 attempts", "USD 15.90", "pi_1"),
         ("hand off: outcome unknown", "provider", "still open"),
         ("book label: refused (address invalid)", "carrier"),
         ("void: done", "money", '<span class="tag">undo</span>'),
@@ -95,7 +95,7 @@ async def test_the_books_stand_beside_it(api: Api, browser: Browser) -> None:
     await browser.sign_in("viewer")
     page = (await browser.get("/console/orders/web_1")).text
     assert "authorize of parcel 1" in page
-    assert "-15.90 USD" in page
+    assert "USD -15.90" in page
     assert "held: available to held" in page
 
 

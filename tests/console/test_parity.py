@@ -1,5 +1,6 @@
-"""Whatever people do in the console can be done on the command line, too."""
+"""Whatever people do or look at in the console can be done or looked at on the command line, too."""
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -12,14 +13,16 @@ from ordersaga.console import signing_in
 from ordersaga.console.app import PAGES
 from ordersaga.console.pages.network import DEEDS
 from ordersaga.console.pages.order_actions import ACTIONS, RELEASE
+from tests.docs.pages import ROOT
 
-COMMANDS: Final[dict[str, tuple[str, ...]]] = {
+DONE: Final[dict[str, tuple[str, ...]]] = {
     "/orders/{order_id}/answer": ("attention resolve",),
     "/orders/{order_id}/cancel": ("order cancel",),
     "/orders/{order_id}/hold": ("order hold",),
     "/orders/{order_id}/address": ("order address",),
     "/orders/{order_id}/refund": ("order refund",),
     "/orders/{order_id}/release": ("order release",),
+    "/attention/plan": ("attention resolve-many",),
     "/attention/answer": ("attention resolve", "attention resolve-many"),
     "/network/{lane}/pause": ("lanes pause",),
     "/network/{lane}/resume": ("lanes resume",),
@@ -27,44 +30,82 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "/stops/plan": ("stop create",),
     "/stops/{stop_id}/apply": ("stop create",),
     "/stops/{stop_id}/{how}": ("stop pause", "stop resume", "stop undo"),
+    "/reconciliation/plan": ("reconcile repair",),
     "/reconciliation/repair": ("reconcile repair",),
     "/reconciliation/runs": ("reconcile",),
     "/sellers/apply": ("seller apply",),
     "/sellers/{seller}/catalog": ("seller catalog",),
+    "/sessions/{session_id}/end": ("sessions end",),
 }
-ONLY_HERE: Final = {
-    "/sign-in/demo": "a session is a browser's; the command line has keys",
-    "/sign-out": "a session is a browser's; the command line has keys",
-    "/sessions/{session_id}/end": "sessions are those of the console; scripts send DELETE /v1/sessions/{id}",
-    "/attention/plan": "a dry run: resolve-many without --apply",
-    "/reconciliation/plan": "a dry run: repair without --apply",
+SHOWN: Final[dict[str, tuple[str, ...]]] = {
+    "/": ("find", "order list"),
+    "/find/rows": ("find", "order list"),
+    "/orders/{order_id}": ("order show", "order links", "attention list"),
+    "/orders/{order_id}/now": ("order show", "order explain"),
+    "/orders/{order_id}/story": ("order timeline", "order books"),
+    "/attention": ("attention groups",),
+    "/attention/{kind}": ("attention list",),
+    "/surge": ("surge",),
+    "/surge/events": ("surge",),
+    "/network": ("lanes",),
+    "/network/{lane}": ("lanes", "lanes history"),
+    "/stops": ("stop list",),
+    "/stops/new": ("stop create",),
+    "/stops/{stop_id}": ("stop show",),
+    "/stops/{stop_id}/orders": ("stop show",),
+    "/reconciliation": ("reconcile findings", "reconcile runs"),
+    "/reconciliation/findings/{kind}": ("reconcile findings",),
+    "/reconciliation/repairs": ("reconcile repairs",),
+    "/reconciliation/runs/{run_id}": ("reconcile show",),
+    "/audit": ("audit deeds",),
+    "/audit/sign-ins": ("audit sign-ins",),
+    "/audit/verify": ("audit check",),
+    "/sellers": ("seller list",),
+    "/sellers/{seller}": ("seller show",),
+    "/sessions": ("sessions list",),
 }
+ONLY_HERE: Final = {"/sign-in", "/sign-in/demo", "/sign-in/start", "/sign-in/back", "/sign-out"}
+"""A session is a browser's; the command line has keys."""
 ORDERS, LANES = "/orders/{order_id}/{action}", "/network/{lane}/{deed:str}"
-HELP: Final = {command for commands in COMMANDS.values() for command in commands}
+COMMANDS: Final = {command for commands in (*DONE.values(), *SHOWN.values()) for command in commands}
+
+
+def routes(method: str) -> list[Route]:
+    """All of the console that take this method."""
+    found = [*signing_in.routes, *(route for page in PAGES for route in page.routes)]
+    return [route for route in found if isinstance(route, Route) and method in (route.methods or ())]
 
 
 def deeds() -> Iterator[str]:
     """The path of everything that does something, an action of an order or a lane by its name."""
-    routes = [*signing_in.routes, *(route for page in PAGES for route in page.routes)]
-    for route in routes:
-        if not isinstance(route, Route) or "POST" not in (route.methods or ()) or route.path.endswith("/preview"):
-            continue
+    for route in routes("POST"):
         if route.path == ORDERS:
             yield from (ORDERS.replace("{action}", action.name) for action in (*ACTIONS, RELEASE))
         elif route.path == LANES:
             yield from (LANES.replace("{deed:str}", deed) for deed in DEEDS)
-        else:
+        elif not route.path.endswith("/preview"):
             yield route.path
 
 
 def test_everything_done_in_the_console_has_a_command() -> None:
-    """Each deed is done by commands, or stands by name among those that are the console's alone."""
-    assert {*COMMANDS, *ONLY_HERE} == set(deeds())
-    assert not COMMANDS.keys() & ONLY_HERE.keys()
+    """Each deed is done by commands, but to sign in and out."""
+    assert set(deeds()) - ONLY_HERE == set(DONE)
 
 
-@pytest.mark.parametrize("command", sorted(HELP))
+def test_everything_shown_in_the_console_has_a_command() -> None:
+    """Each page, and what pages ask for by themselves."""
+    assert {route.path for route in routes("GET")} - ONLY_HERE == set(SHOWN)
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_the_commands_are_there(command: str) -> None:
     """The command line knows each of them."""
     told = CliRunner().invoke(build(command.split()), [*command.split(), "--help"])
     assert told.exit_code == 0, told.output
+
+
+def test_the_page_of_the_command_line_names_them_beside_the_consoles_pages() -> None:
+    """Every one of them, and no other."""
+    section = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8").partition("## Beside the console")[2]
+    named = re.findall(r"`ordersaga ([a-z\- ]+?)(?: [A-Z\-][^`]*| --[^`]*)?`", section.partition("\n## ")[0])
+    assert set(named) == COMMANDS

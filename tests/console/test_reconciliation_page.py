@@ -19,8 +19,8 @@ async def test_findings_are_repaired_after_a_dry_run(desk: Desk) -> None:
     said: dict[str, Any] = {"kind": KIND, "all": "1"}
     async with somebody(desk.api.url, desk.api.services, "Ann") as ann:
         overview = words_of((await ann.get(PAGE, headers=HTMX)).text)
-        assert "orphan authorization 2 open void" in overview
-        assert "31.80 USD" in overview
+        assert "orphan authorization 2 open release the reserved funds" in overview
+        assert "USD 31.80" in overview
         listed = words_of((await ann.get(f"{PAGE}/findings/{KIND}")).text)
         assert "nothing reserved 15.90 USD reserved web_1" in listed
         planned = words_of((await ann.post(f"{PAGE}/plan", said)).text)
@@ -31,7 +31,7 @@ async def test_findings_are_repaired_after_a_dry_run(desk: Desk) -> None:
         done = await ann.post(f"{PAGE}/repair", {"kind": KIND, "id": ids, "reason": "left over"}, headers=HTMX)
         assert "2 of 2 done: 2 repaired" in words_of(done.text)
         kept = words_of((await ann.get(f"{PAGE}/repairs?id={KIND}:pi_1")).text)
-        assert "Ann left over repaired released 15.90 USD" in kept
+        assert "Ann left over repaired released USD 15.90" in kept
         again = await ann.post(f"{PAGE}/repair", {"kind": KIND, "id": ids, "reason": "again"})
         assert "2 settled before" in words_of(again.text)
     assert len(desk.sources.repairs) == 2

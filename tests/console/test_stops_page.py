@@ -55,7 +55,7 @@ async def test_a_stop_is_tried_applied_paused_and_undone(shop: Shop, ann: Browse
     told = words_of((await ann.get(tried.headers["Location"])).text)
     assert "Dry run of a stop: region US-CA" in told
     assert "2 orders would be treated" in told
-    assert "confirmed hold 1 15.90 USD at provider cancel 1 15.90 USD all 2 31.80 USD" in told
+    assert "confirmed hold 1 USD 15.90 at provider cancel 1 USD 15.90 all 2 USD 31.80" in told
     await office._placed([california("still")])
     await office.at_provider("still")
     applied = await ann.post(f"{tried.headers['Location']}/apply", {})

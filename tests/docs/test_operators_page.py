@@ -13,8 +13,10 @@ import pytest_asyncio
 from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
+from docs_site.message_page import WORKFLOWS as IDS
 from ordersaga.domain.attributes import SEARCH_ATTRIBUTES
 from tests.docs.pages import ROOT
+from tests.replay import wire
 from tests.support.temporal import temporal_environment
 from workflows import presentation as shown
 
@@ -128,6 +130,32 @@ def test_the_attributes_of_the_page_are_those_there_are() -> None:
     """Each with its type."""
     section = PAGE.partition("## Find orders")[2].partition("\n## ")[0]
     assert dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", section, re.MULTILINE)) == SEARCH_ATTRIBUTES
+
+
+def test_the_page_names_whatever_may_be_said_to_a_workflow() -> None:
+    """Every signal, update and query of every kind, and no other."""
+    section = PAGE.partition("## Say something")[2].partition("\n## ")[0]
+    looking = PAGE.partition("## Look at one")[2].partition("\n## ")[0]
+    orders, _, others = section.partition("To the others")
+    kinds = ("signals", "updates", "queries")
+    said = {name: {word for kind in kinds for word in calls[kind]} for name, calls in wire.names()["workflows"].items()}
+    rows = re.findall(r"^\| (`[^|]+) \| (?:update|signal|query) \|", orders, re.MULTILINE)
+    named = {word for row in rows for word in re.findall(r"`(\w+)`", row)} | set(re.findall(r"--type (\w+)", looking))
+    assert named == said.pop("OrderFulfillment")
+    found: dict[str, set[str]] = {}
+    for workflow, what in re.findall(r"^\| (?:`(\w+)`)? ?\| ([^|]+) \|", others, re.MULTILINE):
+        name = workflow or list(found)[-1]
+        found.setdefault(name, set()).update(re.findall(r"`(\w+)`", what))
+    assert found == said
+
+
+def test_the_page_tells_what_every_workflow_shows() -> None:
+    """A row for each kind that there is, with the id it has."""
+    section = PAGE.partition("## What each workflow shows")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", section, re.MULTILINE))
+    assert {name: told.partition("{")[0] for name, told in rows.items()} == {
+        kind.__name__: told.partition("{")[0] for kind, told in IDS.items()
+    }
 
 
 def filled(query: str) -> str:

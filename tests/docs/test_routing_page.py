@@ -25,7 +25,7 @@ def explained(*ranks: RouteRule) -> str:
     terms = SellerTerms(route_by=ranks)
     choice = choose(order("o1", ("MUG", 2), ship_to=there, terms=terms, placed_at=MONDAY), offers, Moment(MONDAY))
     assert choice is not None
-    return " ".join(told(choice.parcels, Why.model_validate(kept(choice))))
+    return " ".join(told(choice.parcels, Why.model_validate(kept(choice)), "USD"))
 
 
 def test_the_example_is_what_the_rules_say() -> None:

@@ -119,12 +119,12 @@ def test_why_is_kept_in_little_and_told_in_full() -> None:
     assert many is not None
     stored = kept(many)
     assert stored is not None
-    sentences = told(many.parcels, Why.model_validate(stored))
-    assert sentences[0] == "Parcel 1 ships from a (of-a), in zone 1: it costs about 600 and leaves on the day."
+    sentences = told(many.parcels, Why.model_validate(stored), "USD")
+    assert sentences[0] == "Parcel 1 ships from a (of-a), in zone 1: it costs about USD 6.00 and leaves on the day."
     assert sentences[1].startswith("Not from x00 (zone: 3, here 1), x01 (")
     assert sentences[1].endswith("x09 (zone: 3, here 1), 2 more.")
     moved = many.parcels[0].model_copy(update={"location": "x00"})
-    assert told([moved], Why.model_validate(stored)) == []
+    assert told([moved], Why.model_validate(stored), "USD") == []
 
 
 def test_a_split_names_who_was_in_no_plan_of_as_few_parcels() -> None:
@@ -140,6 +140,6 @@ def test_a_split_names_who_was_in_no_plan_of_as_few_parcels() -> None:
     assert choice is not None
     assert {plan.location for plan in choice.parcels} == {"a", "c"}
     assert choice.passed == (("b", "cost", 2000, 1100), ("d", "split", 0, 2))
-    assert told(choice.parcels, Why.model_validate(kept(choice)))[-1] == (
-        "Not from b (cost: about 900 more), d (split: in none of the plans of 2 parcels that were compared)."
+    assert told(choice.parcels, Why.model_validate(kept(choice)), "USD")[-1] == (
+        "Not from b (cost: about USD 9.00 more), d (split: in none of the plans of 2 parcels that were compared)."
     )

@@ -60,6 +60,16 @@ def test_a_stack_without_them_has_no_network(tmp_path: Path) -> None:
     assert "newegg" in known_parts(small.model_copy(update={"only": frozenset({"newegg"})}))
 
 
+def test_what_emulated_companies_made_is_looked_at_there(tmp_path: Path) -> None:
+    """Their own records, by account; what the settings name goes before them, and a real company has no such page."""
+    mine = Settings(_env_file=None, company_pages={"ups": "https://ups.example/{id}"})
+    options = StackOptions(_env_file=None, data=tmp_path, all_companies=True)
+    pages = stack_settings(options, set(known_parts(options)) - {"easypost"}, mine).company_pages
+    assert set(pages) == {"stripe", "shipbob", *NETWORK}
+    assert pages["shipbob"] == f"http://127.0.0.1:{options.port('shipbob')}/_control/records?match={{id}}"
+    assert pages["ups"] == "https://ups.example/{id}"
+
+
 def test_the_emulated_shop_knows_the_app() -> None:
     """Its one app is called the same on both sides, which share no code."""
     assert APP_KEY == EMULATED_APP_KEY

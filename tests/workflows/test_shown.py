@@ -15,6 +15,7 @@ from ordersaga.client import OrderClient
 from ordersaga.client_reconciliation import ReconciliationClient
 from ordersaga.domain.reconciliation import Repair
 from ordersaga.domain.stops import StopMatch
+from tests.replay import wire
 from tests.replay.commands import HISTORIES
 from tests.support.sources import Sources, polling
 from tests.support.stops import ScriptedStops
@@ -89,7 +90,7 @@ async def test_a_repair_says_what_it_does_while_it_does_it(environment: Workflow
     assert unsaid(await events_of(handle)) == []
 
 
-@pytest.mark.parametrize("kind", ["OrderFulfillment", "OrderReturn", "Reconciliation", "RepairFinding", "StopOrders"])
+@pytest.mark.parametrize("kind", [kind.__name__ for kind in wire.WORKFLOWS])
 def test_every_recorded_call_and_wait_says_what_it_is_for(kind: str) -> None:
     """In the histories of orders that met everything."""
     found = [json.loads(path.read_text(encoding="utf-8"))["events"] for path in sorted(HISTORIES.glob("*.json"))]

@@ -23,6 +23,7 @@ from workers.lifecycle import running
 from workers.orders import order_worker
 from workflows import stop_orders
 from workflows.messages import BOOKS_QUEUE
+from workflows.presentation import CARRIER
 from workflows.stop_orders import StopOrders, StopProgress
 
 Stop = WorkflowHandle[StopOrders, StopProgress]
@@ -149,14 +150,17 @@ async def test_a_raw_cancellation_lifts_it(environment: WorkflowEnvironment) -> 
 
 @pytest.mark.slow
 async def test_long_looks_begin_their_history_anew(environment: WorkflowEnvironment) -> None:
-    """Each page once, and the counts go on."""
+    """Each page once, and the counts go on; it keeps its title, and is found by what it stops."""
     pages = 2 * stop_orders.PAGES_A_RUN + 5
     script = ScriptedStops(pages=pages)
     async with started(environment, script) as handle:
         first = (await handle.describe()).run_id
         seen = await _after(handle, pages)
         assert (seen.treated, script.asked.count("treat_page")) == (10 * pages, pages)
-        assert (await handle.describe()).run_id != first
+        shown = await handle.describe()
+        assert shown.run_id != first
+        assert await shown.static_summary() == f"stop {StopMatch(region='US-CA', carrier='ups').words()}"
+        assert shown.typed_search_attributes[CARRIER] == ["ups"]
         await undone(handle, script)
     assert script.looks == [0]
     history = await environment.client.get_workflow_handle(handle.id, run_id=first).fetch_history()
