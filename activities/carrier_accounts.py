@@ -24,8 +24,7 @@ class StoppedCarriers:
     """Carriers that stops keep from selling labels. `stops`: None where nothing is ever stopped."""
 
     def __init__(self, stops: StandingStops | None = None, accounts: Sequence[CarrierAccount] = ()) -> None:
-        self._stops = stops
-        self._accounts = {account.code: account for account in accounts}
+        self._stops, self._accounts = stops, accounts
 
     async def of(self, order: Order, provider: str) -> Mapping[str, str]:
         """By carrier in lower case: why it sells no label for a parcel of the order at this provider."""
@@ -36,7 +35,8 @@ class StoppedCarriers:
     async def avoided(self, order: Order, provider: str, account: str | None, wanted: str | None) -> tuple[str, ...]:
         """Whose labels an account must not sell; OperatorError `carrier_stopped` where it sells no other."""
         stopped = await self.of(order, provider)
-        known = self._accounts.get(account or EASYPOST, CarrierAccount(account or EASYPOST))
+        name = account or EASYPOST
+        known = next((each for each in self._accounts if each.code == name), CarrierAccount(name))
         if why := known.stopped(wanted, stopped):
             raise OperatorError(CARRIER_STOPPED, f"{known.code}: {why}")
         return tuple(sorted(stopped))

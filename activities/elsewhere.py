@@ -1,6 +1,7 @@
 """Another location for a parcel whose provider fails it."""
 
 from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from typing import Protocol
 
@@ -35,6 +36,14 @@ class BreakersOnRecord(Protocol):
         ...
 
 
+class BusyProviders(Protocol):
+    """Which providers have much to do."""
+
+    def busy(self) -> AbstractSet[str]:
+        """Those behind whose lanes a parcel would wait for long."""
+        ...
+
+
 class LookElsewhere(Message):
     """A parcel, why it should move, the locations it was moved away from, and the time left until its ship-by."""
 
@@ -49,10 +58,15 @@ class Moving:
     """The activity that looks. It changes nothing. `providers`: those that parcels can be handed to."""
 
     def __init__(
-        self, places: Places, pauses: LanePauses, breakers: BreakersOnRecord, providers: Collection[str]
+        self,
+        places: Places,
+        pauses: LanePauses,
+        breakers: BreakersOnRecord,
+        providers: Collection[str],
+        backlogs: BusyProviders | None = None,
     ) -> None:
         self._places, self._pauses, self._breakers = places, pauses, breakers
-        self._providers = providers
+        self._providers, self._backlogs = providers, backlogs
 
     @activity.defn
     @translated
@@ -60,7 +74,8 @@ class Moving:
         """The location it moves to, and why; or why it stays, as where a stop lets nothing be sent anew."""
         if (why := await self._places.forbidden(request.order)) is not None:
             return Elsewhere(why=why)
-        health = Health.of(await self._pauses.pauses(), await self._breakers.breakers())
+        busy = self._backlogs.busy() if self._backlogs else frozenset()
+        health = Health.of(await self._pauses.pauses(), await self._breakers.breakers(), busy)
         offers = await self._places.offers(request.order, request.plan)
         known = [one for one in offers if one.provider in self._providers]
         return look_elsewhere(request.order, request.plan, known, health, request.cause, request.tried, request.slack)

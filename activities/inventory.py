@@ -3,7 +3,7 @@
 All in our own PostgreSQL, so all are quick and run inside the workflow task.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from pydantic import Field
@@ -90,10 +90,10 @@ class Inventory:
         ledger: EffectLedger,
         *,
         moves: bool = False,
-        set_aside_at: Sequence[str] = (),
+        set_aside_at: Callable[[], Sequence[str]] = tuple,
         stops: StandingStops | None = None,
     ) -> None:
-        self._stock, self._moves, self._set_aside_at = stock, moves, tuple(set_aside_at)
+        self._stock, self._moves, self._set_aside_at = stock, moves, set_aside_at
         self._ledger, self._stops = ledger, stops
 
     @activity.defn
@@ -101,7 +101,7 @@ class Inventory:
     async def hold_stock(self, order: Order) -> HoldResult:
         """Make the checkout's hold permanent, or take one; all lines or none."""
         parcels = await self._stock.confirm_hold(order) or ()
-        return HoldResult(parcels=parcels, moves=self._moves, set_aside_at=self._set_aside_at)
+        return HoldResult(parcels=parcels, moves=self._moves, set_aside_at=tuple(self._set_aside_at()))
 
     @activity.defn
     @translated

@@ -9,7 +9,7 @@ from temporalio import activity
 from activities.effects import Effects, always, by_operator, never_sent, require_replaceable
 from activities.failures import translated
 from activities.standing import standing
-from ordersaga.domain.carriers import EASYPOST
+from ordersaga.domain.carriers import EASYPOST, CarrierAccount
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, EffectStatus
 from ordersaga.domain.errors import OperatorError, RefusedError, RetryError
 from ordersaga.domain.identifiers import Code, ParcelReference, parse_parcel_reference
@@ -85,10 +85,10 @@ class Providers:
         providers: Mapping[str, Provider],
         effects: Effects,
         ledger: EffectLedger,
-        accounts: Sequence[str] = (EASYPOST,),
+        accounts: Sequence[CarrierAccount] = (CarrierAccount(EASYPOST),),
     ) -> None:
         self._providers = providers
-        self._accounts = () if tuple(accounts) == (EASYPOST,) else tuple(accounts)
+        self._accounts = accounts
         self._effects = effects
         self._ledger = ledger
 
@@ -97,6 +97,10 @@ class Providers:
             known = ", ".join(sorted(self._providers))
             raise OperatorError("unknown_provider", f"no provider is named {name!r}; configured: {known}")
         return self._providers[name]
+
+    def _selling(self) -> tuple[str, ...]:
+        codes = tuple(account.code for account in self._accounts)
+        return () if codes == (EASYPOST,) else codes
 
     @activity.defn
     @translated
@@ -125,7 +129,7 @@ class Providers:
             provider_id=row.external_id,
             code=row.code,
             message=row.message,
-            carrier_accounts=() if provider.capabilities.books_carrier else self._accounts,
+            carrier_accounts=() if provider.capabilities.books_carrier else self._selling(),
             tells_delivery=provider.capabilities.tells_delivery,
         )
 

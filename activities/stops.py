@@ -132,6 +132,8 @@ class Stopping:
 
         async def treat(record: OrderRecord | UnreadOrder) -> StopResult | None:
             async with turn:
+                if await self._store.lifted(stop.stop_id):
+                    return None
                 if isinstance(record, UnreadOrder):
                     return await self._written(stop, _unread(stop, record))
                 return await self._treat(stop, record)

@@ -81,7 +81,8 @@ class Accounts:
 
     `carrier_accounts`: the carriers' rules, in the order that decides between equals. `webhooks`: verifies and reads
     one message of an account, or raises OperatorError `bad_signature`. `channel_sellers`: whose shop it is.
-    `owners`: whose an account is that takes one seller's parcels alone.
+    `owners`: whose an account is that takes one seller's parcels alone. `join` opens one more: whoever has these
+    mappings sees it.
     """
 
     payments: StripePayments
@@ -95,8 +96,9 @@ class Accounts:
     channel_sellers: dict[str, str] = field(default_factory=dict)
     channel_accounts: dict[str, ChannelAccount] = field(default_factory=dict)
     webhooks: dict[str, WebhookReader] = field(default_factory=dict)
-    lanes: list[Lane] = field(default_factory=list)
+    lanes: dict[str, Lane] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
+    join: Callable[[str, Account], None] = field(init=False, repr=False)
 
 
 @asynccontextmanager
@@ -124,6 +126,7 @@ class _Opening:
         self._settings, self._gates, self._skus_at, self._stack = settings, gates, skus_at, stack
         self._vaults = vaults
         self.accounts = Accounts(self._closing(_payments(settings, gates)))
+        self.accounts.join = self.of_network
 
     def of_settings(self) -> None:
         """The accounts every deployment has."""
@@ -134,11 +137,9 @@ class _Opening:
         accounts.carriers[EASYPOST] = accounts.label_histories[EASYPOST] = easypost
         accounts.carrier_accounts.append(CarrierAccount(EASYPOST))
         accounts.webhooks |= _webhooks(settings)
-        accounts.lanes += [
-            Lane(PAYMENTS, settings.stripe_calls_per_minute),
-            Lane(carrier_lane(EASYPOST), settings.easypost_calls_per_minute, calls_each=_CALLS_OF_A_LABEL),
-            Lane(provider_lane("shipbob"), settings.shipbob_calls_per_minute),
-        ]
+        self._lane(Lane(PAYMENTS, settings.stripe_calls_per_minute))
+        self._lane(Lane(carrier_lane(EASYPOST), settings.easypost_calls_per_minute, calls_each=_CALLS_OF_A_LABEL))
+        self._lane(Lane(provider_lane("shipbob"), settings.shipbob_calls_per_minute))
 
     def of_network(self, code: str, account: Account) -> None:
         """One more account."""
@@ -159,12 +160,12 @@ class _Opening:
 
     def _provider(self, code: str, client: Newegg | AmazonMcf, calls_per_minute: float) -> None:
         self.accounts.providers[code] = self.accounts.provider_stock[code] = self._closing(client)
-        self.accounts.lanes.append(Lane(provider_lane(code), calls_per_minute))
+        self._lane(Lane(provider_lane(code), calls_per_minute))
 
     def _carrier(self, code: str, client: WatchedCarrier, rules: CarrierAccount, account: Account) -> None:
         self.accounts.carriers[code] = self._closing(client)
         self.accounts.carrier_accounts.append(rules)
-        self.accounts.lanes.append(Lane(carrier_lane(code), account.calls_per_minute, calls_each=_CALLS_OF_A_LABEL))
+        self._lane(Lane(carrier_lane(code), account.calls_per_minute, calls_each=_CALLS_OF_A_LABEL))
 
     def _courier(self, code: str, account: PrivateDeliveryAccount) -> None:
         client = PrivateDelivery(
@@ -206,7 +207,7 @@ class _Opening:
         )
         read = partial(tiktok_shop_webhooks.verify_and_read, app_key=account.app_key, shop=account.shop_id, name=code)
         self.accounts.webhooks[code] = partial(_read, read, keys.app_secret)
-        self.accounts.lanes.append(Lane(channel_lane(code), account.calls_per_minute))
+        self._lane(Lane(channel_lane(code), account.calls_per_minute))
 
     def _vault(self, code: str, given: TokenPair) -> TokenVault:
         if self._vaults is not None:
@@ -256,6 +257,9 @@ class _Opening:
             intercepts=Requester(**account.intercepts.model_dump()) if account.intercepts else None,
             gate=self._gates.of(carrier_lane(code)),
         )
+
+    def _lane(self, lane: Lane) -> None:
+        self.accounts.lanes[lane.name] = lane
 
     def _closing(self, client: Any) -> Any:
         self._stack.push_async_callback(client.aclose)

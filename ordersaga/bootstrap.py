@@ -45,7 +45,7 @@ from ordersaga.ports import (
 )
 from ordersaga.privacy.codec import data_converter
 from ordersaga.privacy.key_ring import KeyRing
-from ordersaga.seller_accounts import network_of, with_sellers
+from ordersaga.seller_accounts import SellerAccounts, network_of
 from ordersaga.settings import Settings, require_credentials
 from ordersaga.stores.accept import PostgresIntake
 from ordersaga.stores.acceptances import (
@@ -80,7 +80,7 @@ from ordersaga.stores.heard import Heard
 from ordersaga.stores.inbox import InboxMessage, WebhookInbox
 from ordersaga.stores.journal import PostgresJournal
 from ordersaga.stores.key_copies import Agreement, ErasedOrder, KeyCopies, opened_keys
-from ordersaga.stores.lane_health import LaneHealth
+from ordersaga.stores.lane_health import Backlogs, LaneHealth
 from ordersaga.stores.lanes import PostgresLanes
 from ordersaga.stores.live import PostgresLive
 from ordersaga.stores.notifications import Claimed, Delivery, Outbox
@@ -122,6 +122,7 @@ class Services:
     `carriers` by account, `carrier_accounts` their rules in the order that decides between equals; `quoting` and
     `label_histories`: of those that name prices, and of those that list their labels. `channels` by account, and whose
     shop each is (`channel_sellers`). `account_owners`: whose an account is that is a seller's own.
+    `seller_accounts` opens those of sellers that were onboarded since: all these mappings then have them.
     `key_ring`: None where nothing is encrypted; `converter`: how Temporal is written to and read.
     """
 
@@ -158,6 +159,7 @@ class Services:
     lane_pauses: PostgresLanes
     breakers: PostgresBreakers
     lane_gates: LaneGates
+    backlogs: Backlogs
     payments: PaymentGateway
     providers: Mapping[str, Provider]
     carriers: Mapping[str, WatchedCarrier]
@@ -167,6 +169,7 @@ class Services:
     channel_sellers: Mapping[str, str]
     channel_accounts: Mapping[str, ChannelAccount]
     account_owners: Mapping[str, str]
+    seller_accounts: SellerAccounts
     payment_history: PaymentHistory
     provider_stock: Mapping[str, ProviderStock]
     label_histories: Mapping[str, LabelHistory]
@@ -225,16 +228,21 @@ async def open_services(
         converter, vault = data_converter(ring), Vault(ring)
         catalog = PostgresCatalog(pool, heard)
         sellers = PostgresSellers(pool, heard)
-        network = with_sellers(network_of(settings), await sellers.accounts())
+        network = network_of(settings)
         accounts = await stack.enter_async_context(
             open_accounts(settings, network, gates, catalog.skus_at, _vaults(network, pool))
         )
+        seller_accounts = SellerAccounts(network, sellers.accounts, accounts.join)
+        await seller_accounts.open()
         sender = WebhookSender(allow_loopback=settings.notify_loopback)
         stack.push_async_callback(sender.aclose)
         shelves = EmptyShelves(heard)
         stop_rules = StopRules(pool, heard)
-        warehouse = SellerWarehouse(pool, vault)
-        intake = PostgresIntake(pool, shelves, stop_rules, LaneHealth(heard), vault)
+        accounts.providers[SELLER_WAREHOUSE] = warehouse = SellerWarehouse(pool, vault)
+        accounts.lanes[_OURS.name] = _OURS
+        backlogs = Backlogs()
+        health = LaneHealth(heard, backlogs)
+        intake = PostgresIntake(pool, shelves, stop_rules, health, vault)
         yield Services(
             settings=settings,
             pool=pool,
@@ -242,7 +250,7 @@ async def open_services(
             empty_shelves=shelves,
             repeats=Repeats(pool),
             intake=intake,
-            waitlist=PostgresWaitlist(pool, settings.hold_ttl, stop_rules, vault),
+            waitlist=PostgresWaitlist(pool, settings.hold_ttl, stop_rules, vault, health),
             starting=PostgresStarting(pool, vault),
             live=PostgresLive(pool),
             journal=PostgresJournal(pool, vault),
@@ -251,7 +259,7 @@ async def open_services(
             deeds=PostgresDeeds(pool, vault),
             inbox=WebhookInbox(pool, vault=vault),
             poll_cursors=PollCursors(pool),
-            stock=PostgresStock(pool, vault=vault),
+            stock=PostgresStock(pool, stop_rules, health, vault),
             effects=PostgresEffects(pool),
             catalog=catalog,
             sellers=sellers,
@@ -265,12 +273,13 @@ async def open_services(
             stop_rules=stop_rules,
             stops=PostgresStops(pool, stop_rules, vault),
             places=PostgresPlaces(pool, stop_rules),
-            lanes={lane.name: lane for lane in (*accounts.lanes, _OURS)},
+            lanes=accounts.lanes,
             lane_pauses=lane_pauses,
             breakers=breakers,
             lane_gates=gates,
+            backlogs=backlogs,
             payments=accounts.payments,
-            providers={**accounts.providers, SELLER_WAREHOUSE: warehouse},
+            providers=accounts.providers,
             carriers=accounts.carriers,
             carrier_accounts=accounts.carrier_accounts,
             quoting=accounts.quoting,
@@ -278,6 +287,7 @@ async def open_services(
             channel_sellers=accounts.channel_sellers,
             channel_accounts=accounts.channel_accounts,
             account_owners=accounts.owners,
+            seller_accounts=seller_accounts,
             payment_history=accounts.payments,
             provider_stock=accounts.provider_stock,
             label_histories=accounts.label_histories,

@@ -30,9 +30,10 @@ _SHOWN: Final = {**{field: column for column, field in _TERMS.items()}, "type": 
 """Fields that have another name as a column."""
 _SELLER_NUMBERS: Final = ("daily_orders", "promise_within")
 _PRODUCT_NUMBERS: Final = ("weight_grams", "max_per_buyer", "daily_units")
-_DISPATCH_LISTS: Final = ("shipping_by_zone", "working_days")
+_DISPATCH_LISTS: Final = ("shipping_by_zone", "working_days", "closed_on")
 _DISPATCH_NUMBERS: Final = ("parcel_fee", "unit_fee", "shipping_by_zone")
-_DISPATCH: Final = ("zones", "shipping_by_zone", "parcel_fee", "unit_fee", "cut_off", "time_zone", "working_days")
+_DISPATCH_DAYS: Final = ("cut_off", "time_zone", "working_days", "closed_on")
+_DISPATCH: Final = ("zones", "shipping_by_zone", "parcel_fee", "unit_fee", *_DISPATCH_DAYS)
 COLUMNS: Final = {
     "seller": ("seller", "name", "capture", "carriers", "route_by", *_TERMS, *_SELLER_NUMBERS),
     "location": ("location", "provider", *_ADDRESS, *_DISPATCH),
@@ -108,10 +109,10 @@ def read_catalog(
     Raises:
         CsvFileError: the file as a whole is unusable.
     """
-    fingerprint = hashlib.sha256(content).hexdigest()[:16]
     problems: list[RowProblem] = []
     items: list[tuple[CsvRow, Value]] = []
     rows = read_rows(content, _KNOWN, required=("kind",))
+    fingerprint = _fingerprint(content)
     for row in rows:
         item = _read(row, fingerprint, problems)
         if item is not None:
@@ -122,6 +123,12 @@ def read_catalog(
     if carriers is not None:
         problems.extend(_strange_carriers(items, sorted(carriers)))
     return CatalogFile(rows, items, problems)
+
+
+def _fingerprint(content: bytes) -> str:
+    """What the file is known by: an editor that saves it again with other line ends, or a mark, makes no other one."""
+    text = _decode(content).replace("\r\n", "\n")
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _strange_providers(

@@ -45,7 +45,7 @@ class Channel(Protocol):
     """One seller's shop at a marketplace."""
 
     async def fetch(self, channel_order_id: str) -> ChannelOrder:
-        """The order as it stands now. One that is not shown is a RetryError: that is no proof of absence."""
+        """The order as it stands now. Raises NotShownError for one that is not shown: that is no proof of absence."""
         ...
 
     async def changed_since(self, since: datetime) -> Sequence[ChannelOrder]:

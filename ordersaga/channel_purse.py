@@ -4,10 +4,11 @@ So what it gave back is read first, and entered. Of an order that is dispatched 
 what the platform refuses, or cannot be asked for yet, is a person's to give there.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from ordersaga.channel_money import ChannelMoney
 from ordersaga.channel_ports import Channel
 from ordersaga.domain.channels import (
     CancellationStatus,
@@ -29,6 +30,22 @@ _DISPATCHED: Final = frozenset({ChannelStatus.IN_TRANSIT, ChannelStatus.DELIVERE
 """Before that the platform gives money back by canceling only."""
 _UNDO: Final = "/refund/"
 """In the key of a refund that undoes a parcel: our saga cancels it there, with the rest of the order or by itself."""
+
+
+class Purses(Mapping[str, ChannelMoney]):
+    """One for each of these channels, those that are opened later as well."""
+
+    def __init__(self, channels: Mapping[str, Channel], journal: OrderJournal, ledger: EffectLedger) -> None:
+        self._channels, self._journal, self._ledger = channels, journal, ledger
+
+    def __getitem__(self, account: str) -> ChannelMoney:
+        return ChannelPurse(account, self._channels[account], self._journal, self._ledger)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._channels)
+
+    def __len__(self) -> int:
+        return len(self._channels)
 
 
 class ChannelPurse:

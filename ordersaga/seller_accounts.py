@@ -1,9 +1,11 @@
 """Sellers' own accounts, opened beside those of the network file: each takes its seller's parcels alone.
 
-An account that cannot be opened, because its secret is not where it should be, keeps nobody else's from being opened.
+They are looked for when a process starts, and again and again while it runs: a seller that is onboarded needs no
+restart, nor does a secret that is put where it should be. An account that cannot be opened keeps nobody else's closed.
 """
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import structlog
 from pydantic import ValidationError
@@ -25,20 +27,48 @@ def network_of(settings: Settings) -> Network:
         raise SettingsError(f"{environment_name('network')}: {error}") from None
 
 
-def with_sellers(network: Network, own: Iterable[OwnAccount]) -> Network:
-    """The network with the sellers' own accounts that can be opened here; the log names each other one's fields."""
-    opened = {code: account for each in own for code, account in _opened(each, network).items()}
-    return network.model_copy(update={"accounts": {**network.accounts, **opened}}) if opened else network
+class SellerAccounts:
+    """Opens them. `read`: those that were told; `join`: makes one a part of this process."""
 
+    def __init__(
+        self,
+        network: Network,
+        read: Callable[[], Awaitable[Iterable[OwnAccount]]],
+        join: Callable[[str, Account], None],
+    ) -> None:
+        self._network, self._read, self._join = network, read, join
+        self._opened: set[str] = set()
+        self._wrong: dict[str, list[str]] = {}
+        self._turn = asyncio.Lock()
 
-def _opened(own: OwnAccount, network: Network) -> dict[str, Account]:
-    if own.account in network.accounts:
-        log.warning("seller_account_not_opened", account=own.account, seller=own.seller, fields=["its name is taken"])
-        return {}
-    try:
-        one = Network.model_validate({"accounts": {own.account: {**own.told, "seller": own.seller}}})
-    except ValidationError as error:
-        fields = [field_of(each) for each in error.errors(include_url=False, include_input=False)]
-        log.warning("seller_account_not_opened", account=own.account, seller=own.seller, fields=fields)
-        return {}
-    return dict(one.accounts)
+    async def open(self) -> tuple[str, ...]:
+        """Open those that were not yet; their names. RetryError while the database does not answer."""
+        async with self._turn:
+            found = self._openable(await self._read())
+            for code, account in found.items():
+                self._join(code, account)
+                self._opened.add(code)
+        return tuple(found)
+
+    def _openable(self, told: Iterable[OwnAccount]) -> Mapping[str, Account]:
+        found: dict[str, Account] = {}
+        for own in told:
+            if own.account not in self._opened:
+                one = self._read_one(own)
+                self._tell_once(own, [] if isinstance(one, Network) else one)
+                found |= one.accounts if isinstance(one, Network) else {}
+        return found
+
+    def _read_one(self, own: OwnAccount) -> Network | list[str]:
+        """It alone, or what is wrong with it."""
+        if own.account in self._network.accounts:
+            return ["its name is taken"]
+        try:
+            return Network.model_validate({"accounts": {own.account: {**own.told, "seller": own.seller}}})
+        except ValidationError as error:
+            return [field_of(each) for each in error.errors(include_url=False, include_input=False)]
+
+    def _tell_once(self, own: OwnAccount, wrong: list[str]) -> None:
+        if wrong and self._wrong.get(own.account) != wrong:
+            log.warning("seller_account_not_opened", account=own.account, seller=own.seller, fields=wrong)
+        self._wrong[own.account] = wrong

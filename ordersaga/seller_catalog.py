@@ -97,7 +97,7 @@ class _Door:
     def _room(self, row: CsvRow, item: Receipt, account: str, owner: str, units: int) -> Iterator[RowProblem]:
         """Whether a seller's own place can ship, and has room for what arrives."""
         if account in self.goods.accounts and self.opened.get(account) != owner:
-            advice = "start the workers and the API anew, which opens it; then load the file"
+            advice = "put its secrets where its seller's file says, which opens it within seconds; then load the file"
             yield _wrong(row, "location", f"its account {account} is not open here yet", advice)
         if (owner, item.receipt_id) not in self.standing.receipts:
             self.brought[item.location] += item.quantity

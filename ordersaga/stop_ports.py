@@ -45,6 +45,10 @@ class StopStore(Protocol):
         """All orders were gone through; `looks`: how often before."""
         ...
 
+    async def lifted(self, stop_id: str) -> bool:
+        """Whether its door is open again."""
+        ...
+
     async def lift(self, stop_id: str, *, by: str, reason: str) -> bool:
         """Open the door; False: it was lifted before."""
         ...

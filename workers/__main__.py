@@ -7,8 +7,9 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from temporalio.client import Client
@@ -17,8 +18,7 @@ from temporalio.worker import Worker
 
 from activities.elsewhere import Moving
 from ordersaga.bootstrap import Services, open_services
-from ordersaga.channel_money import ChannelMoney
-from ordersaga.channel_purse import ChannelPurse
+from ordersaga.channel_purse import Purses
 from ordersaga.client import CONNECT_TIMEOUT, KEEP_ALIVE
 from ordersaga.client_stops import StoppedSagas
 from ordersaga.domain.errors import OrdersagaError
@@ -30,7 +30,8 @@ from workers.activities import ActivitySet, Ports, ReconciliationPorts, StopPort
 from workers.health import Health, checks_of, health_served
 from workers.lanes import LaneKeeper
 from workers.lifecycle import running, stop_on_signals
-from workers.orders import lane_workers, order_worker, versioned
+from workers.newcomers import see_to_newcomers
+from workers.orders import account_lanes, lane_workers, order_worker, serving, versioned
 from workers.relay import run_relay
 from workers.sagas import RunningSagas
 from workers.scheduling import see_to_schedules
@@ -108,15 +109,13 @@ async def _work_with(client: Client, services: Services, duties: Duties, health:
         log.info("worker_started", roles=roles, lanes=duties.lanes, build=settings.worker_build or None)
         if lanes is not None:
             tasks.create_task(lanes.run(stop))
+        tasks.create_task(see_to_newcomers(services, stop, partial(workers_for, client, services, duties), lanes))
         if "orders" in roles:
             tasks.create_task(see_to_schedules(client, services, stop))
             tasks.create_task(see_to_stops(services, stop))
-        tasks.create_task(run_relay(services, stop) if "relay" in roles else _until(stop))
+        if "relay" in roles:
+            tasks.create_task(run_relay(services, stop))
     log.info("worker_stopped")
-
-
-async def _until(stop: asyncio.Event) -> None:
-    await stop.wait()
 
 
 async def _connect(settings: Settings, converter: DataConverter, stop: asyncio.Event) -> Client | None:
@@ -154,7 +153,30 @@ def _reconciliation(services: Services) -> ReconciliationPorts:
 
 def workers_of(client: Client, services: Services, duties: Duties) -> list[Worker]:
     """The workers of one process with these duties, not running yet."""
-    activities = build(
+    activities = _activities(services)
+    workers = [_orders(client, services.settings, activities)] if "orders" in duties.roles else []
+    if "lanes" in duties.roles:
+        workers += lane_workers(
+            *(client, activities, services.providers, versioned(services.settings)),
+            accounts=services.carriers,
+            channels=services.channels,
+            only=duties.lanes,
+        )
+    return workers
+
+
+def workers_for(client: Client, services: Services, duties: Duties, names: Collection[str]) -> list[Worker]:
+    """Those that accounts of these names need besides, which were opened later."""
+    known = [
+        [name for name in names if name in opened]
+        for opened in (services.providers, services.carriers, services.channels)
+    ]
+    lanes = account_lanes(_activities(services), *known) if "lanes" in duties.roles else {}
+    return serving(client, lanes, versioned(services.settings), duties.lanes)
+
+
+def _activities(services: Services) -> ActivitySet:
+    return build(
         Ports(
             stock=services.stock,
             ledger=services.effects,
@@ -165,36 +187,23 @@ def workers_of(client: Client, services: Services, duties: Duties) -> list[Worke
             accounts=services.carrier_accounts,
             quoting=services.quoting,
             pauses=services.lane_pauses,
-            moving=Moving(services.places, services.lane_pauses, services.breakers, services.providers),
+            moving=_moving(services),
             returns=services.returns,
             exchanges=services.exchanges,
             reconciliation=_reconciliation(services),
             stops=StopPorts(services.stops, StoppedSagas(services.orders), services.waitlist),
             standing_stops=services.stop_rules,
             visible_after=services.settings.visible_after,
-            channel_money=_channel_money(services),
+            channel_money=Purses(services.channels, services.journal, services.effects),
             channels=services.channels,
             channel_accounts=services.channel_accounts,
         )
     )
-    code = versioned(services.settings)
-    workers = [_orders(client, services.settings, activities)] if "orders" in duties.roles else []
-    if "lanes" in duties.roles:
-        shops = services.channels
-        workers += lane_workers(
-            *(client, activities, services.providers, code),
-            accounts=services.carriers,
-            channels=shops,
-            only=duties.lanes,
-        )
-    return workers
 
 
-def _channel_money(services: Services) -> dict[str, ChannelMoney]:
-    return {
-        account: ChannelPurse(account, channel, services.journal, services.effects)
-        for account, channel in services.channels.items()
-    }
+def _moving(services: Services) -> Moving:
+    known = services.providers
+    return Moving(services.places, services.lane_pauses, services.breakers, known, services.backlogs)
 
 
 def _orders(client: Client, settings: Settings, activities: ActivitySet) -> Worker:

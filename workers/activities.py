@@ -121,19 +121,18 @@ class ActivitySet:
 
 def build(ports: Ports) -> ActivitySet:
     """Wire the activities to their ports."""
-    reserving = sorted(name for name, provider in ports.providers.items() if provider.capabilities.reserves)
     inventory = Inventory(
         ports.stock,
         ports.ledger,
         moves=ports.moving is not None,
-        set_aside_at=reserving,
+        set_aside_at=lambda: _reserving(ports.providers),
         stops=ports.standing_stops,
     )
     journal = Journal(ports.journal, ports.ledger)
     effects = Effects(ports.ledger, ports.visible_after)
     payments = Payments(ports.payments, effects, ports.ledger, ports.channel_money)
     refunds = Refunds(ports.payments, effects, ports.ledger, ports.channel_money)
-    providers = Providers(ports.providers, effects, ports.ledger, [account.code for account in ports.accounts])
+    providers = Providers(ports.providers, effects, ports.ledger, ports.accounts)
     aside = SettingAside(ports.providers, effects, ports.ledger)
     stopped = StoppedCarriers(ports.standing_stops, ports.accounts)
     choosing = ChoosingCarriers(ports.accounts, ports.quoting, ports.stock, ports.pauses, stopped)
@@ -208,6 +207,10 @@ def build(ports: Ports) -> ActivitySet:
     if ports.stops is not None:
         known = _stopping(known, ports.stops)
     return _reconciling(known, ports, ports.reconciliation, effects) if ports.reconciliation else known
+
+
+def _reserving(providers: Mapping[str, Provider]) -> list[str]:
+    return sorted(name for name, provider in providers.items() if provider.capabilities.reserves)
 
 
 def _stopping(known: ActivitySet, more: StopPorts) -> ActivitySet:

@@ -11,32 +11,37 @@ So messages that come twice, late or out of order are harmless: each only makes 
 | a shopper asks to cancel | the saga decides; what it stops it grants itself, what left is turned down |
 """
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from typing import Final
 
 from ordersaga.bootstrap import Services
 from ordersaga.client_errors import OrderClosedError, OrderNotFoundError, OrderRefusedError
-from ordersaga.domain.channel_orders import UnmappableOrderError, address_of, units_of
-from ordersaga.domain.channels import ChannelAccount, ChannelCancellation, ChannelNews, ChannelOrder, ChannelStatus
-from ordersaga.domain.errors import RetryError
+from ordersaga.domain.channel_orders import units_of
+from ordersaga.domain.channels import (
+    ChannelAccount,
+    ChannelCancellation,
+    ChannelNews,
+    ChannelOrder,
+    ChannelStatus,
+    our_order_id,
+)
+from ordersaga.domain.errors import NotShownError, RetryError
 from ordersaga.domain.journal import OrderRecord
-from ordersaga.domain.orders import Address, LineQuantity, SoldAt
+from ordersaga.domain.orders import LineQuantity, SoldAt
 from ordersaga.domain.statuses import FINAL_STATUSES, OrderStatus
-from ordersaga.domain.stops import stopping
+from workers.channel_addresses import Addresses, UndecidedThereError
 from workers.channel_intake import ChannelIntake
-from workers.channel_questions import ADDRESS, REQUEST, SHIPS, ask, settled
-from workflows.messages import AddressChange, CancelAnswer, CancelRequest
+from workers.channel_questions import REQUEST, SHIPS, ask, settled
+from workflows.messages import CancelAnswer, CancelRequest
 
 ASK_BEFORE: Final = timedelta(hours=4)
 """How long before a request lapses a person hears of it."""
+SHOWN_WITHIN: Final = timedelta(hours=1)
+"""So old is news of an order that is neither ours nor shown there, when nobody asks for it any more; the sweep does."""
 _UNDONE: Final = frozenset({OrderStatus.CANCELED, OrderStatus.REJECTED})
 _LEAVING: Final = FINAL_STATUSES | {OrderStatus.CANCELING}
 """No address matters to it any more."""
-
-
-class UndecidedThereError(RetryError):
-    """Nothing is wrong: whoever must decide has not yet."""
 
 
 class ChannelDesk:
@@ -45,8 +50,9 @@ class ChannelDesk:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._intake = ChannelIntake(services)
+        self._addresses = Addresses(services)
 
-    async def hear(self, news: ChannelNews, source: str) -> str | None:
+    async def hear(self, news: ChannelNews, source: str, heard_at: datetime) -> str | None:
         """Look at every order that is named; answers why nothing came of it, or None. `source`: whom it was told.
 
         Raises RetryError while the marketplace, the saga or a person has not answered: hear it again.
@@ -57,8 +63,26 @@ class ChannelDesk:
             return "a shop of nobody here"
         if source in accounts and source != account.account:
             return "told to another account than its shop's"
-        reasons = [await self.look(account, name) for name in news.channel_order_ids]
+        reasons: list[str | None] = []
+        undecided: RetryError | None = None
+        for name in news.channel_order_ids:
+            try:
+                reasons.append(await self._look_for(account, name, heard_at))
+            except RetryError as error:
+                undecided = undecided or error
+        if undecided is not None:
+            raise undecided
         return None if None in reasons else reasons[0]
+
+    async def _look_for(self, account: ChannelAccount, channel_order_id: str, heard_at: datetime) -> str | None:
+        """Look at an order, or answer that there is none: somebody tried the webhook out, say."""
+        try:
+            return await self.look(account, channel_order_id)
+        except NotShownError:
+            ours = our_order_id(account.channel, account.shop, channel_order_id)
+            if datetime.now(UTC) - heard_at < SHOWN_WITHIN or await self._services.journal.get(ours) is not None:
+                raise
+            return f"{account.channel} shows no such order"
 
     async def look(self, account: ChannelAccount, channel_order_id: str) -> str | None:
         """Look at one order."""
@@ -81,7 +105,8 @@ class ChannelDesk:
             await self._cancellations(account, told, record)
             record = await self._services.journal.get(told.order_id) or record
         if record.status not in _LEAVING:
-            await self._readdress(account, told, record)
+            with suppress(OrderClosedError, OrderNotFoundError):
+                await self._addresses.tell(account, told, record)
         return None
 
     async def _before_it_began(self, told: ChannelOrder, record: OrderRecord) -> str | None:
@@ -90,37 +115,6 @@ class ChannelDesk:
         if told.status is not ChannelStatus.CANCELED:
             await self._intake.cancel_sold_out(record.order)
         return "rejected when it came"
-
-    # ---- where it goes ---------------------------------------------------------------------------------------
-
-    async def _readdress(self, account: ChannelAccount, told: ChannelOrder, record: OrderRecord) -> None:
-        """The first address, or another one."""
-        try:
-            ship_to = address_of(told)
-        except UnmappableOrderError as error:
-            question = f"The address of {told.order_id} cannot be shipped to: {error.message}."
-            about = sha256(str(told.recipient).encode()).hexdigest()[:16]
-            await ask(self._services, told.order_id, ADDRESS, question, about)
-            raise UndecidedThereError(error.code, error.message) from None
-        if ship_to is None or ship_to == record.order.ship_to:
-            return
-        await self._refuse_stopped(record, ship_to)
-        try:
-            await self._services.orders.change(told.order_id, _address_change(account, ship_to))
-        except OrderRefusedError as error:
-            question = f"{told.channel} names another address of {told.order_id}, too late: {error.message}"
-            await ask(self._services, told.order_id, ADDRESS, question, _named(ship_to))
-            return
-        except (OrderClosedError, OrderNotFoundError):
-            return
-        await settled(self._services, told.order_id, ADDRESS)
-
-    async def _refuse_stopped(self, record: OrderRecord, ship_to: Address) -> None:
-        """A region that is stopped: the order goes on waiting for its address. Raises UndecidedThereError."""
-        there = record.order.model_copy(update={"ship_to": ship_to})
-        rule = stopping(await self._services.stop_rules.standing(), there, datetime.now(UTC))
-        if rule is not None:
-            raise UndecidedThereError("stopped", f"stop {rule.stop_id} holds orders to where it goes")
 
     # ---- what is not sold any more ---------------------------------------------------------------------------
 
@@ -211,18 +205,6 @@ class ChannelDesk:
         if answer.outcome in ("pending", "intercepting"):
             raise UndecidedThereError("cancel_undecided", f"the cancellation of {told.order_id} is {answer.outcome}")
         return answer
-
-
-def _address_change(account: ChannelAccount, ship_to: Address) -> AddressChange:
-    """The same address is the same change, however often it is told."""
-    return AddressChange(
-        by=account.account, reason="told by the marketplace", request_id=f"address-{_named(ship_to)}", ship_to=ship_to
-    )
-
-
-def _named(ship_to: Address) -> str:
-    """A name of the address, which says nothing of it."""
-    return sha256(ship_to.model_dump_json().encode()).hexdigest()[:16]
 
 
 def _units(told: ChannelOrder, made: ChannelCancellation, account: ChannelAccount) -> tuple[LineQuantity, ...]:

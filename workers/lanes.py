@@ -65,7 +65,7 @@ class LaneKeeper:
             known = await self._services.lane_gates.refresh()
             pauses = {pause.lane: pause for pause in known if pause.remaining.total_seconds() > LEAD_SECONDS}
             breakers = self._services.lane_gates.breakers.known()
-            for lane in self._services.lanes.values():
+            for lane in list(self._services.lanes.values()):
                 await self._keep(lane, pauses.get(lane.name), breakers.get(lane.name))
         except (RetryError, RPCError) as error:
             log.warning("lanes_not_kept", error=str(error))
@@ -74,7 +74,9 @@ class LaneKeeper:
 
     async def _keep(self, lane: Lane, pause: LanePause | None, breaker: Breaker | None) -> None:
         wanted, why = _wanted(lane, pause, breaker)
-        found = (await self._queues.look(lane.name)).rate
+        state = await self._queues.look(lane.name)
+        found = state.rate
+        self._services.backlogs.saw(lane, state.backlog, state.oldest)
         if _same(wanted, found):
             return
         await self._queues.set_rate(lane.name, wanted, why)

@@ -1,6 +1,6 @@
 """The workers of one process: sagas, and the lanes of the outside companies."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from fnmatch import fnmatchcase
 
@@ -101,19 +101,33 @@ def lane_workers(
 
     With a `build` they do the calls of that build's orders only. `only`: patterns, one of which a lane's name matches.
     """
-    patterns = tuple(only)
-    lanes: dict[str, list[Activity]] = {
-        BOOKS_QUEUE: activities.books,
-        PAYMENT_QUEUE: activities.payments,
+    shared = {BOOKS_QUEUE: activities.books, PAYMENT_QUEUE: activities.payments}
+    lanes = {**shared, **account_lanes(activities, providers, accounts, channels)}
+    return serving(client, lanes, build, only)
+
+
+def account_lanes(
+    activities: ActivitySet, providers: Iterable[str], accounts: Iterable[str], channels: Iterable[str]
+) -> Mapping[str, list[Activity]]:
+    """What is done in the lanes of these providers, carrier accounts and channels, by lane."""
+    carriers = {carrier_queue(name): activities.carriers for name in accounts}
+    return {
+        **carriers,
+        **{provider_queue(name): activities.providers for name in providers},
+        **{channel_lane(name): activities.channels for name in channels},
     }
-    lanes |= {carrier_queue(name): activities.carriers for name in accounts}
-    lanes |= {provider_queue(name): activities.providers for name in providers}
-    lanes |= {channel_lane(name): activities.channels for name in channels}
-    return [
-        _lane(client, queue, work, build)
-        for queue, work in lanes.items()
-        if any(fnmatchcase(queue, pattern) for pattern in patterns)
-    ]
+
+
+def serving(
+    client: Client,
+    lanes: Mapping[str, list[Activity]],
+    build: WorkerDeploymentConfig | None = None,
+    only: Iterable[str] = ("*",),
+) -> list[Worker]:
+    """A worker for each of these lanes whose name matches one of the patterns."""
+    patterns = tuple(only)
+    wanted = [queue for queue in lanes if any(fnmatchcase(queue, pattern) for pattern in patterns)]
+    return [_lane(client, queue, lanes[queue], build) for queue in wanted]
 
 
 def _lane(client: Client, queue: str, work: list[Activity], build: WorkerDeploymentConfig | None) -> Worker:

@@ -15,7 +15,7 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import Final
 
@@ -60,27 +60,37 @@ async def run_relay(services: Services, stop: asyncio.Event) -> None:
         tasks.create_task(keep("expire_holds", lambda: expire_holds(services), stop, pause=interval))
         tasks.create_task(keep("return_starter", ReturnStarter(services).step, stop))
         tasks.create_task(keep("sealer", Sealer(services).step, stop, pause=interval))
-        for name in services.providers:
-            poller = ProviderPoller(services, name)
-            tasks.create_task(keep(f"poll_{name}", poller.step, stop, pause=interval))
-        for name, follower in followers(services):
-            tasks.create_task(keep(f"follow_{name}", follower.step, stop, pause=interval))
-        for account in services.channels:
-            shop = ChannelPoller(services, account)
-            tasks.create_task(keep(f"poll_{account}", shop.step, stop, pause=interval))
-            tasks.create_task(keep(f"sweep_{account}", shop.sweep, stop, pause=SWEEP_SECONDS))
-        for account in services.carriers:
-            for what, step in _of_account(services, account).items():
-                tasks.create_task(keep(f"poll_{what}_{account}", step, stop, pause=interval))
+        tasks.create_task(ask_accounts(services, stop))
 
 
-def _of_account(services: Services, account: str) -> dict[str, Step]:
-    """What a carrier account is asked about by itself."""
-    return {
-        "labels": CarrierPoller(services, account).step,
-        "returns": ReturnPoller(services, account).step,
-        "voids": VoidPoller(services, account).step,
-    }
+async def ask_accounts(services: Services, stop: asyncio.Event) -> None:
+    """Ask every account by itself until `stop`, those that are opened meanwhile too."""
+    interval = services.settings.poll_interval.total_seconds()
+    asked: set[str] = set()
+    async with asyncio.TaskGroup() as tasks:
+        while not stop.is_set():
+            for name, step in _questions(services):
+                if name not in asked:
+                    pause = SWEEP_SECONDS if name.startswith("sweep_") else interval
+                    tasks.create_task(keep(name, step, stop, pause=pause))
+                    asked.add(name)
+            await pass_time(interval, stop)
+
+
+def _questions(services: Services) -> Iterator[tuple[str, Step]]:
+    """What each account is asked about, by the name of its loop."""
+    for name in services.providers:
+        yield f"poll_{name}", ProviderPoller(services, name).step
+    for name, follower in followers(services):
+        yield f"follow_{name}", follower.step
+    for account in services.channels:
+        shop = ChannelPoller(services, account)
+        yield f"poll_{account}", shop.step
+        yield f"sweep_{account}", shop.sweep
+    for account in services.carriers:
+        yield f"poll_labels_{account}", CarrierPoller(services, account).step
+        yield f"poll_returns_{account}", ReturnPoller(services, account).step
+        yield f"poll_voids_{account}", VoidPoller(services, account).step
 
 
 async def start_sagas(services: Services, stop: asyncio.Event) -> None:

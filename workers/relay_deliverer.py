@@ -125,7 +125,7 @@ class Deliverer:
 
     async def _look_there(self, message: InboxMessage, news: ChannelNews) -> str | None:
         """A marketplace's orders are looked at as they stand now."""
-        why = await self._channels.hear(news, message.source)
+        why = await self._channels.hear(news, message.source, message.received_at)
         if why is None:
             await self._services.inbox.mark_delivered(message.id)
         return why

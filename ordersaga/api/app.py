@@ -44,6 +44,8 @@ from ordersaga.api.rates import Rates
 from ordersaga.api.request_log import RequestLog
 from ordersaga.api.safe_headers import SafeHeaders
 from ordersaga.api.scoped import EachItsOwnScope
+from ordersaga.api.watching import watch_accounts, watch_lanes
+from ordersaga.beside import beside
 from ordersaga.bootstrap import Services
 from ordersaga.console import create_console
 
@@ -90,7 +92,8 @@ def create_app(open_services: Callable[[], AbstractAsyncContextManager[Services]
             gauges = [overload.refusals, PressureGauges(placing.pressure)]
             app.state.metrics = metrics.Metrics(services, collectors=gauges)
             app.state.live = live.Live(services, overload.refusals)
-            async with services.heard.listening(), overload.watching():
+            watches = beside(watch_lanes(services)), beside(watch_accounts(services))
+            async with services.heard.listening(), overload.watching(), watches[0], watches[1]:
                 yield
                 await placing.finish()
 

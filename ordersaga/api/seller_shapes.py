@@ -29,7 +29,7 @@ class SellerDocument(Message):
     """A seller as it was onboarded.
 
     `profile`: what was said, secrets by reference; the defaults hold for the rest. `not_open`: its own accounts that
-    this process has not opened: processes open accounts when they start.
+    this process has not opened: it does within seconds, unless a secret is not where it should be.
     """
 
     seller: str

@@ -75,6 +75,7 @@ async def put_seller(
         if (changes or standing is None) and not dry_run:
             await changing.write(profile, person)
             log.info("seller_changed", seller=seller, by=person, fields=[each.field for each in changes])
+    await services.seller_accounts.open()
     now = await services.sellers.get(seller)
     version = now.version if now else None
     response.headers["ETag"] = f'"{version or 0}"'

@@ -152,8 +152,8 @@ def _tell(answer: SellerApplied) -> None:
         typer.echo(f"a dry run: nothing was changed; {len(answer.changes)} changes with --apply")
     else:
         typer.echo(f"{answer.seller} is at version {answer.version}")
-    if answer.not_open:
-        typer.echo(f"not open yet: {', '.join(answer.not_open)}; start the workers and the API anew")
+    if answer.not_open and not answer.dry_run:
+        typer.echo(f"not open yet: {', '.join(answer.not_open)}; put its secrets where the file says they are")
 
 
 def _row(each: SellerDocument) -> tuple[object, ...]:

@@ -9,6 +9,7 @@ from ordersaga.demo.scenario import Scenario, Wishes
 NEWEGG: Final = "newegg"
 AMAZON: Final = "amazon_mcf"
 UPS: Final = "ups"
+FEDEX, EASYPOST = "fedex", "easypost"
 COURIER: Final = "courier"
 
 
@@ -67,12 +68,24 @@ def voided_at(account: str) -> Act:
     return act
 
 
-async def carrier_chosen(case: Case) -> None:
-    """Support wants another carrier than the rules would choose."""
-    await put_on_hold(case)
-    await case.change("carrier", parcel=1, carrier=UPS)
-    await case.release_hold()
-    await case.labeled(UPS)
+def carrier_chosen(carrier: str, account: str) -> Act:
+    """Support wants another carrier than the rules would choose; who sells its labels."""
+
+    async def act(case: Case) -> None:
+        await put_on_hold(case)
+        await case.change("carrier", parcel=1, carrier=carrier)
+        await case.release_hold()
+        await case.labeled(account)
+
+    return act
+
+
+async def fedex_chosen(case: Case) -> None:
+    """EasyPost sells labels of FedEx too, which are not the cheapest."""
+    await carrier_chosen(FEDEX, EASYPOST)(case)
+    bought = (await case.world.easypost.records(case.order_id, "shipments"))["shipments"]
+    carriers = {shipment["selected_rate"]["carrier"].lower() for shipment in bought if shipment["postage_label"]}
+    case.expect("who carries it", carriers, {FEDEX})
 
 
 def _script(company: str, **script: Any) -> Wishes:
@@ -132,7 +145,8 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         faults=_script("easypost", method="POST", path="/buy$", kind="refuse", code="label_refused"),
         quick=False,
     ),
-    "ups_wanted": Scenario("UPS direct", carrier_chosen, quick=False),
+    "ups_wanted": Scenario("UPS direct", carrier_chosen(UPS, UPS), quick=False),
+    "fedex_wanted": Scenario("FedEx by EasyPost", fedex_chosen),
     "courier_cheapest": Scenario("courier", labeled_at(COURIER)),
     "courier_too_far": Scenario("courier", labeled_at("easypost"), quick=False),
     "courier_voided": Scenario("courier", voided_at(COURIER)),

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Final, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ordersaga.domain.money import MinorUnits
 from ordersaga.domain.orders import AWAITED, Address
@@ -21,6 +21,7 @@ REGION, AREA, COUNTRY, ABROAD = 1, 2, 3, 4
 SHIPPING: Final = (600, 800, 1000, 3000)
 """What a parcel costs about, by zone, where the location does not say."""
 
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _ENTRY: Final = re.compile(r"(\*|[A-Z]{2}(?:-[A-Z0-9]{1,6}|/[A-Z0-9]{1,8})?):([0-9])")
 
 
@@ -59,12 +60,22 @@ def _time_of_day(moment: time) -> time:
     return moment
 
 
+def _day(told: object) -> object:
+    if not isinstance(told, date) and not _DAY.fullmatch(str(told)):
+        raise ValueError(f"{told!r} is no day; write it as 2026-12-25")
+    return told
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+
+
 class Dispatch(Value):
     """How a location ships. Amounts are minor units, of one currency for all locations: compared, never charged.
 
     `zones`: a table of places and their zone, as `US-CA:1 US/94:2 US:3 *:0`; the closest entry counts, 0: not shipped.
     `shipping_by_zone`: what a parcel costs about, from zone 1 on. `parcel_fee`, `unit_fee`: for handling.
     `cut_off`: the time of day, in `time_zone`, until which a parcel leaves on the same working day; None: always.
+    `closed_on`: holidays, on which none leaves.
     """
 
     zones: Annotated[str, Field(max_length=2000), AfterValidator(_zones)] = ""
@@ -74,11 +85,18 @@ class Dispatch(Value):
     cut_off: Annotated[time, AfterValidator(_time_of_day)] | None = None
     time_zone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
     working_days: Annotated[tuple[Weekday, ...], Field(min_length=1, max_length=7)] = _WEEK[:5]
+    closed_on: Annotated[tuple[Day, ...], Field(max_length=366)] = ()
 
     @model_validator(mode="after")
     def _every_zone_has_a_price(self) -> Self:
         if max(_table(self.zones).values(), default=0) > len(self.shipping_by_zone):
             raise ValueError("zones: there is no price for the farthest; add it to shipping_by_zone")
+        return self
+
+    @model_validator(mode="after")
+    def _holidays_mean_something(self) -> Self:
+        if self.closed_on and self.cut_off is None:
+            raise ValueError("closed_on: counts for a location with a cut_off only; name one, such as 14:00")
         return self
 
     def listed(self, to: Address) -> int | None:
@@ -93,8 +111,9 @@ class Dispatch(Value):
         here = ZoneInfo(self.time_zone)
         local = now.astimezone(here)
         first = local.date() + timedelta(days=local.time() > self.cut_off)
-        days = (first + timedelta(days=number) for number in range(len(_WEEK)))
-        day = next(day for day in days if _WEEK[day.weekday()] in self.working_days)
+        weeks = len(self.closed_on) + 1  # each has a working day, one more than can be closed
+        days = (first + timedelta(days=number) for number in range(len(_WEEK) * weeks))
+        day = next(day for day in days if _WEEK[day.weekday()] in self.working_days and day not in self.closed_on)
         return datetime.combine(day, self.cut_off, here).astimezone(UTC)
 
     def days(self, now: datetime) -> int:

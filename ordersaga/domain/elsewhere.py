@@ -5,6 +5,7 @@ shipping from there may cost only so much more. Those that may are ranked as for
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -38,21 +39,25 @@ class Elsewhere(Message):
 
 
 class Health(Message):
-    """What keeps lanes from calling, by lane, in words; and for how long a pause does."""
+    """What keeps lanes from calling, by lane, in words; for how long a pause does; and providers with much to do."""
 
     trouble: dict[str, str]
     paused_for: dict[str, timedelta]
+    busy: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, pauses: Sequence[LanePause], breakers: Sequence[Breaker]) -> "Health":
-        """From what is on record."""
+    def of(
+        cls, pauses: Sequence[LanePause], breakers: Sequence[Breaker], busy: AbstractSet[str] = frozenset()
+    ) -> "Health":
+        """From what is on record, and was seen."""
         paused = {pause.lane: f"paused by {pause.by}: {pause.reason}" for pause in pauses}
         broken = {
             breaker.lane: f"does not answer: {breaker.reason}"
             for breaker in breakers
             if breaker.state is not BreakerState.CLOSED
         }
-        return cls(trouble={**paused, **broken}, paused_for=_lasting(pauses, broken))
+        trouble, paused_for = {**paused, **broken}, _lasting(pauses, broken)
+        return cls(trouble=trouble, paused_for=paused_for, busy=frozenset(busy))
 
     def of_provider(self, provider: str) -> str | None:
         """What is wrong with one; None: nothing known."""
@@ -92,7 +97,7 @@ def look_elsewhere(
     if wrong is None:
         return Elsewhere(why=f"{plan.provider} may still answer in time")
     kept: dict[str, str] = {}
-    for offer in _best_first(order, plan, offers, slack):
+    for offer in _best_first(order, plan, offers, Moment(order.ship_by - slack, busy=health.busy)):
         if offer.location in (plan.location, *tried):
             continue
         if (against := _against(order, plan, offer, offers, health)) is None:
@@ -103,9 +108,8 @@ def look_elsewhere(
     return Elsewhere(why=f"no other place can ship it{f' ({told})' if told else ''}")
 
 
-def _best_first(order: Order, plan: ParcelPlan, offers: Sequence[StockOffer], slack: timedelta) -> Sequence[StockOffer]:
+def _best_first(order: Order, plan: ParcelPlan, offers: Sequence[StockOffer], moment: Moment) -> Sequence[StockOffer]:
     """What does not answer is no place at all, so only the other ranks count here."""
-    moment = Moment(order.ship_by - slack)
     units = {line.sku: line.quantity for line in plan.lines}
     return sorted(offers, key=lambda one: (*preference(order, (one, units), moment), one.location))
 

@@ -3,7 +3,8 @@
 ```
 OrdersagaError           code (stable, snake_case) and a message for people
 ├── RetryError           nobody: the same call may work later; `unknown` = it may have happened already
-│   └── RateLimitedError the same: the other side had too many of our calls, and did nothing
+│   ├── RateLimitedError the same: the other side had too many of our calls, and did nothing
+│   └── NotShownError    the same: it is not shown to us now, which does not prove that it is not there
 ├── CustomerError        the shopper: card declined, address refused, sold out
 └── OperatorError        an operator: bad credentials, a contract broken, a setting missing
     └── RefusedError     the same, and it is on record that nothing happened: a new generation may be tried
@@ -40,6 +41,13 @@ class RetryError(OrdersagaError):
 
 class RateLimitedError(RetryError):
     """The other side had too many calls of ours: this one was refused before anything was done (HTTP 429)."""
+
+
+class NotShownError(RetryError):
+    """What should be there is not shown: no proof of absence."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message, unknown=True)
 
 
 class CustomerError(OrdersagaError):

@@ -80,6 +80,11 @@ class Lane:
             return None
         return self.calls_per_minute * SHARE / self.calls_each / 60
 
+    def wait(self, backlog: int, oldest: timedelta) -> timedelta:
+        """How long what comes now waits: as long as its queue takes for the `backlog`, or as the `oldest` in it has."""
+        takes = timedelta(seconds=backlog / self.rate) if self.rate else timedelta(0)
+        return max(takes, oldest) if backlog else timedelta(0)
+
 
 class LanePause(Message):
     """A lane that hands nothing out. `by`: `company` after a 429, else who asked for it."""

@@ -159,6 +159,7 @@ class RouteRule(StrEnum):
     """The ranks by which one location goes before another, in their usual order: docs/routing.md."""
 
     HEALTH = "health"
+    BACKLOG = "backlog"
     PROMISE = "promise"
     ZONE = "zone"
     CUT_OFF = "cut_off"

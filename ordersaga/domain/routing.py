@@ -59,13 +59,24 @@ _PLANS_RANKED: Final = 50
 """How many plans of several parcels go through the ranks; those of the best locations come first."""
 
 
+class LanesNow(NamedTuple):
+    """Providers that do not answer, and those that have so much to do that a parcel waits for long."""
+
+    unwell: Container[str] = frozenset()
+    busy: Container[str] = frozenset()
+
+
+ALL_WELL: Final = LanesNow()
+
+
 @dataclass(frozen=True)
 class Moment:
-    """What else counts when an order is routed: the time, providers that do not answer, and those that may not ship."""
+    """What else counts when an order is routed: the time, how providers stand, and those that may not ship."""
 
     now: datetime
     unwell: Container[str] = frozenset()
     stopped: Container[str] = frozenset()
+    busy: Container[str] = frozenset()
 
 
 class Passed(NamedTuple):
@@ -142,6 +153,10 @@ def _unwell(order: Order, share: Share, moment: Moment) -> int:
     return int(share[0].provider in moment.unwell)
 
 
+def _busy(order: Order, share: Share, moment: Moment) -> int:
+    return int(share[0].provider in moment.busy)
+
+
 def _late(order: Order, share: Share, moment: Moment) -> int:
     dispatch = share[0].dispatch
     return int(dispatch.cut_off is not None and dispatch.departs(moment.now) > order.ship_by)
@@ -161,6 +176,7 @@ def _cost(order: Order, share: Share, moment: Moment) -> int:
 
 _MEASURES: Final[Mapping[RouteRule, Callable[[Order, Share, Moment], int]]] = {
     RouteRule.HEALTH: _unwell,
+    RouteRule.BACKLOG: _busy,
     RouteRule.PROMISE: _late,
     RouteRule.ZONE: _zone,
     RouteRule.CUT_OFF: _days,

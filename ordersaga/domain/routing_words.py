@@ -70,6 +70,7 @@ def _fell(passed: Passed, currency: str) -> str:
         REGION: "does not ship there",
         SPLIT: "has not all of it" if here == 1 else f"in none of the plans of {here} parcels that were compared",
         RouteRule.HEALTH: "its provider does not answer",
+        RouteRule.BACKLOG: "its provider's lane is full for long",
         RouteRule.PROMISE: "would leave after the ship-by",
         RouteRule.ZONE: f"{there}, here {here}",
         RouteRule.CUT_OFF: f"leaves {there - here} day{'s' * (there - here > 1)} later",

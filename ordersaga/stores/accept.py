@@ -285,7 +285,7 @@ class _Batch:
 
     async def _desk(self, orders: Sequence[Order]) -> tuple[Desk, Shelves]:
         today = datetime.now(UTC).date()
-        shelves = await lock_shelves(self._work, orders, await self._health.unwell(self._work))
+        shelves = await lock_shelves(self._work, orders, await self._health.now(self._work))
         rules = await read_rules(self._work, orders)
         limits = await lock_limits(self._work, rules, orders, today, await self._vault.marks(orders))
         return Desk(shelves, rules, limits, today, await self._stops.standing(self._work)), shelves

@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 
 from ordersaga.domain.orders import Order, ParcelPlan
-from ordersaga.domain.routing import Choice, Moment, StockOffer, against, choose
+from ordersaga.domain.routing import ALL_WELL, Choice, LanesNow, Moment, StockOffer, against, choose
 from ordersaga.stores.places import offer_of
 from ordersaga.stores.pools import Connection, columns
 
@@ -90,11 +90,11 @@ class Taking:
 class Shelves:
     """Locked stock rows of some SKUs, and what is left on them while orders are routed one after another.
 
-    `unwell`: providers that do not answer now.
+    `lanes`: how providers stand now.
     """
 
-    def __init__(self, rows: Iterable[asyncpg.Record], unwell: Container[str] = ()) -> None:
-        self._unwell = unwell
+    def __init__(self, rows: Iterable[asyncpg.Record], lanes: LanesNow = ALL_WELL) -> None:
+        self._lanes = lanes
         self._now = datetime.now(UTC)
         self._rows: defaultdict[str, list[asyncpg.Record]] = defaultdict(list)
         for row in rows:
@@ -108,7 +108,8 @@ class Shelves:
 
         `without`: providers that may not ship it.
         """
-        choice = choose(order, self._offers(order), Moment(self._now, self._unwell, without))
+        moment = Moment(self._now, self._lanes.unwell, without, self._lanes.busy)
+        choice = choose(order, self._offers(order), moment)
         for plan in choice.parcels if choice else ():
             for line in plan.lines:
                 self._available[plan.location, line.sku] -= line.quantity
@@ -139,10 +140,10 @@ class Shelves:
         return [self._places[name].model_copy(update={"available": units}) for name, units in there.items()]
 
 
-async def lock_shelves(connection: Connection, orders: Iterable[Order], unwell: Container[str] = ()) -> Shelves:
+async def lock_shelves(connection: Connection, orders: Iterable[Order], lanes: LanesNow = ALL_WELL) -> Shelves:
     """Lock every stock row these orders could take from, in sorted order."""
     skus = sorted({line.sku for order in orders for line in order.lines})
-    return Shelves(await connection.fetch(_LOCK_OFFERS, skus), unwell)
+    return Shelves(await connection.fetch(_LOCK_OFFERS, skus), lanes)
 
 
 async def take_holds(connection: Connection, takings: Sequence[Taking], *, status: str, expires_at: Any = None) -> None:

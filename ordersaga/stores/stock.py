@@ -90,7 +90,7 @@ class PostgresStock:
     async def _take(self, work: Connection, order: Order) -> tuple[ParcelPlan, ...] | None:
         if await work.fetchval(_ENDED, order.order_id):
             return await self._planned(work, order.order_id)
-        shelves = await lock_shelves(work, [order], await self._health.unwell(work))
+        shelves = await lock_shelves(work, [order], await self._health.now(work))
         without = avoided(await self._stops.standing(work), order, datetime.now(UTC))
         lines = [sku_line(line.sku) for line in order.lines]
         if await work.fetchval(_WAITED_BEFORE, order.order_id, lines):

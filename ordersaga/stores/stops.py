@@ -58,6 +58,7 @@ _PAUSE = """
 UPDATE stops SET paused = $2 WHERE stop_id = $1 AND paused <> $2 AND lifted_at IS NULL AND NOT dry_run RETURNING true
 """
 _LIFT = "UPDATE stops SET lifted_at = now(), lifted_by = $2 WHERE stop_id = $1 AND lifted_at IS NULL RETURNING true"
+_LIFTED = "SELECT lifted_at IS NOT NULL FROM stops WHERE stop_id = $1"
 _END = "UPDATE stops SET ended_at = now() WHERE stop_id = $1 AND ended_at IS NULL RETURNING true"
 _LOOKED = "UPDATE stops SET looks = looks + 1, looked_at = now() WHERE stop_id = $1 AND looks = $2"
 _ANNOUNCE = "SELECT pg_notify('stops_changed', $1)"
@@ -213,6 +214,11 @@ class PostgresStops:
                 return False
             await self._tell(work, stop_id, word, f"{by} asked to {word}: {reason}")
         return True
+
+    async def lifted(self, stop_id: str) -> bool:
+        """Whether somebody lifted it."""
+        async with connection(self._pool) as reader:
+            return bool(await reader.fetchval(_LIFTED, stop_id))
 
     async def lift(self, stop_id: str, *, by: str, reason: str) -> bool:
         """Open the door; its holds are released by its workflow. False: it was lifted before."""

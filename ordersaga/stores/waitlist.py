@@ -18,6 +18,7 @@ import asyncpg
 from ordersaga.domain.capacity import Line, lines_of, promised_anew
 from ordersaga.domain.journal import JournalEntry, UnreadOrder
 from ordersaga.domain.orders import Order
+from ordersaga.domain.routing import LanesNow
 from ordersaga.domain.starting import PASSED_OVER, start_question
 from ordersaga.domain.statuses import OrderStatus
 from ordersaga.domain.stops import StopRule, passed_over
@@ -25,6 +26,7 @@ from ordersaga.privacy.key_ring import DataKey
 from ordersaga.privacy.sealing import seal_text
 from ordersaga.stores.holds import Taking, lock_shelves, take_holds
 from ordersaga.stores.journal import ask_once, write_story
+from ordersaga.stores.lane_health import LaneHealth
 from ordersaga.stores.limits import forget_room, lock_limits, read_rules, take_room
 from ordersaga.stores.lines import stand_in
 from ordersaga.stores.order_rows import dump_parcels, load_or_skip, load_order
@@ -118,8 +120,16 @@ class Stand:
 class PostgresWaitlist:
     """Orders that wait for units, or for room to ship them."""
 
-    def __init__(self, pool: Pool, hold_ttl: timedelta, stops: StopRules | None = None, vault: Vault = CLEAR) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        hold_ttl: timedelta,
+        stops: StopRules | None = None,
+        vault: Vault = CLEAR,
+        health: LaneHealth | None = None,
+    ) -> None:
         self._pool = pool
+        self._health = health or LaneHealth()
         self._vault = vault
         self._hold_ttl = hold_ttl
         self._stops = stops or StopRules(pool)
@@ -148,7 +158,8 @@ class PostgresWaitlist:
             next_ones = [row["order_id"] for row in await work.fetch(_NEXT, limit, sorted(self._stuck))]
             if not next_ones:
                 return False, []
-            giving = _Giving(work, self._hold_ttl, await self._stops.standing(work), self._vault)
+            standing, lanes = await self._stops.standing(work), await self._health.now(work)
+            giving = _Giving(work, self._hold_ttl, standing, lanes, self._vault)
             found = await giving.give(next_ones)
         self._stuck |= giving.stuck
         return True, found
@@ -185,8 +196,10 @@ class PostgresWaitlist:
 class _Giving:
     """One transaction: `_queues` are the lines as they stand, each order at most so far back as it may be reached."""
 
-    def __init__(self, work: Connection, hold_ttl: timedelta, stops: Sequence[StopRule], vault: Vault) -> None:
-        self._work = work
+    def __init__(
+        self, work: Connection, hold_ttl: timedelta, stops: Sequence[StopRule], lanes: LanesNow, vault: Vault
+    ) -> None:
+        self._work, self._lanes = work, lanes
         self._vault = vault
         self._hold_ttl = hold_ttl
         self._stops = stops
@@ -243,7 +256,7 @@ class _Giving:
 
     async def _desk(self, orders: Sequence[Order]) -> Desk:
         today = self._now.date()
-        shelves = await lock_shelves(self._work, orders)
+        shelves = await lock_shelves(self._work, orders, self._lanes)
         rules = await read_rules(self._work, orders)
         limits = await lock_limits(self._work, rules, orders, today, await self._vault.marks(orders))
         return Desk(shelves, rules, limits, today, self._stops)

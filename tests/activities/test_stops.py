@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -30,13 +31,18 @@ POLICY = StopPolicy(at_provider=Treatment.CANCEL)
 
 
 class FakeSagas:
-    """Every order is confirmed and not handed off, unless `seen` says otherwise; `holds` and `errors` come next."""
+    """Every order is confirmed and not handed off, unless `seen` says otherwise; `holds` and `errors` come next.
+
+    `meanwhile` happens once, while the first order is held.
+    """
 
     def __init__(self) -> None:
         self.seen: dict[str, deque[SeenOrder]] = {}
         self.holds: deque[Told] = deque()
         self.errors: deque[Exception] = deque()
         self.said: list[tuple[str, str]] = []
+        self.turn = asyncio.Lock()
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
         self.under_way = self.most = 0
 
     async def look(self, record: OrderRecord) -> SeenOrder | None:
@@ -48,6 +54,10 @@ class FakeSagas:
     async def hold(self, record: OrderRecord, kind: str, by: str, reason: str) -> Told:
         self.under_way += 1
         self.most = max(self.most, self.under_way)
+        async with self.turn:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            if meanwhile is not None:
+                await meanwhile()
         await asyncio.sleep(0.005)
         self.under_way -= 1
         self.said.append(("hold", record.order.order_id))
@@ -134,6 +144,20 @@ async def test_pages_treat_each_order_once_and_few_at_a_time(bench: Bench) -> No
     assert bench.sagas.most <= module.AT_ONCE
     assert [page.treated for page in await bench.look()] == [0]
     assert len(bench.sagas.said) == len(names)
+
+
+async def test_a_stop_undone_meanwhile_touches_no_further_order(bench: Bench) -> None:
+    """Those whose turn had come are held, which its end releases; of the rest of the page nobody is asked."""
+    await bench.orders(module.PAGE)
+    await bench.stop()
+    bench.sagas.meanwhile = lambda: bench.store.lift("s1", by="ann", reason="a mistake")
+    page = await bench.stopping.treat_page(StopPage(stop_id="s1"))
+    assert page.standing.lifted
+    assert 1 <= page.treated == len(bench.sagas.said) <= module.AT_ONCE
+    held = {order_id for _, order_id in bench.sagas.said}
+    released = await bench.stopping.release_page(StopHeld(stop_id="s1"))
+    assert (released.released, released.failed) == (len(held), 0)
+    assert {order_id for what, order_id in bench.sagas.said if what == "release"} == held
 
 
 async def test_an_order_nobody_can_read_stops_no_stop_and_is_asked_about(bench: Bench) -> None:

@@ -1,6 +1,6 @@
 """Catalog files over HTTP: all of a file or nothing of it."""
 
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 
 import httpx
 import pytest
@@ -73,14 +73,14 @@ async def test_what_contradicts_the_catalog_is_refused(api: Api, rows: str, code
     assert [(level["sku"], level["on_hand"]) for level in levels] == [("MUG", 10), ("TEE", 5)]
 
 
-DISPATCH = "zones,shipping_by_zone,parcel_fee,unit_fee,cut_off,time_zone,working_days,route_by"
+DISPATCH = "zones,shipping_by_zone,parcel_fee,unit_fee,cut_off,time_zone,working_days,closed_on,route_by"
 PLACE = "location,,Reno,reno-1,shipbob,,,,,,100 Depot Rd,Reno,NV,89501,US"
 
 
 async def test_how_a_location_ships_stands_in_its_row(api: Api) -> None:
     """Every column arrives; the next file without them leaves what is usual."""
-    own = "US-NV:1 US:2 *:0,450 700 900 2500,120,15,14:30,America/Los_Angeles,mon tue sat"
-    seller = "seller,sunny-socks,Sunny Socks,,,,,,,,,,,,,,,,,,,,cost health"
+    own = "US-NV:1 US:2 *:0,450 700 900 2500,120,15,14:30,America/Los_Angeles,mon tue sat,2026-12-25 2027-01-02"
+    seller = "seller,sunny-socks,Sunny Socks,,,,,,,,,,,,,,,,,,,,,cost health"
     loaded = await load(api, f"{HEAD},{DISPATCH}\n{PLACE},{own}\n{seller}\n")
     assert loaded.status_code == 200, loaded.text
     assert (await place_called(api, "reno-1")).dispatch == Dispatch(
@@ -91,6 +91,7 @@ async def test_how_a_location_ships_stands_in_its_row(api: Api) -> None:
         cut_off=time(14, 30),
         time_zone="America/Los_Angeles",
         working_days=(Weekday.MON, Weekday.TUE, Weekday.SAT),
+        closed_on=(date(2026, 12, 25), date(2027, 1, 2)),
     )
     terms = await api.services.catalog.terms("sunny-socks")
     assert terms is not None
@@ -107,15 +108,17 @@ async def place_called(api: Api, name: str) -> Location:
 @pytest.mark.parametrize(
     ("own", "column"),
     [
-        ("USA:1,,,,,,,", "zones"),
-        ("US:9,,,,,,,", "zones"),
-        (",1 2,,,,,,", "shipping_by_zone"),
-        (",600 800 10.00 3000,,,,,,", "shipping_by_zone"),
-        (",,1.50,,,,,", "parcel_fee"),
-        (",,,,noon,,,", "cut_off"),
-        (",,,,,Mars,,", "time_zone"),
-        (",,,,,,mon funday,", "working_days"),
-        (",,,,,,,cost", "route_by"),
+        ("USA:1,,,,,,,,", "zones"),
+        ("US:9,,,,,,,,", "zones"),
+        (",1 2,,,,,,,", "shipping_by_zone"),
+        (",600 800 10.00 3000,,,,,,,", "shipping_by_zone"),
+        (",,1.50,,,,,,", "parcel_fee"),
+        (",,,,noon,,,,", "cut_off"),
+        (",,,,,Mars,,,", "time_zone"),
+        (",,,,,,mon funday,,", "working_days"),
+        (",,,,,,,20261225,", "closed_on"),
+        (",,,,,,,2026-02-30,", "closed_on"),
+        (",,,,,,,,cost", "route_by"),
     ],
 )
 async def test_a_cell_that_cannot_be_meant_is_named(api: Api, own: str, column: str) -> None:
@@ -227,12 +230,14 @@ def test_an_excel_export_is_read() -> None:
 
 
 def test_rows_without_a_receipt_id_count_once_per_file() -> None:
-    """The same file gives the same receipt ids, another file others."""
+    """The same file gives the same receipt ids, also saved by a spreadsheet; another file others."""
     one = b"kind,location,sku,quantity\nstock,l,S,1\nstock,l,S,1\n"
     ids = [receipt.receipt_id for receipt in parse_catalog(one).receipts]
     assert len(set(ids)) == 2
     assert ids == [receipt.receipt_id for receipt in parse_catalog(one).receipts]
     assert set(ids).isdisjoint(receipt.receipt_id for receipt in parse_catalog(one + b"stock,l,S,2\n").receipts)
+    saved = b"\xef\xbb\xbf" + one.replace(b"\n", b"\r\n")
+    assert ids == [receipt.receipt_id for receipt in parse_catalog(saved).receipts]
 
 
 ORDER = "order_id,seller,sku,quantity,unit_price,name,line1,city,region,postal_code,country,payment_method,tax"

@@ -1,9 +1,13 @@
 """Lanes over HTTP: how they stand, and keeping their calls back for a while."""
 
+from datetime import timedelta
+
 import pytest
 
 from ordersaga.api.lane_shapes import LaneList
+from ordersaga.api.watching import look_at_lanes
 from ordersaga.client_errors import SagaUnreachableError
+from ordersaga.client_lanes import QueueState
 from ordersaga.domain.lanes import provider_lane
 from tests.api.test_metrics import at, parsed
 from tests.support.api import Api, StubOrders
@@ -20,6 +24,18 @@ async def test_operators_see_every_lane(api: Api) -> None:
     view = lanes[LANE]
     assert (view.calls_per_minute, view.activities_per_minute, view.backlog, view.paused) == (150, 120, 7, None)
     assert lanes[provider_lane("seller_warehouse")].activities_per_minute is None
+
+
+async def test_providers_with_hours_of_work_in_their_lanes_are_known(api: Api, orders: StubOrders) -> None:
+    """From what Temporal tells; while it tells nothing, what it told last holds for a moment."""
+    await look_at_lanes(api.services)
+    assert api.services.backlogs.busy() == set()
+    orders.queue = QueueState(2.0, 7200, timedelta(minutes=5))
+    await look_at_lanes(api.services)
+    assert api.services.backlogs.busy() == {"shipbob"}
+    orders.error = SagaUnreachableError("away")
+    await look_at_lanes(api.services)
+    assert api.services.backlogs.busy() == {"shipbob"}
 
 
 async def test_a_lane_is_paused_and_resumed_with_a_reason(api: Api) -> None:

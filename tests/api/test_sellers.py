@@ -1,5 +1,6 @@
 """Sellers are onboarded whole: what one may do, and what nobody may do with what is another's."""
 
+import asyncio
 import copy
 from dataclasses import replace
 from typing import Any
@@ -252,6 +253,33 @@ async def test_own_accounts_are_opened_at_start_for_their_seller_alone(
         assert fields(await put(api, {"name": "B", "terms": {"carriers": ["socks-courier"]}}, "bolt")) == [
             "terms.carriers[0]"
         ]
+
+
+async def test_own_accounts_are_opened_while_processes_run(
+    services: Services, orders: StubOrders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By whoever takes the profile at once, by another process at its next look; a missing secret, once it is there."""
+    settings = settings_for(services.settings.database_url.get_secret_value())
+    async with open_services(settings, orders=orders) as other, serving(services) as api:
+        monkeypatch.setenv("SOCKS_COURIER_TOKEN", "t")
+        monkeypatch.setenv("SOCKS_COURIER_SECRET", "s")
+        assert (await put(api, profile())).json()["not_open"] == ["newegg-socks"]
+        assert services.account_owners == {"socks-courier": "socks"}
+        unsigned = await api.http.post("/v1/webhooks/socks-courier", content=b"{}")
+        assert (unsigned.status_code, unsigned.json()["code"]) == (400, "bad_signature")
+
+        assert other.account_owners == {}
+        opened = await asyncio.gather(other.seller_accounts.open(), other.seller_accounts.open())
+        assert sorted(opened) == [(), ("socks-courier",)]
+        assert [each.code for each in other.carrier_accounts] == ["easypost", "socks-courier"]
+        assert {"carrier-socks-courier"} < set(other.lanes)
+
+        monkeypatch.setenv("SOCKS_AUTHORIZATION", "a")
+        written = profile()
+        written["accounts"]["newegg-socks"]["secret_key"] = "env:SOCKS_AUTHORIZATION"
+        assert (await put(api, written)).json()["not_open"] == []
+        assert await other.seller_accounts.open() == ("newegg-socks",)
+        assert {"newegg-socks", "seller_warehouse"} < set(other.providers)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from ordersaga.domain.channels import (
     ChannelStatus,
     RejectReason,
 )
-from ordersaga.domain.errors import OperatorError, RateLimitedError, RetryError
+from ordersaga.domain.errors import NotShownError, OperatorError, RateLimitedError, RetryError
 from ordersaga.domain.shipping import CancelDecision
 from tests.contracts.channel_tiktok import Market, fake_market, tiktok_market
 from tests.gateways.support import company
@@ -76,7 +76,7 @@ async def test_an_order_on_hold_says_what_was_bought_and_not_where_it_goes(marke
 
 async def test_an_order_nobody_knows_is_not_shown(market: Market) -> None:
     """That is no proof of absence."""
-    with pytest.raises(RetryError) as caught:
+    with pytest.raises(NotShownError) as caught:
         await market.channel.fetch("570000000000000000")
     assert caught.value.unknown is True
 

@@ -91,7 +91,7 @@ def test_nothing_of_a_bad_file_is_placed(tmp_path: Path) -> None:
 
 
 def test_the_examples_cover_every_scenario() -> None:
-    """At least 60 orders, every scenario, several sellers, every provider and every way to pay."""
+    """At least 60 orders, every scenario, several sellers, every provider, carrier and way to pay, a marketplace."""
     orders = read_orders((EXAMPLES / "orders.csv").read_bytes(), CATALOG, SCENARIOS)
     assert len(orders) >= 60
     assert {order.scenario for order in orders} == set(SCENARIOS)
@@ -100,6 +100,9 @@ def test_the_examples_cover_every_scenario() -> None:
     assert providers == {"shipbob", "seller_warehouse", "newegg", "amazon_mcf"}
     assert {order.body["payment"].get("type", "card") for order in orders} == set(MethodType)
     assert any(order.body["payment"].get("pay_link") for order in orders)
+    assert any(order.body["payment"].get("collected_by") for order in orders)
+    played = {SCENARIOS[order.scenario].kind for order in orders}
+    assert {"FedEx by EasyPost", "UPS direct", "courier"} <= played
 
 
 def test_a_sample_has_one_order_of_each_scenario() -> None:

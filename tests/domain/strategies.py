@@ -1,5 +1,7 @@
 """Orders, offers and amounts of every shape, for properties that hold for all of them."""
 
+from datetime import date
+
 from hypothesis import strategies as st
 
 from ordersaga.domain.dispatch import Dispatch, Weekday
@@ -44,7 +46,10 @@ def dispatches() -> st.SearchStrategy[Dispatch]:
         time_zone=st.sampled_from(["UTC", "America/New_York", "Asia/Tokyo"]),
         working_days=st.lists(st.sampled_from(Weekday), min_size=1, unique=True).map(tuple),
     )
-    return st.just(Dispatch()) | own
+    closed = st.lists(st.dates(date(2026, 1, 1), date(2026, 12, 31)), max_size=3).map(tuple)
+    holidays = st.tuples(own.filter(lambda each: each.cut_off is not None), closed)
+    with_holidays = holidays.map(lambda both: both[0].model_copy(update={"closed_on": both[1]}))
+    return st.just(Dispatch()) | own | with_holidays
 
 
 @st.composite

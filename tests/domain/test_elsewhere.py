@@ -111,6 +111,17 @@ def test_the_sellers_terms_bound_it() -> None:
     assert not look_elsewhere(PLACED, plan(), [offer("there")], WELL, MoveCause.MISSED_PICK, (), HOUR).automatic
 
 
+def test_a_place_whose_provider_has_much_to_do_goes_behind_another() -> None:
+    """However near it is; where there is no other, it is still a place."""
+    here, near = offer("here", provider="shipbob"), PLACED.ship_to.region
+    full, free = offer("full", provider="newegg", region=near), offer("free", provider="amazon_mcf")
+    health = Health.of([], [], {"newegg"})
+    found = look_elsewhere(PLACED, plan(), [here, full, free], health, MoveCause.REFUSED, (), HOUR)
+    assert found.location == "free"
+    found = look_elsewhere(PLACED, plan(), [here, full], health, MoveCause.REFUSED, (), HOUR)
+    assert found.location == "full"
+
+
 def test_patience_is_a_part_of_what_is_left_and_grows_with_each_look() -> None:
     """Never nothing, never more than there is without another place."""
     most = timedelta(hours=4)

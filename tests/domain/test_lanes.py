@@ -37,6 +37,14 @@ def test_a_lane_gets_its_share_of_the_calls() -> None:
     assert Lane("c").rate is None
 
 
+def test_a_lane_keeps_waiting_for_as_long_as_its_backlog_takes_or_its_oldest_has_waited() -> None:
+    """An empty one keeps nobody waiting."""
+    hour, minute = timedelta(hours=1), timedelta(minutes=1)
+    assert Lane("a", 150).wait(7200, minute) == hour
+    assert Lane("a", 150).wait(2, hour) == Lane("c").wait(2, hour) == hour
+    assert Lane("a", 150).wait(0, hour) == timedelta(0)
+
+
 @given(st.none() | st.timedeltas())
 def test_every_429_pauses_for_a_bounded_time(asked: timedelta | None) -> None:
     """Whatever its header says."""

@@ -1,6 +1,6 @@
 """Each rule of the chain decides where those before it leave a choice; and what is told of it."""
 
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from pydantic import ValidationError
@@ -33,12 +33,16 @@ def fell(*places: StockOffer, moment: Moment = THEN, terms: SellerTerms | None =
 
 
 def test_each_rule_decides_where_the_others_leave_a_choice() -> None:
-    """Health before the promise before the zone before the cut-off before cost before the name."""
+    """Health before the backlog before the promise before the zone before the cut-off before cost before the name."""
     friday = datetime(2026, 3, 6, 23, tzinfo=UTC)
     late = Dispatch(cut_off=time(9), time_zone=LA)
     assert fell(place("b", "NV"), place("a", "NY"), moment=Moment(PLACED_AT, unwell={"of-a"})) == [
         ("a", "health", 1, 0)
     ]
+    busy = Moment(PLACED_AT, busy={"of-a"})
+    assert fell(place("b", "NV"), place("a", "NY"), moment=busy) == [("a", "backlog", 1, 0)]
+    both = Moment(PLACED_AT, unwell={"of-b"}, busy={"of-a"})
+    assert fell(place("a", "NV"), place("b", "NY"), moment=both) == [("b", "health", 1, 0)]
     assert fell(place("b"), place("a", "NY", late), moment=Moment(friday)) == [("a", "promise", 1, 0)]
     assert fell(place("b", "NY"), place("a", dispatch=Dispatch(parcel_fee=0))) == [("a", "zone", 3, 1)]
     closed = Dispatch(cut_off=time(3), time_zone=LA)
@@ -93,6 +97,25 @@ def test_a_parcel_leaves_on_the_next_working_day_from_its_cut_off_on() -> None:
     assert (until_two.days(before), until_two.days(after)) == (0, 3)
 
 
+def test_no_parcel_leaves_on_a_holiday() -> None:
+    """The next day on which its location works, however many in a row it is closed."""
+    now = datetime(2026, 12, 24, 15, tzinfo=UTC)
+    christmas = Dispatch(cut_off=time(14), closed_on=(date(2026, 12, 25), date(2026, 12, 28)))
+    assert christmas.departs(now) == datetime(2026, 12, 29, 14, tzinfo=UTC)
+    fridays = tuple(date(2026, 12, 25) + timedelta(weeks=number) for number in range(20))
+    rarely = Dispatch(cut_off=time(14), working_days=(Weekday.FRI,), closed_on=fridays)
+    assert rarely.days(now) == 1 + 7 * len(fridays)
+    open_then = place("open", dispatch=Dispatch(cut_off=time(14)))
+    closed = place("closed", dispatch=christmas)
+    assert fell(open_then, closed, moment=Moment(now)) == [("closed", "cut_off", 5, 1)]
+
+
+def test_a_location_that_never_works_again_is_refused() -> None:
+    """Nobody lists more than a year of holidays."""
+    with pytest.raises(ValidationError, match="at most 366"):
+        Dispatch(closed_on=tuple(date(2026, 1, 1) + timedelta(days=number) for number in range(367)))
+
+
 @pytest.mark.parametrize(
     ("field", "value", "says"),
     [
@@ -101,6 +124,9 @@ def test_a_parcel_leaves_on_the_next_working_day_from_its_cut_off_on() -> None:
         ("zones", "US:5", "no price for the farthest"),
         ("time_zone", "Mars/Base", "no time zone"),
         ("cut_off", "14:00Z", "has no offset"),
+        ("closed_on", ["25 December"], "'25 December' is no day; write it as 2026-12-25"),
+        ("closed_on", [86400], "86400 is no day"),
+        ("closed_on", ["2026-12-25"], "counts for a location with a cut_off only"),
         ("shipping_by_zone", (1, 2), "at least 4"),
     ],
 )

@@ -22,7 +22,7 @@ from ordersaga.domain.channels import (
     RefundRequest,
     RejectReason,
 )
-from ordersaga.domain.errors import OperatorError, RetryError
+from ordersaga.domain.errors import NotShownError, OperatorError
 from ordersaga.domain.shipping import CancelDecision
 from tests.fakes.memory import Memory
 from tests.fakes.script import Scripted
@@ -109,7 +109,7 @@ class FakeChannel(Scripted):
         """The order as it stands."""
         with self._call("fetch", channel_order_id):
             if channel_order_id not in self.orders:
-                raise RetryError("not_visible", f"no order {channel_order_id} is shown", unknown=True)
+                raise NotShownError("not_visible", f"no order {channel_order_id} is shown")
             return self.orders[channel_order_id]
 
     async def changed_since(self, since: datetime) -> Sequence[ChannelOrder]:

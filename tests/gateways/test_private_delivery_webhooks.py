@@ -1,12 +1,13 @@
 """A private courier's webhooks, signed by the reference courier itself."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from standardwebhooks import Webhook
 
+from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.messages_in import Incoming
 from ordersaga.domain.shipping import ParcelEvent
 from ordersaga.domain.statuses import ParcelStatus
@@ -20,9 +21,9 @@ from tests.support.emulators import EmulatorProcess
 OTHER_SECRET = "whsec_b3RoZXItc2VjcmV0LW9mLXNvbWVib2R5"
 
 
-def signed(body: str) -> dict[str, str]:
-    """The headers a courier sends with a body."""
-    now = datetime.now(UTC)
+def signed(body: str, off: timedelta = timedelta(0)) -> dict[str, str]:
+    """The headers a courier sends with a body; its clock may be off."""
+    now = datetime.now(UTC) + off
     signature = Webhook(SECRET).sign("msg_1", now, body)
     return {"Webhook-Id": "msg_1", "Webhook-Timestamp": str(int(now.timestamp())), "Webhook-Signature": signature}
 
@@ -61,6 +62,14 @@ async def test_signatures_are_checked(courier_company: CourierCompany, turning_c
     bought = await turning_courier.book(label(new_order()))
     delivery = await heard(courier_company, '"shipment.created"', bought.reference)
     hardened(verify_and_read, delivery, SECRET, OTHER_SECRET, "webhook-signature")
+
+
+@pytest.mark.parametrize("off", [timedelta(hours=-1), timedelta(hours=1)])
+def test_a_courier_whose_clock_is_an_hour_off_is_not_heard(off: timedelta) -> None:
+    """What is signed for another time may be played again; what its webhooks would tell, its poller finds."""
+    with pytest.raises(OperatorError, match="bad_signature"):
+        verify_and_read(signed("{}", off), b"{}", SECRET)
+    assert verify_and_read(signed("{}", off / 60), b"{}", SECRET).ignored
 
 
 @pytest.mark.parametrize(

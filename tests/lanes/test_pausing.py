@@ -72,6 +72,21 @@ async def test_a_429_stops_every_worker_of_the_lane_until_then(
         assert list(await first.lane_pauses.pauses()) == []
 
 
+async def test_who_keeps_a_lane_knows_how_long_it_keeps_waiting(temporal: Client, database_url: str) -> None:
+    """Routing, in the same process, passes over a provider whose lane has hours of work waiting."""
+    queues = LaneQueues(temporal)
+    async with open_services(settings_for(database_url, shipbob_calls_per_minute=0.01)) as services, callers(temporal):
+        keeper = LaneKeeper(temporal, services)
+        await keeper.look()
+        assert services.backlogs.busy() == set()
+        handle = await start(temporal, Call(name="o1-1-1", queue=SHIPBOB), "one")
+        await until(lambda: queues.look(SHIPBOB), lambda state: state.backlog >= 1)
+        await keeper.look()
+        assert services.backlogs.busy() == {"shipbob"}
+        await handle.terminate()
+        await queues.set_rate(SHIPBOB, None, "test")
+
+
 @pytest.mark.slow
 async def test_calls_from_inside_workflow_tasks_are_kept_back_as_well(temporal: Client, database_url: str) -> None:
     """No queue hands these out: the gate keeps them back, and they go on from their lane, which is paused too."""

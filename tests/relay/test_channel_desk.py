@@ -11,7 +11,8 @@ from ordersaga.domain.journal import JournalUpdate
 from ordersaga.domain.statuses import OrderStatus
 from tests.fakes.channels import RECIPIENT, FakeChannel
 from tests.support.api import StubOrders
-from workers.channel_news import ChannelDesk, UndecidedThereError
+from workers.channel_addresses import UndecidedThereError
+from workers.channel_news import ChannelDesk
 from workflows.messages import AddressChange, CancelRequest
 
 ACCOUNT = ChannelAccount(account="tiktok_acme", channel="tiktok_shop", seller="acme", shop="1")
@@ -55,7 +56,9 @@ class Market:
     def goes_to(self, recipient: Recipient) -> None:
         """The shopper gives another address."""
         told = self.channel.orders[self.order.channel_order_id]
-        self.channel.orders[told.channel_order_id] = told.model_copy(update={"recipient": recipient})
+        assert told.changed_at is not None
+        changes = {"recipient": recipient, "changed_at": told.changed_at + timedelta(seconds=1)}
+        self.channel.orders[told.channel_order_id] = told.model_copy(update=changes)
 
     def named(self) -> list[str | None]:
         """The requests to cancel that the saga got, each once."""

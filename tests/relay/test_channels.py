@@ -173,7 +173,7 @@ async def test_a_message_of_another_shop_is_refused(shop: Shop) -> None:
     theirs = shop.services.channel_accounts[ACCOUNT].model_copy(update={"account": "tiktok_bolt", "shop": "7"})
     both = replace(shop.services, channel_accounts={**shop.services.channel_accounts, "tiktok_bolt": theirs})
     news = ChannelNews(shop="7", topic=ChannelTopic.ORDER, channel_order_ids=("5",))
-    assert await ChannelDesk(both).hear(news, ACCOUNT) == "told to another account than its shop's"
+    assert await ChannelDesk(both).hear(news, ACCOUNT, datetime.now(UTC)) == "told to another account than its shop's"
 
 
 async def test_lost_webhooks_are_made_up_for(shop: Shop) -> None:

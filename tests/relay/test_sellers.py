@@ -1,9 +1,10 @@
 """An account is heard about what is its own only, however well its messages are signed."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -15,12 +16,29 @@ from ordersaga.domain.messages_in import Incoming
 from ordersaga.domain.shipping import ParcelEvent
 from ordersaga.domain.statuses import ParcelStatus
 from ordersaga.gateways.private_delivery.webhooks import verify_and_read
+from ordersaga.ports import Provider
 from tests.fakes.samples import order
+from tests.fakes.shipping import FakeProvider
 from tests.support.api import StubOrders, serving
+from tests.support.background import busy
+from tests.support.emulators import eventually
+from workers.relay import ask_accounts
 from workers.relay_deliverer import Deliverer
 
 SECRET = "whsec_c2VsbGVycy1vd24tY291cmllci0wMDE="
 COURIER = "bolt-courier"
+
+
+async def test_an_account_that_is_opened_later_is_asked_too(services: Services, provider: FakeProvider) -> None:
+    """What its webhooks miss is found, without a restart of the relay."""
+    providers: dict[str, Provider] = {"shipbob": provider}
+    settings = services.settings.model_copy(update={"poll_interval": timedelta(seconds=0.05)})
+    stop, late = asyncio.Event(), FakeProvider(books_carrier=True)
+    async with busy(ask_accounts(replace(services, providers=providers, settings=settings), stop)):
+        await eventually(lambda: provider.called("changes_since"))
+        providers["newegg-socks"] = late
+        await eventually(lambda: late.called("changes_since"))
+        stop.set()
 
 
 @pytest.mark.parametrize(("owner", "heard"), [("acme", True), ("bolt", False)])

@@ -8,7 +8,7 @@ import pytest
 
 from ordersaga.domain.breakers import BreakerState
 from ordersaga.domain.errors import OperatorError, RetryError
-from ordersaga.domain.lanes import provider_lane
+from ordersaga.domain.lanes import Lane, provider_lane
 from ordersaga.domain.statuses import OrderStatus
 from ordersaga.stores.accept import (
     Accepted,
@@ -25,6 +25,7 @@ from ordersaga.stores.books import PostgresBooks
 from ordersaga.stores.breakers import PostgresBreakers
 from ordersaga.stores.catalog import PostgresCatalog
 from ordersaga.stores.journal import PostgresJournal
+from ordersaga.stores.lane_health import Backlogs, LaneHealth
 from ordersaga.stores.lanes import PostgresLanes
 from ordersaga.stores.pools import Pool
 from ordersaga.stores.starting import PostgresStarting
@@ -68,9 +69,13 @@ async def test_accept_commits_hold_and_order_together(pool: Pool) -> None:
     assert await unstarted(pool) == ["o1"]
 
 
-@pytest.mark.parametrize("trouble", ["breaker", "pause", "blink"])
+@pytest.mark.parametrize("trouble", ["breaker", "pause", "backlog", "blink", "calls"])
 async def test_a_provider_that_does_not_answer_is_left_for_the_last(pool: Pool, trouble: str) -> None:
-    """Its places go behind all others while its breaker is open or it is paused for long, unless it alone has all."""
+    """Its places go behind all others while its breaker is open, it is paused for long, or has hours of work waiting.
+
+    Unless it alone has all; some seconds, or some calls, are nothing.
+    """
+    backlogs = Backlogs()
     far, near = catalog((WEST, "MUG", 5), (WEST, "TEE", 5), provider="newegg"), catalog((EAST, "MUG", 5))
     elsewhere = [place for place in far.locations if place.location == WEST]
     here = [place for place in near.locations if place.location == EAST]
@@ -80,16 +85,18 @@ async def test_a_provider_that_does_not_answer_is_left_for_the_last(pool: Pool, 
     if trouble == "breaker":
         until = timedelta(hours=1)
         await PostgresBreakers(pool).force(provider_lane("newegg"), BreakerState.OPEN, until, "orders get lost", "ada")
+    elif trouble in ("backlog", "calls"):
+        backlogs.saw(Lane(provider_lane("newegg"), 150), 10_000 if trouble == "backlog" else 10, timedelta(0))
     else:
         wait = timedelta(hours=1) if trouble == "pause" else timedelta(seconds=5)
         await PostgresLanes(pool).pause(provider_lane("newegg"), wait, "limits us", "company")
-    intake = PostgresIntake(pool)
+    intake = PostgresIntake(pool, health=LaneHealth(backlogs=backlogs))
     one, both = [
         await intake.accept(placed, hold_ttl=TTL) for placed in (order("o1"), order("o2", ("MUG", 1), ("TEE", 1)))
     ]
     assert isinstance(one, Accepted)
     assert isinstance(both, Accepted)
-    assert [plan.location for plan in one.parcels] == [WEST if trouble == "blink" else EAST]
+    assert [plan.location for plan in one.parcels] == [WEST if trouble in ("blink", "calls") else EAST]
     assert [plan.location for plan in both.parcels] == [WEST]
 
 

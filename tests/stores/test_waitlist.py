@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from ordersaga.domain.breakers import BreakerState
 from ordersaga.domain.catalog import Catalog, Product, Receipt, Seller
+from ordersaga.domain.lanes import provider_lane
 from ordersaga.domain.orders import Order
 from ordersaga.domain.statuses import OrderStatus
 from ordersaga.domain.stops import NewStop, StopMatch, StopRule
@@ -15,6 +17,7 @@ from ordersaga.stores.accept import Accepted, AcceptRequest, PostgresIntake, Rep
 from ordersaga.stores.acceptances import Acceptance, NoCapacity, OverBuyerLimit, Waiting
 from ordersaga.stores.audit_chain import PostgresAuditTrail
 from ordersaga.stores.books import PostgresBooks
+from ordersaga.stores.breakers import PostgresBreakers
 from ordersaga.stores.catalog import PostgresCatalog
 from ordersaga.stores.evidence import PostgresEvidence
 from ordersaga.stores.journal import PostgresJournal
@@ -23,7 +26,7 @@ from ordersaga.stores.starting import PostgresStarting
 from ordersaga.stores.stock import PostgresStock
 from ordersaga.stores.stops import PostgresStops
 from ordersaga.stores.waitlist import AT_ONCE, PostgresWaitlist
-from tests.fakes.samples import EAST, SELLER, catalog, order
+from tests.fakes.samples import EAST, SELLER, WEST, catalog, order
 from tests.support.starting import unreadable
 
 TTL = timedelta(minutes=30)
@@ -102,6 +105,24 @@ async def test_a_sold_out_order_waits_and_is_given_what_comes_back(pool: Pool) -
     assert await PostgresStock(pool).confirm_hold(record.order) == record.parcels
     assert list(await PostgresBooks(pool).unit_differences()) == []
     assert not (await PostgresAuditTrail(pool).verify()).breaks
+
+
+async def test_what_is_given_in_line_comes_from_a_provider_that_answers(pool: Pool) -> None:
+    """As for an order at the door."""
+    far, near = catalog((WEST, "MUG", 1), provider="newegg"), catalog((EAST, "MUG", 1))
+    there = {place.location: place for place in (*near.locations, *(far.locations[1:]))}
+    mug = near.products[0].model_copy(update={"waitlist": True})
+    known = near.model_copy(update={"locations": tuple(there.values()), "products": (mug,), "receipts": ()})
+    await PostgresCatalog(pool).load(known)
+    assert isinstance(await ask(pool, "o1", ("MUG", 1)), Waiting)
+    until = timedelta(hours=1)
+    await PostgresBreakers(pool).force(provider_lane("newegg"), BreakerState.OPEN, until, "orders get lost", "ada")
+    east = near.receipts[0].model_copy(update={"receipt_id": "east"})
+    await PostgresCatalog(pool).load(Catalog(receipts=(*far.receipts, east)))
+    assert await give(pool) == ["o1"]
+    record = await PostgresJournal(pool).get("o1")
+    assert record is not None
+    assert [plan.location for plan in record.parcels] == [EAST]
 
 
 async def test_the_line_is_served_in_order_of_arrival(pool: Pool) -> None:

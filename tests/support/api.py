@@ -25,6 +25,7 @@ from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
 from ordersaga.settings import Settings
 from tests.support.emulators import free_port
+from workflows.foretelling import Foretold, PreviewRequest
 from workflows.messages import (
     Asked,
     CancelAnswer,
@@ -72,8 +73,8 @@ class StubOrders(OrderClient):
     def __init__(self) -> None:
         """`error` is raised by everything, `refuse` by order id, `fail` by what is asked.
 
-        `requests` are the messages themselves; `changed`, `resolved` and `canceled` alter
-        the answers to changes, resolutions and cancellations that channels ask for.
+        `requests` are the messages themselves; `changed`, `resolved`, `canceled` and `foretold` alter
+        the answers to changes, resolutions, cancellations that channels ask for, and previews of changes.
         """
         self.asked: list[tuple[str, str]] = []
         self.answer: Callable[[Order], ConfirmAnswer | None] = confirmed
@@ -85,14 +86,17 @@ class StubOrders(OrderClient):
         self.changed: dict[str, Any] = {}
         self.resolved: dict[str, Any] = {}
         self.canceled: dict[str, Any] = {}
+        self.foretold: dict[str, Any] = {}
+        self.queue = QueueState(1.0, 7, timedelta(seconds=30))
+        """How every lane stands."""
 
     async def ready(self) -> bool:
         """Always, unless an error is set."""
         return self.error is None
 
     async def lane(self, name: str) -> QueueState | None:
-        """Seven calls wait in it, unless an error is set."""
-        return None if self.error else QueueState(1.0, 7, timedelta(seconds=30))
+        """As `queue` says, unless an error is set."""
+        return None if self.error else self.queue
 
     async def place(
         self, order: Order, wait: timedelta | None = None, *, providers: Iterable[str] = ()
@@ -130,6 +134,11 @@ class StubOrders(OrderClient):
         self._noted("change", order_id, asked)
         said = {"change_id": "c1", "outcome": "done", "status": OrderStatus.CONFIRMED, "message": "it is done"}
         return ChangeAnswer(order_id=order_id, **{**said, **self.changed})
+
+    async def preview_change(self, order_id: str, asked: PreviewRequest) -> Foretold:
+        """Possible, unless `foretold` says otherwise."""
+        self._noted("preview_change", order_id)
+        return Foretold(order_id=order_id, **{"outcome": "possible", "effects": (), **self.foretold})
 
     async def request_cancel(self, order_id: str, request: CancelRequest) -> None:
         """Taken."""

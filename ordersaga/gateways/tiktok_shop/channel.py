@@ -24,7 +24,7 @@ from ordersaga.domain.channels import (
     RefundRequest,
     RejectReason,
 )
-from ordersaga.domain.errors import RetryError
+from ordersaga.domain.errors import NotShownError
 from ordersaga.domain.shipping import CancelDecision
 from ordersaga.gateways.http_errors import already_asked
 from ordersaga.gateways.lane_gate import OPEN
@@ -265,6 +265,6 @@ class TikTokShop:
         return [request for request in found if request is not None]
 
 
-def _not_visible(what: str) -> RetryError:
+def _not_visible(what: str) -> NotShownError:
     """TikTok or we ourselves said that it exists: not being shown is no proof of absence."""
-    return RetryError("tiktok_shop_not_visible", f"TikTok Shop does not show {what}", unknown=True)
+    return NotShownError("tiktok_shop_not_visible", f"TikTok Shop does not show {what}")

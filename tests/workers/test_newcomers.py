@@ -1,0 +1,74 @@
+"""A seller is onboarded while a worker runs: the lanes of its accounts are served, without a restart."""
+
+import asyncio
+from functools import partial
+
+import pytest
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+
+from ordersaga.bootstrap import Services, open_services
+from ordersaga.client_lanes import LaneQueues
+from ordersaga.domain.lanes import carrier_lane
+from ordersaga.domain.sellers import SellerProfile
+from tests.support.api import settings_for
+from tests.support.emulators import eventually
+from workers.__main__ import Duties, workers_for
+from workers.lanes import LaneKeeper
+from workers.newcomers import see_to_newcomers
+
+COURIER = "socks-courier"
+PROFILE = SellerProfile.model_validate(
+    {
+        "name": "Sunny Socks",
+        "accounts": {
+            COURIER: {
+                "kind": "private_delivery",
+                "url": "https://api.courier.example",
+                "token": "env:SOCKS_COURIER_TOKEN",
+                "webhook_secret": "env:SOCKS_COURIER_TOKEN",
+                "calls_per_minute": 900,
+            }
+        },
+    }
+)
+
+
+async def is_polled(client: Client, lane: str) -> bool:
+    """Whether a worker asks for what waits in a lane."""
+    asked = DescribeTaskQueueRequest(
+        namespace=client.namespace,
+        task_queue=TaskQueue(name=lane),
+        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+    )
+    return bool((await client.workflow_service.describe_task_queue(asked)).pollers)
+
+
+async def onboard(services: Services) -> None:
+    """By some API."""
+    async with services.sellers.changing("socks") as changing:
+        await changing.write(PROFILE, "ada")
+
+
+@pytest.mark.parametrize("lanes", ["*", "provider-*"])
+async def test_lanes_of_a_new_sellers_account_are_served(
+    environment: WorkflowEnvironment, database_url: str, monkeypatch: pytest.MonkeyPatch, lanes: str
+) -> None:
+    """At the rate its company allows, by those workers that serve such lanes; they end when they are asked to."""
+    monkeypatch.setenv("SOCKS_COURIER_TOKEN", "t")
+    client, lane, stop = environment.client, carrier_lane(COURIER), asyncio.Event()
+    async with open_services(settings_for(database_url)) as services:
+        keeper, duties = LaneKeeper(client, services), Duties(roles=("lanes",), lanes=(lanes,))
+        making = partial(workers_for, client, services, duties)
+        seen_to = asyncio.create_task(see_to_newcomers(services, stop, making, keeper, every=0.1))
+        await onboard(services)
+        await eventually(lambda: lane in services.lanes)
+        if lanes == "*":
+            await eventually(lambda: is_polled(client, lane))
+            assert (await LaneQueues(client).look(lane)).rate == services.lanes[lane].rate
+        stop.set()
+        await asyncio.wait_for(seen_to, 30)
+        assert services.account_owners == {COURIER: "socks"}
