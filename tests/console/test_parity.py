@@ -1,4 +1,4 @@
-"""Whatever people do in the console can be done on the command line, too."""
+"""Whatever people do in the console is foretold there, and can be done on the command line, too."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -39,6 +39,24 @@ ONLY_HERE: Final = {
     "/attention/plan": "a dry run: resolve-many without --apply",
     "/reconciliation/plan": "a dry run: repair without --apply",
 }
+ITSELF: Final = "sent without `confirmed`, or what was shown, it only shows what it would do"
+FORETOLD: Final[dict[str, str]] = {
+    **{f"/orders/{{order_id}}/{action.name}": "/orders/{order_id}/{action}/preview" for action in (*ACTIONS, RELEASE)},
+    "/orders/{order_id}/answer": "/orders/{order_id}/answer/preview",
+    "/attention/answer": "/attention/plan",
+    **{f"/network/{{lane}}/{deed}": ITSELF for deed in DEEDS},
+    "/stops/{stop_id}/apply": "/stops/plan",
+    "/stops/{stop_id}/{how}": ITSELF,
+    "/reconciliation/repair": "/reconciliation/plan",
+    "/reconciliation/runs": ITSELF,
+    "/sellers/apply": ITSELF,
+    "/sellers/{seller}/catalog": ITSELF,
+    "/sessions/{session_id}/end": ITSELF,
+}
+"""By deed, the route that shows its effect before; each is shown to do nothing by the test of its page."""
+FORETELLING: Final = {"/stops/plan", "/attention/plan", "/reconciliation/plan"}
+OF_THE_BROWSER: Final = {"/sign-in/demo", "/sign-out"}
+"""A person's own session, which touches nothing else."""
 ORDERS, LANES = "/orders/{order_id}/{action}", "/network/{lane}/{deed:str}"
 HELP: Final = {command for commands in COMMANDS.values() for command in commands}
 
@@ -61,6 +79,13 @@ def test_everything_done_in_the_console_has_a_command() -> None:
     """Each deed is done by commands, or stands by name among those that are the console's alone."""
     assert {*COMMANDS, *ONLY_HERE} == set(deeds())
     assert not COMMANDS.keys() & ONLY_HERE.keys()
+
+
+def test_everything_done_in_the_console_is_foretold() -> None:
+    """Each deed has a route that shows its effect before it is done; a new one without one fails here."""
+    assert set(FORETOLD) == set(deeds()) - FORETELLING - OF_THE_BROWSER
+    posts = {route.path for page in PAGES for route in page.routes if "POST" in (route.methods or ())}
+    assert set(FORETOLD.values()) - {ITSELF} <= posts
 
 
 @pytest.mark.parametrize("command", sorted(HELP))
