@@ -80,6 +80,7 @@ from ordersaga.stores.heard import Heard
 from ordersaga.stores.inbox import InboxMessage, WebhookInbox
 from ordersaga.stores.journal import PostgresJournal
 from ordersaga.stores.key_copies import Agreement, ErasedOrder, KeyCopies, opened_keys
+from ordersaga.stores.known_names import PostgresKnownNames
 from ordersaga.stores.lane_health import Backlogs, LaneHealth
 from ordersaga.stores.lanes import PostgresLanes
 from ordersaga.stores.live import PostgresLive
@@ -144,6 +145,7 @@ class Services:
     stock: PostgresStock
     effects: PostgresEffects
     catalog: PostgresCatalog
+    known_names: PostgresKnownNames
     sellers: PostgresSellers
     api_keys: ApiKeys
     people: People
@@ -262,6 +264,7 @@ async def open_services(
             stock=PostgresStock(pool, stop_rules, health, vault),
             effects=PostgresEffects(pool),
             catalog=catalog,
+            known_names=PostgresKnownNames(pool),
             sellers=sellers,
             api_keys=ApiKeys(pool, heard),
             people=People(pool, settings.session_limits),

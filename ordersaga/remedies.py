@@ -34,6 +34,7 @@ _REMEDIES: Final = {
 }
 _PATTERNS: Final = {
     r"^[A-Z]{2}$": "use a two-letter country code in capitals, such as DE",
+    r"^[A-Z]{2}(-[A-Z0-9]{1,6})?$": "use a country in capitals, such as US, or a country and region, such as US-CA",
     r"^[A-Z]{3}$": "use a three-letter currency code in capitals, such as USD",
     r"^[A-Z0-9]{1,6}$": "use the code of the state or province: 1 to 6 capitals or digits, such as CA",
     r"^[A-Za-z0-9 \-]{2,12}$": "use 2 to 12 letters, digits, spaces or hyphens",

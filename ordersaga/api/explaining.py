@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import structlog
 
+from ordersaga.api.obstacles import obstacles
 from ordersaga.api.return_shapes import ReturnExplanation
 from ordersaga.api.shapes import Explanation
 from ordersaga.api.waiting import explained
-from ordersaga.bootstrap import Services
+from ordersaga.bootstrap import ApiKey, Services
 from ordersaga.client_returns import ReturnClient
 from ordersaga.domain.errors import OrdersagaError
 from ordersaga.domain.journal import OrderRecord, TimelineEntry
@@ -23,22 +24,29 @@ from workflows.explanation import stands
 log = structlog.get_logger(__name__)
 
 
-async def order_explained(services: Services, record: OrderRecord) -> Explanation:
+async def order_explained(services: Services, record: OrderRecord, key: ApiKey) -> Explanation:
     """The saga's words; once goods are asked to be returned, it has ended and the returns say what is going on."""
     order_id = record.order.order_id
-    if record.status is OrderStatus.WAITLISTED:
-        return Explanation(order_id=order_id, status=record.status, text=await explained(services, record), live=True)
     returns = [await return_explained(services, one) for one in await services.returns.of_order(order_id)]
     if returns:
         text = " ".join([stands(order_id, record.status), *(one.text for one in returns)])
         return Explanation(order_id=order_id, status=record.status, text=text, live=all(one.live for one in returns))
+    text, live = await _told(services, record)
+    found = await obstacles(services, record, key)
+    text = " ".join([text, *(f"{one.text} {one.remedy}" for one in found)])
+    return Explanation(order_id=order_id, status=record.status, text=text, live=live, obstacles=found)
+
+
+async def _told(services: Services, record: OrderRecord) -> tuple[str, bool]:
+    """What its saga, or its line, says of it, and whether that could be asked."""
+    if record.status is OrderStatus.WAITLISTED:
+        return await explained(services, record), True
     try:
-        text, live = await services.orders.explain(order_id), True
-        text = " ".join([text, *await _places(services, record, text)])
+        text = await services.orders.explain(record.order.order_id)
+        return " ".join([text, *await _places(services, record, text)]), True
     except OrdersagaError as error:
         log.info("saga_not_asked", code=error.code)
-        text, live = _of_order(record), False
-    return Explanation(order_id=order_id, status=record.status, text=text, live=live)
+        return _of_order(record), False
 
 
 async def _places(services: Services, record: OrderRecord, told: str) -> list[str]:

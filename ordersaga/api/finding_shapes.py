@@ -42,6 +42,15 @@ class RunBody(Request):
         return since
 
 
+class RunPlan(Message):
+    """What a run would look at; nobody was asked. `asked`: whose records; `effect`: what it means, in words."""
+
+    since: AwareDatetime
+    order_id: OrderId | None = None
+    asked: tuple[str, ...]
+    effect: tuple[str, ...]
+
+
 class RunList(Message):
     """Runs, newest first."""
 

@@ -107,4 +107,4 @@ async def timeline(order_id: OrderId, services: ServicesDep, key: Reader) -> Tim
 @router.get("/{order_id}/explain")
 async def explain(order_id: OrderId, services: ServicesDep, key: Reader) -> Explanation:
     """Why the order is where it is, in words."""
-    return await order_explained(services, await find_order(services, key, order_id))
+    return await order_explained(services, await find_order(services, key, order_id), key)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import JSONResponse
 
 from ordersaga.api.access import Operator, ServicesDep, Watcher, acting, find_order, seller_scope
 from ordersaga.api.finding_shapes import (
@@ -21,13 +22,16 @@ from ordersaga.api.finding_shapes import (
     RepairManyBody,
     RunBody,
     RunList,
+    RunPlan,
 )
 from ordersaga.api.problems import Problem
 from ordersaga.api.repairing import Repairer, repair_many
 from ordersaga.api.request_log import bind_order
 from ordersaga.bootstrap import ApiKey, Services
 from ordersaga.client_reconciliation import ReconciliationClient
+from ordersaga.domain.carriers import EASYPOST
 from ordersaga.domain.identifiers import Code, OrderId
+from ordersaga.domain.lanes import PAYMENTS
 from ordersaga.domain.reconciliation import FindingFilter, FindingKind, FindingStatus, RunRecord, StoredFinding
 from workflows.reconciliation import Reconcile
 
@@ -37,33 +41,64 @@ RunId = Annotated[str, Path(max_length=100)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 
-@router.post("/v1/reconciliations", status_code=202)
-async def start_run(body: RunBody, services: ServicesDep, key: Operator, response: Response) -> RunRecord:
+@router.post(
+    "/v1/reconciliations",
+    status_code=202,
+    response_model=RunRecord,
+    responses={200: {"model": RunPlan, "description": "With `dry_run`: nobody was asked."}},
+)
+async def start_run(
+    body: RunBody, services: ServicesDep, key: Operator, response: Response, dry_run: bool = False
+) -> RunRecord | JSONResponse:
     """Start a run; look at its `Location` until `ended_at` is there. It only looks: nothing is repaired."""
     looked_at = await find_order(services, key, body.order_id) if body.order_id else None
     if looked_at is None and key.seller:
         raise _of_all(key, "name one of its orders: order_id")
-    now, settings = datetime.now(UTC), services.settings
-    run = RunRecord(
+    run = _run(services, body, acting(key, body.by))
+    asked = _asked(services, body, run)
+    if dry_run:
+        return JSONResponse(_plan(services, key, asked, run.since).model_dump(mode="json"))
+    await ReconciliationClient(services.orders).start(run.run_id, asked)
+    await services.findings.begin_run(run, looked_at.order.seller if looked_at else None)
+    response.headers["Location"] = f"/v1/reconciliations/{run.run_id}"
+    return run
+
+
+def _run(services: Services, body: RunBody, by: str) -> RunRecord:
+    now = datetime.now(UTC)
+    return RunRecord(
         run_id=f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}",
-        since=body.since or now - settings.reconcile_window,
+        since=body.since or now - services.settings.reconcile_window,
         started_at=now,
-        requested_by=acting(key, body.by),
+        requested_by=by,
     )
-    asked = Reconcile(
+
+
+def _asked(services: Services, body: RunBody, run: RunRecord) -> Reconcile:
+    return Reconcile(
         since=run.since,
-        window=settings.reconcile_window,
-        grace=settings.reconcile_grace,
+        window=services.settings.reconcile_window,
+        grace=services.settings.reconcile_grace,
         order_id=body.order_id,
         requested_by=run.requested_by,
         providers=tuple(sorted(services.providers)),
         counting=tuple(sorted(services.provider_stock)),
         accounts=services.listing_accounts,
     )
-    await ReconciliationClient(services.orders).start(run.run_id, asked)
-    await services.findings.begin_run(run, looked_at.order.seller if looked_at else None)
-    response.headers["Location"] = f"/v1/reconciliations/{run.run_id}"
-    return run
+
+
+def _plan(services: Services, key: ApiKey, asked: Reconcile, since: datetime) -> RunPlan:
+    """A seller's key hears of everybody's accounts, and of its own."""
+    owners = services.account_owners
+    accounts = (PAYMENTS, *asked.providers, EASYPOST, *asked.accounts)
+    whose = tuple(code for code in accounts if key.seller is None or owners.get(code, key.seller) == key.seller)
+    what = f"order {asked.order_id}" if asked.order_id else f"everything since {since:%Y-%m-%d %H:%M} UTC"
+    effect = (
+        f"Their records of {what} are laid beside ours: {', '.join(whose)}.",
+        "What disagrees is written down as a finding; a finding that agrees by now is settled.",
+        "It only looks: nothing is repaired, and no money or goods move.",
+    )
+    return RunPlan(since=since, order_id=asked.order_id, asked=whose, effect=effect)
 
 
 @router.get("/v1/reconciliations")

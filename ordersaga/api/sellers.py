@@ -88,10 +88,15 @@ async def put_seller(
     responses={415: {"description": "It is no text/csv."}},
     openapi_extra={"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
-async def load_catalog(seller: Seller, request: Request, services: ServicesDep, key: Operator) -> CatalogLoaded:
-    """Load its products and arrived stock (docs/csv.md): all of the file, or, naming every bad row, nothing."""
+async def load_catalog(
+    seller: Seller, request: Request, services: ServicesDep, key: Operator, dry_run: bool = False
+) -> CatalogLoaded:
+    """Load its products and arrived stock (docs/csv.md): all of the file, or, naming every bad row, nothing.
+
+    With `dry_run` nothing in any case: it says what the file would bring.
+    """
     await _find(services, key, seller)
-    return await load_file(request, services, seller)
+    return await load_file(request, services, seller, dry_run=dry_run)
 
 
 async def _find(services: Services, key: ApiKey, seller: str) -> SellerRecord:

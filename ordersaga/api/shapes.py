@@ -252,13 +252,32 @@ class Timeline(Message):
     entries: tuple[TimelineEntry, ...]
 
 
+class Obstacle(Message):
+    """What outside the order keeps it. `name`: of the lane or the stop; `parcels`: which it keeps, none for all of it.
+
+    `until`: when it ends, or is tried again; None: when somebody ends it. `remedy`: what can be done about it.
+    """
+
+    kind: Literal["breaker", "pause", "stop"]
+    name: str
+    parcels: tuple[int, ...] = ()
+    since: AwareDatetime
+    until: AwareDatetime | None
+    text: str
+    remedy: str
+
+
 class Explanation(Message):
-    """Why an order is where it is. `live` is False when the saga could not be asked and the journal answers."""
+    """Why an order is where it is. `live` is False when the saga could not be asked and the journal answers.
+
+    `obstacles`: what outside the order keeps it; `text` tells of them, too.
+    """
 
     order_id: str
     status: OrderStatus
     text: str
     live: bool
+    obstacles: tuple[Obstacle, ...] = ()
 
 
 class HoldBody(Request):
@@ -351,8 +370,9 @@ class TicketMoved(Message):
 
 
 class CatalogLoaded(Message):
-    """What a catalog file brought: rows written; receipts that were new, and their units."""
+    """What a catalog file brought, or with `dry_run` would bring: rows written; receipts that were new, their units."""
 
+    dry_run: bool = False
     sellers: int
     locations: int
     products: int

@@ -51,15 +51,17 @@ def _read_cursor(cursor: str | None) -> tuple[str, str] | None:
     responses={415: {"description": "It is no text/csv."}},
     openapi_extra={"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
-async def load_catalog(request: Request, services: ServicesDep, key: Operator) -> CatalogLoaded:
-    """Load a catalog file (docs/csv.md): all of it, or, naming every bad row, nothing."""
+async def load_catalog(request: Request, services: ServicesDep, key: Operator, dry_run: bool = False) -> CatalogLoaded:
+    """Load a catalog file (docs/csv.md): all of it, or, naming every bad row, nothing; with `dry_run` in any case."""
     if key.seller:
         detail = f"this key is {key.seller}'s: load its goods at /v1/sellers/{key.seller}/catalog"
         raise Problem(403, "seller_forbidden", detail)
-    return await load_file(request, services)
+    return await load_file(request, services, dry_run=dry_run)
 
 
-async def load_file(request: Request, services: Services, seller: str | None = None) -> CatalogLoaded:
+async def load_file(
+    request: Request, services: Services, seller: str | None = None, *, dry_run: bool = False
+) -> CatalogLoaded:
     """Load the catalog file of a request. `seller`: at this seller's own door, where only its goods may come in.
 
     Raises Problem 415 for another type and 422, with every bad row, for a file of which nothing was loaded.
@@ -68,10 +70,11 @@ async def load_file(request: Request, services: Services, seller: str | None = N
         raise Problem(415, "not_csv", "send the file with Content-Type: text/csv")
     content = await request.body()
     try:
-        loaded = await services.catalog.load(await _read_catalog(services, content, seller))
+        loaded = await services.catalog.load(await _read_catalog(services, content, seller), dry_run=dry_run)
     except OperatorError as error:
         raise Problem(422, error.code, f"{_reason(error)}; nothing was loaded") from error
     return CatalogLoaded(
+        dry_run=dry_run,
         sellers=loaded.sellers,
         locations=loaded.locations,
         products=loaded.products,

@@ -1,7 +1,7 @@
 """The bodies of the routes of stops. Amounts are integer minor units."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Self
 
@@ -39,7 +39,7 @@ class StopBody(Request):
 
     `match`: all that is given must match. `policy`: what is done at each stage. `effective_at`: at once if left out.
     `until`: it ends by itself then. `look_every_minutes`: how often it looks for orders that have come to match.
-    `by`: the person an operator's key acts for.
+    `by`: the person an operator's key acts for. `unlisted`: also what nobody here knows, as a SKU of no catalog.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE, {**_EXAMPLE, "dry_run": False}]})
@@ -52,6 +52,7 @@ class StopBody(Request):
     legal_reference: Annotated[str, Field(max_length=300)] = ""
     reason: Word
     by: Word | None = None
+    unlisted: bool = False
     dry_run: bool = True
 
     @model_validator(mode="after")
@@ -109,7 +110,8 @@ class StopCounts(Message):
 class StopDocument(Message):
     """A stop, what became of the orders so far, and where its workflow is (`progress`, None while nobody can say).
 
-    `dry_run`: nothing is done, and it ends by itself.
+    `dry_run`: nothing is done, and it ends by itself. `unlisted`: what it names and nobody here knows, which lists do
+    not tell. `effect`: what was just done means, or with `dry_run` would mean, in words.
     """
 
     stop_id: str
@@ -131,6 +133,8 @@ class StopDocument(Message):
     ended_at: AwareDatetime | None
     counts: StopCounts
     progress: StopProgress | None = None
+    unlisted: tuple[str, ...] = ()
+    effect: tuple[str, ...] = ()
     message: str = ""
 
 
@@ -147,7 +151,14 @@ class StopOrderList(Message):
     next_after: str | None
 
 
-def document(stop: StopRecord, progress: StopProgress | None = None, message: str = "") -> StopDocument:
+def document(
+    stop: StopRecord,
+    progress: StopProgress | None = None,
+    *,
+    unlisted: Sequence[str] = (),
+    effect: Sequence[str] = (),
+    message: str = "",
+) -> StopDocument:
     """A stop as it is told."""
     named = stop.model_dump(include=set(StopDocument.model_fields) - {"match", "policy", "counts"})
     return StopDocument(
@@ -157,6 +168,8 @@ def document(stop: StopRecord, progress: StopProgress | None = None, message: st
         policy=stop.policy,
         counts=counted(stop.counts),
         progress=progress,
+        unlisted=tuple(unlisted),
+        effect=tuple(effect),
         message=message,
     )
 

@@ -6,6 +6,7 @@ orders that are there is a workflow's work; look at the stop. A key that belongs
 
 import asyncio
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
@@ -13,12 +14,14 @@ import structlog
 from fastapi import APIRouter, Path, Query, Response
 
 from ordersaga.api.access import Operator, Overseer, ServicesDep, acting, seller_scope
-from ordersaga.api.problems import Problem
+from ordersaga.api.problems import FieldError, Problem, invalid
+from ordersaga.api.stop_effects import opened, pause_effect, resume_effect, undo_effect
+from ordersaga.api.stop_names import unknown_names
 from ordersaga.api.stop_shapes import StopBody, StopDocument, StopList, StopOrderList, StopSaid, document
 from ordersaga.bootstrap import ApiKey, Services
 from ordersaga.client_stops import StopClient
 from ordersaga.domain.errors import OrdersagaError
-from ordersaga.domain.stops import Answer, NewStop, StopRecord, StopRule
+from ordersaga.domain.stops import Answer, NewStop, StopMatch, StopRecord, StopRule
 
 FORESEEN_WITHIN: Final = 25.0
 """Seconds that a dry run is waited for; afterwards it is looked at."""
@@ -38,9 +41,11 @@ StopId = Annotated[str, Path(pattern=r"^[a-z0-9]{1,35}$")]
 async def create_stop(body: StopBody, services: ServicesDep, key: Operator, response: Response) -> StopDocument:
     """Stop everything that matches, or with `dry_run` say what would become of it.
 
-    The door is closed when this answers; look at `Location` for what became of the orders.
+    The door is closed when this answers; look at `Location` for what became of the orders. What nobody here knows is
+    refused, for it would stop nobody, unless it is `unlisted`.
     """
-    stop = _new_stop(body, key)
+    _of_its_own(body, key)
+    stop = _new_stop(body, key, await _unlisted(services, body, key))
     await services.stops.create(stop)
     stop_id = stop.rule.stop_id
     response.headers["Location"] = f"/v1/stops/{stop_id}"
@@ -48,10 +53,11 @@ async def create_stop(body: StopBody, services: ServicesDep, key: Operator, resp
     if not body.dry_run:
         log.info("stop_created", stop_id=stop_id, match=stop.rule.match.named(), key=key.name)
         said = "" if started else "the door is closed; its workflow is started as soon as Temporal answers"
-        return document(await _find(services, key, stop_id), message=said)
+        return document(await _find(services, key, stop_id), unlisted=stop.unlisted, message=said)
     if await _foreseen(services, stop_id):
         response.status_code = 200
-    return document(await _find(services, key, stop_id), message="a dry run: nothing was done")
+    told = await _find(services, key, stop_id)
+    return document(told, unlisted=stop.unlisted, message="a dry run: nothing was done")
 
 
 @router.get("")
@@ -70,7 +76,9 @@ async def list_stops(
 async def show_stop(stop_id: StopId, services: ServicesDep, key: Overseer) -> StopDocument:
     """One stop: counts by stage, seller and answer, and where its workflow is."""
     stop = await _find(services, key, stop_id)
-    return document(stop, await StopClient(services.orders).progress(stop_id))
+    progress = await StopClient(services.orders).progress(stop_id)
+    unknown = await unknown_names(services, stop.match, key)
+    return document(stop, progress, unlisted=_named(stop.match, unknown))
 
 
 @router.get("/{stop_id}/orders")
@@ -91,47 +99,81 @@ async def list_stopped_orders(
 
 @router.post("/{stop_id}/pause")
 async def pause_stop(
-    stop_id: StopId, services: ServicesDep, key: Operator, body: StopSaid | None = None
+    stop_id: StopId, services: ServicesDep, key: Operator, body: StopSaid | None = None, dry_run: bool = False
 ) -> StopDocument:
-    """Touch no further order for now. The door stays closed."""
-    return await _steer(services, key, stop_id, body or StopSaid(), paused=True)
+    """Touch no further order for now. The door stays closed. With `dry_run` only the `effect` is told."""
+    return await _steer(services, key, stop_id, body or StopSaid(), paused=True, dry_run=dry_run)
 
 
 @router.post("/{stop_id}/resume")
 async def resume_stop(
-    stop_id: StopId, services: ServicesDep, key: Operator, body: StopSaid | None = None
+    stop_id: StopId, services: ServicesDep, key: Operator, body: StopSaid | None = None, dry_run: bool = False
 ) -> StopDocument:
-    """Go on."""
-    return await _steer(services, key, stop_id, body or StopSaid(), paused=False)
+    """Go on. With `dry_run` only the `effect` is told."""
+    return await _steer(services, key, stop_id, body or StopSaid(), paused=False, dry_run=dry_run)
 
 
-@router.post("/{stop_id}/undo", status_code=202)
+@router.post(
+    "/{stop_id}/undo",
+    status_code=202,
+    responses={200: {"model": StopDocument, "description": "With `dry_run`: only the `effect` is told."}},
+)
 async def undo_stop(
-    stop_id: StopId, services: ServicesDep, key: Operator, body: StopSaid | None = None
+    stop_id: StopId,
+    services: ServicesDep,
+    key: Operator,
+    response: Response,
+    body: StopSaid | None = None,
+    dry_run: bool = False,
 ) -> StopDocument:
     """Open the door at once, and release what it holds. What was canceled stays canceled."""
     asked, stop = body or StopSaid(), await _find(services, key, stop_id)
     if stop.dry_run:
         raise Problem(409, "stop_over", f"{stop_id} is a dry run: there is nothing to undo")
+    effect = undo_effect(stop)
+    if dry_run:
+        response.status_code = 200
+        return document(stop, effect=effect)
     await services.stops.lift(stop_id, by=acting(key, asked.by), reason=asked.reason)
     await StopClient(services.orders).changed(stop_id)
     log.info("stop_lifted", stop_id=stop_id, key=key.name)
     stop = await _find(services, key, stop_id)
-    return document(stop, message=_left_undone(stop))
+    return document(stop, effect=effect, message=opened(stop))
 
 
-async def _steer(services: Services, key: ApiKey, stop_id: str, asked: StopSaid, *, paused: bool) -> StopDocument:
+async def _steer(
+    services: Services, key: ApiKey, stop_id: str, asked: StopSaid, *, paused: bool, dry_run: bool
+) -> StopDocument:
     stop = await _find(services, key, stop_id)
     if stop.dry_run or stop.lifted_at is not None:
         raise Problem(409, "stop_over", f"stop {stop_id} is over: nothing of it can be paused or resumed")
+    effect = pause_effect(stop) if paused else resume_effect(stop)
+    if dry_run:
+        return document(stop, effect=effect)
     await services.stops.pause(stop_id, paused=paused, by=acting(key, asked.by), reason=asked.reason)
     await StopClient(services.orders).changed(stop_id)
-    return document(await _find(services, key, stop_id))
+    return document(await _find(services, key, stop_id), effect=effect)
 
 
-def _new_stop(body: StopBody, key: ApiKey) -> NewStop:
+def _of_its_own(body: StopBody, key: ApiKey) -> None:
     if key.seller and body.match.seller != key.seller:
         raise Problem(403, "seller_forbidden", f"this key stops orders of {key.seller} only: name it in match.seller")
+
+
+async def _unlisted(services: Services, body: StopBody, key: ApiKey) -> tuple[str, ...]:
+    """What it names and nobody here knows; a problem that names each, unless it is meant so."""
+    unknown = await unknown_names(services, body.match, key)
+    if unknown and not body.unlisted:
+        raise invalid(unknown)
+    return _named(body.match, unknown)
+
+
+def _named(match: StopMatch, unknown: Sequence[FieldError]) -> tuple[str, ...]:
+    fields = {error.field.removeprefix("match.") for error in unknown}
+    return tuple(f"{field} {name}" for field, name in match.named().items() if field in fields)
+
+
+def _new_stop(body: StopBody, key: ApiKey, unlisted: tuple[str, ...]) -> NewStop:
     now = datetime.now(UTC)
     rule = StopRule(
         stop_id=f"{now:%Y%m%d}{uuid.uuid4().hex[:8]}",
@@ -147,6 +189,7 @@ def _new_stop(body: StopBody, key: ApiKey) -> NewStop:
         reason=body.reason,
         asked_by=acting(key, body.by),
         dry_run=body.dry_run,
+        unlisted=unlisted,
     )
 
 
@@ -180,10 +223,3 @@ async def _find(services: Services, key: ApiKey, stop_id: str) -> StopRecord:
     if stop is None or (key.seller and stop.match.seller != key.seller):
         raise Problem(404, "stop_not_found", f"there is no stop {stop_id}; list them: ordersaga stop list")
     return stop
-
-
-def _left_undone(stop: StopRecord) -> str:
-    final = ("canceled", "partly_canceled", "pending", "intercepting")
-    canceled = sum(count.orders for count in stop.counts if count.answer in final)
-    held = sum(count.orders for count in stop.counts if count.answer in ("held", "in_line"))
-    return f"the door is open; {held} held orders are released; {canceled} asked to be canceled stay so"

@@ -59,23 +59,26 @@ async def _put(api: ApiClient, file: Path, seller: str, **options: Any) -> Selle
 def catalog(
     seller: Seller,
     file: Annotated[Path, typer.Argument(help="Its products and arrived stock (CSV), see docs/csv.md.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would bring.")] = False,
     as_json: AsJson = False,
     api_url: ApiUrl = "",
     api_key: ApiKey = "",
 ) -> None:
     """Load a seller's products and arrived stock: all of the file, or nothing of it."""
     content = _bytes(file)
-    loaded = call(api_url, api_key, lambda api: _load(api, file, seller, content))
+    loaded = call(api_url, api_key, lambda api: _load(api, file, seller, content, dry_run))
     if as_json:
         show_json(loaded)
     else:
-        typer.echo(f"loaded {loaded.products} products, {loaded.receipts} receipts, {loaded.units} units")
+        said = "would load" if loaded.dry_run else "loaded"
+        typer.echo(f"{said} {loaded.products} products, {loaded.receipts} receipts, {loaded.units} units")
 
 
-async def _load(api: ApiClient, file: Path, seller: str, content: bytes) -> CatalogLoaded:
-    headers = {"Content-Type": "text/csv"}
+async def _load(api: ApiClient, file: Path, seller: str, content: bytes, dry_run: bool) -> CatalogLoaded:
+    more: dict[str, Any] = {"content": content, "headers": {"Content-Type": "text/csv"}}
     try:
-        return await api.call("POST", f"{_of(seller)}/catalog", CatalogLoaded, content=content, headers=headers)
+        params = {"dry_run": str(dry_run).lower()}
+        return await api.call("POST", f"{_of(seller)}/catalog", CatalogLoaded, params=params, **more)
     except ApiError as error:
         raise _refused(file, error) from error
 

@@ -57,7 +57,7 @@ def load(
     if as_json:
         show_json(loaded)
     else:
-        counts = loaded.model_dump()
+        counts = loaded.model_dump(exclude={"dry_run"})
         typer.echo("loaded " + ", ".join(f"{count} {name}" for name, count in counts.items()))
 
 

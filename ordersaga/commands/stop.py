@@ -53,6 +53,7 @@ def create(
     until: Annotated[str | None, typer.Option(metavar="IN|TIME", help="When it ends by itself.")] = None,
     look_every: Annotated[float | None, typer.Option(metavar="MINUTES", help="How often it looks again.")] = None,
     legal_reference: Annotated[str, typer.Option(help="The text it rests on.")] = "",
+    unlisted: Annotated[bool, typer.Option("--unlisted", help="Also what nobody here knows: a SKU to come.")] = False,
     by: By = None,
     apply: Annotated[bool, typer.Option("--apply", help="Do it; without, only say what would be done.")] = False,
     as_json: AsJson = False,
@@ -74,6 +75,7 @@ def create(
         legal_reference=legal_reference,
         reason=reason,
         by=by,
+        unlisted=unlisted or None,
         dry_run=not apply,
     )
     show(_sent(api_url, api_key, "", body), _show_stop, as_json=as_json)
@@ -133,12 +135,13 @@ def _steering(word: str, told: str) -> None:
     def steer(
         stop_id: StopId,
         reason: Reason = "not given",
+        preview: Annotated[bool, typer.Option("--preview", help="Only say what it would come to.")] = False,
         by: By = None,
         as_json: AsJson = False,
         api_url: ApiUrl = "",
         api_key: ApiKey = "",
     ) -> None:
-        stop = _sent(api_url, api_key, f"/{_id(stop_id)}/{word}", given(reason=reason, by=by))
+        stop = _sent(api_url, api_key, f"/{_id(stop_id)}/{word}", given(reason=reason, by=by), dry_run=preview)
         show(stop, _show_stop, as_json=as_json)
 
     app.command(word, help=told)(steer)
@@ -149,8 +152,9 @@ _steering("resume", "Go on.")
 _steering("undo", "Let orders in again, and release what is held; what was canceled stays canceled.")
 
 
-def _sent(api_url: str, api_key: str, path: str, body: dict[str, Any]) -> StopDocument:
-    return call(api_url, api_key, lambda api: api.call("POST", f"{PATH}{path}", StopDocument, json=body))
+def _sent(api_url: str, api_key: str, path: str, body: dict[str, Any], *, dry_run: bool = False) -> StopDocument:
+    more: dict[str, Any] = {"params": {"dry_run": "true"}} if dry_run else {}
+    return call(api_url, api_key, lambda api: api.call("POST", f"{PATH}{path}", StopDocument, json=body, **more))
 
 
 def _id(stop_id: str) -> str:
@@ -182,6 +186,7 @@ def _show_stop(stop: StopDocument) -> None:
         [
             ("stop", stop.stop_id),
             ("what", stop.match.words()),
+            ("nobody knows", ", ".join(stop.unlisted) or None),
             ("status", stop.state),
             ("from", f"{stop.effective_at:%Y-%m-%d %H:%M} UTC"),
             ("until", f"{stop.until:%Y-%m-%d %H:%M} UTC" if stop.until else None),
@@ -192,6 +197,8 @@ def _show_stop(stop: StopDocument) -> None:
         ]
     )
     _show_counts(stop.counts)
+    for line in stop.effect:
+        typer.echo(line)
     if stop.message:
         typer.echo(stop.message)
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 _ALL: Final = frozenset({"viewer", "support", "operator", "admin"})
-_OVERSEERS: Final = frozenset({"viewer", "operator", "admin"})
+OVERSEERS: Final = frozenset({"viewer", "operator", "admin"})
+"""Who sees what an operator works with."""
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,12 @@ class Entry:
 ENTRIES: Final = (
     Entry("Find", "/console/", "f"),
     Entry("Attention", "/console/attention", "a"),
-    Entry("Surge", "/console/surge", "u", _OVERSEERS),
-    Entry("Network", "/console/network", "n", _OVERSEERS),
-    Entry("Stops", "/console/stops", "s", _OVERSEERS),
+    Entry("Surge", "/console/surge", "u", OVERSEERS),
+    Entry("Network", "/console/network", "n", OVERSEERS),
+    Entry("Stops", "/console/stops", "s", OVERSEERS),
     Entry("Reconciliation", "/console/reconciliation", "r"),
-    Entry("Audit", "/console/audit", "d", _OVERSEERS),
-    Entry("Sellers", "/console/sellers", "e", _OVERSEERS),
+    Entry("Audit", "/console/audit", "d", OVERSEERS),
+    Entry("Sellers", "/console/sellers", "e", OVERSEERS),
     Entry("Sessions", "/console/sessions", "i", frozenset({"admin"})),
 )
 

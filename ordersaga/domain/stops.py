@@ -289,7 +289,10 @@ def _units(parcels: Iterable[SeenParcel]) -> tuple[LineQuantity, ...]:
 
 
 class NewStop(Value):
-    """A stop as it was asked for. `legal_reference`: the text it rests on, such as the number of a decree."""
+    """A stop as it was asked for. `legal_reference`: the text it rests on, such as the number of a decree.
+
+    `unlisted`: what it names though nobody here knows it.
+    """
 
     rule: StopRule
     look_every: Annotated[timedelta, Field(ge=timedelta(seconds=1), le=timedelta(days=1))] = LOOK_EVERY
@@ -297,6 +300,7 @@ class NewStop(Value):
     reason: str
     asked_by: str
     dry_run: bool = False
+    unlisted: tuple[str, ...] = ()
 
 
 class StopCount(Message):

@@ -123,19 +123,20 @@ class PostgresCatalog:
         self._terms: Remembered[str, SellerTerms] = Remembered(heard, CHANNEL)
         self._lines: Remembered[tuple[str, str], bool] = Remembered(heard, CHANNEL)
 
-    async def load(self, catalog: Catalog) -> Loaded:
+    async def load(self, catalog: Catalog, *, dry_run: bool = False) -> Loaded:
         """Write a whole catalog in one transaction, or nothing; loading it again adds no units.
+
+        `dry_run`: only find out what it would bring, or how it would be refused.
 
         Raises OperatorError `sku_taken` (another seller's SKU), `receipt_conflict` (a receipt id its seller used for
         other units), `location_removed` or `location_full` (a seller's place that takes no more), or
         `integrity_violation` (a seller, location or product that nobody defined).
         """
         async with transaction(self._pool, scoped=False) as work:
-            await work.execute(_SELLERS, *columns([_seller_row(seller) for seller in catalog.sellers], 5))
-            await work.execute(_LOCATIONS, *columns([_location_row(place) for place in catalog.locations], 4))
-            await _load_products(work, catalog.products)
-            new = await _load_receipts(work, catalog.receipts)
-            await work.execute(_CHANGED)
+            written = work.transaction()
+            await written.start()
+            new = await _write(work, catalog)
+            await (written.rollback() if dry_run else written.commit())
         self._terms.forget()
         self._lines.forget()
         return Loaded(
@@ -236,6 +237,16 @@ class PostgresCatalog:
         async with connection(self._pool) as reader:
             rows = await reader.fetch(_LEVELS, seller, location, sku, after_sku, after_location, limit)
             return [StockLevel.model_validate(dict(row)) for row in rows]
+
+
+async def _write(work: Connection, catalog: Catalog) -> list[tuple[Any, ...]]:
+    """All of it; returns the receipts that are new."""
+    await work.execute(_SELLERS, *columns([_seller_row(seller) for seller in catalog.sellers], 5))
+    await work.execute(_LOCATIONS, *columns([_location_row(place) for place in catalog.locations], 4))
+    await _load_products(work, catalog.products)
+    new = await _load_receipts(work, catalog.receipts)
+    await work.execute(_CHANGED)
+    return new
 
 
 async def _load_products(work: Connection, products: Sequence[Product]) -> None:

@@ -114,6 +114,12 @@ _RESULTS = """
 SELECT order_id, seller, currency, money, stage, treatment, answer, detail, attempts, at FROM stop_orders
 WHERE stop_id = $1 AND order_id > $2 AND ($3::text IS NULL OR answer = $3) ORDER BY order_id LIMIT $4
 """
+_KEEPING = f"""
+SELECT {_COLUMNS}, answer, at FROM stop_orders JOIN stops USING (stop_id)
+WHERE order_id = $1 AND treatment = 'hold' AND answer IN ('held', 'in_line', 'could_not')
+  AND ended_at IS NULL AND NOT dry_run
+ORDER BY at, stop_id
+"""  # noqa: S608 - only column names are put in
 _STANDING = """
 SELECT answer, count(*) AS orders FROM stop_orders JOIN stops USING (stop_id)
 WHERE ended_at IS NULL AND NOT dry_run GROUP BY 1
@@ -163,7 +169,8 @@ class PostgresStops:
     async def create(self, stop: NewStop) -> None:
         """Close the door and write who asked, in one commit; every process that listens hears of it."""
         rule = stop.rule
-        said = f"{stop.asked_by} asked to stop {rule.match.words()}: {stop.reason}"
+        anyway = f", though nobody here knows {', '.join(stop.unlisted)}" if stop.unlisted else ""
+        said = f"{stop.asked_by} asked to stop {rule.match.words()}{anyway}: {stop.reason}"
         if stop.legal_reference:
             said += f" ({stop.legal_reference})"
         async with transaction(self._pool, scoped=False) as work:
@@ -190,6 +197,12 @@ class PostgresStops:
         async with connection(self._pool) as reader:
             rows = await reader.fetch(_RESULTS, stop_id, after, answer, limit)
         return [StopResult.model_validate(dict(row)) for row in rows]
+
+    async def keeping(self, order_id: str) -> list[tuple[StopRecord, Answer, datetime]]:
+        """Stops that hold the order back, or may, whosesoever they are: without their counts, and since when."""
+        async with connection(self._pool, scoped=False) as reader:
+            rows = [dict(row) for row in await reader.fetch(_KEEPING, order_id)]
+        return [(StopRecord.model_validate(row), row["answer"], row["at"]) for row in rows]
 
     async def counts(self) -> Mapping[str, int]:
         """Orders treated by stops that have not ended, by answer."""

@@ -245,6 +245,13 @@ async def test_undone_its_holds_are_released_and_what_was_canceled_stays_so(offi
     stop_id = (await office.stop())["stop_id"]
     await office.looked(stop_id)
     assert list((await office.shop.orders.state("held")).holds) == [f"stop_{stop_id}"]
+    foretold = await office.api.post(f"{STOPS}/{stop_id}/undo?dry_run=true", {"reason": "open again"})
+    assert (foretold.status_code, foretold.json()["state"]) == (200, "in_force")
+    assert foretold.json()["effect"][1:] == [
+        "1 orders that it holds are released; another stop or hold may keep them.",
+        "1 orders that were asked to be canceled stay so.",
+    ]
+    assert (await office.api.post("/v1/orders", california("yet"))).json()["code"] == "stopped"
     undone = await office.api.post(f"{STOPS}/{stop_id}/undo", {"reason": "open again", "by": "ann"})
     assert undone.status_code == 202
     assert undone.json()["message"] == "the door is open; 1 held orders are released; 1 asked to be canceled stay so"
@@ -262,7 +269,11 @@ async def test_a_paused_stop_touches_nobody_while_its_door_stays_closed(office: 
     later = datetime.now(UTC) + timedelta(seconds=2)
     stop_id = (await office.stop(effective_at=later.isoformat()))["stop_id"]
     assert (await office.api.post("/v1/orders", california("just_before"))).status_code == 202
+    foretold = (await office.api.post(f"{STOPS}/{stop_id}/pause?dry_run=true", {"reason": "wait"})).json()
+    assert (foretold["state"], "No further order is touched" in foretold["effect"][0]) == ("planned", True)
     assert (await office.api.post(f"{STOPS}/{stop_id}/pause", {"reason": "wait"})).json()["state"] == "paused"
+    again = (await office.api.post(f"{STOPS}/{stop_id}/pause?dry_run=true")).json()
+    assert again["effect"] == ["It is paused already: nothing changes."]
     await asyncio.sleep(max(0.0, (later - datetime.now(UTC)).total_seconds()) + 0.2)
     assert (await office.api.post("/v1/orders", california("late"))).json()["code"] == "stopped"
     assert await office.answers(stop_id) == {}

@@ -28,6 +28,37 @@ async def test_pages_without_anything_look_well(chromium: Browser, api: Api) -> 
             await tab.looks_well(f"empty-{name}", "light", "phone-dark")
 
 
+_ASTRAY = """() => {
+  const text = (cell) => {
+    const all = document.createRange();
+    all.selectNodeContents(cell);
+    return all.getBoundingClientRect();
+  };
+  const astray = document.documentElement.scrollWidth > innerWidth ? ["sideways"] : [];
+  for (const table of document.querySelectorAll("#numbers table")) {
+    const heads = [...table.tHead.rows[0].cells], low = Math.max(...heads.map((head) => text(head).bottom));
+    for (const head of heads) if (low - text(head).bottom > 1) astray.push(`${head.innerText}: not in line`);
+    for (const row of table.tBodies[0].rows) [...row.cells].forEach((cell, at) => {
+      const side = cell.classList.contains("number") ? "right" : "left";
+      if (cell.innerText && Math.abs(text(cell)[side] - text(heads[at])[side]) > 1) astray.push(heads[at].innerText);
+    });
+  }
+  return astray;
+}"""
+
+
+async def test_the_surge_pages_columns_stand_under_their_headers(chromium: Browser, api: Api) -> None:
+    """Numbers end where their header ends, words begin where it begins, headers stand in line; nothing is cut off."""
+    await api.post("/v1/orders", order_body(order_id="web_1"))
+    async with open_tab(chromium, api.url) as tab:
+        await tab.sign_in("operator")
+        for width in (1280, 900, 700):
+            await tab.page.set_viewport_size({"width": width, "height": 900})
+            await tab.goto("/console/surge")
+            assert await tab.page.evaluate(_ASTRAY) == [], width
+        tab.went_well()
+
+
 async def test_an_order_is_canceled_without_scripts(chromium: Browser, api: Api, orders: StubOrders) -> None:
     """Found, previewed on a page of its own, done on another; no page promises what only a script would bring."""
     await api.post("/v1/orders", order_body(order_id="web_1"))

@@ -101,7 +101,7 @@ async def _agrees(tab: Tab) -> None:
 
 
 async def test_an_operator_stops_a_channel_and_opens_it_again(chromium: Browser, shop: RealShop) -> None:
-    """The dry run does nothing; applied or paused, who comes is refused; undone, who comes is taken again."""
+    """Dry run and previews do nothing; applied or paused, who comes is refused; undone, who comes is taken again."""
     async with open_tab(chromium, shop.stack.urls["api"]) as tab:
         page = tab.page
         await tab.sign_in("operator", "/console/stops/new")
@@ -120,13 +120,19 @@ async def test_an_operator_stops_a_channel_and_opens_it_again(chromium: Browser,
         await expect(page.get_by_role("link", name="canceled", exact=True)).to_be_visible()
         await tab.looks_well("journey-stop")
         await page.get_by_label("Why").fill("the city looks at it again")
-        await page.get_by_role("button", name="Pause").click()
+        await page.get_by_role("button", name="Pause…").click()
+        await expect(page.get_by_text("No further order is touched")).to_be_visible()
+        assert await _asks(shop, "live_2705") == "stopped"
+        await tab.looks_well("journey-stop-pause-preview")
+        await page.get_by_role("button", name="Do it").click()
         await expect(page.locator("#stop .status").first).to_have_text("paused")
         await expect(page.get_by_role("button", name="Go on")).to_be_visible()
         assert await _asks(shop, "live_2704") == "stopped"
         await tab.looks_well("journey-stop-paused")
         await page.get_by_label("Why").fill("the city opened it again")
-        await page.get_by_role("button", name="Undo").click()
+        await page.get_by_role("button", name="Undo…").click()
+        await expect(page.get_by_text("New orders that match are taken from then on")).to_be_visible()
+        await page.get_by_role("button", name="Do it").click()
         await expect(page.locator("#stop .status").first).to_have_text("ended")
         await expect(page.locator("#stop")).to_contain_text("by demo operator")
         assert await _asks(shop, "live_2703") == "taken"

@@ -23,7 +23,7 @@ CSV = (
 
 
 async def test_a_json_order_is_placed_and_read_back(terminal: Terminal, tmp_path: Path) -> None:
-    """Place, show, list, explain and timeline, as tables and as JSON."""
+    """Place, show, list, explain and timeline, as tables and as JSON; what keeps it is part of why."""
     file = tmp_path / "order.json"
     file.write_text(json.dumps(order_body(order_id="web_1")))
     placed = await terminal("order", "place", str(file), "--wait", "3")
@@ -37,6 +37,11 @@ async def test_a_json_order_is_placed_and_read_back(terminal: Terminal, tmp_path
     told = (await terminal("order", "explain", "web_1")).out
     assert told.startswith("It waits for the carrier. Parcel 1 ships from nj-1 (shipbob), in zone 2: ")
     assert (await terminal("order", "timeline", "web_1")).code == 0
+    await terminal("lanes", "open", "provider-shipbob", "--reason", "orders get lost there")
+    told = (await terminal("order", "explain", "web_1")).out
+    assert "The breaker of provider-shipbob is kept open by test operator since " in told
+    assert "(orders get lost there). No call passes before " in told
+    assert "ordersaga lanes auto provider-shipbob --reason WHY" in told
 
 
 async def test_a_csv_places_what_it_can_and_says_what_was_refused(terminal: Terminal, tmp_path: Path) -> None:

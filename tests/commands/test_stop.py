@@ -85,6 +85,9 @@ async def test_a_stop_is_foreseen_made_shown_and_undone(terminal: Terminal) -> N
     assert json.loads(behind.out)["orders"] == []
     orders = await terminal("stop", "show", stop_id, "--orders", "--json")
     assert {each["order_id"] for each in json.loads(orders.out)["orders"]} <= {"cli_1"}
+    foretold = await terminal("stop", "undo", stop_id, "--reason", "open", "--preview")
+    assert (foretold.code, "New orders that match are taken from then on" in foretold.out) == (0, True), foretold.err
+    assert (await terminal.api.post("/v1/orders", order_body(order_id="yet"))).json()["code"] == "stopped"
     undone = await terminal("stop", "undo", stop_id, "--reason", "open")
     assert "the door is open" in undone.out
     assert (await terminal.api.post("/v1/orders", order_body(order_id="after"))).status_code == 202
@@ -105,6 +108,20 @@ async def test_wrong_usage_is_told(terminal: Terminal, words: tuple[str, ...], s
     """Before anything is asked of the API."""
     outcome = await terminal("stop", *words)
     assert (outcome.code, said in outcome.err) == (2, True), outcome.err
+
+
+async def test_what_nobody_knows_is_stopped_only_when_that_is_meant(terminal: Terminal) -> None:
+    """The field, what is meant perhaps, and the one word that stops it all the same."""
+    words = ("stop", "create", "--sku", "MUGG", "--reason", "closed", "--apply")
+    refused = await terminal(*words)
+    assert refused.code == 1
+    assert "match.sku" in refused.err
+    assert "did you mean MUG?" in refused.err
+    assert "--unlisted" in refused.err
+    made = await terminal(*words, "--unlisted")
+    assert made.code == 0, made.err
+    assert "sku MUGG" in made.out
+    assert "nobody knows" in made.out
 
 
 async def test_a_checkouts_key_stops_nothing(terminal: Terminal) -> None:

@@ -3,6 +3,7 @@ nothing of another's. What the API refuses is shown in `tests/api/test_isolation
 """
 
 import asyncio
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
@@ -45,6 +46,7 @@ class Ask:
 
 PLAIN = (Ask(),)
 SAID = {"reason": "somebody else's"}
+SURE = {"confirmed": "yes"}
 PLACE = {"name": "X", "line1": "1 A St", "city": "Reno", "region": "NV", "postal_code": "89501", "country": "US"}
 DONE = {**SAID, "kind": "fraud_review", "amount": "0.01", "currency": "USD", **PLACE}
 DEEDS = [action.name for action in (*ACTIONS, RELEASE)]
@@ -75,7 +77,7 @@ ROWS: dict[tuple[str, str], tuple[Ask, ...]] = {
     ("POST", "/network/{lane}/{deed:str}"): tuple(
         Ask({"deed": deed}, form={"state": "open", "minutes": "1", **SAID, **sure})
         for deed in ("breaker", "pause", "resume")
-        for sure in ({}, {"confirmed": "yes"})
+        for sure in ({}, SURE)
     ),
     ("GET", "/stops"): (Ask(), Ask(query={"standing": "true"})),
     ("GET", "/stops/new"): (Ask(), Ask(query={"like": "acmesstop"})),
@@ -83,7 +85,9 @@ ROWS: dict[tuple[str, str], tuple[Ask, ...]] = {
     ("GET", "/stops/{stop_id}"): PLAIN,
     ("GET", "/stops/{stop_id}/orders"): (Ask(), Ask(query={"after": "acmes_1"})),
     ("POST", "/stops/{stop_id}/apply"): PLAIN,
-    ("POST", "/stops/{stop_id}/{how}"): tuple(Ask({"how": how}, form=SAID) for how in ("pause", "resume", "undo")),
+    ("POST", "/stops/{stop_id}/{how}"): tuple(
+        Ask({"how": how}, form={**SAID, **sure}) for how in ("pause", "resume", "undo") for sure in ({}, SURE)
+    ),
     ("GET", "/reconciliation"): PLAIN,
     ("GET", "/reconciliation/findings/{kind}"): (Ask(FOUND), Ask(FOUND, {"seller": "acme"})),
     ("GET", "/reconciliation/repairs"): (Ask(query={"id": IDS["finding_id"]}),),
@@ -92,7 +96,9 @@ ROWS: dict[tuple[str, str], tuple[Ask, ...]] = {
         for more in ({"all": "1"}, {"all": "1", "seller": "acme"}, {"id": IDS["finding_id"]})
     ),
     ("POST", "/reconciliation/repair"): (Ask(form={**FOUND, **SAID, "id": IDS["finding_id"]}),),
-    ("POST", "/reconciliation/runs"): (Ask(form={"order_id": "acmes_2"}), Ask()),
+    ("POST", "/reconciliation/runs"): tuple(
+        Ask(form={**form, **sure}) for form in ({"order_id": "acmes_2"}, {}) for sure in ({}, SURE)
+    ),
     ("GET", "/reconciliation/runs/{run_id}"): PLAIN,
     ("GET", "/audit"): (Ask(), OF_SELLER, BY_ORDER, Ask(query={"by": NAMESAKE})),
     ("GET", "/audit/sign-ins"): PLAIN,
@@ -103,9 +109,12 @@ ROWS: dict[tuple[str, str], tuple[Ask, ...]] = {
         Ask(form={"profile": 'seller = "acme"\nname = "Mine now"\n', "version": "1", "confirmed": "yes"}),
     ),
     ("GET", "/sellers/{seller}"): PLAIN,
-    ("POST", "/sellers/{seller}/catalog"): (Ask(file=CATALOG),),
+    ("POST", "/sellers/{seller}/catalog"): (
+        Ask(file=CATALOG),
+        Ask(form={"digest": hashlib.sha256(CATALOG).hexdigest()}, file=CATALOG),
+    ),
     ("GET", "/sessions"): PLAIN,
-    ("POST", "/sessions/{session_id}/end"): PLAIN,
+    ("POST", "/sessions/{session_id}/end"): (Ask(), Ask(form=SURE)),
 }
 """How each page and action is asked for acme's things; a new one that stands not here fails the test."""
 BLANK = {"/stops/new", "/audit/verify", "/network", "/network/{lane}", "/attention", "/reconciliation"}

@@ -119,6 +119,21 @@ async def test_why_and_what_its_saga_says_come_apart(api: Api, browser: Browser,
     assert "this is from our records" in (await browser.get("/console/orders/web_1/now")).text
 
 
+async def test_what_keeps_it_is_told_and_a_link_away(api: Api, browser: Browser) -> None:
+    """Support reads it in words; who oversees lanes and stops is led to them."""
+    await placed(api)
+    lane = "/v1/lanes/provider-shipbob/breaker"
+    await api.post(lane, {"state": "open", "reason": "orders get lost there", "minutes": 90})
+    await browser.sign_in("support")
+    page = (await browser.get("/console/orders/web_1/now", headers=PART)).text
+    assert "The breaker of provider-shipbob is kept open by test operator since " in page
+    assert "/console/network/" not in page
+    await browser.post("/console/sign-out")
+    await browser.sign_in("viewer")
+    page = (await browser.get("/console/orders/web_1/now", headers=PART)).text
+    assert 'Kept by <a href="/console/network/provider-shipbob">provider-shipbob</a>' in page
+
+
 async def test_who_may_only_read_is_offered_nothing(api: Api, browser: Browser) -> None:
     """No form of an action; sent all the same, the API refuses it."""
     await placed(api)

@@ -1,4 +1,4 @@
-"""Whatever people do or look at in the console can be done or looked at on the command line, too."""
+"""Whatever people do or look at in the console is foretold there, and can be had on the command line, too."""
 
 import re
 from collections.abc import Iterator
@@ -66,6 +66,22 @@ SHOWN: Final[dict[str, tuple[str, ...]]] = {
 }
 ONLY_HERE: Final = {"/sign-in", "/sign-in/demo", "/sign-in/start", "/sign-in/back", "/sign-out"}
 """A session is a browser's; the command line has keys."""
+ITSELF: Final = "sent without `confirmed`, or what was shown, it only shows what it would do"
+FORETOLD: Final[dict[str, str]] = {
+    **{f"/orders/{{order_id}}/{action.name}": "/orders/{order_id}/{action}/preview" for action in (*ACTIONS, RELEASE)},
+    "/orders/{order_id}/answer": "/orders/{order_id}/answer/preview",
+    "/attention/answer": "/attention/plan",
+    **{f"/network/{{lane}}/{deed}": ITSELF for deed in DEEDS},
+    "/stops/{stop_id}/apply": "/stops/plan",
+    "/stops/{stop_id}/{how}": ITSELF,
+    "/reconciliation/repair": "/reconciliation/plan",
+    "/reconciliation/runs": ITSELF,
+    "/sellers/apply": ITSELF,
+    "/sellers/{seller}/catalog": ITSELF,
+    "/sessions/{session_id}/end": ITSELF,
+}
+"""By deed, the route that shows its effect before; each is shown to do nothing by the test of its page."""
+FORETELLING: Final = {"/stops/plan", "/attention/plan", "/reconciliation/plan"}
 ORDERS, LANES = "/orders/{order_id}/{action}", "/network/{lane}/{deed:str}"
 COMMANDS: Final = {command for commands in (*DONE.values(), *SHOWN.values()) for command in commands}
 
@@ -95,6 +111,12 @@ def test_everything_done_in_the_console_has_a_command() -> None:
 def test_everything_shown_in_the_console_has_a_command() -> None:
     """Each page, and what pages ask for by themselves."""
     assert {route.path for route in routes("GET")} - ONLY_HERE == set(SHOWN)
+
+
+def test_everything_done_in_the_console_is_foretold() -> None:
+    """Each deed has a route that shows its effect before it is done; a new one without one fails here."""
+    assert set(FORETOLD) == set(deeds()) - FORETELLING - ONLY_HERE
+    assert set(FORETOLD.values()) - {ITSELF} <= {route.path for route in routes("POST")}
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))

@@ -54,12 +54,16 @@ async def test_much_money_takes_a_second_person(desk: Desk) -> None:
 
 
 async def test_a_run_is_asked_for_and_followed_to_its_end(desk: Desk) -> None:
-    """Its page says how far it is, and stops asking when it has ended; a wrong time is refused by name."""
+    """Whom it asks is shown first; its page says how far it is, until it has ended; a wrong time is refused by name."""
     async with somebody(desk.api.url, desk.api.services, "Ann") as ann:
         wrong = await ann.post(f"{PAGE}/runs", {"since": "1999-01-01T00:00"}, headers=HTMX)
         assert (wrong.status_code, "<code>since</code>" in wrong.text) == (422, True)
+        foretold = await ann.post(f"{PAGE}/runs", {"order_id": ""}, headers=HTMX)
+        assert "nothing is repaired, and no money or goods move" in words_of(foretold.text)
+        assert "laid beside ours: payments, " in words_of(foretold.text)
+        assert (await desk.api.get("/v1/reconciliations")).json()["runs"] == []
         desk.sources.held.clear()
-        asked = await ann.post(f"{PAGE}/runs", {}, headers=HTMX)
+        asked = await ann.post(f"{PAGE}/runs", {"confirmed": "yes"}, headers=HTMX)
         run = asked.headers["HX-Redirect"]
         page = await ann.get(run, headers=HTMX)
         assert "goes on" in page.text

@@ -1,6 +1,7 @@
 """The pages of sellers: read, changed after a dry run, and their catalogs loaded."""
 
 import html
+import re
 from typing import Any
 
 import httpx
@@ -52,16 +53,26 @@ async def test_a_file_that_cannot_be_is_told_with_its_fields(api: Api, browser: 
     assert wrong.headers["hx-retarget"] == "#notice"
 
 
-async def test_a_catalog_is_loaded_whole_or_its_lines_are_named(api: Api, browser: Browser) -> None:
-    """The line and the column of what is wrong; then the file without that."""
+async def test_a_catalog_is_loaded_once_that_very_file_was_seen(api: Api, browser: Browser) -> None:
+    """What is wrong is named by line and column; what it would bring is shown first, and another file is shown anew."""
     await api.send("PUT", "/v1/sellers/beta", json={"name": "Beta"})
     await browser.sign_in("operator")
     await browser.get("/console/sellers/beta")
     head = "kind,seller,sku,title,weight_grams\n"
     bad = await _load(browser, head + "product,beta,LENS,Lens,heavy\n")
     assert (bad.status_code, "line 2, column weight_grams" in bad.text) == (422, True)
-    good = await _load(browser, head + "product,beta,LENS,Lens,120\n")
-    assert "1 products" in good.text, good.text
+    lens = f"{head}product,beta,LENS,Lens,120\n"
+    shown = await _load(browser, lens)
+    assert "1 products, 0 new receipts, 0 units. Nothing is loaded yet." in shown.text, shown.text
+    digest = _digest(shown.text)
+    other = await _load(browser, f"{lens}product,beta,HOOD,Hood,9\n", digest)
+    assert "2 products" in other.text
+    assert _digest(other.text) != digest
+    assert await api.services.catalog.products("beta") == []
+    good = await _load(browser, lens, digest)
+    assert "Loaded for beta: 1 products" in good.text, good.text
+    assert "digest" not in good.text
+    assert [product.sku for product in await api.services.catalog.products("beta")] == ["LENS"]
 
 
 async def test_who_only_reads_changes_no_seller(api: Api, browser: Browser) -> None:
@@ -81,7 +92,13 @@ async def _apply(browser: Browser, **more: Any) -> httpx.Response:
     return await browser.http.post("/console/sellers/apply", headers=headers, **more)
 
 
-async def _load(browser: Browser, text: str) -> httpx.Response:
+async def _load(browser: Browser, text: str, digest: str = "") -> httpx.Response:
     headers = {"X-CSRF-Token": browser.csrf, **HTMX}
-    files = {"file": ("catalog.csv", text.encode())}
-    return await browser.http.post("/console/sellers/beta/catalog", headers=headers, files=files)
+    files, data = {"file": ("catalog.csv", text.encode())}, {"digest": digest} if digest else {}
+    return await browser.http.post("/console/sellers/beta/catalog", headers=headers, files=files, data=data)
+
+
+def _digest(page: str) -> str:
+    """Of the file that a preview is of."""
+    [digest] = re.findall(r'name="digest" value="([0-9a-f]{64})"', page)
+    return str(digest)

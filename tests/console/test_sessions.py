@@ -152,7 +152,7 @@ async def test_every_session_ends_used_or_not(api: Api, browser: Browser) -> Non
 
 
 async def test_an_admin_ends_somebodys_session_at_once(api: Api, browser: Browser) -> None:
-    """Others may neither list nor end any; who ended it is remembered."""
+    """Once what that means was shown. Others may neither list nor end any; who ended it is remembered."""
     await browser.sign_in("operator")
     assert (await api.http.get("/v1/sessions", headers=as_person(browser))).status_code == 403
     async with Browser(api.url) as boss:
@@ -160,7 +160,12 @@ async def test_an_admin_ends_somebodys_session_at_once(api: Api, browser: Browse
         page = await boss.get("/console/sessions")
         assert "demo operator" in page.text
         [ended] = [one for one in await api.services.people.sessions() if one.role == "operator"]
-        assert (await boss.post(f"/console/sessions/{ended.id}/end")).status_code == 303
+        foretold = await boss.post(f"/console/sessions/{ended.id}/end")
+        assert (foretold.status_code, "demo operator (operator) is signed out at once" in foretold.text) == (200, True)
+        assert (await browser.get(SOME_PAGE)).status_code == 404, "nothing has happened yet"
+        sure = {"confirmed": "yes"}
+        assert (await boss.post(f"/console/sessions/{ended.id}/end", sure)).status_code == 303
+        assert (await boss.post(f"/console/sessions/{ended.id}/end", sure)).status_code == 404
         assert (await boss.post(f"/console/sessions/{ended.id}/end")).status_code == 404
         told = (await api.http.get("/v1/sign-ins", headers=as_person(boss))).json()["sign_ins"]
     assert (await browser.get(SOME_PAGE)).status_code == 303

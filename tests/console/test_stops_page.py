@@ -16,6 +16,7 @@ from tests.support.console import Browser
 __all__ = ["environment", "shop"]
 
 PAGE = "/console/stops"
+SURE = {"confirmed": "yes"}
 FORM: dict[str, Any] = {
     "region": "US-CA",
     "accepted": "cancel",
@@ -66,11 +67,19 @@ async def test_a_stop_is_tried_applied_paused_and_undone(shop: Shop, ann: Browse
     assert "1 held order is released; 2 orders asked to be canceled stay so" in told
     assert "gone bolt" not in words_of((await ann.get(f"{stop}/orders?answer=held")).text)
     assert "held bolt confirmed hold held" in words_of((await ann.get(f"{stop}/orders?answer=held")).text)
-    await ann.post(f"{stop}/pause", {"reason": "one moment"})
+    foretold = words_of((await ann.post(f"{stop}/pause", {"reason": "one moment"})).text)
+    assert "This would happen: pause No further order is touched" in foretold
+    assert "1 orders that it holds stay held. Reason: one moment" in foretold
+    assert "in force 3 orders" in words_of((await ann.get(stop, headers=HTMX)).text)
+    await ann.post(f"{stop}/pause", {"reason": "one moment", **SURE})
     assert "paused 3 orders" in words_of((await ann.get(stop, headers=HTMX)).text)
-    assert "Go on" in (await ann.get(stop)).text
-    await ann.post(f"{stop}/resume", {"reason": "seen"})
-    await ann.post(f"{stop}/undo", {"reason": "open again"})
+    assert "Go on…" in (await ann.get(stop)).text
+    await ann.post(f"{stop}/resume", {"reason": "seen", **SURE})
+    foretold = words_of((await ann.post(f"{stop}/undo", {"reason": "open again"})).text)
+    assert "1 orders that it holds are released" in foretold
+    assert "2 orders that were asked to be canceled stay so" in foretold
+    assert (await office.api.post("/v1/orders", california("not_yet"))).json()["code"] == "stopped"
+    await ann.post(f"{stop}/undo", {"reason": "open again", **SURE})
     told = await until(ann, stop, lambda told: told.startswith("ended"))
     assert "by Ann" in told
     assert (await office.api.post("/v1/orders", california("after"))).status_code == 202
@@ -93,7 +102,7 @@ async def test_a_page_that_shows_another_state_is_loaded_again(shop: Shop, ann: 
     form = (await ann.get(f"{PAGE}/new?like={stop.rpartition('/')[2]}")).text
     assert 'value="TEE"' in form
     assert 'value="dangerous"' in form
-    await ann.post(f"{stop}/undo", {"reason": "harmless"})
+    await ann.post(f"{stop}/undo", {"reason": "harmless", **SURE})
 
 
 @pytest.mark.parametrize(
@@ -101,6 +110,9 @@ async def test_a_page_that_shows_another_state_is_loaded_again(shop: Shop, ann: 
     [
         ({"region": ""}, "match"),
         ({"region": "california"}, "match.region"),
+        ({"region": "US-CX"}, "match.region"),
+        ({"sku": "MUGG"}, "match.sku"),
+        ({"seller": "acne"}, "match.seller"),
         ({"reason": " "}, "reason"),
         ({"until": "2020-01-01T00:00"}, "until"),
         ({"effective_at": "soon"}, "effective_at"),
@@ -116,6 +128,20 @@ async def test_what_makes_no_sense_is_told_beside_the_form(
     assert (refused.status_code, refused.headers["HX-Retarget"]) == (422, "#notice")
     assert f"<code>{field}</code>" in refused.text
     assert "Nothing was ever stopped" in (await browser.get(PAGE)).text
+
+
+async def test_what_nobody_knows_is_stopped_only_when_that_is_meant(shop: Shop, ann: Browser) -> None:
+    """The notice says what is meant perhaps; ticked, it is stopped, and its page warns as long as nobody knows it."""
+    form = {**FORM, "region": "", "sku": "MUGG"}
+    refused = await ann.post(f"{PAGE}/plan", form, headers=HTMX)
+    assert "MUGG is no SKU in any catalog" in words_of(refused.text)
+    assert "did you mean MUG?" in words_of(refused.text)
+    tried = (await ann.post(f"{PAGE}/plan", {**form, "unlisted": "yes"})).headers["Location"]
+    assert "Nobody here knows sku MUGG" in words_of((await ann.get(tried)).text)
+    stop = (await ann.post(f"{tried}/apply", {})).headers["Location"]
+    assert "Nobody here knows sku MUGG" in words_of((await ann.get(stop)).text)
+    assert 'value="yes" checked' in (await ann.get(f"{PAGE}/new?like={stop.rpartition('/')[2]}")).text
+    await ann.post(f"{stop}/undo", {"reason": "harmless", **SURE})
 
 
 async def test_who_may_only_look_is_offered_nothing_and_refused(api: Api, browser: Browser) -> None:

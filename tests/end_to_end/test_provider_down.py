@@ -55,6 +55,11 @@ async def test_a_provider_that_is_down_for_the_whole_run(shop: RealShop) -> None
     breaker = lanes[provider_lane("shipbob")].breaker
     assert breaker is not None
     assert breaker.state != "closed"
+    told = await shop.world.support.explain(waiting.order_id)
+    kept = {each.name: each for each in told.obstacles}[provider_lane("shipbob")]
+    assert (kept.kind, kept.parcels) == ("breaker", (1,))
+    assert "provider-shipbob gives no answers: its breaker is open since " in told.text
+    assert "ordersaga lanes close provider-shipbob --reason WHY" in told.text
     (stays, *_) = await _said(shop, waiting.order_id, "stays")
     assert stays.startswith("stays at ")
     assert "no other place can ship it" in stays

@@ -139,7 +139,11 @@ KNOWN: Final[Mapping[str, list[str]]] = {
 }
 MADE: Final[Mapping[str, tuple[str, dict[str, Any], str]]] = {
     "endpoint_id": ("/v1/webhook-endpoints", {"url": "https://hooks.example.com/orders"}, "id"),
-    "stop_id": ("/v1/stops", {"match": {"sku": "NONE-1"}, "reason": "to be played with", "dry_run": False}, "stop_id"),
+    "stop_id": (
+        "/v1/stops",
+        {"match": {"sku": "NONE-1"}, "reason": "to be played with", "unlisted": True, "dry_run": False},
+        "stop_id",
+    ),
     "run_id": ("/v1/reconciliations", {}, "run_id"),
 }
 """Where, with what body, and what its id is called in the answer."""

@@ -46,7 +46,8 @@ _HEAD: Final = """# Licenses
 
 What the product needs to run, and under which license: written by `python -m tests.security.licenses` from what is
 installed, and held against the list of licenses that are taken by `tests/security/test_dependencies.py`. What is only
-used to test, measure or document it is not part of it and does not stand here.
+used to test, measure or document it is not part of it and does not stand here. The codes of countries and regions
+(`ordersaga/regions.txt`) are Unicode CLDR's, under the Unicode License v3 (Unicode-3.0), which stands in that file.
 
 | distribution | license |
 |---|---|

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ordersaga.console.client import all_of, console_api
+from ordersaga.console.navigation import OVERSEERS
 from ordersaga.console.pages import order_actions
 from ordersaga.console.person import person_of
 from ordersaga.console.rendering import is_partial, render
@@ -41,9 +42,13 @@ async def now(request: Request) -> Response:
     """What its saga says now: its words, the next deadline, its holds and its parcels; without htmx a whole page."""
     order, why = await _told(request, "?live=true", "/explain")
     left = _left(order["live"])
-    releasable = person_of(request).role in order_actions.ACTING
+    person = person_of(request)
+    may = {
+        "releasable": person.role in order_actions.ACTING,
+        "oversees": person.role in OVERSEERS and person.seller is None,
+    }
     template = "order/_now.html" if is_partial(request) else "order/now.html"
-    return render(request, template, order=order, why=why, left=left, releasable=releasable)
+    return render(request, template, order=order, why=why, left=left, **may)
 
 
 async def story(request: Request) -> Response:

@@ -78,11 +78,15 @@ async def repair(request: Request) -> Response:
 
 
 async def start_run(request: Request) -> Response:
-    """Ask the companies now."""
+    """Show whom a run would ask and for what; once that was seen and said again, ask them."""
     form = await form_of(request)
-    body = {**given(form, "order_id"), **moment(form, "since")}
-    run = (await console_api(request).post(RUNS, json=body)).json()
-    return onward(request, f"/console/reconciliation/runs/{quote(run['run_id'], safe='')}")
+    confirmed = text(form, "confirmed") == "yes"
+    body, name = {**given(form, "order_id"), **moment(form, "since")}, {"dry_run": str(not confirmed).lower()}
+    told = (await console_api(request).post(RUNS, json=body, params=name)).json()
+    if confirmed:
+        return onward(request, f"/console/reconciliation/runs/{quote(told['run_id'], safe='')}")
+    template = "reconciliation/_foreseen.html" if is_partial(request) else "reconciliation/foreseen.html"
+    return render(request, template, plan=told, said=given(form, "order_id", "since"))
 
 
 async def show_run(request: Request) -> Response:

@@ -1,5 +1,6 @@
 """Sellers: their profiles with every change, a profile applied after its dry run, and their catalogs."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
@@ -46,14 +47,19 @@ async def apply(request: Request) -> Response:
 
 
 async def load_catalog(request: Request) -> Response:
-    """Load a seller's catalog file: all of it, or nothing, every bad line named."""
-    seller = request.path_params["seller"]
+    """Show what a seller's catalog file would bring, every bad line named; once that very file was seen, load it."""
+    seller, form = request.path_params["seller"], await request.form()
+    content = await _sent(form, "file")
+    digest = hashlib.sha256(content).hexdigest()
+    seen = form.get("digest") == digest
     answer = await console_api(request).post(
         f"/v1/sellers/{quote(seller, safe='')}/catalog",
-        content=await _sent(await request.form(), "file"),
+        content=content,
+        params={"dry_run": str(not seen).lower()},
         headers={"Content-Type": "text/csv"},
     )
-    return render(request, "sellers/_loaded.html", seller=seller, loaded=answer.json())
+    shown = "" if seen else digest
+    return render(request, "sellers/_loaded.html", seller=seller, loaded=answer.json(), digest=shown, part=True)
 
 
 async def _show(request: Request) -> Response:
@@ -70,6 +76,8 @@ async def _show(request: Request) -> Response:
         written=write_seller_file(document["seller"], document["profile"]),
         may_apply=_may_apply(request),
         may_load=person_of(request).role in _MAY,
+        digest="",
+        part=False,
     )
 
 

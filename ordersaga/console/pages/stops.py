@@ -58,10 +58,9 @@ async def plan(request: Request) -> Response:
 async def show(request: Request) -> Response:
     """One stop with its counts and how far it is; asked for by htmx, only what changes."""
     stop = await _stop(request, request.path_params["stop_id"])
-    known = {"stop": stop, "live": stop["state"] != "ended", "left": _left(stop)}
     if not is_partial(request):
-        return render(request, "stops/stop.html", **known)
-    answer = render(request, "stops/_stop.html", **known)
+        return render(request, "stops/stop.html", **_shown(stop))
+    answer = render(request, "stops/_stop.html", **_shown(stop))
     if request.query_params.get("seen") != stop["state"]:
         answer.headers["HX-Refresh"] = "true"  # what may be done with it is another thing now
     return answer
@@ -78,18 +77,28 @@ async def orders(request: Request) -> Response:
 async def apply(request: Request) -> Response:
     """Do what the dry run said: close the door, and treat the orders."""
     seen = await _stop(request, request.path_params["stop_id"])
-    minutes = _minutes(seen["look_every"])
-    body = {**{name: seen[name] for name in _KEPT}, "look_every_minutes": minutes, "dry_run": False}
+    more = {"look_every_minutes": _minutes(seen["look_every"]), "unlisted": bool(seen["unlisted"])}
+    body = {**{name: seen[name] for name in _KEPT}, **more, "dry_run": False}
     told = (await console_api(request).post(STOPS, json=body)).json()
     return onward(request, _path(told["stop_id"]))
 
 
 async def steer(request: Request) -> Response:
-    """Pause it, go on, or undo it."""
+    """Show what pausing it, going on, or undoing it would do; once that was seen and said again, do it."""
     stop_id, how = request.path_params["stop_id"], request.path_params["how"]
-    said = given(await form_of(request), "reason")
-    await console_api(request).post(f"{STOPS}/{quote(stop_id, safe='')}/{how}", json=said)
-    return onward(request, _path(stop_id))
+    form = await form_of(request)
+    said, confirmed = given(form, "reason"), text(form, "confirmed") == "yes"
+    path, name = f"{STOPS}/{quote(stop_id, safe='')}/{how}", {"dry_run": str(not confirmed).lower()}
+    told = (await console_api(request).post(path, json=said, params=name)).json()
+    if confirmed:
+        return onward(request, _path(stop_id))
+    preview = {"how": how, "said": said, "effect": told["effect"]}
+    return render(request, "stops/stop.html", **_shown(told, preview))
+
+
+def _shown(stop: dict[str, Any], preview: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What its page shows of a stop."""
+    return {"stop": stop, "live": stop["state"] != "ended", "left": _left(stop), "preview": preview}
 
 
 async def _stop(request: Request, stop_id: str) -> dict[str, Any]:
@@ -110,6 +119,7 @@ def _asked(form: FormData) -> dict[str, Any]:
         **moment(form, "until"),
         "legal_reference": text(form, "legal_reference"),
         "reason": text(form, "reason"),
+        "unlisted": bool(text(form, "unlisted")),
         "dry_run": True,
     }
 
