@@ -12,7 +12,7 @@ from typing import Any, Final
 
 REPOSITORY: Final = Path(__file__).parents[2]
 COMPOSE: Final = REPOSITORY / "docker-compose.yml"
-JOBS: Final = frozenset({"temporal-schema", "temporal-namespace", "migrations"})
+JOBS: Final = frozenset({"temporal-schema", "temporal-namespace", "migrations", "owner"})
 """Services that do one thing and end."""
 
 Service = Mapping[str, Any]
@@ -27,11 +27,12 @@ def examples() -> list[str]:
 def compose(
     file: Path, *what: str, without: str = "", given: Mapping[str, str] = _NOTHING
 ) -> subprocess.CompletedProcess[str]:
-    """`docker-compose config` over a file, with the emulators' profile; `without` one of the needed variables."""
+    """`docker-compose config` over a file, with all profiles; `without` one of the needed variables."""
     filled = {name: "1" for name in examples() if name != without} | dict(given)
     program = Path(sys.executable).parent / "docker-compose"
     where = ["--project-directory", str(REPOSITORY), "-f", str(file)]
-    command = [str(program), *where, "--profile", "emulators", "config", *(what or ("-q",))]
+    profiles = ["--profile", "emulators", "--profile", "owner"]
+    command = [str(program), *where, *profiles, "config", *(what or ("-q",))]
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **filled}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
@@ -47,6 +48,22 @@ def resolved(given: Mapping[str, str] = _NOTHING) -> Mapping[str, Any]:
 def services(given: Mapping[str, str] = _NOTHING) -> dict[str, Service]:
     """Every service by name."""
     return dict(resolved(given)["services"])
+
+
+def files_of(service: Service) -> dict[str, str]:
+    """The secrets a container has: the path of each file, and which secret it is."""
+    mounted = {secret.get("target") or secret["source"]: secret["source"] for secret in service.get("secrets", [])}
+    return {str(Path("/run/secrets") / target): source for target, source in mounted.items()}
+
+
+def logins() -> dict[str, tuple[str, str]]:
+    """As whom each of our services logs in at the databases, and the secret that is its password."""
+    found = {}
+    for name, service in services().items():
+        user = service.get("environment", {}).get("ORDERSAGA_DATABASE_USER")
+        if user:
+            found[name] = user, files_of(service)["/run/secrets/ordersaga_database_password"]
+    return found
 
 
 def is_ours(service: Service) -> bool:
