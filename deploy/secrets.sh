@@ -1,5 +1,6 @@
 #!/bin/sh
-# Make the folder of secrets that docker-compose.yml reads: one file for each. What is there is left as it is.
+# Make the folder of secrets that docker-compose.yml reads: one file for each, and in the folder `databases` the password of
+# each login at a database. What is there is left as it is.
 #
 #   sh deploy/secrets.sh [--emulated] [FOLDER]      FOLDER: secrets, when left out
 #
@@ -12,8 +13,8 @@ set -eu
 emulated=
 [ "${1:-}" != --emulated ] || { emulated=yes; shift; }
 folder=${1:-secrets}
-mkdir -p "$folder"
-chmod 700 "$folder"
+mkdir -p "$folder/databases"
+chmod 700 "$folder" "$folder/databases"
 
 random() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
 
@@ -29,7 +30,12 @@ fill_in() { # NAME VALUE-OF-AN-EMULATED-COMPANY
     [ -s "$folder/$1" ] || echo "fill in $folder/$1"
 }
 
-for name in ordersaga_database_password temporal_database_password grafana_password; do
+# Where an earlier release had them.
+for pair in ordersaga_database_password:owner temporal_database_password:temporal; do
+    [ ! -s "$folder/${pair%:*}" ] || mv "$folder/${pair%:*}" "$folder/databases/${pair#*:}"
+done
+for name in databases/owner databases/api databases/orders databases/lanes databases/relay databases/codec \
+    databases/temporal grafana_password; do
     keep "$name" "$(random)"
 done
 # What personal data is encrypted with (docs/privacy.md). Keep a copy apart from the database: nothing opens it without.

@@ -29,6 +29,7 @@ from ordersaga.openings import (
     issue_api_key,
     open_api_keys,
     open_audit_trail,
+    open_encryption,
     open_key_rotation,
     open_retention,
     prepare_database,
@@ -72,6 +73,8 @@ from ordersaga.stores.codec_reads import CodecRead, CodecReads
 from ordersaga.stores.deeds import PostgresDeeds
 from ordersaga.stores.effects import PostgresEffects
 from ordersaga.stores.elsewhere import PostgresPlaces
+from ordersaga.stores.encryption import REFUSALS as ENCRYPTION_REFUSALS
+from ordersaga.stores.encryption import PostgresEncryption
 from ordersaga.stores.erasures import Erasure, PostgresErasures
 from ordersaga.stores.evidence import PostgresEvidence
 from ordersaga.stores.exchanges import PostgresExchanges
@@ -95,8 +98,7 @@ from ordersaga.stores.recovery import Answered, Begun, MadeEffect, PostgresRecov
 from ordersaga.stores.repeats import Asked, Repeats
 from ordersaga.stores.retention import PostgresRetention
 from ordersaga.stores.returns import PostgresReturns
-from ordersaga.stores.roles import PREFIX as ROLE_PREFIX
-from ordersaga.stores.roles import PROCESSES, making_roles
+from ordersaga.stores.roles import LOGINS, making_login, making_roles
 from ordersaga.stores.sellers import PostgresSellers
 from ordersaga.stores.sold_out import EmptyShelves
 from ordersaga.stores.starting import Claim, PostgresStarting
@@ -199,7 +201,7 @@ class Services:
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings, *, name: str = "ordersaga", orders: OrderClient | None = None
+    settings: Settings, *, name: str = "ordersaga", orders: OrderClient | None = None, looks_only: bool = False
 ) -> AsyncIterator[Services]:
     """Open the database pool and the companies' clients; close them when the block ends.
 
@@ -209,11 +211,13 @@ async def open_services(
         settings: of this deployment.
         name: of this process, as PostgreSQL shows it.
         orders: another client of running orders than the one `settings` describe.
+        looks_only: this process writes nobody's data, so it is not the one that begins to encrypt.
 
     Raises:
         SettingsError: naming the credentials that are missing, or what is wrong in the network file.
         RetryError: `database_lost`, when PostgreSQL cannot be reached.
-        OperatorError: `database_not_migrated`, when it lacks migrations of this program.
+        OperatorError: `database_not_migrated`, when it lacks migrations of this program; one of `ENCRYPTION_REFUSALS`,
+            when the master keys are not those that the database says everything is encrypted under.
     """
     require_credentials(settings)
     async with AsyncExitStack() as stack:
@@ -227,6 +231,7 @@ async def open_services(
         heard = Heard(pool)
         keys = await stack.enter_async_context(opened_keys(pool, settings.key_copies_url.get_secret_value()))
         ring = listening_ring(keys, settings.master_keys(), heard)
+        await PostgresEncryption(pool).require(ring, name, begins=not looks_only)
         converter, vault = data_converter(ring), Vault(ring)
         catalog = PostgresCatalog(pool, heard)
         sellers = PostgresSellers(pool, heard)
@@ -348,8 +353,8 @@ def _vaults(network: Network, pool: Pool) -> Vaults | None:
 
 
 __all__ = [
-    "PROCESSES",
-    "ROLE_PREFIX",
+    "ENCRYPTION_REFUSALS",
+    "LOGINS",
     "TOKEN_PREFIX",
     "Acceptance",
     "Accepted",
@@ -379,6 +384,7 @@ __all__ = [
     "PickTicket",
     "Pool",
     "PostgresAuditTrail",
+    "PostgresEncryption",
     "PostgresRecovery",
     "Refused",
     "Replay",
@@ -392,9 +398,11 @@ __all__ = [
     "copies_of",
     "issue_api_key",
     "look_at_database",
+    "making_login",
     "making_roles",
     "open_api_keys",
     "open_audit_trail",
+    "open_encryption",
     "open_key_rotation",
     "open_retention",
     "open_services",

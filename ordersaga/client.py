@@ -31,6 +31,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from ordersaga.client_changes import Handle, ask_change, named, new_update_id, update_id
 from ordersaga.client_errors import OrderClosedError, SagaUnreachableError, translated
+from ordersaga.client_histories import HistoryClient
 from ordersaga.client_lanes import LaneQueues, QueueState
 from ordersaga.domain.errors import OrdersagaError
 from ordersaga.domain.identifiers import workflow_id, workflow_of
@@ -68,7 +69,7 @@ _PAUSE: Final = 0.05
 T = TypeVar("T")
 
 
-class OrderClient:
+class OrderClient(HistoryClient):
     """Messages to running orders. Every method raises the errors drawn in `ordersaga.client_errors`."""
 
     def __init__(self, temporal: Client, *, call_timeout: timedelta = CALL_TIMEOUT) -> None:

@@ -12,6 +12,7 @@ from ordersaga.privacy.key_ring import KeyRing
 from ordersaga.settings import Settings
 from ordersaga.stores.api_keys import ApiKeys
 from ordersaga.stores.audit_chain import PostgresAuditTrail
+from ordersaga.stores.encryption import PostgresEncryption
 from ordersaga.stores.key_copies import opened_keys
 from ordersaga.stores.ledgers import PostgresLedgers
 from ordersaga.stores.migrate import migrate
@@ -56,6 +57,17 @@ async def open_key_rotation(settings: Settings) -> AsyncIterator[tuple[KeyRing, 
         opened_keys(pool, settings.key_copies_url.get_secret_value()) as keys,
     ):
         yield KeyRing(keys, masters), keys
+
+
+@asynccontextmanager
+async def open_encryption(settings: Settings) -> AsyncIterator[tuple[PostgresEncryption, KeyRing | None]]:
+    """Whether a deployment encrypts, and its orders' keys where the settings have master keys."""
+    masters = settings.master_keys()
+    async with (
+        opened_pool(settings.database_url.get_secret_value(), "ordersaga-keys", max_size=2) as pool,
+        opened_keys(pool, settings.key_copies_url.get_secret_value()) as keys,
+    ):
+        yield PostgresEncryption(pool), KeyRing(keys, masters) if masters is not None else None
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """Secrets from files: what a container is given under `/run/secrets`, each file called as its setting.
 
-`/run/secrets/ordersaga_stripe_api_key` is `ORDERSAGA_STRIPE_API_KEY`; what the environment says goes before it.
+`/run/secrets/ordersaga_stripe_api_key` is `ORDERSAGA_STRIPE_API_KEY`; what the environment says goes before it. Several
+folders may be named, separated as in `PATH`: what all processes share, and what is one's own.
 """
 
 import os
@@ -12,7 +13,7 @@ from pydantic_settings import BaseSettings, SecretsSettingsSource
 
 PLACE: Final = "/run/secrets"
 VARIABLE: Final = "ORDERSAGA_SECRETS_DIR"
-"""Names another folder; one that is named must be there."""
+"""Names other folders; one that is named must be there."""
 
 
 class SecretsFolderError(Exception):
@@ -21,19 +22,27 @@ class SecretsFolderError(Exception):
 
 def secret_files(settings: type[BaseSettings]) -> SecretsSettingsSource:
     """The source of settings that are files. Raises SecretsFolderError."""
-    named = os.environ.get(VARIABLE)
-    folder = Path(named or PLACE)
-    if named and not folder.is_dir():
-        raise SecretsFolderError(f"{VARIABLE}: {folder} is not a folder")
-    return SecretsSettingsSource(settings, secrets_dir=folder if folder.is_dir() else None)
+    named = [Path(each) for each in os.environ.get(VARIABLE, "").split(os.pathsep) if each]
+    for folder in named:
+        if not folder.is_dir():
+            raise SecretsFolderError(f"{VARIABLE}: {folder} is not a folder")
+    folders = [folder for folder in named or [Path(PLACE)] if folder.is_dir()]
+    return SecretsSettingsSource(settings, secrets_dir=folders or None)
 
 
-def with_password(url: str, password: str) -> str:
-    """A database's URL with a password, unless it has one already. Raises ValueError when it names no user."""
+def with_login(url: str, user: str, password: str) -> str:
+    """A database's URL with a user and a password, as far as it names none itself. Raises ValueError without a user."""
     parts = urlsplit(url)
-    if not password or parts.password:
+    named, _, place = parts.netloc.rpartition("@")
+    who = named.rstrip(":") or quote(user, safe="")
+    if parts.password or not (who or password):
         return url
-    if not parts.username:
+    if not who:
         raise ValueError("ORDERSAGA_DATABASE_PASSWORD: ORDERSAGA_DATABASE_URL names no user whose password it is")
-    user, _, place = parts.netloc.rpartition("@")
-    return parts._replace(netloc=f"{user.rstrip(':')}:{quote(password, safe='')}@{place}").geturl()
+    secret = f":{quote(password, safe='')}" if password else ""
+    return parts._replace(netloc=f"{who}{secret}@{place}").geturl()
+
+
+def names_a_user(url: str) -> bool:
+    """Whether a database's URL says who logs in."""
+    return bool(urlsplit(url).username)

@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from ordersaga.domain.identifiers import Code
 from ordersaga.domain.lanes import EASYPOST_CALLS_PER_MINUTE, SHIPBOB_CALLS_PER_MINUTE, STRIPE_CALLS_PER_MINUTE
 from ordersaga.privacy.settings import EncryptionSettings
-from ordersaga.secret_files import SecretsFolderError, secret_files, with_password
+from ordersaga.secret_files import SecretsFolderError, names_a_user, secret_files, with_login
 from ordersaga.settings_refusals import Reading, from_json, read_all
 from ordersaga.signing_in import SignInSettings, is_loopback
 from ordersaga.watch_settings import WatchSettings
@@ -44,9 +44,13 @@ class Settings(SignInSettings, EncryptionSettings, WatchSettings):
         default=SecretStr("postgresql://ordersaga@127.0.0.1:5432/ordersaga"),
         description="PostgreSQL of stock, books and journal",
     )
+    database_user: str = Field(
+        default="",
+        description="who logs in at database_url and key_copies_url, where they name nobody: each process its own",
+    )
     database_password: SecretStr = Field(
         default=SecretStr(""),
-        description="of the user that database_url names, where it says none: for a file of secrets",
+        description="of that user, or of the one that database_url names without one: for a file of secrets",
     )
     temporal_address: str = Field(default="127.0.0.1:7233", description="host:port of the Temporal frontend")
     temporal_namespace: str = Field(default="default", description="where its workflows and search attributes are")
@@ -280,7 +284,10 @@ class Settings(SignInSettings, EncryptionSettings, WatchSettings):
     @model_validator(mode="after")
     def _signs_in(self) -> Self:
         url, password = self.database_url.get_secret_value(), self.database_password.get_secret_value()
-        self.database_url = SecretStr(with_password(url, password))
+        self.database_url = SecretStr(with_login(url, self.database_user, password))
+        copies = self.key_copies_url.get_secret_value()
+        if copies and self.database_user and not names_a_user(copies):
+            self.key_copies_url = SecretStr(with_login(copies, self.database_user, password))
         return self
 
     @model_validator(mode="after")

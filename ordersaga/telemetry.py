@@ -11,13 +11,14 @@ inside a trace has its `trace_id` and `span_id`, one about an order its `order_i
 
 import logging
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 from structlog.stdlib import ExtraAdder, ProcessorFormatter
 from structlog.types import Processor
 
 from ordersaga import meters, tracing
+from ordersaga.domain.errors import OrdersagaError
 from ordersaga.log_levels import set_levels
 from ordersaga.settings import Settings, SettingsError, environment_name
 
@@ -35,6 +36,13 @@ def begin(settings: Settings, process_name: str) -> None:
     tracing.begin(settings.otlp_endpoint, process_name, settings.trace_share)
     meters.tell_build(process_name, settings.worker_build)
     _tell_of_temporal(settings.temporal_metrics_address, process_name)
+
+
+def not_started(error: SettingsError | OrdersagaError) -> NoReturn:
+    """Say in one line why this process cannot start, and end with exit code 1."""
+    code = error.code if isinstance(error, OrdersagaError) else "settings"
+    structlog.get_logger(__name__).error("not_started", code=code, error=str(error))
+    sys.exit(1)
 
 
 def serve_meters(settings: Settings) -> None:

@@ -77,3 +77,32 @@ def test_settings_handed_on_are_the_same(folder: Path, monkeypatch: pytest.Monke
     for name, value in as_environment(ours).items():
         monkeypatch.setenv(name, value)
     assert Settings(_env_file=None) == ours
+
+
+def test_several_folders_are_read(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What all processes share, and what is one's own; each that is named must be there."""
+    own = tmp_path / "own"
+    own.mkdir()
+    (folder / "ordersaga_stripe_api_key").write_text("shared")
+    (own / "ordersaga_database_password").write_text("mine")
+    monkeypatch.setenv(VARIABLE, f"{folder}:{own}")
+    settings = read_settings(_env_file=None, database_url=URL)
+    assert settings.stripe_api_key.get_secret_value() == "shared"
+    assert ":mine@" in settings.database_url.get_secret_value()
+    monkeypatch.setenv(VARIABLE, f"{folder}:{own / 'nothing'}")
+    with pytest.raises(SettingsError, match="nothing is not a folder"):
+        read_settings(_env_file=None)
+
+
+def test_an_address_may_be_shared_by_logins_of_their_own() -> None:
+    """Of both databases; an address that says who logs in keeps that."""
+    copies = "postgresql://keys-postgres:5432/ordersaga_keys"
+    known = {"_env_file": None, "database_user": "ordersaga_api_login", "database_password": "p@"}
+    settings = read_settings(**known, database_url="postgresql://postgres:5432/ordersaga", key_copies_url=copies)
+    assert settings.database_url.get_secret_value() == "postgresql://ordersaga_api_login:p%40@postgres:5432/ordersaga"
+    assert settings.key_copies_url.get_secret_value() == (
+        "postgresql://ordersaga_api_login:p%40@keys-postgres:5432/ordersaga_keys"
+    )
+    named = read_settings(**known, database_url=URL, key_copies_url="postgresql://keeper@keys/k")
+    assert named.database_url.get_secret_value().startswith("postgresql://ordersaga:p%40@")
+    assert named.key_copies_url.get_secret_value() == "postgresql://keeper@keys/k"

@@ -23,7 +23,7 @@ from ordersaga.client import CONNECT_TIMEOUT, KEEP_ALIVE
 from ordersaga.client_stops import StoppedSagas
 from ordersaga.domain.errors import OrdersagaError
 from ordersaga.settings import Settings, SettingsError, read_complete
-from ordersaga.telemetry import begin, serve_meters
+from ordersaga.telemetry import begin, not_started, serve_meters
 from ordersaga.temporal_connection import dialing
 from ordersaga.tracing_temporal import interceptors
 from workers.activities import ActivitySet, Ports, ReconciliationPorts, StopPorts, build
@@ -39,7 +39,7 @@ from workers.stopping import see_to_stops
 
 ROLES = ("orders", "lanes", "relay")
 CONNECT_AGAIN = 0.5
-"""Seconds between two attempts to reach Temporal or PostgreSQL at start."""
+"""Seconds between two attempts to reach Temporal at start."""
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +59,7 @@ def main() -> None:
     try:
         asyncio.run(_work(settings, duties))
     except (SettingsError, OrdersagaError) as error:
-        sys.exit(f"ordersaga worker: {error}")
+        not_started(error)
 
 
 def _settings() -> Settings:

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_validator
 
-from ordersaga.domain.erasure import Ruling, Verdict
+from ordersaga.domain.erasure import Remains, Ruling, Verdict
 from ordersaga.domain.identifiers import OrderId
 from ordersaga.domain.orders import Buyer
 from ordersaga.domain.values import Message
@@ -35,11 +35,20 @@ class ErasedOrder(BaseModel):
     verdict: Verdict
     why: str
     erased_at: AwareDatetime | None = None
+    remains: tuple[Remains, ...] = Field(
+        default=(), description="what is readable all the same, and until when; without a time: until it is deleted"
+    )
 
     @classmethod
     def of(cls, order_id: str, ruling: Ruling) -> Self:
         """As it was ruled."""
-        return cls(order_id=order_id, verdict=ruling.verdict, why=ruling.why, erased_at=ruling.erased_at)
+        return cls(
+            order_id=order_id,
+            verdict=ruling.verdict,
+            why=ruling.why,
+            erased_at=ruling.erased_at,
+            remains=ruling.remains,
+        )
 
 
 class ErasureAnswer(BaseModel):

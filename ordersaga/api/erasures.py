@@ -7,7 +7,7 @@ from ordersaga.api.access import Operator, ServicesDep, acting
 from ordersaga.api.erasure_shapes import ErasedOrder, ErasureAnswer, ErasureBody
 from ordersaga.api.problems import not_found
 from ordersaga.bootstrap import Erasure, Services
-from ordersaga.domain.erasure import Ruling
+from ordersaga.domain.erasure import UNTOLD, Ruling
 
 router = APIRouter(prefix="/v1/erasures", tags=["privacy"])
 log = structlog.get_logger(__name__)
@@ -15,7 +15,10 @@ log = structlog.get_logger(__name__)
 
 @router.post("")
 async def erase(body: ErasureBody, services: ServicesDep, key: Operator) -> ErasureAnswer:
-    """Destroy the keys of orders that have ended; each order that cannot be erased yet says when it can."""
+    """Destroy the keys of orders that have ended; each order that cannot be erased yet says when it can.
+
+    What no key has ever hidden is named with each order, and until when it stays: see `remains`.
+    """
     erasure = Erasure(acting(key, body.by), body.reference)
     if body.order_id is not None:
         ruling = await _ruled(services, body.order_id, key.seller, None if body.dry_run else erasure)
@@ -33,9 +36,14 @@ async def erase(body: ErasureBody, services: ServicesDep, key: Operator) -> Eras
 
 async def _ruled(services: Services, order_id: str, seller: str | None, erasure: Erasure | None) -> Ruling | None:
     """What became of it, or, without an erasure, what would."""
+    ruling = await services.erasures.look(order_id, seller)
+    if ruling is None:
+        return None
+    histories = await services.orders.histories(order_id) if ruling.asks_temporal else UNTOLD
     if erasure is None:
-        return await services.erasures.look(order_id, seller)
-    ruling = await services.erasures.erase(order_id, seller, erasure)
-    if ruling is not None:
-        log.info("erasure", order_id=order_id, by=erasure.by, reference=erasure.reference, verdict=ruling.verdict)
-    return ruling
+        return await services.erasures.look(order_id, seller, histories)
+    done = await services.erasures.erase(order_id, seller, erasure, histories)
+    if done is not None:
+        told = {"by": erasure.by, "reference": erasure.reference, "verdict": done.verdict}
+        log.info("erasure", order_id=order_id, **told, remains=[each.where for each in done.remains])
+    return done

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ordersaga.bootstrap import PROCESSES, ROLE_PREFIX, making_roles
+from ordersaga.bootstrap import LOGINS, making_login, making_roles
 
 db = typer.Typer(help="The database's roles", no_args_is_help=True)
 
@@ -18,14 +18,8 @@ def register(app: typer.Typer) -> None:
 
 @db.command()
 def roles(owner: Owner = "ordersaga") -> None:
-    """Print the SQL that makes the roles and a login for each process, for psql. Safe to run again."""
+    """Print the SQL that makes the roles and a login for each kind of process, for psql. Safe to run again."""
     typer.echo("-- Once for each server, as an administrator, before the first `ordersaga migrate`.")
     typer.echo("\n".join(f"{statement};" for statement in making_roles(owner)))
-    typer.echo("-- A login for each process; give it a password: \\password NAME")
-    typer.echo("\n".join(f"{_login(role)};" for role in PROCESSES))
-
-
-def _login(role: str) -> str:
-    name = f"{ROLE_PREFIX}{role}_login"
-    made = f"CREATE ROLE {name} LOGIN IN ROLE {ROLE_PREFIX}{role}"
-    return f"DO $$ BEGIN IF to_regrole('{name}') IS NULL THEN {made}; END IF; END $$"
+    typer.echo("-- A login for each kind of process; give it a password: \\password NAME")
+    typer.echo("\n".join(f"{making_login(kind)};" for kind in LOGINS))

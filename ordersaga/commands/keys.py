@@ -1,5 +1,5 @@
 """`ordersaga keys`: issue, list and revoke API keys, in the database of the settings or of the stack that runs here.
-`rotate` and `copy` are about keys of another kind: those that personal data is encrypted with.
+`rotate`, `copy`, `on` and `off` are about keys of another kind: those that personal data is encrypted with.
 
 Whoever reaches the database may issue keys; no API key does. Exit codes: 0 done; 1 refused; 3 no database.
 """
@@ -13,6 +13,7 @@ import typer
 from ordersaga.api.access import Role
 from ordersaga.bootstrap import ApiKeys, open_api_keys
 from ordersaga.commands.database import database_url, told_of_database
+from ordersaga.commands.encrypting import off, on
 from ordersaga.commands.errors import FAILED, CommandError
 from ordersaga.commands.remote import AsJson, show_json, show_table
 from ordersaga.commands.rotate import copy, rotate
@@ -27,6 +28,8 @@ def register(root: typer.Typer) -> None:
     """Add the command group."""
     app.command()(rotate)
     app.command()(copy)
+    app.command()(on)
+    app.command()(off)
     root.add_typer(app, name="keys")
 
 

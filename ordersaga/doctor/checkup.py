@@ -8,9 +8,9 @@ from typing import Final
 
 from temporalio.service import RPCError
 
-from ordersaga.bootstrap import Services, copies_of, look_at_database, open_services
+from ordersaga.bootstrap import ENCRYPTION_REFUSALS, Services, copies_of, look_at_database, open_services
 from ordersaga.doctor.companies import company_lines, lane_lines
-from ordersaga.doctor.database import database_lines, key_lines
+from ordersaga.doctor.database import database_lines, encryption_line, key_lines
 from ordersaga.doctor.lines import Checkup, Line, fail, ok, warn
 from ordersaga.doctor.names import unknown_names
 from ordersaga.doctor.temporal import TemporalCheckup
@@ -36,7 +36,7 @@ async def check_all(folder: Path) -> Checkup:
 async def _connected(settings: Settings) -> list[Line]:
     async with AsyncExitStack() as stack:
         try:
-            services = await stack.enter_async_context(open_services(settings, name=NAME))
+            services = await stack.enter_async_context(open_services(settings, name=NAME, looks_only=True))
         except SettingsError as error:
             return [fail("settings", str(error), "correct them all, then look again")]
         except OrdersagaError as error:
@@ -49,6 +49,8 @@ def _no_database(error: OrdersagaError) -> Line:
     told = f"{error.code}: {error.message}; Temporal and the companies were not looked at"
     if error.code == "database_not_migrated":
         return fail("migrations", told, "ordersaga migrate")
+    if error.code in ENCRYPTION_REFUSALS:
+        return fail("encryption", told, "give this process the master keys that all others have: docs/privacy.md")
     return fail("postgresql", told, "start PostgreSQL, or correct ORDERSAGA_DATABASE_URL")
 
 
@@ -58,6 +60,7 @@ async def _looked(services: Services) -> list[Line]:
         *map(carrier_queue, services.carriers),
     ]
     lines = await _or_fail("postgresql", _database(services), "ordersaga migrate")
+    lines.append(encryption_line(services.key_ring))
     if services.key_ring is not None:
         remedy = "start the database that ORDERSAGA_KEY_COPIES_URL names, then: ordersaga migrate"
         lines += await _or_fail("key_copies", _keys(services), remedy)

@@ -6,6 +6,7 @@ from typing import Final
 
 from ordersaga.bootstrap import DatabaseState, KeyCopies
 from ordersaga.doctor.lines import Line, fail, names, ok, warn
+from ordersaga.privacy.key_ring import KeyRing
 
 OLDEST: Final = 150000
 """The oldest version this is tested with, as `server_version_num`."""
@@ -27,6 +28,14 @@ def database_lines(state: DatabaseState, now: datetime | None = None) -> Iterato
         told = "WAL is not archived: a restore loses what was accepted after the last backup"
         yield warn("wal_archive", told, "set archive_mode and archive_command: docs/how-to/backup-and-restore.md")
     yield _room(state)
+
+
+def encryption_line(ring: KeyRing | None) -> Line:
+    """Whether personal data is encrypted: with master keys that open every key there is, or nothing was looked at."""
+    if ring is not None:
+        return ok("encryption", f"is on, under {ring.master}; these master keys open the orders' keys")
+    told = "is off: names and addresses stand in the clear, in Temporal's histories too"
+    return warn("encryption", told, "set ORDERSAGA_ENCRYPTION_KEYS before the first real order: docs/privacy.md")
 
 
 async def key_lines(copies: KeyCopies | None, *, archived: bool) -> list[Line]:

@@ -12,6 +12,8 @@ KINDS: Final = (
     "cancel_requested",
     "change_requested",
     "decision",
+    "encryption_off",
+    "encryption_on",
     "erased",
     "goodwill_requested",
     "hold",
@@ -48,14 +50,15 @@ def who_did(kind: str, text: str) -> str | None:
 class Deed(Value):
     """One thing that a person did. `by`: as they are known here; None where the line names nobody.
 
-    `subject`: the order, lane, stop or seller that it was done to; `seller`: whose order or profile that is.
+    `subject`: the order, lane, stop, seller or part of the deployment that it was done to; `seller`: whose order or
+    profile that is.
     """
 
     at: AwareDatetime
     kind: str
     by: str | None
     text: str
-    about: Literal["order", "lane", "stop", "seller"]
+    about: Literal["order", "lane", "stop", "seller", "deployment"]
     subject: str
     parcel: int
     seller: str | None

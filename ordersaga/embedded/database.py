@@ -58,6 +58,18 @@ async def migrate_copies(database_url: str) -> list[str]:
         raise PartFailedError("migrations", told) from error
 
 
+async def make_logins(settings: Settings, folder: Path) -> list[str]:
+    """Give each kind of process its login, with the password of its file, at every database; their names."""
+    from ordersaga.stores.logins import give_logins, read_passwords
+
+    urls = (settings.database_url.get_secret_value(), settings.key_copies_url.get_secret_value())
+    try:
+        passwords = read_passwords(folder)
+        return [name for url in urls if url for name in await give_logins(url, passwords)]
+    except (OrdersagaError, asyncpg.PostgresError, OSError) as error:
+        raise PartFailedError("logins", f"failed: {error}") from error
+
+
 def read_demo_keys(data: Path) -> dict[str, str]:
     """The demo keys of a state folder by role; empty before the first start."""
     try:

@@ -160,6 +160,10 @@ class KeyRing:
         wrapped = await self._masters.wrap(key.key, key.key_id, key.subject)
         return WrappedKey(key.subject, key.key_id, self._masters.current, wrapped)
 
+    async def opens(self, stored: WrappedKey) -> DataKey:
+        """A stored key, unwrapped. Raises OperatorError when these master keys are not the ones that wrapped it."""
+        return await self._unwrapped(stored)
+
     @property
     def master(self) -> str:
         """The name of the master key that wraps now."""

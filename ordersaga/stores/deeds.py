@@ -1,4 +1,4 @@
-"""What people did, from the journal, the repairs and the changes of sellers: one list, newest first."""
+"""What people did, from the journal, the repairs, the changes of sellers and the erasures: one list, newest first."""
 
 import base64
 import binascii
@@ -47,8 +47,14 @@ WITH told AS (
         NULL, 0, seller, changed_by
     FROM seller_changes WHERE $2 IS NULL
     UNION ALL
-    SELECT at, 'e/' || seq, 'erased', 'personal data erased: ' || reference, order_id, 0, seller, "by"
-    FROM erasures WHERE $2 IS NULL OR order_id = $2)
+    SELECT at, 'e/' || seq, 'erased', 'personal data erased: ' || reference || coalesce('; not erased: ' ||
+        (SELECT string_agg(each->>'where' || coalesce(' until ' || (each->>'until'), ''), '; ')
+         FROM jsonb_array_elements(remains) AS each), ''), order_id, 0, seller, "by"
+    FROM erasures WHERE $2 IS NULL OR order_id = $2
+    UNION ALL
+    SELECT at, 'j/' || order_id || '/' || entry_id, kind, text, order_id, 0, NULL,
+        substring(text FROM '^(.+?) turned encryption ')
+    FROM journal WHERE order_id = 'deployment-encryption' AND $2 IS NULL)
 SELECT * FROM told WHERE {_MATCHES} ORDER BY at DESC, id DESC LIMIT $9
 """  # noqa: S608 - our own conditions
 
@@ -84,7 +90,7 @@ def _subject(row: Row) -> tuple[str, str]:
     story: str | None = row["order_id"]
     if story is None:
         return "seller", row["seller"] or ""
-    for about, kinds in (("lane", "breaker_"), ("stop", "stop_")):
+    for about, kinds in (("lane", "breaker_"), ("stop", "stop_"), ("deployment", "encryption_")):
         if row["kind"].startswith(kinds):
             return about, story.removeprefix(f"{about}-")
     return "order", story

@@ -1,18 +1,30 @@
 """Erasing an order's personal data: its key is destroyed, and with it all that only the key opens, wherever it lies.
 
 What remains names nobody: amounts, units, SKUs, times, statuses, country and region. Books, chains and seals stay as
-they were, because they were made over what was encrypted.
+they were, because they were made over what was encrypted. Of an order that was in the clear for a while, what was
+written then stays as well: the ruling names it, and so does the record of the erasure.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import astuple, dataclass
+from datetime import UTC, datetime
 from typing import Final
 
-from ordersaga.domain.erasure import ErasureFacts, Ruling, Verdict, ruling
+from ordersaga.domain.erasure import (
+    UNTOLD,
+    ErasureFacts,
+    Histories,
+    Remains,
+    Ruling,
+    Verdict,
+    erased,
+    erased_before,
+    remains_of,
+    ruling,
+)
 from ordersaga.domain.returns import FINAL_RETURNS
 from ordersaga.domain.statuses import OrderStatus
-from ordersaga.stores.key_copies import ErasedOrder, KeyCopies, erase_copy, tell_erased
+from ordersaga.stores.key_copies import ErasedOrder, KeyCopies, erase_copy
 from ordersaga.stores.order_keys import OrderKeys, destroy_key
 from ordersaga.stores.pools import Connection, Pool, connection, lock_orders, transaction
 from ordersaga.stores.vault import Vault
@@ -21,6 +33,9 @@ MOST: Final = 1000
 _FACTS = """
 SELECT seller, status, erased_at,
     EXISTS (SELECT FROM order_keys WHERE subject = order_id AND wrapped IS NOT NULL) AS encrypted,
+    NOT (request->'ship_to' ? 'sealed') AS clear_rows,
+    NOT (request->'ship_to' ? 'sealed') OR EXISTS (SELECT FROM encryption
+        WHERE NOT is_on AND at BETWEEN orders.accepted_at AND orders.updated_at) AS clear_histories,
     (SELECT count(*) FROM returns WHERE returns.order_id = $1 AND returns.status <> ALL($2::text[])) AS returns,
     (SELECT count(*) FROM attention WHERE attention.order_id = $1 AND resolved IS NULL) AS questions,
     (SELECT count(*) FROM effects WHERE effects.order_id = $1 AND effects.status IN ('intended', 'unknown')) AS effects
@@ -37,6 +52,12 @@ UPDATE orders SET buyer = NULL, erased_at = clock_timestamp() WHERE order_id = $
 _FORGET_REQUESTS = "UPDATE idempotency_keys SET request_hash = 'erased' WHERE order_id = $1"
 _EMPTY_INBOX = "UPDATE webhook_inbox SET body = '{}' WHERE order_id = $1"
 _KNOWN = "SELECT order_id FROM erasures WHERE order_id = ANY($1::text[])"
+_TELL = """
+INSERT INTO erasures (order_id, seller, "by", reference, at, remains)
+VALUES ($1, $2, $3, $4, coalesce($5, clock_timestamp()), $6) ON CONFLICT DO NOTHING
+"""
+_REMAINS = "SELECT remains FROM erasures WHERE order_id = $1"
+_FACTS_OF_IT = ("encrypted", "erased_at", "returns", "questions", "effects", "clear_rows", "clear_histories")
 _OPEN_NO_MORE = [status.value for status in FINAL_RETURNS]
 
 
@@ -61,13 +82,15 @@ class PostgresErasures:
             rows = await reader.fetch(_OF_BUYER, buyer, mark, seller, MOST)
         return [row["order_id"] for row in rows]
 
-    async def look(self, order_id: str, seller: str | None) -> Ruling | None:
-        """What would become of the order's data; None: there is no such order."""
+    async def look(self, order_id: str, seller: str | None, histories: Histories = UNTOLD) -> Ruling | None:
+        """What would become of the order's data; None: there is no such order. `histories`: what Temporal has of it."""
         async with connection(self._pool, scoped=False) as reader:
             found = await _facts(reader, order_id, seller)
-        return ruling(found[1]) if found else None
+            return await _judged(reader, order_id, found[1], histories) if found else None
 
-    async def erase(self, order_id: str, seller: str | None, erasure: Erasure) -> Ruling | None:
+    async def erase(
+        self, order_id: str, seller: str | None, erasure: Erasure, histories: Histories = UNTOLD
+    ) -> Ruling | None:
         """Erase it, if that may be done now; None: there is no such order.
 
         The copy of its key goes first: what was answered to be erased is erased everywhere.
@@ -78,15 +101,15 @@ class PostgresErasures:
             if found is None:
                 return None
             owner, facts = found
-            judged = ruling(facts)
-            if judged.verdict is not Verdict.ERASABLE:
+            judged = await _judged(work, order_id, facts, histories)
+            if not judged.may_be_erased:
                 return judged
-            erased = ErasedOrder(order_id, owner, erasure.by, erasure.reference)
+            order = ErasedOrder(order_id, owner, erasure.by, erasure.reference)
             if self._keys.copies is not None:
-                await erase_copy(self._keys.copies.pool, erased)
-            at = await _erase(work, erased)
+                await erase_copy(self._keys.copies.pool, order)
+            at = await _erase(work, order, judged.remains)
         self._vault.forget(order_id)
-        return Ruling(Verdict.ERASED, "its key is destroyed", at)
+        return erased(judged, at)
 
     async def known(self, order_ids: Sequence[str]) -> set[str]:
         """Those of these orders that were erased."""
@@ -97,26 +120,36 @@ class PostgresErasures:
         """What was erased and a restored database does not know of; known where keys are copied only."""
         return await KeyCopies(self._keys).forgotten() if self._keys.copies is not None else []
 
-    async def repeat(self, erased: ErasedOrder) -> None:
+    async def repeat(self, order: ErasedOrder) -> None:
         """Erase again what a restore brought back, however the order stands now."""
         async with transaction(self._pool, scoped=False) as work:
-            await lock_orders(work, [erased.order_id])
-            await _erase(work, erased)
-        self._vault.forget(erased.order_id)
+            await lock_orders(work, [order.order_id])
+            found = await _facts(work, order.order_id, None)
+            await _erase(work, order, remains_of(found[1], UNTOLD) if found else ())
+        self._vault.forget(order.order_id)
 
 
 async def _facts(work: Connection, order_id: str, seller: str | None) -> tuple[str, ErasureFacts] | None:
     row = await work.fetchrow(_FACTS, order_id, _OPEN_NO_MORE, seller)
     if row is None:
         return None
-    counted = {name: row[name] for name in ("encrypted", "erased_at", "returns", "questions", "effects")}
-    return row["seller"], ErasureFacts(status=OrderStatus(row["status"]), **counted)
+    known = {name: row[name] for name in _FACTS_OF_IT}
+    return row["seller"], ErasureFacts(status=OrderStatus(row["status"]), **known)
 
 
-async def _erase(work: Connection, erased: ErasedOrder) -> datetime:
-    await destroy_key(work, erased.order_id)
-    await work.execute(_FORGET_REQUESTS, erased.order_id)
-    await work.execute(_EMPTY_INBOX, erased.order_id)
-    await tell_erased(work, erased)
-    at: datetime = await work.fetchval(_UNMARK, erased.order_id)
+async def _judged(work: Connection, order_id: str, facts: ErasureFacts, histories: Histories) -> Ruling:
+    """The ruling; of what was erased before with what its record says has remained."""
+    judged = ruling(facts, histories)
+    if judged.verdict is not Verdict.ERASED_BEFORE:
+        return judged
+    told = await work.fetchval(_REMAINS, order_id) or []
+    return erased_before(judged, [Remains.model_validate(each) for each in told], datetime.now(UTC))
+
+
+async def _erase(work: Connection, order: ErasedOrder, remains: Sequence[Remains]) -> datetime:
+    await destroy_key(work, order.order_id)
+    await work.execute(_FORGET_REQUESTS, order.order_id)
+    await work.execute(_EMPTY_INBOX, order.order_id)
+    await work.execute(_TELL, *astuple(order), [each.model_dump(mode="json", exclude_none=True) for each in remains])
+    at: datetime = await work.fetchval(_UNMARK, order.order_id)
     return at

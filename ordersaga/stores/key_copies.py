@@ -13,7 +13,7 @@ from typing import Final
 from ordersaga.domain.errors import OperatorError
 from ordersaga.stores.migrate import migrate, migrations
 from ordersaga.stores.order_keys import OrderKeys, destroy_key, keep_keys
-from ordersaga.stores.pools import Connection, Pool, close_pool, connection, create_pool, transaction
+from ordersaga.stores.pools import Pool, close_pool, connection, create_pool, transaction
 
 PAGE: Final = 1000
 PATIENCE: Final = timedelta(seconds=3)
@@ -91,12 +91,7 @@ async def erase_copy(copies: Pool, erased: ErasedOrder) -> None:
     """Destroy the copy of an order's key, and remember that it was erased."""
     async with transaction(copies, scoped=False) as work:
         await destroy_key(work, erased.order_id)
-        await tell_erased(work, erased)
-
-
-async def tell_erased(work: Connection, erased: ErasedOrder) -> None:
-    """Remember for good that it was erased, in either database."""
-    await work.execute(_TELL, *astuple(erased))
+        await work.execute(_TELL, *astuple(erased))
 
 
 async def prepare_copies(database_url: str) -> list[str]:

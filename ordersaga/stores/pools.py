@@ -48,6 +48,8 @@ _NARROW: Final = "SELECT set_config('ordersaga.seller', $1, $2), set_config('rol
 _WIDEN: Final = "RESET ROLE; RESET ordersaga.seller"
 _RECOVERING: Final = "OS001"
 """How the database refuses orders while a recovery is under way (migration `recovery`)."""
+_IN_THE_CLEAR: Final = "OS002"
+"""And one that is not encrypted where encryption is on (migration `encryption`)."""
 _LATE = (TimeoutError, asyncio.CancelledError)
 _GONE_WORDS = ("closed", "closing", "released", "terminated")
 
@@ -242,6 +244,9 @@ def _translate(error: Exception, *, in_doubt: bool) -> Exception:
         return OperatorError("database_refused", f"This process's role in the database may not do this: {error}")
     if isinstance(error, asyncpg.PostgresError) and error.sqlstate == _RECOVERING:
         return RetryError("recovering", "the database is being recovered; no order is accepted meanwhile")
+    if isinstance(error, asyncpg.PostgresError) and error.sqlstate == _IN_THE_CLEAR:
+        told = "encryption is on, and this process has no master keys: start it anew with ORDERSAGA_ENCRYPTION_KEYS"
+        return OperatorError("not_encrypted", told)
     if isinstance(error, asyncpg.DataError):
         return OperatorError("data_refused", f"The database cannot store a value: {error}")
     if isinstance(error, asyncpg.InterfaceError) and not any(word in str(error) for word in _GONE_WORDS):

@@ -5,10 +5,13 @@
 | `ordersaga_api` | the API and the console |
 | `ordersaga_worker` | sagas and lanes: the only one that writes the ledgers of money |
 | `ordersaga_relay` | starters, the waitlist, deliverers, pollers, the notifier, the sealer |
+| `ordersaga_codec` | the codec server: reads keys and who is who, and writes down who read what |
 | `ordersaga_reader` | who audits or counts: reads all but what opens doors |
 | `ordersaga_seller` | what the API becomes for the request of a seller's key: sees that seller's rows only |
 
-The owner of the tables migrates, and is held by nothing here. Roles have no login: processes log in as members.
+The owner of the tables migrates, and is held by nothing here. Roles have no login: processes log in as members, each
+kind with a login of its own (`LOGINS`). Whoever runs sagas does the work of the books' and the payments' lanes inside
+them, so that workers of sagas and of lanes may do the same.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,73 +19,80 @@ from dataclasses import dataclass
 from typing import Final
 
 PREFIX: Final = "ordersaga_"
-PROCESSES: Final = ("api", "worker", "relay", "reader")
+PROCESSES: Final = ("api", "worker", "relay", "codec", "reader")
 SELLER: Final = "seller"
 ROLES: Final = (*PROCESSES, SELLER)
 NAMES: Final = tuple(PREFIX + role for role in ROLES)
+LOGINS: Final[Mapping[str, str]] = {
+    **{"api": "api", "orders": "worker", "lanes": "worker"},
+    **{"relay": "relay", "codec": "codec", "reader": "reader"},
+}
+"""By the kind of process, whose rights its login has; it is called `ordersaga_KIND_login`."""
 KINDS: Final = {"r": "SELECT", "a": "INSERT", "c": "UPDATE", "d": "DELETE"}
 """Reads, adds, changes, deletes."""
 
 # Of what is only added to, `c` and `d` are nobody's; the chains and `order_skus` are added to by triggers alone.
 _RIGHTS: Final = """
-table                api   worker relay reader seller
-account_tokens       rac   rac    rac   -      -
-api_keys             r     -      -     -      -
-attention            rac   rac    rac   r      r
-audit_entries        r     r      r     r      -
-audit_heads          r     r      rc    r      -
-audit_sealed         r     r      ra    r      -
-audit_seals          r     r      ra    r      -
-catalog_receipts     ra    r      r     r      -
-codec_reads          ra    -      -     r      -
-effects              r     rac    rac   r      r
-erasures             ra    -      -     r      r
-findings             rc    rac    r     r      rc
-hold_endings         r     ra     ra    r      -
-holds                rac   rac    rac   r      r
-idempotency_keys     racd  r      racd  -      -
-journal              ra    ra     ra    r      r
-lane_breakers        rac   rac    rac   r      -
-lane_calls           racd  racd   racd  r      -
-lane_pauses          rac   rac    rac   r      -
-locations            rac   r      r     r      r
-money_postings       r     ra     r     r      r
-money_transactions   r     ra     r     r      r
-notifications        rac   rac    racd  r      rac
-order_keys           rac   rac    rac   -      -
-order_skus           r     r      r     r      r
-order_tracking       r     ra     r     r      r
-orders               rac   rac    rac   r      r
-people               ra    -      -     r      -
-people_sessions      racd  -      -     -      rc
-pick_tickets         rc    rac    rac   r      rc
-poll_cursors         -     -      rac   r      -
-products             rac   r      r     r      r
-promises             racd  racd   racd  r      -
-recoveries           r     r      r     r      -
-reconciliation_runs  rac   rac    rd    r      r
-repairs              r     ra     r     r      r
-returns              rac   rac    rac   r      rc
-room_taken           rac   rac    racd  r      -
-routings             rac   rac    rac   r      r
-schema_migrations    r     r      r     r      -
-seller_accounts      rac   r      r     r      r
-seller_changes       ra    r      r     r      r
-seller_profiles      rac   r      r     r      r
-sellers              rac   r      r     r      r
-sign_ins             ra    -      -     r      ra
-stock                rac   rac    rac   r      r
-stop_orders          r     rac    r     r      r
-stops                rac   rc     r     r      rc
-unit_movements       ra    ra     ra    r      r
-waiting_lines        rac   rac    rac   r      r
-waiting_orders       rad   rad    rad   r      r
-webhook_endpoints    rac   r      rc    -      rac
-webhook_inbox        rac   rac    racd  r      r
+table                api   worker relay codec reader seller
+account_tokens       rac   rac    rac   -     -      -
+api_keys             r     -      -     r     -      -
+attention            rac   rac    rac   -     r      r
+audit_entries        r     r      r     -     r      -
+audit_heads          r     r      rc    -     r      -
+audit_sealed         r     r      ra    -     r      -
+audit_seals          r     r      ra    -     r      -
+catalog_receipts     ra    r      r     -     r      -
+codec_reads          ra    -      -     ra    r      -
+effects              r     rac    rac   -     r      r
+encryption           ra    ra     ra    r     r      -
+erasures             ra    -      -     -     r      r
+findings             rc    rac    r     -     r      rc
+hold_endings         r     ra     ra    -     r      -
+holds                rac   rac    rac   -     r      r
+idempotency_keys     racd  r      racd  -     -      -
+journal              ra    ra     ra    -     r      r
+lane_breakers        rac   rac    rac   -     r      -
+lane_calls           racd  racd   racd  -     r      -
+lane_pauses          rac   rac    rac   -     r      -
+locations            rac   r      r     -     r      r
+money_postings       r     ra     r     -     r      r
+money_transactions   r     ra     r     -     r      r
+notifications        rac   rac    racd  -     r      rac
+order_keys           rac   rac    rac   r     -      -
+order_skus           r     r      r     -     r      r
+order_tracking       r     ra     r     -     r      r
+orders               rac   rac    rac   r     r      r
+people               ra    -      -     -     r      -
+people_sessions      racd  -      -     rc    -      rc
+pick_tickets         rc    rac    rac   -     r      rc
+poll_cursors         -     -      rac   -     r      -
+products             rac   r      r     -     r      r
+promises             racd  racd   racd  -     r      -
+recoveries           r     r      r     -     r      -
+reconciliation_runs  rac   rac    rd    -     r      r
+repairs              r     ra     r     -     r      r
+returns              rac   rac    rac   -     r      rc
+room_taken           rac   rac    racd  -     r      -
+routings             rac   rac    rac   -     r      r
+schema_migrations    r     r      r     r     r      -
+seller_accounts      rac   r      r     r     r      r
+seller_changes       ra    r      r     -     r      r
+seller_profiles      rac   r      r     r     r      r
+sellers              rac   r      r     r     r      r
+sign_ins             ra    -      -     -     r      ra
+stock                rac   rac    rac   -     r      r
+stop_orders          r     rac    r     -     r      r
+stops                rac   rc     r     -     r      rc
+unit_movements       ra    ra     ra    -     r      r
+waiting_lines        rac   rac    rac   -     r      r
+waiting_orders       rad   rad    rad   -     r      r
+webhook_endpoints    rac   r      rc    -     -      rac
+webhook_inbox        rac   rac    racd  -     r      r
 """
 COLUMNS: Final[Mapping[tuple[str, str], Sequence[str]]] = {
     ("audit_heads", "relay"): ("unsealed",),
     ("findings", SELLER): ("status", "by", "second", "reason", "outcome"),
+    ("people_sessions", "codec"): ("last_seen_at",),
     ("people_sessions", SELLER): ("ended_at", "id_token"),
     ("pick_tickets", SELLER): ("status", "changed_at"),
     ("reconciliation_runs", "api"): ("seller",),
@@ -90,7 +100,10 @@ COLUMNS: Final[Mapping[tuple[str, str], Sequence[str]]] = {
     ("stops", SELLER): ("started_at",),
 }
 """Where a role changes these columns only."""
-_UNSAID: Final = {"api": "rac", "worker": "rac", "relay": "rac", "reader": "-", SELLER: "-"}
+_UNSAID: Final = {
+    **{"api": "rac", "worker": "rac", "relay": "rac"},
+    **{"codec": "-", "reader": "-", SELLER: "-"},
+}
 """Of a table that nobody has said anything about yet."""
 
 _ITS_OWN: Final = "seller = (SELECT its_seller())"
@@ -183,6 +196,18 @@ def making_roles(owner: str) -> Sequence[str]:
 def becoming(who: str) -> str:
     """The SQL that lets a role become a seller's, without having its rights otherwise."""
     return f"GRANT {PREFIX}{SELLER} TO {who} WITH INHERIT FALSE, SET TRUE"
+
+
+def login_of(kind: str) -> str:
+    """What the login of a kind of process is called."""
+    return f"{PREFIX}{kind}_login"
+
+
+def making_login(kind: str) -> str:
+    """The SQL that makes the login of a kind of process, without a password, if it is not there yet."""
+    name = login_of(kind)
+    made = f"CREATE ROLE {name} LOGIN IN ROLE {PREFIX}{LOGINS[kind]}"
+    return f"DO $$ BEGIN IF to_regrole('{name}') IS NULL THEN {made}; END IF; END $$"
 
 
 def unsaid(tables: Iterable[str]) -> set[str]:

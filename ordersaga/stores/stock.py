@@ -74,7 +74,7 @@ class PostgresStock:
         taken again: the parcels planned then are returned, so that a saga that repeats its first step (its worker
         died before Temporal had heard of it) undoes the same parcels; OperatorError `hold_released` if there are none.
         """
-        hidden = Hidden(await self._vault.keys([order.order_id]), await self._vault.marks([order]))
+        hidden = Hidden(await self._vault.own(order.order_id), await self._vault.marks([order]))
         async with begin(self._pool) as work:
             await lock_orders(work, [order.order_id])
             await insert_orders(work, [(order, (), "pending", None, None)], started=True, hidden=hidden)

@@ -56,6 +56,10 @@ class Vault:
                 raise KeyErasedError(order_id)
         return keys
 
+    async def own(self, order_id: str) -> Keys:
+        """The key of an order that may have no row yet; the first who asks makes it. Raises KeyErasedError."""
+        return {order_id: await self._ring.of(order_id)} if self._ring is not None else {}
+
     async def keys(self, order_ids: Iterable[str]) -> Keys:
         """The keys of those of these orders that have one."""
         return await self._ring.find(order_ids) if self._ring is not None else {}

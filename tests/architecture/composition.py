@@ -14,7 +14,7 @@ REPOSITORY: Final = Path(__file__).parents[2]
 COMPOSE: Final = REPOSITORY / "docker-compose.yml"
 NEXT: Final = REPOSITORY / "docker-compose.next.yml"
 """Workers of a second build, beside those of the first."""
-JOBS: Final = frozenset({"temporal-schema", "temporal-namespace", "migrations"})
+JOBS: Final = frozenset({"temporal-schema", "temporal-namespace", "migrations", "owner"})
 """Services that do one thing and end."""
 
 Service = Mapping[str, Any]
@@ -29,7 +29,7 @@ def examples() -> list[str]:
 def compose(
     file: Path, *what: str, without: str = "", given: Mapping[str, str] = _NOTHING
 ) -> subprocess.CompletedProcess[str]:
-    """`docker-compose config` over a file, with the emulators' profile; `without` one of the needed variables.
+    """`docker-compose config` over a file, with all profiles; `without` one of the needed variables.
 
     A file that adds to docker-compose.yml is read after it.
     """
@@ -37,7 +37,8 @@ def compose(
     program = Path(sys.executable).parent / "docker-compose"
     files = [COMPOSE, file] if file == NEXT else [file]
     where = ["--project-directory", str(REPOSITORY), *(word for each in files for word in ("-f", str(each)))]
-    command = [str(program), *where, "--profile", "emulators", "config", *(what or ("-q",))]
+    profiles = ["--profile", "emulators", "--profile", "owner"]
+    command = [str(program), *where, *profiles, "config", *(what or ("-q",))]
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **filled}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
@@ -53,6 +54,22 @@ def resolved(given: Mapping[str, str] = _NOTHING, file: Path = COMPOSE) -> Mappi
 def services(given: Mapping[str, str] = _NOTHING, file: Path = COMPOSE) -> dict[str, Service]:
     """Every service by name."""
     return dict(resolved(given, file)["services"])
+
+
+def files_of(service: Service) -> dict[str, str]:
+    """The secrets a container has: the path of each file, and which secret it is."""
+    mounted = {secret.get("target") or secret["source"]: secret["source"] for secret in service.get("secrets", [])}
+    return {str(Path("/run/secrets") / target): source for target, source in mounted.items()}
+
+
+def logins() -> dict[str, tuple[str, str]]:
+    """As whom each of our services logs in at the databases, and the secret that is its password."""
+    found = {}
+    for name, service in services().items():
+        user = service.get("environment", {}).get("ORDERSAGA_DATABASE_USER")
+        if user:
+            found[name] = user, files_of(service)["/run/secrets/ordersaga_database_password"]
+    return found
 
 
 def is_ours(service: Service) -> bool:

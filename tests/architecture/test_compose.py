@@ -6,13 +6,15 @@ import subprocess
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
 from ordersaga.domain.lanes import channel_lane
 from ordersaga.settings import CREDENTIALS, Settings, environment_name, read_settings, require_credentials
-from tests.architecture.composition import JOBS, REPOSITORY, Service, is_ours, resolved, services
+from ordersaga.stores.roles import LOGINS, login_of
+from tests.architecture.composition import JOBS, REPOSITORY, Service, files_of, is_ours, logins, resolved, services
 from workers.__main__ import ROLES, Duties, parse_duties
 from workflows.messages import BOOKS_QUEUE, CARRIER_QUEUE, PAYMENT_QUEUE, carrier_queue, provider_queue
 
@@ -83,15 +85,54 @@ def test_secrets_are_files_and_nothing_else() -> None:
     assert plain == set()
     used = {secret["source"] for service in SERVICES.values() for secret in service.get("secrets", [])}
     assert used == set(WHOLE["secrets"])
-    ours = {name for name in used if name.startswith("ordersaga_")}
-    assert {name.upper() for name in ours} <= {environment_name(name) for name in Settings.model_fields}
+    read = {Path(path).name for service in SERVICES.values() if is_ours(service) for path in files_of(service)}
+    settings = {environment_name(name).lower() for name in Settings.model_fields}
+    assert {name for name in read if name.startswith("ordersaga_")} <= settings
+    assert {name for name in read if not name.startswith("ordersaga_")} <= set(LOGINS)
+
+
+def test_each_kind_of_process_logs_in_as_itself() -> None:
+    """With a password that no other process sees; the owner's is the databases', the migrations' and the owner's."""
+    kinds = {"api": "api", "codec-server": "codec", "migrations": "", "owner": ""}
+    for name, duties in _duties().items():
+        [kinds[name]] = duties.roles
+    expected = {
+        name: (login_of(kind), f"database_{kind}") if kind else ("ordersaga", "database_owner")
+        for name, kind in kinds.items()
+    }
+    assert logins() == expected
+    assert set(kinds.values()) - {""} == set(LOGINS) - {"reader"}
+    for name, service in SERVICES.items():
+        passwords = {source for source in files_of(service).values() if source.startswith("database_")}
+        if name in kinds and name != "migrations":
+            assert passwords == {expected[name][1]}, name
+    given = {
+        path: source for path, source in files_of(SERVICES["migrations"]).items() if path.startswith("/run/logins")
+    }
+    assert given == {f"/run/logins/{kind}": f"database_{kind}" for kind in set(LOGINS) - {"reader"}}
+    assert SERVICES["migrations"]["command"][-2:] == ["--logins", "/run/logins"]
+
+
+def test_keys_are_copied_to_another_database() -> None:
+    """Every process of ours and the migrations know it; it stands apart from the orders', with a network of its own."""
+    name = urlsplit(SERVICES["api"]["environment"]["ORDERSAGA_KEY_COPIES_URL"]).hostname
+    assert name == "keys-postgres"
+    users = {each for each in SERVICES if "keys" in SERVICES[each].get("networks", {})} - {name}
+    assert users == set(logins())
+    for each in users:
+        urls = [SERVICES[each]["environment"][f"ORDERSAGA_{which}_URL"] for which in ("DATABASE", "KEY_COPIES")]
+        assert len({urlsplit(url).hostname for url in urls}) == 2
+        assert [(urlsplit(url).username, urlsplit(url).password) for url in urls] == [(None, None)] * 2
+    volumes = [SERVICES[each]["volumes"][0]["source"] for each in (name, "postgres")]
+    assert len(set(volumes)) == 2
+    assert name in SERVICES["migrations"]["depends_on"]
 
 
 @pytest.mark.parametrize("name", sorted(name for name in SERVICES if name == "api" or name.startswith("worker")))
 def test_whoever_speaks_with_companies_has_every_credential(name: str) -> None:
     """As a file or, where it is no secret, as a variable."""
     service = SERVICES[name]
-    files = {secret["source"].upper() for secret in service["secrets"]}
+    files = {Path(path).name.upper() for path in files_of(service)}
     given = files | set(service["environment"])
     assert {environment_name(setting) for setting in (*CREDENTIALS, "database_password")} <= given
 
@@ -101,16 +142,34 @@ def test_the_script_makes_what_is_read(tmp_path: Path, monkeypatch: pytest.Monke
     folder = tmp_path / "secrets"
     made = [_secrets("--emulated", str(folder)) for _ in range(2)]
     assert [each.stdout for each in made] == ["", ""]
-    files = {file.name: file.read_text() for file in folder.iterdir()}
-    assert set(files) == set(WHOLE["secrets"])
-    assert {Path(secret["file"]).name for secret in WHOLE["secrets"].values()} == set(files)
-    assert oct(folder.stat().st_mode)[-3:] == "700"
-    monkeypatch.setenv("ORDERSAGA_SECRETS_DIR", str(folder))
+    files = _files(folder)
+    wanted = {str(Path(secret["file"]).relative_to(REPOSITORY / "secrets")) for secret in WHOLE["secrets"].values()}
+    assert wanted == set(files)
+    assert {oct(each.stat().st_mode)[-3:] for each in (folder, folder / "databases")} == {"700"}
+    login = tmp_path / "login"
+    login.mkdir()
+    (login / "ordersaga_database_password").write_text(files["databases/api"])
+    monkeypatch.setenv("ORDERSAGA_SECRETS_DIR", f"{folder}:{login}")
     settings = require_credentials(read_settings(_env_file=None, shipbob_channel_id=1))
     assert settings.shipbob_webhook_secret.get_secret_value().startswith("whsec_")
-    assert ":@" not in settings.database_url.get_secret_value()
+    assert f":{files['databases/api'].strip()}@" in settings.database_url.get_secret_value()
     _secrets("--emulated", str(folder))
-    assert {file.name: file.read_text() for file in folder.iterdir()} == files, "what is there is kept"
+    assert _files(folder) == files, "what is there is kept"
+
+
+def test_passwords_of_an_earlier_release_are_kept(tmp_path: Path) -> None:
+    """They lay beside what processes share; the databases that exist know no others."""
+    for name in ("ordersaga_database_password", "temporal_database_password"):
+        (tmp_path / name).write_text(name)
+    _secrets("--emulated", str(tmp_path))
+    files = _files(tmp_path)
+    assert files["databases/owner"] == "ordersaga_database_password"
+    assert files["databases/temporal"] == "temporal_database_password"
+    assert "ordersaga_database_password" not in files
+
+
+def _files(folder: Path) -> dict[str, str]:
+    return {str(file.relative_to(folder)): file.read_text() for file in folder.rglob("*") if file.is_file()}
 
 
 def test_the_script_says_what_is_left_to_do(tmp_path: Path) -> None:
@@ -139,6 +198,7 @@ def test_databases_and_emulators_are_apart() -> None:
     networks = {name: set(service.get("networks", {})) for name, service in SERVICES.items()}
     assert networks["postgres"] == {"data"}
     assert networks["temporal-postgres"] == {"temporal-data"}
+    assert networks["keys-postgres"] == {"keys"}
     emulators = {name for name, service in SERVICES.items() if service.get("profiles") == ["emulators"]}
     assert len(emulators) == 3
     for name in emulators:

@@ -1,12 +1,14 @@
 """deploy/kubernetes: valid, hardened, and the same processes as docker-compose.yml runs."""
 
 import functools
+import json
 import shutil
 import subprocess
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import kubernetes_validate
 import pytest
@@ -14,7 +16,8 @@ import yaml
 
 from ordersaga.network import read_network
 from ordersaga.settings import CREDENTIALS, Settings, environment_name, read_settings, require_credentials
-from tests.architecture.composition import REPOSITORY, is_ours, resolved
+from ordersaga.stores.roles import LOGINS
+from tests.architecture.composition import REPOSITORY, is_ours, logins, resolved
 from tests.architecture.kustomize import Object, canonical, containers, render, template
 from workers.__main__ import parse_duties
 from workflows.messages import BOOKS_QUEUE, CARRIER_QUEUE, ORDER_QUEUE, PAYMENT_QUEUE, provider_queue
@@ -134,8 +137,8 @@ def test_the_same_processes_as_composed(overlay: str) -> None:
 
 
 def test_the_trial_is_all_that_is_composed_but_what_watches() -> None:
-    """Prometheus, Grafana and Jaeger are the cluster's own."""
-    assert set(COMPOSED) - set(pods("trial")) == {"prometheus", "grafana", "jaeger"}
+    """Prometheus, Grafana and Jaeger are the cluster's own; the owner has a pod for as long as a command takes."""
+    assert set(COMPOSED) - set(pods("trial")) == {"prometheus", "grafana", "jaeger", "owner"}
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -149,15 +152,65 @@ def test_settings_exist_and_secrets_are_files(overlay: str) -> None:
         names = {variable["name"] for variable in main(each).get("env", [])}
         variables |= {name for name in names if name.startswith("ORDERSAGA_")}
     assert variables <= known
-    assert variables & secret <= {"ORDERSAGA_DATABASE_URL"}
-    assert ":" not in settings["ORDERSAGA_DATABASE_URL"].partition("//")[2].partition("@")[0]
-    keys = {
-        item["key"]
-        for each in pods(overlay).values()
-        for volume in template(each)["spec"].get("volumes", [])
-        for item in volume.get("secret", {}).get("items", [])
+    addresses = {"ORDERSAGA_DATABASE_URL", "ORDERSAGA_KEY_COPIES_URL"}
+    assert variables & secret == addresses
+    assert {(urlsplit(settings[name]).username, urlsplit(settings[name]).password) for name in addresses} == {
+        (None, None)
     }
-    assert keys <= set(WHOLE["secrets"])
+    assert len({urlsplit(settings[name]).hostname for name in addresses}) == 2
+    named_keys = {key for each in pods(overlay).values() for _, key, _ in files(each)}
+    assert named_keys <= set(WHOLE["secrets"])
+
+
+def files(each: Object) -> set[tuple[str, str, str]]:
+    """Secrets that a pod names one by one: volume, the secret as it is called where it is composed, and the file."""
+    found = set()
+    for volume in template(each)["spec"].get("volumes", []):
+        source = volume.get("secret", {})
+        prefix = "database_" if source.get("secretName") == "ordersaga-databases" else ""
+        found |= {(volume["name"], prefix + item["key"], item["path"]) for item in source.get("items", [])}
+    return found
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_each_process_logs_in_as_where_it_is_composed(overlay: str) -> None:
+    """By the same login, with its own password and no other's; what all share holds no password of a database."""
+    for name, (user, password) in logins().items():
+        if name == "owner":
+            continue
+        each = pods(overlay)[name]
+        env = {variable["name"]: variable.get("value") for variable in main(each)["env"]}
+        assert env["ORDERSAGA_DATABASE_USER"] == user, name
+        own = {(key, path) for volume, key, path in files(each) if volume == "login"}
+        assert own == {(password, "ordersaga_database_password")}, name
+        mounts = {mount["name"]: mount["mountPath"] for mount in main(each)["volumeMounts"]}
+        told = named(overlay, "ConfigMap")["ordersaga-settings"]["data"]["ORDERSAGA_SECRETS_DIR"]
+        assert mounts["login"] in env.get("ORDERSAGA_SECRETS_DIR", told).split(":")
+        if name == "migrations":
+            given = {(key, path) for volume, key, path in files(each) if volume == "logins"}
+            assert given == {(f"database_{kind}", kind) for kind in set(LOGINS) - {"reader"}}
+            assert main(each)["args"][-1] == mounts["logins"]
+
+
+def test_the_owners_pod_is_valid_and_as_hardened_as_all(tmp_path: Path) -> None:
+    """What the script asks the cluster for; the words of the command stay the words they are."""
+    (tmp_path / "kubectl").write_text(
+        '#!/bin/sh\ncase "$*" in *jsonpath*) echo ordersaga:1;; *) printf %s "$*";; esac\n'
+    )
+    (tmp_path / "kubectl").chmod(0o755)
+    script = REPOSITORY / "deploy/kubernetes/owner.sh"
+    words = ["keys", "off", "--by", "olga", "--reason", 'a "trial" \\ over']
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    said = subprocess.run(["sh", str(script), *words], env=environment, capture_output=True, text=True, check=True)
+    pod = json.loads(said.stdout.partition("--overrides=")[2])
+    kubernetes_validate.validate(pod, VERSION, strict=True)
+    [container] = pod["spec"]["containers"]
+    assert container["args"] == ["python", "-m", "ordersaga", *words]
+    api = template(named("production", "Deployment")["api"])["spec"]
+    assert container["securityContext"] == api["containers"][0]["securityContext"]
+    assert pod["spec"]["securityContext"] == api["securityContext"]
+    [login] = [volume for volume in pod["spec"]["volumes"] if volume["name"] == "login"]
+    assert login["secret"]["items"] == [{"key": "owner", "path": "ordersaga_database_password"}]
 
 
 def test_a_mounted_secret_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +260,9 @@ def test_policies_select_somebody(overlay: str) -> None:
         for selector in _selectors(policy["spec"]):
             wanted = selector.get("matchLabels", {})
             assert any(wanted.items() <= has.items() for has in labels), (name, wanted)
-    databases = [policy for name, policy in policies.items() if name in ("postgres", "temporal-postgres")]
+    databases = [
+        policy for name, policy in policies.items() if name in ("postgres", "keys-postgres", "temporal-postgres")
+    ]
     assert all(len(policy["spec"]["ingress"]) == 1 and "from" in policy["spec"]["ingress"][0] for policy in databases)
 
 

@@ -19,6 +19,7 @@ from ordersaga.doctor.lines import Checkup, Line
 from ordersaga.embedded.environment import as_environment
 from ordersaga.settings import CREDENTIALS, Settings, environment_name
 from tests.lanes.waiting import until
+from tests.privacy.keys import ONE
 from tests.support.api import settings_for
 from tests.support.database import DatabaseServer
 from tests.support.emulators import ROOT, free_port, running
@@ -91,6 +92,24 @@ async def test_a_database_that_nobody_migrated(
     assert (lines["migrations"].verdict, lines["migrations"].remedy) == ("fail", "ordersaga migrate")
     assert "Temporal and the companies were not looked at" in lines["migrations"].told
     assert not found.sound
+
+
+async def test_master_keys_that_are_missing_are_told(
+    configure: Configure, environment: WorkflowEnvironment, database_url: str, tmp_path: Path
+) -> None:
+    """The line that keeps processes from starting is the doctor's too; in order, it says under which key."""
+    encrypting = settings_of(environment, database_url, encryption_keys=ONE)
+    configure(encrypting)
+    _, lines = await checked(tmp_path)
+    assert (lines["encryption"].verdict, "under one" in lines["encryption"].told) == ("ok", True)
+    async with open_services(encrypting):
+        pass
+    configure(settings_of(environment, database_url, encryption_keys=""))
+    found, lines = await checked(tmp_path)
+    assert set(lines) == {"settings", "disk", "encryption"}
+    assert (lines["encryption"].verdict, found.sound) == ("fail", False)
+    assert "encryption_keys_missing" in lines["encryption"].told
+    assert "ORDERSAGA_ENCRYPTION_KEYS" in lines["encryption"].told
 
 
 async def test_a_temporal_that_is_away(

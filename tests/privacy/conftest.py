@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest_asyncio
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
 
 from ordersaga.bootstrap import Services, open_services
 from ordersaga.client_stops import StoppedSagas
@@ -48,12 +49,13 @@ async def shop(settings: Settings, environment: WorkflowEnvironment) -> AsyncIte
     async with open_services(settings) as services:
         await services.catalog.load(catalog(("nj-1", "MUG", 10), ("nj-1", "TEE", 5)))
         temporal = await Client.connect(settings.temporal_address, data_converter=services.converter)
-        workers = _workers(services, temporal, payments, provider)
+        workers = workers_of(services, temporal, payments, provider)
         async with running(workers, settle=0), serving(replace(services, payments=payments)) as api:
             yield Shop(api, payments, provider, services.orders)
 
 
-def _workers(services: Services, temporal: Client, payments: FakePayments, provider: FakeProvider) -> list:  # type: ignore[type-arg]
+def workers_of(services: Services, temporal: Client, payments: FakePayments, provider: FakeProvider) -> list[Worker]:
+    """A process with every role."""
     ports = Ports(
         stock=services.stock,
         ledger=services.effects,

@@ -27,7 +27,7 @@ ONLY_ADDED_TO = frozenset(
     {
         "journal", "unit_movements", "money_transactions", "money_postings", "repairs", "seller_changes", "sign_ins",
         "catalog_receipts", "audit_entries", "audit_seals", "audit_sealed",
-        "codec_reads",
+        "codec_reads", "encryption",
         "erasures",
     }
 )  # fmt: skip
@@ -108,12 +108,14 @@ async def test_a_reader_only_reads_and_no_secrets(owner: Connection) -> None:
 
 
 async def test_money_is_the_workers_and_keys_are_nobodys(owner: Connection) -> None:
-    """Only a worker writes the ledgers of money; API keys are made by the owner, and known to the API alone."""
+    """Only a worker writes the ledgers of money; API keys are made by the owner, and known where somebody shows one."""
     writers = {role for role in ROLES if await may(owner, role, "money_postings", "INSERT")}
     assert writers == {"worker"}
     assert {role for role in ROLES if await may(owner, role, "api_keys", *WRITING)} == set()
-    assert {role for role in ROLES if await may(owner, role, "api_keys", "SELECT")} == {"api"}
-    assert {role for role in ROLES if await may(owner, role, "people_sessions", "SELECT")} == {"api", "seller"}
+    assert {role for role in ROLES if await may(owner, role, "api_keys", "SELECT")} == {"api", "codec"}
+    assert {role for role in ROLES if await may(owner, role, "people_sessions", "SELECT")} == {
+        *("api", "codec", "seller")
+    }
 
 
 async def test_every_table_is_spoken_of(owner: Connection) -> None:
@@ -219,7 +221,7 @@ async def test_no_role_may_change_the_rules(as_role: As, role: str) -> None:
             await connection.execute(statement)
 
 
-@pytest.mark.parametrize("role", ["worker", "relay", "reader"])
+@pytest.mark.parametrize("role", ["worker", "relay", "codec", "reader"])
 async def test_only_the_api_becomes_a_seller(as_role: As, role: str) -> None:
     """The other processes have no requests of sellers."""
     connection = await as_role(role)

@@ -19,6 +19,7 @@ from ordersaga.bootstrap import Services
 from ordersaga.client import OrderClient
 from ordersaga.client_errors import OrderNotFoundError
 from ordersaga.client_lanes import QueueState
+from ordersaga.domain.erasure import Histories
 from ordersaga.domain.journal import AttentionItem
 from ordersaga.domain.orders import Order
 from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
@@ -89,6 +90,10 @@ class StubOrders(OrderClient):
         self.foretold: dict[str, Any] = {}
         self.queue = QueueState(1.0, 7, timedelta(seconds=30))
         """How every lane stands."""
+
+    async def histories(self, order_id: str) -> Histories:
+        """There are none: nothing was ever started."""
+        return Histories(there=False)
 
     async def ready(self) -> bool:
         """Always, unless an error is set."""

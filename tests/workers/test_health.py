@@ -1,6 +1,7 @@
 """What a worker tells who watches it, and which lanes a process serves."""
 
 import asyncio
+import json
 import os
 import sys
 from pathlib import Path
@@ -134,5 +135,6 @@ async def test_a_worker_whose_database_lacks_migrations_says_what_to_run(
     )
     _, errors = await asyncio.wait_for(worker.communicate(), 120)
     assert worker.returncode == 1
-    assert errors.decode().splitlines()[-1].startswith("ordersaga worker: database_not_migrated: ")
+    told = json.loads(errors.decode().splitlines()[-1])
+    assert (told["event"], told["code"]) == ("not_started", "database_not_migrated")
     assert "Traceback" not in errors.decode()
