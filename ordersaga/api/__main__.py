@@ -10,6 +10,7 @@ import uvicorn
 from ordersaga.api.app import create_app
 from ordersaga.api.draining import Leaving, Server
 from ordersaga.api.http_protocol import BoundedHttp
+from ordersaga.api.opening import Opening
 from ordersaga.bootstrap import open_services
 from ordersaga.settings import Settings, SettingsError, read_complete
 from ordersaga.telemetry import begin
@@ -17,9 +18,11 @@ from ordersaga.telemetry import begin
 
 def main() -> None:
     """Serve on the configured address; requests under way get a few seconds to end. A clean stop is exit code 0."""
-    signal.signal(signal.SIGTERM, _end)  # uvicorn raises the signal again once it has shut down
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)  # uvicorn raises the signal again once it has shut down
     settings = _settings()
-    app = Leaving(create_app(partial(open_services, settings, name="ordersaga-api")))
+    opening = Opening(partial(open_services, settings, name="ordersaga-api"))
+    app = Leaving(opening.told_once(create_app(opening.services)))
     gc.freeze()  # what the program is made of is never garbage: no collection looks through it again
     config = uvicorn.Config(
         app,
@@ -32,10 +35,8 @@ def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=5,
     )
-    server = Server(config, app)
-    server.run()
-    if not server.started:
-        sys.exit("ordersaga api: could not start, see above")
+    with opening.told_at_the_end("api"):
+        Server(config, app).run()
 
 
 def _settings() -> Settings:
