@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 the API refused; 2 wrong usage, or no valid key; 3 no API;
 
 import time
 from collections.abc import Callable, Iterator
+from math import isfinite
 from typing import Annotated
 
 import typer
@@ -13,8 +14,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from ordersaga.commands.errors import USAGE, CommandError
-from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_pairs
+from ordersaga.commands.errors import FAILED, USAGE, CommandError
+from ordersaga.commands.remote import URL_NAMES, ApiKey, ApiUrl, AsJson, call, show_json, show_pairs
 from ordersaga.domain.values import Message
 
 
@@ -45,8 +46,14 @@ def surge(
     """Show orders by status, checkouts taken and refused, starts that wait, and calls that wait in each lane."""
 
     def look() -> Surge:
-        return read_gauges(call(api_url, api_key, lambda api: api.metrics()))
+        text = call(api_url, api_key, lambda api: api.metrics())
+        try:
+            return read_gauges(text)
+        except ValueError:
+            raise CommandError(f"the answer has no metrics of ordersaga's API; correct {URL_NAMES}", FAILED) from None
 
+    if not isfinite(watch):
+        raise CommandError(f"--watch {watch}: give a number of seconds, such as 2", USAGE)
     if watch and (as_json or not Console().is_terminal):
         raise CommandError("--watch is for a terminal; without one, ask once and again", USAGE)
     if as_json:
