@@ -41,7 +41,7 @@ class ConsoleReporter:
 
     def noticed(self, message: str) -> None:
         """Anything else worth a line."""
-        self._console.print(f"[yellow]![/] {escape(message)}", highlight=False)
+        self._console.print(f"[yellow]![/] {escape(message)}", highlight=False, soft_wrap=True)
 
     def _show_pending(self) -> None:
         if self._pending and self._console.is_terminal:
