@@ -115,7 +115,7 @@ async def _run(plan: Plan, keep: bool) -> bool:
     console = Console()
     if plan.slowness > 1:
         told = f"This machine is {plan.slowness:.1f} times slower than usual: so much longer everything may take."
-        console.print(told, highlight=False)
+        console.print(told, highlight=False, soft_wrap=True)
     play = asyncio.current_task()
     assert play is not None, "a coroutine runs in a task"
     _on_signals(play.cancel)
