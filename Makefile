@@ -2,7 +2,9 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+# Two states of $(VENV): all that is locked, and what running needs; what is there beyond that stays (--inexact).
 STAMP := $(VENV)/.synced
+RUNNABLE := $(VENV)/.runnable
 ORDERSAGA := $(BIN)/ordersaga
 DEMO_ARGS ?=
 
@@ -21,7 +23,7 @@ export UV_COMPILE_BYTECODE := 1
 help: ## List the targets
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: $(STAMP) ## See orders ship, fail and be undone on a stack of its own; KEEP=1 leaves it running
+demo: $(RUNNABLE) ## See orders ship, fail and be undone on a stack of its own; KEEP=1 leaves it running
 	$(ORDERSAGA) demo $(if $(KEEP),--keep) $(DEMO_ARGS)
 
 chaos: $(STAMP) ## Orders under load while parts are killed and paused and the network fails: SEED=1 MINUTES=3
@@ -34,7 +36,7 @@ surge: $(STAMP) ## 20,000 checkouts for 1,000 units, open loop, judged: RATE=500
 soak: $(STAMP) ## Steady load, and does anything grow? MINUTES=60 RATE=2; half an hour or more writes docs/soak.md
 	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),60) --rate $(or $(RATE),2) $(SOAK_ARGS)
 
-up: $(STAMP) ## Run the whole stack on this machine until Ctrl-C
+up: $(RUNNABLE) ## Run the whole stack on this machine until Ctrl-C
 	$(ORDERSAGA) up $(UP_ARGS)
 
 test: $(STAMP) ## Run the tests; choose with TEST_ARGS, e.g. TEST_ARGS="tests/domain -k refund"
@@ -77,16 +79,21 @@ audit: $(STAMP) ## Ask the vulnerability service about every locked dependency: 
 docs: $(STAMP) ## Build the documents as a site in build/docs/site; the reference from the code; every link checked
 	$(BIN)/python -m docs_site
 
-stack-clean: $(STAMP) ## Delete the databases, logs and keys of the stopped stack
+stack-clean: $(RUNNABLE) ## Delete the databases, logs and keys of the stopped stack
 	$(ORDERSAGA) stack-clean
 
 .venv: $(STAMP) ## Install everything, as locked
 
-$(STAMP): uv.lock pyproject.toml
+$(STAMP): $(RUNNABLE)
+	$(BIN)/uv sync --locked
+	@touch $@
+
+$(RUNNABLE): uv.lock pyproject.toml
 	@test -n "$(PYTHON)" || { \
 		echo "make: no working Python 3.11 or newer with venv among python3.13 python3.12 python3.11 python3;" \
 			"install one, or name it: make PYTHON=/path/to/python" >&2; exit 1; }
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv sync --locked
+	@echo "make: installing what running needs into $(VENV), about 85 packages"
+	$(BIN)/uv sync --locked --no-default-groups --inexact
 	@touch $@

@@ -5,7 +5,6 @@ async with ApiClient("http://127.0.0.1:8080", key) as api:
     print(placed.order.status, placed.status)
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -383,7 +382,7 @@ def _given(**members: Any) -> dict[str, Any]:
 def _object(answer: httpx.Response) -> dict[str, Any]:
     try:
         body = answer.json()
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
 

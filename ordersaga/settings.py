@@ -356,6 +356,8 @@ def require_credentials(settings: Settings) -> Settings:
 def _read(given: dict[str, Any]) -> Reading[Settings]:
     try:
         return read_all(Settings, PREFIX, given)
+    except UnicodeDecodeError:
+        raise SettingsError(".env is no text in UTF-8: write it anew") from None
     except (SecretsFolderError, OSError) as error:
         raise SettingsError(str(error)) from None
 

@@ -6,11 +6,14 @@ A module offers `register(app)`, which adds its commands to the typer app; `COMM
 import os
 import sys
 from importlib import import_module
-from typing import Final
+from importlib.metadata import version
+from typing import Annotated, Final, NoReturn
 
 import typer
+from typer.exceptions import TyperException
+from typer.main import get_command
 
-from ordersaga.commands.errors import CommandError
+from ordersaga.commands.errors import USAGE, CommandError
 
 COMMANDS: Final[dict[str, str]] = {
     "up": "up",
@@ -48,13 +51,40 @@ COMMANDS: Final[dict[str, str]] = {
 
 
 def run(arguments: list[str] | None = None) -> None:
-    """Parse the command line and run one command; a `CommandError` becomes one line and an exit code."""
+    """Parse the command line and run one command; wrong usage, or a `CommandError`, is one line and an exit code."""
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        build(_typed() or words)(words)
+        _refuse_bytes(words)
+        code = get_command(build(_typed() or words)).main(words, standalone_mode=False)
     except CommandError as error:
-        typer.secho(f"ordersaga: {error}", fg="red", err=True)
-        sys.exit(error.exit_code)
+        _end(str(error), error.exit_code)
+    except TyperException as error:
+        _end(_told(error), error.exit_code)
+    else:
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end(told: str, code: int) -> NoReturn:
+    if told:
+        typer.secho(f"ordersaga: {told}", fg="red", err=True)
+    sys.exit(code)
+
+
+def _told(error: TyperException) -> str:
+    """What is wrong with the words, and where the right ones stand; nothing where that was shown instead."""
+    told = " ".join(error.format_message().split()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    return f"{told}; see {context.command_path} --help" if told and context else told
+
+
+def _refuse_bytes(words: list[str]) -> None:
+    """What is not text in the terminal's encoding cannot be sent to anybody."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            told = f"{word!a} is no text in UTF-8; type it again, or correct the terminal's encoding"
+            raise CommandError(told, USAGE) from None
 
 
 def _typed() -> list[str]:
@@ -73,12 +103,22 @@ def build(words: list[str]) -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
     )
-    app.callback()(_keep_command_names)
+    app.callback()(_root)
     asked = next((word for word in words if not word.startswith("-")), "")
     for module in [COMMANDS[asked]] if asked in COMMANDS else dict.fromkeys(COMMANDS.values()):
         import_module(f"ordersaga.commands.{module}").register(app)
     return app
 
 
-def _keep_command_names() -> None:
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ordersaga {version('ordersaga')}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     """Without a callback, typer would drop the name of an only command."""

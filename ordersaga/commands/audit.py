@@ -50,6 +50,8 @@ def verify(order_id: OrderId = None, file: TrailFile = None, noted: Noted = None
     """Recompute every chain and seal; exit code 1 if anything is not as it was written."""
     if file and (order_id or noted):
         raise CommandError("--file goes without --order and --noted: a file is verified by itself", USAGE)
+    if noted is not None:
+        _noted_number(noted)
     if file:
         verified = _show_file(_read(file), as_json)
     else:

@@ -13,6 +13,7 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from ordersaga.commands.errors import FAILED, USAGE, CommandError
+from ordersaga.commands.local import checked_url, fits_header
 from ordersaga.commands.remote import AsJson, show_json, show_table
 from ordersaga.courier_check import CourierUnreachableError, Outcome, Report, Target, check_courier, names
 from ordersaga.courier_check.listener import CannotListenError, Listener, listening
@@ -52,7 +53,7 @@ def check(
         raise CommandError("--listen needs --secret: without it no signature can be verified", USAGE)
     if unknown := set(only or ()) - set(names()):
         raise CommandError(f"--only: no check {', '.join(sorted(unknown))}; there are: {', '.join(names())}", USAGE)
-    target = Target(url=_url(url), key=key, secret=_readable(secret))
+    target = Target(url=checked_url("URL", url), key=_sendable(key), secret=_readable(secret))
     try:
         with _door(listen) as listener, Console(stderr=True).status("checking") as status:
             report = asyncio.run(check_courier(target, listener, only=only or (), tell=status.update))
@@ -63,10 +64,10 @@ def check(
         raise typer.Exit(FAILED)
 
 
-def _url(text: str) -> str:
-    if not text.startswith(("http://", "https://")):
-        raise CommandError(f"{text!r} is no URL; write https://sandbox.courier.example", USAGE)
-    return text.rstrip("/")
+def _sendable(key: str) -> str:
+    if not fits_header(key):
+        raise CommandError("--key / ORDERSAGA_COURIER_KEY: a key is ASCII; give it as the courier issued it", USAGE)
+    return key
 
 
 def _readable(secret: str) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ordersaga.commands.errors import FAILED, PART_FAILED, CommandError
+from ordersaga.commands.local import local_stack
 from ordersaga.domain.errors import OrdersagaError, RetryError
-from ordersaga.embedded import running_stack
 from ordersaga.settings import SettingsError, read_settings
 
 
@@ -25,7 +25,7 @@ def database_url() -> str:
     """What the environment names; else of the stack that runs here; else of the settings."""
     if url := os.environ.get("ORDERSAGA_DATABASE_URL"):
         return url
-    stack = running_stack()
+    stack = local_stack()
     if stack and (url := stack.environment.get("ORDERSAGA_DATABASE_URL")):
         return url
     return read_settings().database_url.get_secret_value()

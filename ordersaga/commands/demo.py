@@ -8,6 +8,7 @@ import signal
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -16,13 +17,17 @@ from rich.console import Console
 
 from ordersaga.catalog_csv import CsvFileError
 from ordersaga.commands.errors import FAILED, PART_FAILED, USAGE, CommandError
-from ordersaga.commands.progress import ConsoleReporter, show_addresses
+from ordersaga.commands.progress import ConsoleReporter, show_addresses, show_start, told_of_stack
 from ordersaga.demo.chaos import KILLABLE, Ground
 from ordersaga.demo.companies import DemoError
+from ordersaga.demo.pace import measured
 from ordersaga.demo.run import Plan, read_plan, running, show
 from ordersaga.demo.view import show_outcomes, show_summary
-from ordersaga.embedded import StackError
+from ordersaga.domain.errors import OrdersagaError
+from ordersaga.embedded import OptionsError, StackError
 from ordersaga.embedded.stack import forget
+from ordersaga.http_client import ApiError, ApiUnreachableError
+from ordersaga.settings import SettingsError
 
 EXAMPLES: Final = Path("examples")
 CATALOGS: Final = (EXAMPLES / "catalog.csv", EXAMPLES / "network.csv")
@@ -44,6 +49,9 @@ def demo(
     kill: Annotated[str, typer.Option(metavar="PART,PART", help="Kill these with SIGKILL, once each.")] = "",
     restart: Annotated[bool, typer.Option("--restart", help="Stop the whole stack midway, start it again.")] = False,
     seed: Annotated[int, typer.Option(help="Shuffles the orders.")] = 1,
+    slowness: Annotated[
+        float | None, typer.Option(min=1, metavar="TIMES", help="How slow this machine is; measured if left out.")
+    ] = None,
 ) -> None:
     """Start a stack, place every order of a file, wait for the ends and check the books against what happened.
 
@@ -52,12 +60,13 @@ def demo(
     """
     plan = Plan(
         data=data or Path(),
-        catalogs=tuple(map(_read, catalog or CATALOGS)),
-        orders=_read(orders),
         quick=quick,
         kills=_parts(kill),
         restart=restart,
         seed=seed,
+        slowness=_slowness(slowness),
+        catalogs=tuple(map(_read, catalog or CATALOGS)),
+        orders=_read(orders),
     )
     _check(plan, orders)
     if data is None:
@@ -67,8 +76,6 @@ def demo(
     except asyncio.CancelledError:
         _remove(plan.data, temporary=data is None)
         raise CommandError("interrupted", INTERRUPTED) from None
-    except CommandError as error:
-        raise CommandError(f"{error}; logs are in {plan.data / 'logs'}", error.exit_code) from None
     if not good:
         told = f"see the lines marked with ✗; logs and databases are in {plan.data} (ordersaga stack-clean --data)"
         raise CommandError(f"the demo found what should not be: {told}", FAILED)
@@ -80,6 +87,12 @@ def _read(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise CommandError(f"cannot read {file}: {error.strerror}; name it with --catalog or --orders", USAGE) from None
+
+
+def _slowness(given: float | None) -> float:
+    if given is not None and not isfinite(given):
+        raise CommandError(f"--slowness {given}: give a number of times, such as 5", USAGE)
+    return given or measured()
 
 
 def _parts(text: str) -> tuple[str, ...]:
@@ -100,9 +113,13 @@ def _check(plan: Plan, orders: Path) -> None:
 
 async def _run(plan: Plan, keep: bool) -> bool:
     console = Console()
+    if plan.slowness > 1:
+        told = f"This machine is {plan.slowness:.1f} times slower than usual: so much longer everything may take."
+        console.print(told, highlight=False, soft_wrap=True)
     play = asyncio.current_task()
     assert play is not None, "a coroutine runs in a task"
     _on_signals(play.cancel)
+    show_start(console, plan.data)
     try:
         async with running(plan, ConsoleReporter(console)) as ground:
             result = await show(plan, ground, console)
@@ -110,8 +127,13 @@ async def _run(plan: Plan, keep: bool) -> bool:
             if keep:
                 show_summary(console, result)
                 await _keep(ground, console)
-    except (StackError, DemoError) as error:
-        raise CommandError(str(error), PART_FAILED) from None
+    except (SettingsError, OptionsError) as error:
+        raise CommandError(str(error), USAGE) from None
+    except StackError as error:
+        raise CommandError(told_of_stack(error), PART_FAILED) from None
+    except (DemoError, ApiError, ApiUnreachableError, OrdersagaError) as error:
+        told = error.told() if isinstance(error, ApiError) else str(error)
+        raise CommandError(f"{told}; logs are in {plan.data / 'logs'}", PART_FAILED) from None
     show_summary(console, result)
     return result.good
 

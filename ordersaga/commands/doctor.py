@@ -4,16 +4,15 @@ Exit codes: 0 sound, perhaps with warnings; 1 something failed.
 """
 
 import asyncio
-import os
 from pathlib import Path
 
 import typer
 
 from ordersaga.commands.errors import FAILED, CommandError
+from ordersaga.commands.local import adopt_stack
 from ordersaga.commands.remote import AsJson, show_json, show_table
 from ordersaga.doctor.checkup import check_all
 from ordersaga.doctor.lines import Checkup
-from ordersaga.embedded import running_stack
 
 
 def register(app: typer.Typer) -> None:
@@ -23,9 +22,7 @@ def register(app: typer.Typer) -> None:
 
 def doctor(as_json: AsJson = False) -> None:
     """Check settings, databases, Temporal, workers and the companies' credentials; each line with its remedy."""
-    stack = running_stack()
-    for name, value in (stack.environment if stack else {}).items():
-        os.environ.setdefault(name, value)
+    stack = adopt_stack()
     found = asyncio.run(check_all(stack.data if stack else Path.cwd()))
     if as_json:
         show_json(found)

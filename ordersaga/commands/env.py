@@ -8,17 +8,12 @@ from typing import Annotated, Final
 import typer
 
 from ordersaga.commands.errors import PART_FAILED, CommandError
+from ordersaga.commands.local import local_stack
 from ordersaga.commands.remote import AsJson, show_json
-from ordersaga.embedded import RunningStack, running_stack
+from ordersaga.embedded import RunningStack, read_options
 
-ADDRESSES: Final = {
-    "API": "api",
-    "TEMPORAL_ADDRESS": "temporal",
-    "TEMPORAL_UI": "temporal_ui",
-    "STRIPE": "stripe",
-    "SHIPBOB": "shipbob",
-    "EASYPOST": "easypost",
-}
+NAMES: Final = {"temporal": "TEMPORAL_ADDRESS", "database": "POSTGRES"}
+"""Of addresses that are not called as their part is."""
 
 
 def register(app: typer.Typer) -> None:
@@ -31,9 +26,11 @@ def env(
     as_json: AsJson = False,
 ) -> None:
     """Print the running stack's addresses, keys and process ids for a shell: eval "$(ordersaga env)"."""
-    stack = running_stack(data)
+    stack = local_stack(data)
     if stack is None:
-        raise CommandError("no stack runs here: start one (`ordersaga up`), or name its --data folder", PART_FAILED)
+        where = data or read_options().data
+        advice = "start one (`ordersaga up`), or name the folder of the one that runs with --data"
+        raise CommandError(f"no stack runs in {where}: {advice}", PART_FAILED)
     if as_json:
         show_json(dict(variables(stack)))
         return
@@ -44,15 +41,16 @@ def env(
 def variables(stack: RunningStack) -> Iterator[tuple[str, str]]:
     """Names and values. Commands of ordersaga, and the `temporal` command, then find the stack by themselves.
 
-    The database's address is there with its password: `ordersaga audit`, `keys` and `migrate` use no API.
+    The database's address is there with its password too: `ordersaga audit`, `keys` and `migrate` use no API.
     """
-    for name, part in ADDRESSES.items():
-        yield name, stack.urls[part]
+    for part, url in stack.urls.items():
+        yield NAMES.get(part, part.upper().replace("-", "_")), url
     for role, key in stack.keys.items():
         yield f"{role.upper()}_KEY", key
+    yield "ORDERSAGA_DATA", str(stack.data)
     yield "ORDERSAGA_API_URL", stack.urls["api"]
     yield "ORDERSAGA_API_KEY", stack.keys.get("operator", "")
-    if url := stack.environment.get("ORDERSAGA_DATABASE_URL"):
-        yield "ORDERSAGA_DATABASE_URL", url
+    if database := stack.environment.get("ORDERSAGA_DATABASE_URL"):
+        yield "ORDERSAGA_DATABASE_URL", database
     for part, pid in stack.pids.items():
-        yield f"{part.upper()}_PID", str(pid)
+        yield f"{part.upper().replace('-', '_')}_PID", str(pid)

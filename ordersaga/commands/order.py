@@ -15,7 +15,7 @@ from ordersaga.catalog_csv import CsvFileError
 from ordersaga.commands import order_changes, order_records
 from ordersaga.commands.errors import FAILED, USAGE, CommandError
 from ordersaga.commands.order_changes import OrderIdArgument, Preview, Reason, Wait, show_foretold
-from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_pairs, show_table, steps
+from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, Repeat, call, show_json, show_pairs, show_table, steps
 from ordersaga.domain.amounts import format_amount
 from ordersaga.http_client import ApiClient, ApiError
 from ordersaga.orders_csv import parse_orders
@@ -35,7 +35,7 @@ def register(root: typer.Typer) -> None:
 def place(
     file: Annotated[Path, typer.Argument(help="orders.csv, or one order as JSON; - reads JSON from stdin.")],
     wait: Wait = 10,
-    idempotency_key: Annotated[str, typer.Option(help="For one JSON order.")] = "",
+    idempotency_key: Repeat = "",
     as_json: AsJson = False,
     api_url: ApiUrl = "",
     api_key: ApiKey = "",
@@ -106,13 +106,14 @@ def _read_orders(file: Path) -> list[dict[str, Any]]:
         if file.suffix.lower() == ".csv":
             return [order.model_dump(mode="json", exclude_none=True) for order in parse_orders(content)]
         body = json.loads(content)
+        json.dumps(body, allow_nan=False, ensure_ascii=False).encode()  # NaN, and halves of characters, cannot be sent
     except OSError as error:
         raise CommandError(f"cannot read {file}: {error.strerror}", USAGE) from error
     except CsvFileError as error:
         raise CommandError(
             "\n".join([f"{file} was refused, nothing was placed:", *map(str, error.problems)])
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CommandError(f"{file} is no JSON: {error}; give one order as a JSON object, or a .csv", USAGE) from error
     if not isinstance(body, dict):
         raise CommandError(f"{file} is no order: give one JSON object, or a .csv file for several orders", USAGE)

@@ -11,7 +11,7 @@ import typer
 
 from ordersaga.api.shapes import Arrival
 from ordersaga.commands.errors import USAGE, CommandError
-from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_pairs, show_table
+from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, Repeat, call, show_json, show_pairs, show_table
 from ordersaga.domain.amounts import format_amount
 from ordersaga.http_client import ApiClient, ChangeName, part
 from workflows.foretelling import Foretold
@@ -24,7 +24,6 @@ Lines = Annotated[list[str] | None, typer.Option("--line", metavar="SKU=QTY", he
 Parcel = Annotated[int, typer.Argument(metavar="PARCEL", min=1, max=100, help="The parcel's number.")]
 AnyParcel = Annotated[int, typer.Option("--parcel", min=0, max=100, help="The parcel's number; 0: not one alone.")]
 Preview = Annotated[bool, typer.Option("--preview", help="Only say what it would come to.")]
-Repeat = Annotated[str, typer.Option("--idempotency-key", help="Makes repeating the command harmless.")]
 
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
 

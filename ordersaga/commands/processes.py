@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from ordersaga.embedded import running_stack
+from ordersaga.commands.local import local_stack
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +35,6 @@ def codec_server() -> None:
 
 
 def _become(module: str) -> None:
-    stack = running_stack()
+    stack = local_stack()
     environment = {**(stack.environment if stack else {}), **os.environ}
     os.execve(sys.executable, [sys.executable, "-m", module], environment)  # noqa: S606 - our own module

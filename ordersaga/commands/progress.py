@@ -1,9 +1,11 @@
 """What a person sees while the stack starts and runs: one line for each event."""
 
+from pathlib import Path
+
 from rich.console import Console
 from rich.markup import escape
 
-from ordersaga.embedded import Stack
+from ordersaga.embedded import PartFailedError, Stack, StackError
 from ordersaga.embedded.folders import STACK_FILE
 
 
@@ -39,7 +41,7 @@ class ConsoleReporter:
 
     def noticed(self, message: str) -> None:
         """Anything else worth a line."""
-        self._console.print(f"[yellow]![/] {escape(message)}", highlight=False)
+        self._console.print(f"[yellow]![/] {escape(message)}", highlight=False, soft_wrap=True)
 
     def _show_pending(self) -> None:
         if self._pending and self._console.is_terminal:
@@ -47,6 +49,18 @@ class ConsoleReporter:
             self._status.start()
         else:
             self._status.stop()
+
+
+def show_start(console: Console, data: Path) -> None:
+    """Print what begins now, and where."""
+    told = f"starting the stack in {data}"
+    console.print(f"[dim]{escape(told)}[/]", highlight=False, soft_wrap=True)
+
+
+def told_of_stack(error: StackError) -> str:
+    """The error in its line and, of a part that failed, the last lines of its log below."""
+    said = error.said if isinstance(error, PartFailedError) else ()
+    return "\n".join([str(error), *(f"  {line}" for line in said)])
 
 
 def show_addresses(console: Console, stack: Stack) -> None:

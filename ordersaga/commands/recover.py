@@ -5,7 +5,6 @@ usage; 3 PostgreSQL or Temporal cannot be reached, or workers are at work.
 """
 
 import asyncio
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -14,22 +13,24 @@ from typing import Annotated
 import typer
 from temporalio.client import Client
 from temporalio.runtime import Runtime, TelemetryConfig
-from temporalio.service import ServiceClient
+from temporalio.service import RPCError, ServiceClient
 from temporalio.worker import Worker
 
 from ordersaga.bootstrap import open_services
+from ordersaga.client_errors import is_outage
 from ordersaga.commands.errors import FAILED, PART_FAILED, CommandError
+from ordersaga.commands.local import adopt_stack
 from ordersaga.commands.remote import AsJson, show_json, show_table
 from ordersaga.commands.times import moment
 from ordersaga.domain.errors import OrdersagaError
 from ordersaga.domain.recovering import Recovery
-from ordersaga.embedded import running_stack
 from ordersaga.recovery.recover import Recover
 from ordersaga.settings import Settings, SettingsError, read_settings
 from workers.__main__ import Duties, workers_of
 
 NAME = "ordersaga-recover"
 """As PostgreSQL knows it: while it recovers, nobody else accepts orders."""
+_AWAY = "start it, or correct ORDERSAGA_TEMPORAL_ADDRESS"
 
 
 def register(app: typer.Typer) -> None:
@@ -54,6 +55,11 @@ def recover(
         raise CommandError(str(error)) from None
     except OrdersagaError as error:
         raise CommandError(f"{error.code}: {error.message}", PART_FAILED) from None
+    except (RPCError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not is_outage(error):
+            raise
+        told = str(error).partition("\n")[0]
+        raise CommandError(f"Temporal does not answer: {told}; {_AWAY}", PART_FAILED) from None
     if as_json:
         show_json(done)
     else:
@@ -70,9 +76,7 @@ def _since(text: str | None) -> datetime | None:
 
 def _settings() -> Settings:
     """Those of the environment; what it does not say, of the stack that runs on this machine."""
-    stack = running_stack()
-    for name, value in (stack.environment if stack else {}).items():
-        os.environ.setdefault(name, value)
+    adopt_stack()
     return read_settings()
 
 

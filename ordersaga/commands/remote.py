@@ -16,17 +16,32 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from ordersaga.api_errors import UNEXPECTED
 from ordersaga.commands.errors import FAILED, PART_FAILED, USAGE, CommandError
-from ordersaga.embedded import RunningStack, running_stack
+from ordersaga.commands.local import checked_url, fits_header, local_stack
+from ordersaga.embedded import RunningStack
 from ordersaga.http_client import ApiClient, ApiError, ApiUnreachableError
 
 DEFAULT_URL: Final = "http://127.0.0.1:8080"
+URL_NAMES: Final = "--api-url / ORDERSAGA_API_URL"
+KEY_NAMES: Final = "--api-key / ORDERSAGA_API_KEY"
+NO_STACK: Final = "; or start a stack here: ordersaga up (in another folder: ORDERSAGA_DATA names it)"
 WHOLE: Final = frozenset({"order", "status", "accepted", "at", "total", "amount", "id", "item"})
 """Columns whose cells are never broken: people copy and search for them."""
 PIPED_WIDTH: Final = 500
 
+
+def _repeatable(key: str) -> str:
+    if not fits_header(key):
+        raise CommandError("--idempotency-key: use letters, digits and signs of ASCII, such as cart-1001", USAGE)
+    return key
+
+
 ApiUrl = Annotated[str, typer.Option(envvar="ORDERSAGA_API_URL", help="Where the API is.", show_default=False)]
 ApiKey = Annotated[str, typer.Option(envvar="ORDERSAGA_API_KEY", help="Your key, osk_....", show_default=False)]
+Repeat = Annotated[
+    str, typer.Option("--idempotency-key", callback=_repeatable, help="Makes repeating the command harmless.")
+]
 By = Annotated[str | None, typer.Option(help="The person you act for; your key stays one person.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -47,17 +62,20 @@ def call(api_url: str, api_key: str, work: Callable[[ApiClient], Awaitable[T]]) 
     except ApiError as error:
         raise CommandError(_told(error), USAGE if error.status == 401 else FAILED) from error
     except ApiUnreachableError as error:
-        advice = "start it (`ordersaga up`) or correct --api-url / ORDERSAGA_API_URL"
+        advice = f"start it (`ordersaga up`) or correct {URL_NAMES}"
         raise CommandError(f"{error}; {advice}", PART_FAILED) from error
 
 
 def address(api_url: str, api_key: str) -> tuple[str, str]:
     """Where the API is, and the key: as given, else those of the stack that runs here. CommandError without a key."""
-    stack = running_stack() if not (api_url and api_key) else None
-    url = (api_url or (stack.urls["api"] if stack else DEFAULT_URL)).rstrip("/")
+    stack = local_stack() if not (api_url and api_key) else None
+    url = checked_url(URL_NAMES, api_url or (stack.urls["api"] if stack else DEFAULT_URL))
     key = api_key or _stack_key(stack, url)
     if not key:
-        raise CommandError("no API key: give --api-key, or set ORDERSAGA_API_KEY", USAGE)
+        advice = "give --api-key, or set ORDERSAGA_API_KEY"
+        raise CommandError(f"no API key: {advice}" + ("" if stack else NO_STACK), USAGE)
+    if not fits_header(key):
+        raise CommandError(f"{KEY_NAMES}: a key has letters, digits and _ only; give it as it was issued", USAGE)
     return url, key
 
 
@@ -67,8 +85,11 @@ def _stack_key(stack: RunningStack | None, url: str) -> str:
 
 
 def _told(error: ApiError) -> str:
-    advice = "; correct --api-key / ORDERSAGA_API_KEY" if error.status == 401 else ""
-    return f"{error.told()}{advice}"
+    if error.status == 401:
+        return f"{error.told()}; correct {KEY_NAMES}"
+    if error.code == UNEXPECTED:
+        return f"{error.told()}; is it ordersaga's API? correct {URL_NAMES}"
+    return error.told()
 
 
 def given(**members: Any) -> dict[str, Any]:

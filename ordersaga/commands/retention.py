@@ -4,7 +4,6 @@ Exit codes: 0 done; 3 the database cannot be reached.
 """
 
 import asyncio
-import os
 from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated
@@ -13,11 +12,11 @@ import typer
 
 from ordersaga.bootstrap import open_retention
 from ordersaga.commands.errors import PART_FAILED, CommandError
+from ordersaga.commands.local import adopt_stack
 from ordersaga.commands.remote import AsJson, show_json, show_table
 from ordersaga.domain.errors import OrdersagaError
 from ordersaga.domain.retention import PERIODS, Forgettable
 from ordersaga.domain.values import Message
-from ordersaga.embedded import running_stack
 from ordersaga.settings import SettingsError, read_settings
 
 
@@ -38,9 +37,7 @@ def retention(
     as_json: AsJson = False,
 ) -> None:
     """Forget answered idempotency keys, delivered messages and notifications, and old runs of reconciliation."""
-    stack = running_stack()
-    for name, value in (stack.environment if stack else {}).items():
-        os.environ.setdefault(name, value)
+    adopt_stack()
     try:
         url = read_settings().database_url.get_secret_value()
         done = Retained(dry_run=dry_run, tables=tuple(asyncio.run(_retain(url, dry_run=dry_run))))

@@ -11,7 +11,7 @@ import typer
 
 from ordersaga.api.return_shapes import ReturnDocument
 from ordersaga.commands.errors import USAGE, CommandError
-from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_pairs, show_table
+from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, Repeat, call, show_json, show_pairs, show_table
 from ordersaga.domain.amounts import format_amount
 from ordersaga.domain.return_rules import words
 
@@ -45,7 +45,7 @@ def request(
     exchange: Annotated[bool, typer.Option("--exchange", help="The same goods again, or those of --for.")] = False,
     wished: Wished = None,
     parcel: Annotated[int, typer.Option(min=0, max=100, help="0: the one that has these units.")] = 0,
-    idempotency_key: Annotated[str, typer.Option(help="Makes repeating the command harmless.")] = "",
+    idempotency_key: Repeat = "",
     as_json: AsJson = False,
     api_url: ApiUrl = "",
     api_key: ApiKey = "",

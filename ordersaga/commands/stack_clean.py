@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from ordersaga.commands.errors import CommandError
+from ordersaga.commands.errors import USAGE, CommandError
 from ordersaga.commands.remote import AsJson, show_json
-from ordersaga.embedded import StackError, StackOptions
+from ordersaga.embedded import OptionsError, StackError, read_options
 from ordersaga.embedded.stack import forget
 
 
@@ -21,11 +21,16 @@ def stack_clean(
     as_json: AsJson = False,
 ) -> None:
     """Delete the embedded stack's databases, logs and keys. Refused while it runs."""
-    folder = data or StackOptions().data
     try:
+        folder = data or read_options().data
         forget(folder)
+    except OptionsError as error:
+        raise CommandError(str(error), USAGE) from None
     except StackError as error:
         raise CommandError(str(error)) from None
+    except OSError as error:
+        told = f"--data: {error.filename or folder} cannot be deleted: {error.strerror}; do it as the user who owns it"
+        raise CommandError(told) from None
     if as_json:
         show_json({"deleted": str(folder)})
     else:

@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 the API refused; 2 wrong usage, or no valid key; 3 no API.
 import asyncio
 import re
 from collections.abc import Iterable
+from math import isfinite
 from typing import Annotated, Any, Final
 
 import typer
@@ -66,6 +67,8 @@ def create(
         raise CommandError(
             "nothing is named; give --region, --seller, --sku, --channel, --carrier or --provider", USAGE
         )
+    if look_every is not None and not isfinite(look_every):
+        raise CommandError(f"--look-every {look_every}: give a number of minutes, such as 5", USAGE)
     body = given(
         match=match,
         policy=_policy(policy or []),

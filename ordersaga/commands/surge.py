@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 the API refused; 2 wrong usage, or no valid key; 3 no API;
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from math import isfinite
 from typing import Annotated
 
 import typer
@@ -14,8 +15,18 @@ from rich.console import Console, Group
 from rich.live import Live
 
 from ordersaga.api.live_shapes import LiveView
-from ordersaga.commands.errors import USAGE, CommandError
-from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_pairs, show_table, table_of
+from ordersaga.commands.errors import FAILED, USAGE, CommandError
+from ordersaga.commands.remote import (
+    URL_NAMES,
+    ApiKey,
+    ApiUrl,
+    AsJson,
+    call,
+    show_json,
+    show_pairs,
+    show_table,
+    table_of,
+)
 from ordersaga.domain.live import SellerNow
 from ordersaga.domain.values import Message
 
@@ -51,6 +62,8 @@ def surge(
     api_key: ApiKey = "",
 ) -> None:
     """Show orders by status, checkouts taken and refused, starts that wait, and calls that wait in each lane."""
+    if not isfinite(watch):
+        raise CommandError(f"--watch {watch}: give a number of seconds, such as 2", USAGE)
     look = partial(_lately if by_seller else _gauges, api_url, api_key)
     if watch and (as_json or not Console().is_terminal):
         raise CommandError("--watch is for a terminal; without one, ask once and again", USAGE)
@@ -67,7 +80,11 @@ def surge(
 
 
 def _gauges(api_url: str, api_key: str) -> Surge | LiveView:
-    return read_gauges(call(api_url, api_key, lambda api: api.metrics()))
+    text = call(api_url, api_key, lambda api: api.metrics())
+    try:
+        return read_gauges(text)
+    except ValueError:
+        raise CommandError(f"the answer has no metrics of ordersaga's API; correct {URL_NAMES}", FAILED) from None
 
 
 def _lately(api_url: str, api_key: str) -> Surge | LiveView:

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 
 from ordersaga.commands.errors import PART_FAILED, USAGE, CommandError
-from ordersaga.commands.progress import ConsoleReporter, show_addresses
-from ordersaga.embedded import Stack, StackError, StackOptions, UnknownPartError
+from ordersaga.commands.progress import ConsoleReporter, show_addresses, show_start, told_of_stack
+from ordersaga.embedded import OptionsError, Stack, StackError, StackOptions, UnknownPartError, read_options
 from ordersaga.embedded.options import NETWORK, default_data_folder
 from ordersaga.embedded.plan import PARTS
 from ordersaga.settings import SettingsError
@@ -45,6 +44,9 @@ def up(
         typer.Option(help="Niceness (0 to 19) of all but API and database: on a small machine, answers first."),
     ] = None,
     time_scale: Annotated[float | None, typer.Option(help="Speed of the emulated companies' clocks.")] = None,
+    ready_timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="How long a part may take to become ready; 600.")
+    ] = None,
     api_port: Port = None,
     postgres_port: Port = None,
     temporal_port: Port = None,
@@ -74,17 +76,17 @@ def _names(text: str | None) -> frozenset[str] | None:
 def _options(given: dict[str, Any]) -> StackOptions:
     """Options from the command line over those from the environment."""
     try:
-        return StackOptions(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise CommandError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", USAGE) from None
+        return read_options(**{name: value for name, value in given.items() if value is not None})
+    except OptionsError as error:
+        raise CommandError(f"{error} (an option of `ordersaga up`, or of the environment)", USAGE) from None
 
 
 async def _run(options: StackOptions) -> None:
     console = Console()
-    interrupted = _on_signals()
     try:
         stack = Stack(options, report=ConsoleReporter(console))
+        interrupted = _on_signals()
+        show_start(console, stack.data)
         if await _started(stack, interrupted):
             show_addresses(console, stack)
             await interrupted.wait()
@@ -92,7 +94,7 @@ async def _run(options: StackOptions) -> None:
     except (SettingsError, UnknownPartError) as error:
         raise CommandError(str(error), USAGE) from None
     except StackError as error:
-        raise CommandError(str(error), PART_FAILED) from None
+        raise CommandError(told_of_stack(error), PART_FAILED) from None
 
 
 def _on_signals() -> asyncio.Event:

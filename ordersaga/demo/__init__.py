@@ -10,6 +10,7 @@
 | `chaos` | kills parts, or stops the whole stack, while orders are under way |
 | `outside`, `records` | what the companies say happened, read from what each has written down |
 | `audit` | every difference of that to our ledgers |
+| `pace` | how slow this machine is, and so how long everything may take |
 | `run`, `view` | the whole show, and how it is shown |
 
 The companies are reached over HTTP only: nothing here imports them.

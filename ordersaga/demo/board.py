@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from ordersaga.api.shapes import OrderSummary
@@ -52,22 +53,29 @@ class Board:
         except TimeoutError:
             wanted = " or ".join(sorted(status.value for status in statuses))
             raise DemoError(
-                f"{order_id} is {self._status(order_id) or 'unknown'} and did not become {wanted}"
+                f"{order_id} is {self._status(order_id) or 'unknown'} and did not become {wanted} within {within:.0f} s"
             ) from None
         return self.orders[order_id]
 
     async def all_final(self, order_ids: Collection[str], within: float) -> bool:
-        """Wait until every order has ended; False when the time ran out."""
-        try:
-            async with asyncio.timeout(within), self._news:
-                await self._news.wait_for(lambda: all(self._status(one) in FINAL_STATUSES for one in order_ids))
-        except TimeoutError:
-            return False
+        """Wait until every order has ended; False when for so long none has got any further."""
+        while not FINAL_STATUSES.issuperset(standing := self._standing(order_ids)):
+            try:
+                async with asyncio.timeout(within), self._news:
+                    await self._news.wait_for(partial(self._moved, order_ids, standing))
+            except TimeoutError:
+                return False
         return True
 
     def counts(self) -> Counter[OrderStatus]:
         """How many orders stand in each status."""
         return Counter(order.status for order in self.orders.values())
+
+    def _moved(self, order_ids: Collection[str], since: Sequence[OrderStatus | None]) -> bool:
+        return self._standing(order_ids) != since
+
+    def _standing(self, order_ids: Collection[str]) -> list[OrderStatus | None]:
+        return [self._status(order_id) for order_id in order_ids]
 
     def _status(self, order_id: str) -> OrderStatus | None:
         order = self.orders.get(order_id)

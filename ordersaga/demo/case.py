@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from ordersaga.api.shapes import Arrival
 from ordersaga.demo.board import Board
-from ordersaga.demo.companies import Company, DemoError, patiently
+from ordersaga.demo.companies import PATIENCE, Company, DemoError, patiently
 from ordersaga.demo.orders_file import DemoOrder
 from ordersaga.demo.outside import Label
 from ordersaga.demo.records import CARRIERS, labels_of
@@ -21,12 +21,15 @@ STEP_SECONDS: Final = 75.0
 LOOK_EVERY: Final = 0.3
 HOLD: Final = "fraud_review"
 
+T = TypeVar("T")
+
 
 @dataclass
 class World:
     """Everyone a case may talk to. `network`: further companies, where the stack emulates them.
 
-    `waits_at_home`: orders whose parcels the seller leaves unpacked for now.
+    `waits_at_home`: orders whose parcels the seller leaves unpacked for now. `slowness`: how many times longer than
+    usual anything may take.
     """
 
     checkout: ApiClient
@@ -39,6 +42,7 @@ class World:
     network: Mapping[str, Company] = field(default_factory=dict)
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(8))
     waits_at_home: set[str] = field(default_factory=set)
+    slowness: float = 1.0
 
     @property
     def companies(self) -> dict[str, Company]:
@@ -87,7 +91,9 @@ class Case:
     async def _place(self, wait: int | None) -> str:
         key = f"demo-{self.order_id}"
         try:
-            placed = await patiently(lambda: self.world.checkout.place(self.order.body, wait=wait, idempotency_key=key))
+            placed = await self.patiently(
+                lambda: self.world.checkout.place(self.order.body, wait=wait, idempotency_key=key)
+            )
         except ApiError as error:
             return error.code
         outcome = placed.order.outcome
@@ -99,7 +105,7 @@ class Case:
         said: dict[str, Any] = {"reason": "the demo's shopper", "wait": ANSWER_SECONDS, "idempotency_key": key}
 
         async def ask() -> str | None:
-            answer = await patiently(lambda: call(self.order_id, lines=units, **said))
+            answer = await self.patiently(lambda: call(self.order_id, lines=units, **said))
             return None if answer.outcome == "pending" else answer.outcome
 
         self.expect("the answer to the cancellation", await self.eventually(ask, "an answer to cancel"), *wanted)
@@ -111,7 +117,7 @@ class Case:
 
         async def ask() -> bool:
             with contextlib.suppress(ApiError):  # 409 until the money is taken, or while the stack comes up again
-                answer = await patiently(
+                answer = await self.patiently(
                     lambda: call(self.order_id, what, asked, wait=ANSWER_SECONDS, idempotency_key=key)
                 )
                 return answer.outcome == "done"
@@ -123,7 +129,7 @@ class Case:
         """The order's parcels as its saga sees them."""
 
         async def look() -> list[ParcelPlan]:
-            live = (await patiently(lambda: self.world.support.order(self.order_id, live=True))).live
+            live = (await self.patiently(lambda: self.world.support.order(self.order_id, live=True))).live
             return [parcel.plan for parcel in live.parcels] if live else []
 
         found: list[ParcelPlan] = await self.eventually(look, "its parcels")
@@ -137,7 +143,7 @@ class Case:
 
     async def hold(self) -> None:
         """Place a typed hold."""
-        await patiently(lambda: self.world.support.hold(self.order_id, HOLD, reason="a look at the address"))
+        await self.patiently(lambda: self.world.support.hold(self.order_id, HOLD, reason="a look at the address"))
 
     async def release_hold(self) -> None:
         """Release it; that is done, too, where an attempt that nobody answered in time has done it."""
@@ -152,11 +158,12 @@ class Case:
                     tried = True
                     raise
 
-        await patiently(release)
+        await self.patiently(release)
 
     async def become(self, *statuses: OrderStatus) -> None:
         """Wait for a status; an order that ended before comes as a surprise."""
-        found = await self.world.board.until(self.order_id, {*statuses, *FINAL_STATUSES}, STEP_SECONDS)
+        within = STEP_SECONDS * self.world.slowness
+        found = await self.world.board.until(self.order_id, {*statuses, *FINAL_STATUSES}, within)
         self.expect("the status on the way", found.status, *statuses)
 
     async def at_shipbob(self, stage: str) -> None:
@@ -203,7 +210,7 @@ class Case:
         """Tell, as support does, that the shopper has what a provider sent: nobody else would."""
 
         async def tell() -> bool:
-            live = (await patiently(lambda: self.world.support.order(self.order_id, live=True))).live
+            live = (await self.patiently(lambda: self.world.support.order(self.order_id, live=True))).live
             parcels = [parcel for parcel in live.parcels if parcel.plan.provider == provider] if live else []
             for parcel in parcels:
                 if parcel.status is ParcelStatus.IN_TRANSIT:
@@ -215,7 +222,7 @@ class Case:
     async def _tell_arrival(self, parcel: int) -> None:
         path, body = f"/v1/orders/{self.order_id}/arrivals", {"parcel": parcel, "reason": "the demo's shopper has it"}
         with contextlib.suppress(ApiError):  # while the stack comes up again
-            await patiently(lambda: self.world.support.call("POST", path, Arrival, json=body))
+            await self.patiently(lambda: self.world.support.call("POST", path, Arrival, json=body))
 
     async def struck(self) -> None:
         """Wait until Stripe is busy with the order's fault."""
@@ -232,12 +239,17 @@ class Case:
         found = await self.world.stripe.records(self.order_id, "payment_intent")
         return [each["id"] for each in found.get("payment_intent", []) if each["status"] == "requires_capture"]
 
+    async def patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Repeat a harmless call while the other side is down."""
+        return await patiently(call, PATIENCE * self.world.slowness)
+
     async def eventually(self, look: Callable[[], Awaitable[Any]], what: str) -> Any:
         """Look until there is something. Raises DemoError when nothing came."""
-        deadline = asyncio.get_running_loop().time() + STEP_SECONDS
+        within = STEP_SECONDS * self.world.slowness
+        deadline = asyncio.get_running_loop().time() + within
         while not (found := await look()):
             if asyncio.get_running_loop().time() > deadline:
-                raise DemoError(f"{self.order_id}: {what} did not come")
+                raise DemoError(f"{self.order_id}: {what} did not come within {within:.0f} s")
             await asyncio.sleep(LOOK_EVERY)
         return found
 

@@ -22,9 +22,11 @@ class DemoError(Exception):
 class Company:
     """One outside company, as its own staff see it."""
 
-    def __init__(self, name: str, url: str) -> None:
+    def __init__(self, name: str, url: str, slowness: float = 1.0) -> None:
+        """`slowness`: how many times longer than usual an answer, or the company's return, may take."""
         self.name = name
-        self._http = httpx.AsyncClient(base_url=f"{url}/_control/", timeout=20, trust_env=False)
+        self._patience = PATIENCE * slowness
+        self._http = httpx.AsyncClient(base_url=f"{url}/_control/", timeout=20 * slowness, trust_env=False)
 
     async def __aenter__(self) -> Self:
         return self
@@ -34,7 +36,7 @@ class Company:
 
     async def tell(self, control: str, **body: Any) -> Any:
         """POST to a control; a control that finds nothing (404, 409) answers None."""
-        answer = await patiently(lambda: self._http.post(control, json=body))
+        answer = await patiently(lambda: self._http.post(control, json=body), self._patience)
         if answer.status_code in (404, 409):
             return None
         return self._read(answer)
@@ -43,19 +45,21 @@ class Company:
         """What the company has written down, by kind; `match` is any text in a record."""
         query = {name: value for name, value in {"match": match, "kind": kind}.items() if value}
         found: dict[str, list[dict[str, Any]]] = self._read(
-            await patiently(lambda: self._http.get("records", params=query))
+            await patiently(lambda: self._http.get("records", params=query), self._patience)
         )
         return found
 
     async def requests(self, match: str | None = None, path: str | None = None) -> list[dict[str, Any]]:
         """What it was asked and when (`at`) that was done, oldest first; `path` is any part of one."""
         query = {name: value for name, value in {"match": match, "path": path}.items() if value}
-        found: list[dict[str, Any]] = self._read(await patiently(lambda: self._http.get("requests", params=query)))
+        answer = await patiently(lambda: self._http.get("requests", params=query), self._patience)
+        found: list[dict[str, Any]] = self._read(answer)
         return found
 
     async def faults(self) -> list[dict[str, Any]]:
         """Every fault it was told of, with how often it struck (`applied`)."""
-        found: list[dict[str, Any]] = self._read(await patiently(lambda: self._http.get("faults")))["faults"]
+        answer = await patiently(lambda: self._http.get("faults"), self._patience)
+        found: list[dict[str, Any]] = self._read(answer)["faults"]
         return found
 
     def _read(self, answer: httpx.Response) -> Any:

@@ -7,7 +7,7 @@ from typing import Final
 
 from ordersaga.demo.case import Case, World
 from ordersaga.demo.chaos import Chaos
-from ordersaga.demo.companies import DemoError, patiently
+from ordersaga.demo.companies import PATIENCE, DemoError, patiently
 from ordersaga.demo.orders_file import DemoOrder, in_waves
 from ordersaga.demo.people import OperatorDesk, pack_and_hand_over
 from ordersaga.demo.result import End
@@ -17,7 +17,8 @@ from ordersaga.demo.view import Progress
 from ordersaga.domain.statuses import OrderStatus
 from ordersaga.http_client import ApiError
 
-ENDS_WITHIN: Final = 100.0
+STILL: Final = 100.0
+"""Seconds without news of any order after which the demo looks at what has come of them."""
 SOLD_OUT: Final = "sold_out"
 
 
@@ -34,13 +35,13 @@ class Play:
         world.board.changed = self._show
 
     async def run(self, seed: int) -> None:
-        """Play until every order is final, or the time is up."""
+        """Play until every order is final, or none gets any further."""
         helpers = (self._world.board.watch(), pack_and_hand_over(self._world), self._operator.work())
         tasks = [asyncio.create_task(helper) for helper in helpers]
         try:
             await self._act_and_strike(seed)
-            await self._world.board.all_final(self.placed(), ENDS_WITHIN)
-            await patiently(self._world.board.look)
+            await self._world.board.all_final(self.placed(), STILL * self._world.slowness)
+            await patiently(self._world.board.look, PATIENCE * self._world.slowness)
             await self._check_faults()
         finally:
             await _stop(tasks)
@@ -66,7 +67,7 @@ class Play:
             if strikes.done() and (failure := strikes.exception()):
                 raise DemoError(f"a strike failed: {failure or type(failure).__name__}") from failure
             await acts
-            await asyncio.wait_for(strikes, ENDS_WITHIN)
+            await strikes
         finally:
             await _stop([acts, strikes])
 

@@ -16,26 +16,26 @@ from ordersaga.demo.audit import Evidence, audit
 from ordersaga.demo.board import Board
 from ordersaga.demo.case import World
 from ordersaga.demo.chaos import Chaos, Ground
-from ordersaga.demo.companies import Company, DemoError, patiently
+from ordersaga.demo.companies import PATIENCE, Company, DemoError, patiently
 from ordersaga.demo.market import TIKTOK, seller_of
 from ordersaga.demo.orders_file import DemoOrder, read_orders, sample
 from ordersaga.demo.play import Play
 from ordersaga.demo.records import read_outside
 from ordersaga.demo.result import Result
 from ordersaga.demo.scenarios import SCENARIOS
-from ordersaga.demo.view import Progress
+from ordersaga.demo.view import Progress, tell_phase
 from ordersaga.domain.catalog import Catalog
-from ordersaga.embedded import Stack, StackOptions
+from ordersaga.embedded import Stack, StackOptions, read_options
 from ordersaga.embedded.options import EMULATORS, NETWORK
 from ordersaga.embedded.parts import Reporter
 from ordersaga.http_client import ApiClient
-from ordersaga.settings import Settings
+from ordersaga.settings import LONGEST_CALL, Settings, read_settings
 
 TIME_SCALE: Final = 20_000.0
 """A parcel's two days at ShipBob take ten seconds."""
 CALLS_PER_MINUTE: Final = 3_000
 """ShipBob's limit in the demo: its real one (150) belongs to real days, not to days of seconds."""
-PACE: Final = {
+PACE: Final[dict[str, Any]] = {
     "poll_interval": timedelta(seconds=2),
     "gateway_timeout": timedelta(seconds=3),
     "visible_after": timedelta(seconds=3),
@@ -57,7 +57,7 @@ UNSCANNED: Final = {"easypost": "pre_transit", "ups": "label", "courier": "creat
 
 @dataclass(frozen=True)
 class Plan:
-    """What to show. `catalogs` and `orders` are the files' contents."""
+    """What to show. `catalogs` and `orders` are the files' contents; `slowness` as `pace` tells it of this machine."""
 
     data: Path
     catalogs: tuple[bytes, ...]
@@ -66,6 +66,7 @@ class Plan:
     kills: tuple[str, ...] = ()
     restart: bool = False
     seed: int = 1
+    slowness: float = 1.0
 
 
 def merged(catalogs: Iterable[Catalog]) -> Catalog:
@@ -86,18 +87,27 @@ def read_plan(plan: Plan) -> tuple[Catalog, list[DemoOrder]]:
 
 
 def settings_of(plan: Plan) -> Settings:
-    """The demo's pace. A shopper's time to pay must outlast what happens to the stack."""
-    window = timedelta(seconds=60 if plan.kills or plan.restart else 15)
-    return Settings().model_copy(update={**PACE, "payment_window": window})
+    """The demo's pace. A shopper's time to pay must outlast what happens to the stack. Raises SettingsError."""
+    window = timedelta(seconds=60 if plan.kills or plan.restart else 15) * plan.slowness
+    slower = {
+        "payment_window": window,
+        "gateway_timeout": min(PACE["gateway_timeout"] * plan.slowness, LONGEST_CALL),
+        "visible_after": PACE["visible_after"] * plan.slowness,
+    }
+    return read_settings().model_copy(update={**PACE, **slower})
+
+
+def options_of(plan: Plan) -> StackOptions:
+    """The stack to play on. Raises OptionsError."""
+    options = read_options(data=plan.data, free_ports=True, time_scale=TIME_SCALE / plan.slowness, all_companies=True)
+    seller = seller_of(read_plan(plan)[1])
+    return options.model_copy(update={"channel_seller": seller} if seller else {})
 
 
 @asynccontextmanager
 async def running(plan: Plan, report: Reporter) -> AsyncIterator[Ground]:
     """A stack at the demo's pace, stopped at the end."""
-    options = StackOptions(data=plan.data, free_ports=True, time_scale=TIME_SCALE, all_companies=True)
-    if seller := seller_of(read_plan(plan)[1]):
-        options = options.model_copy(update={"channel_seller": seller})
-    ground = Ground(Stack(options, settings_of(plan), report), report)
+    ground = Ground(Stack(options_of(plan), settings_of(plan), report), report)
     await ground.stack.start()
     try:
         yield ground
@@ -108,30 +118,35 @@ async def running(plan: Plan, report: Reporter) -> AsyncIterator[Ground]:
 async def show(plan: Plan, ground: Ground, console: Console) -> Result:
     """Play the orders on a running stack and audit what came of it."""
     catalog, orders = read_plan(plan)
-    async with world_of(ground.stack) as world:
+    async with world_of(ground.stack, plan.slowness) as world:
+        tell_phase(console, "loading the catalog and placing orders")
         await open_shop(world, *plan.catalogs)
         with Progress(console, len(orders)) as progress:
             play = Play(world, orders, Chaos(ground, plan.kills, plan.restart, progress.tell), progress)
             await play.run(plan.seed)
+        tell_phase(console, "laying our books beside what the companies say happened")
         evidence = await gather_evidence(ground.stack, world, catalog, play.placed())
     taken, disturbed = time.monotonic() - ground.began, bool(plan.kills or plan.restart)
     return Result(play.ends(), audit(evidence), taken, play.failures, disturbed)
 
 
 @asynccontextmanager
-async def world_of(stack: Stack) -> AsyncIterator[World]:
+async def world_of(stack: Stack, slowness: float = 1.0) -> AsyncIterator[World]:
     """Everyone a running stack's cases may talk to."""
     urls, keys = stack.urls, stack.keys
     async with AsyncExitStack() as opened:
         checkout, support, operator = [
-            await opened.enter_async_context(ApiClient(urls["api"], keys[role]))
+            await opened.enter_async_context(ApiClient(urls["api"], keys[role], timeout=40.0 * slowness))
             for role in ("checkout", "support", "operator")
         ]
-        stripe, shipbob, easypost = [await opened.enter_async_context(Company(name, urls[name])) for name in EMULATORS]
-        network: dict[str, Company] = {
-            name: await opened.enter_async_context(Company(name, urls[name])) for name in NETWORK if name in urls
+        companies: dict[str, Company] = {
+            name: await opened.enter_async_context(Company(name, urls[name], slowness))
+            for name in (*EMULATORS, *NETWORK)
+            if name in urls
         }
-        yield World(checkout, support, operator, stripe, shipbob, easypost, Board(support), network)
+        stripe, shipbob, easypost = [companies.pop(name) for name in EMULATORS]
+        board = Board(support)
+        yield World(checkout, support, operator, stripe, shipbob, easypost, board, companies, slowness=slowness)
 
 
 async def open_shop(world: World, *catalogs: bytes) -> None:
@@ -159,7 +174,7 @@ async def gather_evidence(stack: Stack, world: World, catalog: Catalog, placed: 
     for receipt in catalog.receipts:
         place = (receipt.location, receipt.sku)
         received[place] = received.get(place, 0) + receipt.quantity
-    ours = await patiently(lambda: read_ledgers(stack.settings))
+    ours = await patiently(lambda: read_ledgers(stack.settings), PATIENCE * world.slowness)
     paid = {kind: found for kinds in stripe for kind, found in kinds.items()}
     theirs = read_outside({"stripe": paid, **others}, ours.label_references())
     return Evidence(tuple(placed), received, ours, theirs)

@@ -69,6 +69,11 @@ def _statuses(counts: Mapping[OrderStatus, int]) -> Table:
     return table
 
 
+def tell_phase(console: Console, line: str) -> None:
+    """What is done now."""
+    console.print(f"[dim]{escape(line)}[/]", highlight=False, soft_wrap=True)
+
+
 def show_outcomes(console: Console, result: Result) -> None:
     """Outcomes by kind, then whatever is wrong, one line each."""
     console.print(_kinds(result))

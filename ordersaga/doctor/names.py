@@ -9,6 +9,7 @@ from typing import Final
 from pydantic_settings import DotEnvSettingsSource
 
 from ordersaga.doctor.lines import Line, warn
+from ordersaga.embedded import StackOptions
 from ordersaga.secret_files import VARIABLE
 from ordersaga.settings import PREFIX, Settings, environment_name
 
@@ -16,7 +17,7 @@ _BESIDE: Final = frozenset(
     PREFIX + name
     for name in (
         *("API_KEY", "API_URL", "COURIER_KEY", "COURIER_SECRET", "COMPLETE"),  # of the command line
-        *("APIS", "API_PORTS", "WORKERS", "SECRETS", "FILES", "VERSION", "NEXT_VERSION", "NEXT_BUILD"),  # of containers
+        *("API_PORTS", "SECRETS", "FILES", "VERSION", "NEXT_VERSION", "NEXT_BUILD"),  # of containers
     )
 ) | {VARIABLE}
 _ALIKE: Final = 0.8
@@ -24,7 +25,7 @@ _ALIKE: Final = 0.8
 
 def unknown_names(file: Path) -> Iterator[Line]:
     """A warning for each. `file`: a `.env`, which may not be there."""
-    known = _BESIDE | {environment_name(name) for name in Settings.model_fields}
+    known = _BESIDE | {environment_name(name) for kind in (Settings, StackOptions) for name in kind.model_fields}
     of_file = DotEnvSettingsSource(Settings, env_file=file).env_vars
     given = {name.upper() for name in (*os.environ, *of_file)}
     for name in sorted(name for name in given - known if name.startswith(PREFIX)):

@@ -5,13 +5,21 @@ processes, watches them, restarts what dies and stops them in reverse order.
 """
 
 from ordersaga.embedded.discovery import RunningStack, running_stack
-from ordersaga.embedded.errors import FolderInUseError, PartFailedError, PortTakenError, StackError, UnknownPartError
-from ordersaga.embedded.options import PORT_NAMES, StackOptions
+from ordersaga.embedded.errors import (
+    FolderInUseError,
+    OptionsError,
+    PartFailedError,
+    PortTakenError,
+    StackError,
+    UnknownPartError,
+)
+from ordersaga.embedded.options import PORT_NAMES, StackOptions, read_options
 from ordersaga.embedded.stack import Stack
 
 __all__ = [
     "PORT_NAMES",
     "FolderInUseError",
+    "OptionsError",
     "PartFailedError",
     "PortTakenError",
     "RunningStack",
@@ -19,5 +27,6 @@ __all__ = [
     "StackError",
     "StackOptions",
     "UnknownPartError",
+    "read_options",
     "running_stack",
 ]

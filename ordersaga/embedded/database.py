@@ -45,6 +45,8 @@ async def migrate_database(database_url: str) -> list[str]:
         return await migrate(database_url)
     except (OrdersagaError, asyncpg.PostgresError, OSError) as error:
         raise PartFailedError("migrations", f"failed: {error} (ORDERSAGA_DATABASE_URL names the database)") from error
+    except ValueError as error:  # what an address that cannot be read holds may be a password: it is not repeated
+        raise PartFailedError("migrations", "failed: ORDERSAGA_DATABASE_URL is no address of a database") from error
 
 
 async def migrate_copies(database_url: str) -> list[str]:
@@ -55,6 +57,9 @@ async def migrate_copies(database_url: str) -> list[str]:
         return await prepare_copies(database_url)
     except (OrdersagaError, asyncpg.PostgresError, OSError) as error:
         told = f"of the keys' copies failed: {error} (ORDERSAGA_KEY_COPIES_URL names their database)"
+        raise PartFailedError("migrations", told) from error
+    except ValueError as error:
+        told = "of the keys' copies failed: ORDERSAGA_KEY_COPIES_URL is no address of a database"
         raise PartFailedError("migrations", told) from error
 
 

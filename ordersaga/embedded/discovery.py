@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ordersaga.embedded.database import read_demo_keys
 from ordersaga.embedded.folders import birth_of, read_stack_file
-from ordersaga.embedded.options import StackOptions
+from ordersaga.embedded.options import read_options
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,11 @@ class RunningStack:
 
 
 def running_stack(data: Path | None = None) -> RunningStack | None:
-    """The stack running on `data` (default: where `ordersaga up` would start one), or None if none runs."""
-    folder = (data or StackOptions().data).expanduser().resolve()
+    """The stack running on `data` (default: where `ordersaga up` would start one), or None if none runs.
+
+    Raises StackError when the environment's choices cannot be used, or the folder cannot be looked into.
+    """
+    folder = (data or read_options().data).expanduser().resolve()
     content = read_stack_file(folder)
     if content is None or birth_of(content["supervisor"]["pid"]) != content["supervisor"]["born"]:
         return None

@@ -1,10 +1,11 @@
-"""What can go wrong with the embedded stack. Every message is one line and names the remedy.
+"""What can go wrong with the embedded stack. Each message is one line and names the remedy; a log's end is beside it.
 
 StackError
 ├── PartFailedError    a part stopped or hung before it was ready
 ├── PortTakenError     another program listens on a port a part needs
 ├── FolderInUseError   another supervisor holds the state folder
 ├── UnknownPartError   a name given to --only or --without is no part
+├── OptionsError       a choice about the stack cannot be used
 └── IncompleteSettingsError   a credential of a company that is not emulated is missing
 """
 
@@ -18,9 +19,11 @@ class StackError(Exception):
 class PartFailedError(StackError):
     """A part stopped, or did not answer, before it was ready."""
 
-    def __init__(self, part: str, reason: str, log: Path | None = None) -> None:
+    def __init__(self, part: str, reason: str, log: Path | None = None, said: tuple[str, ...] = ()) -> None:
+        """`said`: the last lines of its log."""
         self.part = part
         self.log = log
+        self.said = said
         super().__init__(f"{part} {reason}" + (f"; read {log}" if log else ""))
 
 
@@ -45,6 +48,10 @@ class FolderInUseError(StackError):
 
 class IncompleteSettingsError(StackError):
     """A worker or an API of this stack would refuse to start."""
+
+
+class OptionsError(StackError):
+    """A choice about the stack, of the command line or the environment, cannot be used."""
 
 
 class UnknownPartError(StackError):

@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-from ordersaga.embedded.errors import FolderInUseError
+from ordersaga.embedded.errors import FolderInUseError, StackError
 
 STACK_FILE = "stack.json"
 LOCK_FILE = "supervisor.lock"
@@ -37,9 +37,13 @@ class FolderLock:
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock or raise `FolderInUseError`."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        """Take the lock or raise `FolderInUseError`; `StackError` for a folder that cannot be written to."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self._folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            told = f"{self._folder} cannot be used: {error.strerror}; choose another folder with --data"
+            raise StackError(told) from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -75,11 +79,17 @@ def write_stack_file(folder: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_stack_file(folder: Path) -> dict[str, Any] | None:
-    """What the running stack on `folder` published, or None if none runs (or it left a torn file)."""
+    """What the running stack on `folder` published, or None if none runs (or it left a torn file).
+
+    Raises StackError when it is another user's.
+    """
     try:
         content = json.loads((folder / STACK_FILE).read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
+    except OSError as error:
+        told = f"{folder / STACK_FILE} cannot be read: {error.strerror}; ask as the user who started that stack"
+        raise StackError(told) from None
     return content if isinstance(content, dict) else None
 
 

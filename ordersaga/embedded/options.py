@@ -7,10 +7,13 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from ordersaga.embedded.errors import OptionsError
+from ordersaga.embedded.parts import PATIENCE
 
 EMULATORS: Final = ("stripe", "shipbob", "easypost")
 NETWORK: Final = ("newegg", "amazon_mcf", "ups", "courier", "tiktok_shop")
@@ -73,7 +76,7 @@ class StackOptions(BaseSettings):
 
     time_scale: float = Field(default=1.0, gt=0, description="speed of the emulated companies' clocks")
     time_skipping: bool = Field(default=False, description="let tests skip the time of single workflows")
-    ready_timeout: float = Field(default=60.0, gt=0, description="seconds one part may take to become ready")
+    ready_timeout: float = Field(default=PATIENCE, gt=0, description="seconds one part may take to become ready")
 
     @field_validator("seen_ports")
     @classmethod
@@ -107,6 +110,19 @@ class StackOptions(BaseSettings):
         own = {f"{name}_port": port for name, port in ports.items() if name in PORT_NAMES}
         more = {name: port for name, port in ports.items() if name not in PORT_NAMES}
         return self.model_copy(update={**own, "more_ports": {**self.more_ports, **more}})
+
+
+def read_options(**given: Any) -> StackOptions:
+    """The environment's choices, and `given` instead of them. Raises OptionsError, which names all that are refused."""
+    try:
+        return StackOptions(**given)
+    except ValidationError as error:
+        told = (f"ORDERSAGA_{'_'.join(map(str, each['loc']))}: ".upper() + each["msg"] for each in error.errors())
+        raise OptionsError("; ".join(told)) from None
+    except SettingsError as error:
+        raise OptionsError(f"{error}: write it as JSON, such as ORDERSAGA_ONLY='[\"worker\"]'") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise OptionsError(f".env cannot be read: {error}; correct it, or move it away") from None
 
 
 def numbered(kind: str, count: int) -> tuple[str, ...]:

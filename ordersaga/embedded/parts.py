@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from ordersaga.embedded.errors import UnknownPartError
 from ordersaga.embedded.process import Command
@@ -12,6 +12,9 @@ from ordersaga.embedded.process import Command
 async def nothing() -> None:
     """Prepare nothing."""
 
+
+PATIENCE: Final = 600.0
+"""Seconds one part may take to become ready. A part that fails ends by itself, so only one that hangs takes them."""
 
 Ready = Callable[[int], Awaitable[bool]]
 """Asks whether a part answers; it is given the id of the process that should."""
@@ -36,7 +39,7 @@ class Part:
     ready: Ready = survived_a_moment
     prepare: Callable[[], Awaitable[None]] = nothing
     detail: str = ""
-    ready_timeout: float = 60.0
+    ready_timeout: float = PATIENCE
     passes: str = ""
 
 

@@ -146,17 +146,15 @@ def build_plan(
         "worker": lambda: [_worker(name, options, chosen, environment) for name in numbered("worker", options.workers)],
         "api": lambda: [_api(name, options, environment) for name in options.api_names],
     }
-    return [
-        _behind(item, options.nice_background) if kind in BACKGROUND else item
-        for kind in PARTS
-        if kind in chosen
-        for item in makers[kind]()
-    ]
+    return [_as_chosen(item, kind, options) for kind in PARTS if kind in chosen for item in makers[kind]()]
 
 
-def _behind(item: Part | Step, nice: int) -> Part | Step:
-    """The part, with others going before it."""
-    return replace(item, command=replace(item.command, nice=nice)) if isinstance(item, Part) else item
+def _as_chosen(item: Part | Step, kind: str, options: StackOptions) -> Part | Step:
+    """The part, with the patience that was asked for, and with others going before it if nobody waits for it."""
+    if not isinstance(item, Part):
+        return item
+    command = replace(item.command, nice=options.nice_background if kind in BACKGROUND else 0)
+    return replace(item, command=command, ready_timeout=options.ready_timeout)
 
 
 def _temporal(options: StackOptions) -> Part:

@@ -22,6 +22,7 @@ from ordersaga.embedded.sockets import HOST, answers
 
 USER: Final = "ordersaga"
 DATABASE: Final = "ordersaga"
+LOGIN_WITHIN: Final = 30.0
 SERVER_SETTINGS: Final = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
@@ -130,17 +131,24 @@ async def _output_of(process: asyncio.subprocess.Process) -> bytes:
 async def _ensure_database(url: str) -> bool:
     """Whether the server takes logins, the database being there (or created now)."""
     try:
-        connection = await asyncpg.connect(url, timeout=5)
+        connection = await asyncpg.connect(url, timeout=LOGIN_WITHIN)
     except asyncpg.InvalidCatalogNameError:
         return await _create_database(url)
     except (OSError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError, TimeoutError):
         return False
+    except asyncpg.PostgresError as error:
+        told = f"does not let us in: {error}; postgres-password of the state folder is not its password any more"
+        raise PartFailedError("postgres", told) from error
     await connection.close()
     return True
 
 
 async def _create_database(url: str) -> bool:
-    connection = await asyncpg.connect(url.removesuffix(DATABASE) + "postgres", timeout=5)
+    """As above; one that was created by an attempt that was cut off is found by the next."""
+    try:
+        connection = await asyncpg.connect(url.removesuffix(DATABASE) + "postgres", timeout=LOGIN_WITHIN)
+    except (OSError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError, TimeoutError):
+        return False
     try:
         await connection.execute(f'CREATE DATABASE "{DATABASE}"')
     finally:

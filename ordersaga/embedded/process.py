@@ -141,14 +141,14 @@ def describe_exit(returncode: int) -> str:
     return f"was killed ({signal.Signals(-returncode).name})"
 
 
-def last_words(log: Path) -> str:
-    """The last line a process wrote, for an error message."""
+def last_words(log: Path, most: int = 1) -> tuple[str, ...]:
+    """The last lines a process wrote, for an error message."""
     if not log.exists():
-        return ""
+        return ()
     with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 2000))
+        file.seek(max(0, log.stat().st_size - 2000 * most))
         lines = file.read().decode(errors="replace").strip().splitlines()
-    return lines[-1].strip()[:300] if lines else ""
+    return tuple(line.strip()[:300] for line in lines[-most:])
 
 
 def _rotate(log: Path) -> None:

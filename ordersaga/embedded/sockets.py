@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Iterable
 
 HOST = "127.0.0.1"
 CHOICE = range(12_000, 32_000)
+_ANSWERS_WITHIN = 10.0
+"""Seconds: a machine may be slow; what does not listen is refused at once."""
 
 
 def is_taken(port: int, host: str = HOST) -> bool:
@@ -47,7 +49,7 @@ async def fetch(port: int, path: str) -> bytes | None:
 
 
 def _fetch(port: int, path: str) -> bytes | None:
-    connection = http.client.HTTPConnection(HOST, port, timeout=3)
+    connection = http.client.HTTPConnection(HOST, port, timeout=_ANSWERS_WITHIN)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()

@@ -27,8 +27,8 @@ from ordersaga.embedded.folders import (
     remove_stored,
     write_stack_file,
 )
-from ordersaga.embedded.options import StackOptions
-from ordersaga.embedded.parts import Part, Reporter, SilentReporter, Step, choose
+from ordersaga.embedded.options import StackOptions, read_options
+from ordersaga.embedded.parts import PATIENCE, Part, Reporter, SilentReporter, Step, choose
 from ordersaga.embedded.plan import (
     build_plan,
     known_parts,
@@ -60,7 +60,7 @@ class Stack:
         report: Reporter | None = None,
         plan: PlanMaker = _product_plan,
     ) -> None:
-        self.options = _resolved(options or StackOptions())
+        self.options = _resolved(options or read_options())
         self.chosen = choose(known_parts(self.options), self.options.only, self.options.without)
         self._base = settings or read_settings()
         self._report = report or SilentReporter()
@@ -115,6 +115,9 @@ class Stack:
         self._lock.acquire()
         try:
             await self._start()
+        except OSError as error:
+            await self.stop()
+            raise StackError(f"the stack cannot be started in {self.data}: {error or type(error).__name__}") from error
         except BaseException:
             await self.stop()
             raise
@@ -131,8 +134,8 @@ class Stack:
         """Kill a part as a crash would. It is restarted; await `wait_ready(name)`."""
         self._running().kill(name, with_signal)
 
-    async def wait_ready(self, name: str, within: float = 60.0) -> None:
-        """Return when the part answers (again)."""
+    async def wait_ready(self, name: str, within: float = PATIENCE) -> None:
+        """Return when the part answers (again); `PartFailedError` if it does not."""
         await self._running().wait_ready(name, within)
 
     async def freeze(self, name: str) -> None:

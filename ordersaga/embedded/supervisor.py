@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ordersaga.embedded.errors import StackError, UnknownPartError
-from ordersaga.embedded.parts import Part, Reporter, Step
+from ordersaga.embedded.parts import PATIENCE, Part, Reporter, Step
 from ordersaga.embedded.watch import WatchedPart
 
 
@@ -65,9 +65,9 @@ class Supervisor:
         """Start a halted part again."""
         await self._part(name).start()
 
-    async def wait_ready(self, name: str, within: float = 60.0) -> None:
-        """Return when the part answers (again)."""
-        await asyncio.wait_for(self._part(name).ready.wait(), within)
+    async def wait_ready(self, name: str, within: float = PATIENCE) -> None:
+        """Return when the part answers (again); `PartFailedError` if it does not."""
+        await self._part(name).wait_ready(within)
 
     def describe(self) -> dict[str, dict[str, Any]]:
         """Process, log and restarts of each part."""

@@ -17,6 +17,9 @@ from ordersaga.embedded.parts import Part, Reporter
 POLL = 0.05
 DELAYS = (0.0, 0.3, 0.6, 1.0, 2.0, 3.0)
 STEADY_AFTER = 20.0
+TELL_EVERY = 15.0
+"""Seconds after which a part that does not answer is told of, again and again."""
+LAST_LINES = 8
 _TRIES, _PAUSE = 4, 0.5
 """How often a part is started that fails for something that passes, and the seconds between."""
 
@@ -45,8 +48,12 @@ class WatchedPart:
         """Start the part and return when it answers; `PartFailedError` if it does not."""
         began = time.monotonic()
         self._report.starting(self.part.name)
-        await self.part.prepare()
-        process = await self._first_process()
+        try:
+            await self.part.prepare()
+            process = await self._first_process()
+        except OSError as error:
+            why = f"cannot be started: {error or type(error).__name__}"
+            raise PartFailedError(self.part.name, why, self.log) from error
         self._report.ready(self.part.name, self.part.detail, time.monotonic() - began)
         self._watch = asyncio.create_task(self._keep_alive(process), name=f"watch {self.part.name}")
 
@@ -82,6 +89,13 @@ class WatchedPart:
         """Let frozen processes go on, those of a part that was killed meanwhile too."""
         frozen, self._frozen = self._frozen, []
         processes.thaw(frozen)
+
+    async def wait_ready(self, within: float) -> None:
+        """Return when the part answers (again); `PartFailedError` if it does not."""
+        try:
+            await asyncio.wait_for(self.ready.wait(), within)
+        except TimeoutError:
+            raise self._failure(None, within) from None
 
     async def _first_process(self) -> asyncio.subprocess.Process:
         tries = 0
@@ -140,19 +154,23 @@ class WatchedPart:
 
     async def _until_ready(self, process: asyncio.subprocess.Process) -> bool:
         """True when the part answers; False when it died or ran out of time."""
-        deadline = time.monotonic() + self.part.ready_timeout
-        while process.returncode is None and time.monotonic() < deadline:
+        began, told = time.monotonic(), 0.0
+        while process.returncode is None and (waited := time.monotonic() - began) < self.part.ready_timeout:
             if await self.part.ready(process.pid) and process.returncode is None:
                 self.ready.set()
                 return True
+            if waited // TELL_EVERY > told:
+                told = waited // TELL_EVERY
+                self._report.noticed(f"{self.part.name} does not answer after {waited:.0f} s; its log is {self.log}")
             await asyncio.sleep(POLL)
         return False
 
-    def _failure(self, returncode: int | None) -> PartFailedError:
+    def _failure(self, returncode: int | None, within: float | None = None) -> PartFailedError:
         reason = (
-            f"did not answer within {self.part.ready_timeout:g} s"
+            f"did not answer within {within or self.part.ready_timeout:g} s"
             if returncode is None
             else f"{processes.describe_exit(returncode)} before it was ready"
         )
-        said = processes.last_words(self.log)
-        return PartFailedError(self.part.name, f"{reason}, saying {said!r}" if said else reason, self.log)
+        said = processes.last_words(self.log, LAST_LINES)
+        told = f"{reason}, saying {said[-1]!r}" if said else reason
+        return PartFailedError(self.part.name, told, self.log, said)

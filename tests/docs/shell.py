@@ -9,12 +9,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from ordersaga.embedded import Stack, StackOptions
+from ordersaga.embedded import Stack, read_options
 from ordersaga.embedded.stack import forget
 from ordersaga.settings import Settings
 from tests.docs.pages import ROOT, Block
 
-PATIENCE: Final = 20.0
+PATIENCE: Final = 60.0
 END: Final = "-- end of block, exit code "
 
 
@@ -49,10 +49,16 @@ class Shell:
 
 
 @asynccontextmanager
-async def open_shell(data: Path, changed: Mapping[str, Any] | None = None) -> AsyncIterator[Shell]:
-    """A shell beside a running stack, in the repository's folder; `changed`: settings other than the usual ones."""
+async def open_shell(
+    data: Path, changed: Mapping[str, Any] | None = None, options: Mapping[str, Any] | None = None
+) -> AsyncIterator[Shell]:
+    """A shell beside a running stack, in the repository's folder.
+
+    `changed`: settings other than the usual ones; `options`: what is asked of the stack.
+    """
     settings = Settings().model_copy(update=dict(changed)) if changed else None
-    async with Stack(StackOptions(data=data, free_ports=True), settings), shell_beside(data) as shell:
+    wanted = read_options(data=data, free_ports=True, **(options or {}))
+    async with Stack(wanted, settings), shell_beside(data) as shell:
         yield shell
     forget(data)
 

@@ -61,6 +61,16 @@ def test_several_apis_and_workers_are_parts_of_their_own(tmp_path: Path) -> None
     assert options.with_ports({"api": 8000, "api-2": 8500}).port("api-2") == 8500
 
 
+def test_every_part_has_the_patience_that_was_asked_for(tmp_path: Path) -> None:
+    """By default one that outlasts a machine ten times slower than those that take a minute."""
+    chosen = {"postgres", "temporal", "stripe", "shipbob", "easypost", "worker", "api"}
+    for options in (StackOptions(data=tmp_path), StackOptions(data=tmp_path, ready_timeout=7)):
+        settings = stack_settings(options, chosen, Settings(_env_file=None))
+        parts = [item for item in build_plan(options, settings, chosen, nothing_to_prepare) if isinstance(item, Part)]
+        assert {part.ready_timeout for part in parts} == {options.ready_timeout}
+    assert StackOptions(data=tmp_path).ready_timeout >= 600
+
+
 @pytest.mark.parametrize("nice", [0, 7])
 def test_what_answers_goes_before_what_works_behind_it(tmp_path: Path, nice: int) -> None:
     """Worker, Temporal and emulators yield to API and database when asked, and only then."""

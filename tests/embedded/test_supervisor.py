@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ordersaga.embedded import watch
 from ordersaga.embedded.errors import PartFailedError, UnknownPartError
 from ordersaga.embedded.parts import Part, Step, choose
 from ordersaga.embedded.sockets import answers, free_ports
@@ -131,6 +132,44 @@ async def test_a_part_that_cannot_start_stops_the_rest_and_says_why(
     with pytest.raises(PartFailedError, match=r"^api stopped with exit code 1 .*flux capacitor.*api\.log$"):
         await supervisor.start()
     assert not await answers(ports["first"])
+
+
+async def test_what_a_part_said_last_stands_beside_its_failure(make: Make, ports: dict[str, int]) -> None:
+    """Several lines of its log, for the person who would read it next."""
+    part = tiny_part("api", ports["first"], mode="broken")
+    shouting = replace(part.command, argv=["sh", "-c", 'for n in 1 2 3; do echo "line $n"; done; exit 4'])
+    with pytest.raises(PartFailedError, match="exit code 4") as failed:
+        await make(replace(part, command=shouting)).start()
+    assert failed.value.said == ("line 1", "line 2", "line 3")
+
+
+async def test_a_part_that_is_slow_is_told_of_while_it_is_waited_for(
+    make: Make, ports: dict[str, int], report: RecordingReporter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Again and again, with its log; the failure says how long it was waited for."""
+    monkeypatch.setattr(watch, "TELL_EVERY", 0.4)
+    supervisor = make(replace(tiny_part("api", ports["first"], mode="silent"), ready_timeout=1.1))
+    with pytest.raises(PartFailedError, match=r"^api did not answer within 1\.1 s"):
+        await supervisor.start()
+    log = tmp_path / "logs" / "api.log"
+    assert report.names("noticed") == [f"api does not answer after {told} s; its log is {log}" for told in (0, 1)]
+
+
+async def test_a_program_that_is_not_there_is_a_failure_of_its_part(make: Make, ports: dict[str, int]) -> None:
+    """It names the part and the program."""
+    part = tiny_part("api", ports["first"])
+    missing = replace(part, command=replace(part.command, argv=["/nowhere/api"]))
+    with pytest.raises(PartFailedError, match=r"^api cannot be started: .*/nowhere/api"):
+        await make(missing).start()
+
+
+async def test_a_part_that_does_not_come_back_in_time_is_named(make: Make, ports: dict[str, int]) -> None:
+    """Whoever waits for it hears which part, and where its log is."""
+    supervisor = make(tiny_part("api", ports["first"]))
+    await supervisor.start()
+    await supervisor.halt("api")
+    with pytest.raises(PartFailedError, match=r"^api did not answer within 0\.2 s.*api\.log"):
+        await supervisor.wait_ready("api", 0.2)
 
 
 async def test_a_start_that_fails_for_what_passes_is_tried_again(
