@@ -29,6 +29,7 @@ from ordersaga.gateways.private_delivery import webhooks as private_delivery_web
 from ordersaga.gateways.private_delivery.carrier import PrivateDelivery
 from ordersaga.gateways.shipbob import webhooks as shipbob_webhooks
 from ordersaga.gateways.shipbob.provider import ShipBob
+from ordersaga.gateways.smtp import SmtpNotifier, SmtpServer
 from ordersaga.gateways.stripe import webhooks as stripe_webhooks
 from ordersaga.gateways.stripe.payments import StripePayments
 from ordersaga.gateways.tiktok_shop import webhooks as tiktok_shop_webhooks
@@ -47,7 +48,7 @@ from ordersaga.network import (
     TikTokShopAccount,
     UpsAccount,
 )
-from ordersaga.ports import Carrier, LabelHistory, Provider, ProviderStock, QuotingCarrier
+from ordersaga.ports import Carrier, LabelHistory, Notifier, Provider, ProviderStock, QuotingCarrier
 from ordersaga.settings import Settings
 
 WebhookReader = Callable[[Mapping[str, str], bytes], Incoming]
@@ -325,3 +326,19 @@ def _read(
     body: bytes,
 ) -> Incoming:
     return verify_and_read(headers, body, secret)
+
+
+def notifier_of(settings: Settings) -> Notifier | None:
+    """What hands e-mail out; None without an SMTP server."""
+    if not settings.smtp_host:
+        return None
+    server = SmtpServer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        starttls=settings.smtp_starttls,
+        username=settings.smtp_username,
+        password=settings.smtp_password.get_secret_value(),
+        sender=settings.smtp_from,
+        ca_file=settings.smtp_ca_file or None,
+    )
+    return SmtpNotifier(server)

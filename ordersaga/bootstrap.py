@@ -14,14 +14,13 @@ from typing import Final
 
 from temporalio.converter import DataConverter
 
-from ordersaga.accounts import Vaults, WatchedCarrier, WebhookReader, open_accounts
+from ordersaga.accounts import Vaults, WatchedCarrier, WebhookReader, notifier_of, open_accounts
 from ordersaga.channel_ports import Channel
 from ordersaga.client import OrderClient
 from ordersaga.domain.carriers import EASYPOST, CarrierAccount, way_back
 from ordersaga.domain.channels import ChannelAccount
 from ordersaga.domain.lanes import Lane, provider_lane
 from ordersaga.gateways.lane_gate import LaneGates
-from ordersaga.gateways.smtp import SmtpNotifier, SmtpServer
 from ordersaga.gateways.webhooks_out import WebhookSender
 from ordersaga.meters import watch_connections
 from ordersaga.network import Network, key_bytes
@@ -303,7 +302,7 @@ async def open_services(
             endpoints=WebhookEndpoints(pool),
             outbox=Outbox(pool, vault),
             webhook_sender=sender,
-            notifier=_notifier(settings),
+            notifier=notifier_of(settings),
             order_keys=keys,
             erasures=PostgresErasures(pool, vault, keys),
             codec_reads=CodecReads(pool),
@@ -331,21 +330,6 @@ def retention_of(services: Services) -> PostgresRetention:
 async def look_at_database(services: Services) -> DatabaseState:
     """How the database stands, for a checkup."""
     return await PostgresCheckup(services.pool).look()
-
-
-def _notifier(settings: Settings) -> Notifier | None:
-    if not settings.smtp_host:
-        return None
-    server = SmtpServer(
-        host=settings.smtp_host,
-        port=settings.smtp_port,
-        starttls=settings.smtp_starttls,
-        username=settings.smtp_username,
-        password=settings.smtp_password.get_secret_value(),
-        sender=settings.smtp_from,
-        ca_file=settings.smtp_ca_file or None,
-    )
-    return SmtpNotifier(server)
 
 
 def _vaults(network: Network, pool: Pool) -> Vaults | None:
