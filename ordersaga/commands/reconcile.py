@@ -128,7 +128,7 @@ def show_one(
 
 @app.command()
 def repairs(
-    finding_id: Annotated[str, typer.Argument(metavar="FINDING")],
+    finding_id: Annotated[str, typer.Argument(metavar="FINDING_ID")],
     as_json: AsJson = False,
     api_url: ApiUrl = "",
     api_key: ApiKey = "",
