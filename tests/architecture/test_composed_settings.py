@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import yaml
 from emulators.__main__ import REGISTRY
 from ordersaga.doctor.names import unknown_names
 from ordersaga.settings import Settings, environment_name, read_settings
-from tests.architecture.composition import COMPOSE, NEXT, REPOSITORY, Service, is_ours, resolved
+from tests.architecture.composition import COMPOSE, NEXT, REPOSITORY, Service, files_of, is_ours, resolved
 from tests.architecture.kustomize import containers, template
 from tests.architecture.test_compose import COLLECTOR, LASTING, PROMETHEUS, SERVICES
 from tests.architecture.test_kubernetes import pods
@@ -25,10 +26,9 @@ LEFT_OUT = {
     "demo_sign_in": "for the embedded stack",
     "encryption_keys_file": "the keys are a file already",
     "oidc_client_secret_file": "the secret is a file already",
-    "key_copies_url": "a file of secrets, for those who keep copies",
 }
 """Settings that cannot be given to a container, and why."""
-OF_IMAGES = {"postgres": {5432}, "temporal-postgres": {5432}, "jaeger": {4318, 13133}}
+OF_IMAGES = {"postgres": {5432}, "keys-postgres": {5432}, "temporal-postgres": {5432}, "jaeger": {4318, 13133}}
 """Ports on which an image listens by itself."""
 ADDRESS = re.compile(r"^(?:\w+://)?(?:[^@/\s]+@)?([a-z][a-z0-9.-]*):(\d+)(?:/\S*)?$")
 
@@ -42,7 +42,7 @@ def read_by_compose() -> set[str]:
 def test_every_setting_can_be_given_to_a_container() -> None:
     """As a variable or as a file; those that cannot are named, with the reason."""
     given = {name for service in SERVICES.values() if is_ours(service) for name in service.get("environment", {})}
-    given |= {name.upper() for name in resolved()["secrets"]}
+    given |= {Path(file).name.upper() for service in SERVICES.values() for file in files_of(service)}
     missing = {name for name in Settings.model_fields if environment_name(name) not in given}
     assert missing - LEFT_OUT.keys() == set()
     assert LEFT_OUT.keys() <= Settings.model_fields.keys()
@@ -162,7 +162,9 @@ def test_a_health_check_asks_its_own_process(name: str) -> None:
 
 def test_emulated_companies_exist() -> None:
     """By the names that their program knows; the secret of each is mounted."""
-    emulated: dict[str, Service] = {name: each for name, each in SERVICES.items() if each.get("profiles")}
+    emulated: dict[str, Service] = {
+        name: each for name, each in SERVICES.items() if "emulators" in each.get("profiles", [])
+    }
     for name, service in emulated.items():
         _, script, company, port = service["command"]
         assert (company, script) == (name, "/deploy/emulator.sh")
