@@ -25,6 +25,7 @@ from ordersaga.catalog_csv import CsvFileError, RowProblem
 from ordersaga.client_errors import OrderClosedError, OrderNotFoundError, OrderRefusedError
 from ordersaga.domain.errors import CustomerError, OperatorError, OrdersagaError, RetryError
 from ordersaga.domain.values import Value
+from ordersaga.privacy.key_ring import KeyErasedError
 from ordersaga.remedies import essential, field_path, message, remedy
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -123,7 +124,7 @@ def from_error(error: OrdersagaError) -> Problem:
         return Problem(422, error.code, error.message, errors=[_row_error(problem) for problem in error.problems])
     if isinstance(error, OrderNotFoundError):
         return Problem(404, error.code, error.message)
-    if isinstance(error, (OrderClosedError, OrderRefusedError)):
+    if isinstance(error, (OrderClosedError, OrderRefusedError, KeyErasedError)):
         return Problem(409, error.code, error.message)
     if isinstance(error, RetryError):
         seconds = max(1, round(error.retry_after.total_seconds())) if error.retry_after else 1

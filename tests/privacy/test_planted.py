@@ -152,6 +152,9 @@ async def test_an_erased_order_is_unreadable_and_its_books_balance(shop: Shop, s
     services.key_ring.forget()
     with pytest.raises(OperatorError, match="key_erased"):
         await shop.orders.temporal.get_workflow_handle("order-kept_e").result()
+    hold = {"kind": "fraud", "reason": "wait"}
+    refused = await shop.api.post("/v1/orders/kept_e/holds", hold, role="support")
+    assert (refused.status_code, refused.json()["code"]) == (409, "key_erased"), "it is nobody's fault"
     for order_id in ("returned_e", "canceled_e", "kept_e"):
         story = (await shop.api.get(f"/v1/orders/{order_id}/timeline")).text
         assert not any(word in story for word in WORDS)
