@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ctypes
+import json
 import os
 import signal
 import sys
@@ -148,7 +149,15 @@ def last_words(log: Path, most: int = 1) -> tuple[str, ...]:
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - 2000 * most))
         lines = file.read().decode(errors="replace").strip().splitlines()
-    return tuple(line.strip()[:300] for line in lines[-most:])
+    return tuple(line.strip()[:500] for line in lines[-most:])
+
+
+def in_words(line: str) -> str:
+    """What a line of a log says was wrong; the line itself when it is no document of ours."""
+    try:
+        return str(json.loads(line)["error"])
+    except (ValueError, TypeError, KeyError):
+        return line
 
 
 def _rotate(log: Path) -> None:

@@ -172,5 +172,5 @@ class WatchedPart:
             else f"{processes.describe_exit(returncode)} before it was ready"
         )
         said = processes.last_words(self.log, LAST_LINES)
-        told = f"{reason}, saying {said[-1]!r}" if said else reason
+        told = f"{reason}, saying {processes.in_words(said[-1])!r}" if said else reason
         return PartFailedError(self.part.name, told, self.log, said)

@@ -1,6 +1,7 @@
 """A command that cannot do what it is asked ends in one line with what is wrong and the remedy, and its exit code."""
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -293,9 +294,11 @@ async def test_a_part_that_does_not_start_is_told_with_its_log(tmp_path: Path) -
     log = tmp_path / "state" / "logs" / "api.log"
     assert (said.code, "Traceback" in said.err, "hidden" in said.err) == (3, False, False), said.err
     first, *rest = said.err.splitlines()
-    assert first.startswith("ordersaga: api stopped with exit code 1 before it was ready, saying 'ordersaga api: data")
+    assert first.startswith(
+        "ordersaga: api stopped with exit code 1 before it was ready, saying 'database_lost: The conn"
+    )
     assert first.endswith(f"; read {log}")
-    assert rest[-1].startswith("  ordersaga api: database_")
+    assert json.loads(rest[-1])["event"] == "not_started"
     assert f"starting the stack in {tmp_path / 'state'}" in said.out
 
 
@@ -322,12 +325,13 @@ async def test_a_database_that_is_not_there(
 
 @pytest.mark.parametrize("name", ["api", "worker", "codec-server"])
 async def test_a_process_without_its_database_says_so_at_its_end(name: str, tmp_path: Path) -> None:
-    """Its last line says why, under its name; no traceback, not in its log either."""
+    """Its last line says why, as every line of its log; no traceback there either."""
     given = as_environment(settings_for("postgresql://ann:hidden@127.0.0.1:1/none"))
     ended = await process(tmp_path, name, given)
     said = ended.out + ended.err
     assert (ended.code, "Traceback" in said, "hidden" in said) == (1, False, False), said
-    assert ended.err.strip().splitlines()[-1].startswith(f"ordersaga {name}: database_"), said
+    last = json.loads(said.strip().splitlines()[-1])
+    assert (last["event"], last["code"]) == ("not_started", "database_lost"), said
 
 
 def test_a_part_that_failed_is_told_with_its_last_lines() -> None:

@@ -27,6 +27,7 @@ WHOLE_HOUSE: Final = {
     "sellers._read_selling",
     "sellers._read_prefixes",
     "stops.standing",
+    "stops.keeping",
     "starting.backlog",
     "live.sellers",
     "live.slack",
