@@ -29,7 +29,9 @@ async def test_an_agent_cancels_an_order_with_the_keyboard_alone(chromium: Brows
         await tab.tab_to("Demo support")
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("heading", level=1)).to_have_text("Find")
+        await page.wait_for_load_state()  # keys are heard once the page's script is there
         await page.keyboard.press("/")
+        await expect(page.locator("#q")).to_be_focused()
         await page.keyboard.type(AGENT)
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("heading", level=1)).to_have_text(AGENT)
