@@ -28,11 +28,13 @@ from ordersaga.stop_ports import StandingStops
 class HoldResult(Message):
     """The parcels the order's units are held as; empty: sold out. `moves`: they may move to another location.
 
-    `set_aside_at`: the providers that set units aside while an order waits.
+    `short_picks`: so may units that their provider does not have. `set_aside_at`: the providers that set units aside
+    while an order waits.
     """
 
     parcels: tuple[ParcelPlan, ...] = ()
     moves: bool = Field(default=False, exclude_if=not_given)
+    short_picks: bool = Field(default=False, exclude_if=not_given)
     set_aside_at: tuple[Code, ...] = Field(default=(), exclude_if=not_given)
 
 
@@ -101,7 +103,8 @@ class Inventory:
     async def hold_stock(self, order: Order) -> HoldResult:
         """Make the checkout's hold permanent, or take one; all lines or none."""
         parcels = await self._stock.confirm_hold(order) or ()
-        return HoldResult(parcels=parcels, moves=self._moves, set_aside_at=tuple(self._set_aside_at()))
+        aside = tuple(self._set_aside_at())
+        return HoldResult(parcels=parcels, moves=self._moves, short_picks=self._moves, set_aside_at=aside)
 
     @activity.defn
     @translated

@@ -161,53 +161,7 @@ class Changes:
         return changes
 
     async def _split(self, lines: tuple[LineQuantity, ...], parcel: ParcelState) -> None:
-        """The new parcel's money is reserved first: until then nothing else has changed."""
-        first, change = self._saga(parcel), parcel.wanted
-        rest, moved = parcel.plan.without(lines), self._moved(parcel, lines)
-        second = ParcelSaga(
-            self._desk, ParcelState(moved, service=parcel.service, carrier_wanted=parcel.carrier_wanted)
-        )
-        await self._reserve(first, second)
-        await self._plan_both(rest, second)
-        parcel.plan = rest
-        if change is not None:
-            change.planned, change.made_parcel = True, moved.parcel
-        await first.payments.reduce(moved.amount)
-        second.parcel.stop = parcel.stop
-        self._journeys.add(second)
-
-    async def _plan_both(self, rest: ParcelPlan, second: ParcelSaga) -> None:
-        """The stock of both parcels; a refusal leaves nothing of the second reserved."""
-        try:
-            if not await self._replanned(rest, second.parcel.plan):
-                raise ChangeRefusedError("the stock could not be planned anew; try again")
-        except (StepFailedError, ChangeRefusedError):
-            await second.payments.give_back()
-            raise
-
-    async def _reserve(self, first: ParcelSaga, second: ParcelSaga) -> None:
-        """The second parcel's money, at once and without the shopper; a refusal leaves nothing reserved."""
-        payments = second.payments
-        try:
-            await payments.authorize(customer=first.payments.customer, off_session=True, save_for_later=False)
-            if not second.parcel.authorized:
-                raise ChangeRefusedError("the bank wants the shopper to confirm a second payment; move it instead")
-            if self._desk.stop(first.parcel) is not None:
-                raise ChangeRefusedError("the parcel was canceled meanwhile; ask what became of that")
-        except (StepFailedError, ChangeRefusedError):
-            await payments.give_back()
-            raise
-
-    def _moved(self, parcel: ParcelState, lines: tuple[LineQuantity, ...]) -> ParcelPlan:
-        number = self._state.next_parcel()
-        quantities = {line.sku: line.quantity for line in lines}
-        taken = tuple(
-            line.model_copy(update={"quantity": quantities[line.sku]})
-            for line in parcel.plan.lines
-            if line.sku in quantities
-        )
-        amount = parcel.plan.amount - parcel.plan.without(lines).amount
-        return parcel.plan.model_copy(update={"parcel": number, "lines": taken, "amount": amount})
+        await self._journeys.splitting.split(self._saga(parcel), lines, parcel.wanted)
 
     # ---- its money -------------------------------------------------------------------------------------------
 

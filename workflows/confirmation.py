@@ -69,6 +69,7 @@ class Confirmation:
         if not held.parcels:
             raise StepFailedError("customer", "sold_out", "no stock is left for this order")
         self._state.moves, self._state.set_aside_at = held.moves, held.set_aside_at
+        self._state.short_picks = held.short_picks
         for plan in held.parcels:
             self._journeys.join(ParcelState(plan))
         self._state.note("held", f"stock held in {len(held.parcels)} parcel(s)")

@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from activities.journal import Journal
+from ordersaga.domain.elsewhere import Elsewhere
 from workflows import presentation
 from workflows.activity_policies import StepFailedError, in_task
+from workflows.change import Change
 from workflows.common_desk import REMIND_EVERY, CommonDesk, Stake
 from workflows.order_state import OrderState, ParcelState
 
@@ -31,6 +33,17 @@ class Siblings(Protocol):
 
     async def goodwill(self, number: int, amount: int) -> bool:
         """Give part of a parcel's price back; False when less than that is left of it."""
+        ...
+
+    async def goes_elsewhere(self, number: int, change: Change) -> bool:
+        """Whether units that a parcel's provider does not have, which `change` takes out, are sent all the same."""
+        ...
+
+    async def split(self, number: int, change: Change, at: Elsewhere) -> int:
+        """Let the units that `change` takes out leave from there; returns the parcel they are in.
+
+        Raises ChangeRefusedError or StepFailedError; nothing has changed then.
+        """
         ...
 
 

@@ -12,7 +12,7 @@ from temporalio import workflow
 from activities.elsewhere import LookElsewhere, Moving
 from activities.inventory import Inventory, Replan
 from ordersaga.domain.elsewhere import Elsewhere, patience
-from ordersaga.domain.orders import MoveCause
+from ordersaga.domain.orders import MoveCause, ParcelPlan
 from workflows.activity_policies import in_task
 from workflows.change import Change, ChangeRefusedError
 from workflows.desk import Desk
@@ -46,12 +46,12 @@ class Moves:
         """Patience begins anew."""
         self._looks = 0
 
-    async def look(self, cause: MoveCause) -> Elsewhere | None:
-        """A place to move to; None: there is none, which the order's story says once."""
+    async def look(self, cause: MoveCause, plan: ParcelPlan | None = None) -> Elsewhere | None:
+        """A place to move to; None: there is none, which the order's story says once. `plan`: a part of the parcel."""
         self._looks += 1
         request = LookElsewhere(
             order=self._desk.state.order,
-            plan=self.parcel.plan,
+            plan=plan or self.parcel.plan,
             cause=cause,
             tried=self.parcel.moved_from,
             slack=self._promise.ship_by - workflow.now(),

@@ -2,9 +2,12 @@
 
 import asyncio
 
+from ordersaga.domain.elsewhere import Elsewhere
+from workflows.change import Change
 from workflows.desk import Desk
 from workflows.order_state import ParcelState
 from workflows.parcels import ParcelSaga
+from workflows.splitting import Splitting
 
 
 class Journeys:
@@ -15,6 +18,7 @@ class Journeys:
         self._desk = desk
         self._under_way: list[asyncio.Task[None]] = []
         self._departed = False
+        self.splitting = Splitting(desk, self.add)
         desk.siblings = self
 
     def join(self, parcel: ParcelState) -> ParcelSaga:
@@ -45,6 +49,15 @@ class Journeys:
     async def goodwill(self, number: int, amount: int) -> bool:
         """Give part of a parcel's price back."""
         return await self.saga_of(number).payments.goodwill(amount)
+
+    async def goes_elsewhere(self, number: int, change: Change) -> bool:
+        """Whether units that a parcel's provider does not have are sent all the same."""
+        return await self.saga_of(number).short_pick.goes_elsewhere(change)
+
+    async def split(self, number: int, change: Change, at: Elsewhere) -> int:
+        """Units that are missing leave from another place."""
+        part = await self.splitting.split(self.saga_of(number), change.removes, change, at)
+        return part.plan.parcel
 
     @property
     def departed(self) -> bool:

@@ -178,8 +178,9 @@ class OrderState:
 
     `answer_by`: until when somebody outside may act, where the saga itself looks earlier. `requests`: what became of
     the requests that were given an id. `ship_to`: where the order goes now, once that was changed. `moves`: its
-    parcels may move to another location when their provider fails them. `set_aside_at`: the providers that set units
-    aside while the order waits; none in orders that began before there were any.
+    parcels may move to another location when their provider fails them. `short_picks`: so may units that a provider
+    does not have. `set_aside_at`: the providers that set units aside while the order waits. None of these in orders
+    that began before there were any.
     """
 
     order: Order
@@ -193,6 +194,7 @@ class OrderState:
     ship_to: Address | None = None
     last_number: int = 0
     moves: bool = False
+    short_picks: bool = False
     set_aside_at: tuple[str, ...] = ()
     attention: dict[str, AttentionItem] = field(default_factory=dict)
     entries: list[JournalEntry] = field(default_factory=list)

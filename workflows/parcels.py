@@ -18,6 +18,7 @@ from workflows.order_state import ParcelState
 from workflows.parcel_payments import ParcelPayments
 from workflows.promise import Promise
 from workflows.saga import GoodsGoneError, Phase, UndoPlan
+from workflows.short_picks import ShortPick
 
 _ADDRESS_REFUSED = ("address_refused", "label_refused")
 _PROBLEMS = frozenset({ParcelStatus.EXCEPTION, ParcelStatus.CANCELED})
@@ -41,6 +42,7 @@ class ParcelSaga:
         self._moves = Moves(desk, parcel, self.promise)
         self._hand_over = HandOver(desk, parcel, self._undo, self._left_late, self.promise, self.payments, self._moves)
         self.set_aside = self._hand_over.set_aside
+        self.short_pick = ShortPick(desk, parcel, self._moves, self.payments, self.take_back)
         self._owning_up: asyncio.Task[None] | None = None
         self._why = ""
 

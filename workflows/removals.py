@@ -56,12 +56,17 @@ def provider_took_out(desk: Desk, parcel: ParcelState, event: ParcelEvent) -> No
     what = "the provider canceled " + ", ".join(f"{line.quantity} {line.sku}" for line in taken)
     change = removal("provider", parcel, what, taken)
     change.takes_back, change.by_provider = False, True
-    change.make = partial(take_out, desk, change, parcel)
+    change.make = partial(_sent_or_taken_out, desk, change, parcel)
     parcel.changes.append(change)
     parcel.missing.update({line.sku: line.quantity for line in taken})
     if parcel.scanned_at is not None:
         change.refuse("the parcel was charged as a whole by then")
         desk.errand(_ask_about_less(desk, parcel, taken))
+
+
+async def _sent_or_taken_out(desk: Desk, change: Change, parcel: ParcelState) -> None:
+    if not await desk.siblings.goes_elsewhere(parcel.plan.parcel, change):
+        await take_out(desk, change, parcel)
 
 
 async def _ask_about_less(desk: Desk, parcel: ParcelState, missing: tuple[LineQuantity, ...]) -> None:

@@ -21,7 +21,7 @@ _NOTES: Final = {
         *("refunded", "refund_pending", "refund_limited", "refund_failed", "nothing_to_refund"),
         *("payment_needed", "payment_pending", "payment_undecided", "payment_event"),
     ),
-    "stock": ("held", "units_canceled", "return_restocked", "goods_lost"),
+    "stock": ("held", "units_canceled", "short_pick", "return_restocked", "goods_lost"),
     "provider": (
         *("set_aside", "not_set_aside", "let_go", "taken_back", "canceled_there", "shipped_there", "address_not_taken"),
         *("picked", "packed", "left_warehouse", "return_inspected"),

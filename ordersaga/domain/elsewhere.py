@@ -117,6 +117,8 @@ def _best_first(order: Order, plan: ParcelPlan, offers: Sequence[StockOffer], mo
 def _wrong(plan: ParcelPlan, health: Health, cause: MoveCause, wait: timedelta) -> str | None:
     if cause is MoveCause.REFUSED:
         return f"{plan.provider} does not ship it from {plan.location}"
+    if cause is MoveCause.SHORT_PICK:
+        return f"{plan.provider} does not have all of it at {plan.location}"
     if cause is MoveCause.MISSED_PICK:
         return f"{plan.provider} has not picked it, and most of the time to ship is over"
     trouble = health.too_long(plan.provider, wait)

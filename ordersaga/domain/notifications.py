@@ -71,6 +71,7 @@ EVENTS: Final[Mapping[str, EventType]] = {
     "returned_to_sender": EventType("parcel.returned_to_sender", "The parcel went back to its sender."),
     "parcel_canceled": EventType("parcel.canceled", "The parcel was undone and will not ship."),
     "units_canceled": EventType("parcel.units_canceled", "The parcel ships with fewer units.", True),
+    "short_pick": EventType("parcel.short_pick", "Units its provider did not have ship from elsewhere.", True),
     "taken_back": EventType("parcel.taken_back", "The parcel was taken back from its provider."),
     "reshipped": EventType("parcel.reshipped", "What was lost on the way is sent once more.", True),
     "intercepting": EventType("parcel.intercepting", "The carrier was asked to turn the parcel around."),

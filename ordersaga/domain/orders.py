@@ -153,6 +153,7 @@ class MoveCause(StrEnum):
     REFUSED = "refused"
     UNAVAILABLE = "unavailable"
     MISSED_PICK = "missed_pick"
+    SHORT_PICK = "short_pick"
 
 
 class RouteRule(StrEnum):
@@ -166,7 +167,7 @@ class RouteRule(StrEnum):
     COST = "cost"
 
 
-MOVED_FOR: Final = (MoveCause.REFUSED, MoveCause.UNAVAILABLE)
+MOVED_FOR: Final = (MoveCause.REFUSED, MoveCause.UNAVAILABLE, MoveCause.SHORT_PICK)
 """For these a parcel moves by itself; for the others a person is asked."""
 MOVES_AT_MOST: Final = 2
 MOVE_COSTS_AT_MOST: Final = 500
@@ -306,6 +307,17 @@ class ParcelPlan(Value):
         before, after = sum(line.value for line in self.lines), sum(line.value for line in lines)
         amount = apportion(self.amount, [after, before - after])[0] if lines else 0
         return self.model_copy(update={"lines": lines, "amount": amount})
+
+    def part(self, number: int, taken: Sequence[LineQuantity]) -> "ParcelPlan":
+        """These units as a parcel of their own, of this number; its amount is what `without` leaves out.
+
+        Raises ValueError when this parcel does not contain them.
+        """
+        quantities = {units.sku: units.quantity for units in taken}
+        lines = (line.model_copy(update={"quantity": quantities.get(line.sku, 0)}) for line in self.lines)
+        amount = self.amount - self.without(taken).amount
+        kept = tuple(line for line in lines if line.quantity)
+        return self.model_copy(update={"parcel": number, "lines": kept, "amount": amount})
 
     def units(self) -> tuple[LineQuantity, ...]:
         """What is in it."""

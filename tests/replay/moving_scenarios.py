@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 from ordersaga.domain.errors import OperatorError, RetryError
+from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.statuses import ParcelStatus
+from tests.workflows.changes import SAVED
 from tests.workflows.moving import MovingWorld
 from tests.workflows.world import Handle, World
 
@@ -52,3 +54,46 @@ async def missed_pick_moved(world: World) -> Handle:
     await world.pass_time(handle, 0.8 * placed.terms.ship_within)
     await world.resolve(handle, "move", "pick_missed")
     return await delivered_from_there(world, handle)
+
+
+async def _short(world: World, **changes: object) -> Handle:
+    """Its provider has one of its two units only."""
+    _, handle = await world.accepted(("MUG", 2), **changes)
+    missing = (LineQuantity(sku="MUG", quantity=1),)
+    await world.report(handle, ParcelStatus.ACCEPTED, partial=True, canceled_lines=missing)
+    return handle
+
+
+async def _arrives(world: World, handle: Handle, *parcels: int) -> Handle:
+    """One after another, so that it is played alike each time."""
+    for number in parcels:
+        way = {"carrier": "ups", "tracking_number": f"1Z{number}"}
+        await world.report(handle, ParcelStatus.IN_TRANSIT, parcel=number, **way)
+        await world.until(handle, lambda view, at=number - 1: view.parcels[at].captured > 0)
+    for number in parcels:
+        await world.report(handle, ParcelStatus.DELIVERED, parcel=number)
+        if number != parcels[-1]:
+            await world.until(handle, lambda view, at=number - 1: view.parcels[at].status is ParcelStatus.DELIVERED)
+    return handle
+
+
+async def short_and_split(world: World) -> Handle:
+    """What is missing leaves elsewhere, in a parcel with a payment of its own."""
+    handle = await _short(world, payment=SAVED)
+    await world.until(handle, lambda view: len(view.parcels) == 2 and bool(view.parcels[1].tracking_number))
+    return await _arrives(world, handle, 1, 2)
+
+
+async def short_and_moved(world: World) -> Handle:
+    """Its card cannot be asked a second time: all of it ships from elsewhere."""
+    handle = await _short(world)
+    await world.until(handle, lambda view: view.parcels[0].plan.location == "nj-1")
+    return await delivered_from_there(world, handle)
+
+
+async def short_and_given_back(world: World) -> Handle:
+    """No other place has the unit: it is taken out, and the rest ships."""
+    world.restocked(("ca-1", "MUG", 10))
+    handle = await _short(world, payment=SAVED)
+    await world.until(handle, lambda view: view.parcels[0].plan.lines[0].quantity == 1)
+    return await _arrives(world, handle, 1)

@@ -197,6 +197,13 @@ MUTATIONS: Final = (
         "one_parcel",
     ),
     Mutation(
+        "step dropped: units that are missing are taken out, and looked for nowhere",
+        "removals.py",
+        "if not await desk.siblings.goes_elsewhere(parcel.plan.parcel, change):",
+        "if change.undecided:",
+        "short_and_given_back",
+    ),
+    Mutation(
         "search attributes dropped at the end of a return",
         "order_return.py",
         "        presentation.upsert(self._state)\n",

@@ -29,7 +29,15 @@ from tests.replay.carrier_scenarios import (
     label_looked_for,
 )
 from tests.replay.channel_scenarios import channel_canceled, channel_shipped
-from tests.replay.moving_scenarios import given_up_and_moved, missed_pick_moved, moved_while_away, refused_and_moved
+from tests.replay.moving_scenarios import (
+    given_up_and_moved,
+    missed_pick_moved,
+    moved_while_away,
+    refused_and_moved,
+    short_and_given_back,
+    short_and_moved,
+    short_and_split,
+)
 from tests.replay.payment_scenarios import (
     bank_debit,
     bank_debit_too_late,
@@ -379,7 +387,15 @@ _ALL: tuple[Scenario, ...] = (
     stop_lifted,
     stop_foreseen,
 )
-_MOVING: tuple[Scenario, ...] = (refused_and_moved, moved_while_away, given_up_and_moved, missed_pick_moved)
+_MOVING: tuple[Scenario, ...] = (
+    refused_and_moved,
+    moved_while_away,
+    given_up_and_moved,
+    missed_pick_moved,
+    short_and_split,
+    short_and_moved,
+    short_and_given_back,
+)
 _ASIDE: tuple[Scenario, ...] = (
     set_aside_and_shipped,
     set_aside_and_canceled,

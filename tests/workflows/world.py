@@ -254,7 +254,7 @@ class World:
         return self.payments.payments[self.payments.references[key]]
 
     async def report(
-        self, handle: Handle, status: ParcelStatus, *, parcel: int = 1, generation: int = 1, **extra: str
+        self, handle: Handle, status: ParcelStatus, *, parcel: int = 1, generation: int = 1, **extra: object
     ) -> None:
         """A provider's or carrier's message arrives."""
         event = ParcelEvent(

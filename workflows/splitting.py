@@ -1,0 +1,70 @@
+"""A parcel becomes two: some of its units leave in one of their own, which has a payment of its own."""
+
+from collections.abc import Callable, Sequence
+
+from activities.inventory import Inventory, Replan
+from ordersaga.domain.elsewhere import Elsewhere
+from ordersaga.domain.orders import LineQuantity, ParcelPlan
+from workflows.activity_policies import StepFailedError, in_task
+from workflows.change import Change, ChangeRefusedError
+from workflows.desk import Desk
+from workflows.order_state import ParcelState
+from workflows.parcels import ParcelSaga
+
+
+class Splitting:
+    """Splits a parcel; `add` lets the second one set out."""
+
+    def __init__(self, desk: Desk, add: Callable[[ParcelSaga], None]) -> None:
+        self._desk = desk
+        self._add = add
+
+    async def split(
+        self, first: ParcelSaga, lines: Sequence[LineQuantity], change: Change | None, at: Elsewhere | None = None
+    ) -> ParcelState:
+        """The new parcel's money is reserved first: until then nothing else has changed. `at`: it ships from there.
+
+        Raises ChangeRefusedError or StepFailedError; nothing has changed then.
+        """
+        parcel = first.parcel
+        rest, second = parcel.plan.without(lines), ParcelSaga(self._desk, self._part(parcel, lines, at))
+        await self._reserve(first, second)
+        await self._plan_both(rest, second)
+        parcel.plan = rest
+        if change is not None:
+            change.planned, change.made_parcel = True, second.parcel.plan.parcel
+        await first.payments.reduce(second.parcel.plan.amount)
+        second.parcel.stop = parcel.stop
+        self._add(second)
+        return second.parcel
+
+    def _part(self, parcel: ParcelState, lines: Sequence[LineQuantity], at: Elsewhere | None) -> ParcelState:
+        plan = parcel.plan.part(self._desk.state.next_parcel(), lines)
+        part = ParcelState(plan, service=parcel.service, carrier_wanted=parcel.carrier_wanted)
+        if at is not None and at.location is not None:
+            part.plan = plan.model_copy(update={"location": at.location, "provider": at.provider})
+            part.moved_from, part.moved_why = (*parcel.moved_from, plan.location), at.why
+        return part
+
+    async def _plan_both(self, rest: ParcelPlan, second: ParcelSaga) -> None:
+        """The stock of both parcels; a refusal leaves nothing of the second reserved."""
+        request = Replan(order_id=self._desk.state.order.order_id, parcels=(rest, second.parcel.plan))
+        try:
+            if not await in_task(Inventory.replan, request, "Plan the stock anew"):
+                raise ChangeRefusedError("the stock could not be planned anew; try again")
+        except (StepFailedError, ChangeRefusedError):
+            await second.payments.give_back()
+            raise
+
+    async def _reserve(self, first: ParcelSaga, second: ParcelSaga) -> None:
+        """The second parcel's money, at once and without the shopper; a refusal leaves nothing reserved."""
+        paid, payments = first.payments, second.payments
+        try:
+            await payments.authorize(customer=paid.customer, off_session=True, save_for_later=False, method=paid.method)
+            if not second.parcel.authorized:
+                raise ChangeRefusedError("the bank wants the shopper to confirm a second payment; move it instead")
+            if self._desk.stop(first.parcel) is not None:
+                raise ChangeRefusedError("the parcel was canceled meanwhile; ask what became of that")
+        except (StepFailedError, ChangeRefusedError):
+            await payments.give_back()
+            raise
