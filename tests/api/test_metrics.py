@@ -33,9 +33,9 @@ def at(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
 
 async def test_metrics_tell_orders_and_what_waits(api: Api) -> None:
     """Counts, the oldest of each kind, money by currency; nobody and no order is named."""
-    for order_id in ("a1", "a2", "a3"):
+    for order_id in ("meter1", "meter2", "meter3"):
         assert (await api.post("/v1/orders", order_body(order_id=order_id))).status_code == 202
-    for order_id, hours, money in (("a1", 5, 700), ("a2", 2, 50)):
+    for order_id, hours, money in (("meter1", 5, 700), ("meter2", 2, 50)):
         opened = datetime.now(UTC) - timedelta(hours=hours)
         changes = {"opened_at": opened, "money": money, "currency": "USD"}
         item = attention(order_id, f"{order_id}-a1").model_copy(update=changes)
@@ -49,7 +49,8 @@ async def test_metrics_tell_orders_and_what_waits(api: Api) -> None:
     assert found[at("attention_open", kind="unknown_capture")] == 2
     assert 18_000 <= found[at("attention_oldest_age_seconds", kind="unknown_capture")] < 18_100
     assert found[at("attention_money_minor_units", kind="unknown_capture", currency="USD")] == 750
-    assert not any(word in answer.text for word in ("a1", "acme", "Ada"))
+    named = [line for line in answer.text.splitlines() if any(word in line for word in ("meter1", "acme", "Ada"))]
+    assert named == []
 
 
 async def test_metrics_tell_how_sagas_are_started(api: Api) -> None:

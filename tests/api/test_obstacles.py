@@ -160,25 +160,27 @@ async def test_a_stop_that_holds_an_order_is_told_until_it_is_undone(office: Off
     api = office.api
     await office.stocked(1)
     vase = [{"sku": "VASE", "quantity": 1, "unit_price": 1000}]
-    await office._placed([california(name, seller="bolt", lines=vase) for name in ("held", "freed")])
+    await office._placed([california(name, seller="bolt", lines=vase) for name in ("kept", "freed")])
+    await office.confirmed("kept")
+    await office.confirmed("freed")
     until = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=2)
     stop_id = (await office.stop(until=until.isoformat(), by="ann"))["stop_id"]
     await office.looked(stop_id)
-    kept = (await kept_by(api, "held"))[stop_id]
+    kept = (await kept_by(api, "kept"))[stop_id]
     assert kept["text"].startswith(f"Stop {stop_id} (region US-CA) holds it back, since ")
     assert kept["text"].endswith(f", until {until:%Y-%m-%d %H:%M:%S} UTC. test operator:ann asked for it: closed.")
     assert kept["remedy"] == (
         f"An operator can undo the stop: ordersaga stop undo {stop_id} --reason WHY; or let this order alone go on: "
-        f"ordersaga order release held stop_{stop_id} --reason WHY."
+        f"ordersaga order release kept stop_{stop_id} --reason WHY."
     )
     api.keys["bolt"] = await api.services.api_keys.issue("operator", "bolt", "bolt")
-    theirs = (await kept_by(api, "held", "bolt"))[stop_id]
+    theirs = (await kept_by(api, "kept", "bolt"))[stop_id]
     assert ("ann" in theirs["text"], "whose operators undo it" in theirs["remedy"]) == (False, True)
     await api.send("DELETE", f"/v1/orders/freed/holds?kind=stop_{stop_id}&reason=checked")
     assert stop_id not in await kept_by(api, "freed")
     await api.post(f"{STOPS}/{stop_id}/undo", {"reason": "open again"})
     await office.until(stop_id, lambda told: told["state"] == "ended")
-    assert stop_id not in await kept_by(api, "held")
+    assert stop_id not in await kept_by(api, "kept")
 
 
 async def test_a_stop_that_passes_over_whoever_waits_in_line_is_told(office: Office) -> None:

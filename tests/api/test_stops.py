@@ -90,7 +90,7 @@ class Office:
         vase = [{"sku": "VASE", "quantity": 1, "unit_price": 1000}]
         await self._placed([california(f"{self.tag}confirmed_{n}", seller="bolt", lines=vase) for n in range(each)])
         for number in range(each):
-            await self._seen(f"{self.tag}confirmed_{number}", lambda view: view.outcome == "confirmed")
+            await self.confirmed(f"{self.tag}confirmed_{number}")
         for stage in ("provider", "picked", "transit"):
             await self._placed([california(f"{self.tag}{stage}_{n}") for n in range(each)])
             await self._placed([order_body(order_id=f"{self.tag}{stage}_far")])
@@ -142,6 +142,10 @@ class Office:
         if record is not None and record.status is OrderStatus.PENDING and not record.started:
             await self.shop.orders.start(record.order)
             await self.api.services.starting.mark_started(order_id)
+
+    async def confirmed(self, order_id: str) -> None:
+        """Wait until its shopper has the answer: before, a stop finds it in another stage."""
+        await self._seen(order_id, lambda view: view.outcome == "confirmed")
 
     async def at_provider(self, order_id: str) -> None:
         """Wait until its parcel is at the provider."""
@@ -241,6 +245,7 @@ async def test_undone_its_holds_are_released_and_what_was_canceled_stays_so(offi
     await office.stocked(3)
     vase = [{"sku": "VASE", "quantity": 1, "unit_price": 1000}]
     await office._placed([california("held", seller="bolt", lines=vase), california("gone")])
+    await office.confirmed("held")
     await office.at_provider("gone")
     stop_id = (await office.stop())["stop_id"]
     await office.looked(stop_id)
