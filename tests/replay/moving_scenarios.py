@@ -1,5 +1,6 @@
 """Orders whose provider fails them, and which go from another location."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from ordersaga.domain.errors import OperatorError, RetryError
@@ -8,6 +9,7 @@ from ordersaga.domain.statuses import ParcelStatus
 from tests.workflows.changes import SAVED
 from tests.workflows.moving import MovingWorld
 from tests.workflows.world import Handle, World
+from workflows.messages import ParcelView
 
 
 async def delivered_from_there(world: World, handle: Handle, generation: int = 2) -> Handle:
@@ -67,14 +69,18 @@ async def _short(world: World, **changes: object) -> Handle:
 async def _arrives(world: World, handle: Handle, *parcels: int) -> Handle:
     """One after another, so that it is played alike each time."""
     for number in parcels:
-        way = {"carrier": "ups", "tracking_number": f"1Z{number}"}
-        await world.report(handle, ParcelStatus.IN_TRANSIT, parcel=number, **way)
-        await world.until(handle, lambda view, at=number - 1: view.parcels[at].captured > 0)
-    for number in parcels:
+        scan, tracking = ParcelStatus.IN_TRANSIT, f"1Z{number}"
+        await world.report(handle, scan, parcel=number, carrier="ups", tracking_number=tracking)
+        await _seen(world, handle, number, lambda parcel: parcel.captured > 0)
+    for number in parcels[:-1]:
         await world.report(handle, ParcelStatus.DELIVERED, parcel=number)
-        if number != parcels[-1]:
-            await world.until(handle, lambda view, at=number - 1: view.parcels[at].status is ParcelStatus.DELIVERED)
+        await _seen(world, handle, number, lambda parcel: parcel.status is ParcelStatus.DELIVERED)
+    await world.report(handle, ParcelStatus.DELIVERED, parcel=parcels[-1])
     return handle
+
+
+async def _seen(world: World, handle: Handle, number: int, true: Callable[[ParcelView], bool]) -> None:
+    await world.until(handle, lambda view: true(view.parcels[number - 1]))
 
 
 async def short_and_split(world: World) -> Handle:

@@ -1,6 +1,7 @@
 """Units that a provider does not have go from elsewhere, and are given back only where they can go from nowhere."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -25,7 +26,7 @@ async def moving(environment: WorkflowEnvironment) -> AsyncIterator[MovingWorld]
         assert await fresh.failed_tasks() == []
 
 
-async def short(world: MovingWorld, status: ParcelStatus = ParcelStatus.ACCEPTED, **changes: object) -> Stage:
+async def short(world: MovingWorld, status: ParcelStatus = ParcelStatus.ACCEPTED, **changes: Any) -> Stage:
     """Three mugs are with ShipBob, which has only two of them."""
     placed, handle = await world.accepted(("MUG", 3), **changes)
     stage = Stage(world, placed, handle)
@@ -71,7 +72,7 @@ async def test_what_is_missing_leaves_elsewhere_in_a_parcel_of_its_own(
 
 @pytest.mark.parametrize("changes", [{}, CAPTURED_FIRST])
 async def test_where_it_is_one_payment_the_whole_parcel_goes_from_there(
-    moving: MovingWorld, changes: dict[str, object]
+    moving: MovingWorld, changes: dict[str, Any]
 ) -> None:
     """The card cannot be asked again, or has paid: taken back from the one, then handed to the other, paid once."""
     stage = await short(moving, **changes)
