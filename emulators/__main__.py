@@ -19,6 +19,7 @@ REGISTRY = {
     "newegg": "emulators.newegg",
     "ups": "emulators.ups",
     "courier": "emulators.courier",
+    "stall": "emulators.stall",
 }
 _GRACE_SECONDS = 2
 

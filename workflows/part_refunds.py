@@ -4,8 +4,9 @@ from collections import Counter
 from typing import Literal
 
 from activities.refunds import PartialRefund, RefundResult, Refunds
+from activities.returns import Returns
 from ordersaga.domain.lanes import Urgency
-from workflows.activity_policies import quick
+from workflows.activity_policies import in_task, quick
 from workflows.desk import Desk
 from workflows.order_state import ParcelState
 
@@ -35,7 +36,7 @@ class PartRefunds:
         return given > 0
 
     async def give(self, amount: int, purpose: Purpose, generation: int) -> int:
-        """Refund it; ends when it is done. What went back: 0 where the whole capture had gone back before."""
+        """Refund it; ends when it is done, here or by a person's hand. 0: the whole capture had gone back before."""
         words = f"refund {self._desk.money(amount)}"
         refund = self._next(amount, purpose, generation)
         answers: list[RefundResult] = []
@@ -43,7 +44,11 @@ class PartRefunds:
         async def ask() -> None:
             answers.append(await quick(Refunds.refund_part, refund, words.capitalize(), Urgency.UNDO))
 
-        await self._desk.insist(words, ask, self._number)
+        async def by_hand() -> None:
+            await in_task(Returns.refund_settled_by_hand, refund, f"Enter {self._desk.money(amount)} refunded by hand")
+            answers.append(RefundResult(refunded=amount, status="succeeded", refund_id=None))
+
+        await self._desk.insist(words, ask, self._number, by_hand, amount)
         given = answers[0].refunded
         self._given[generation] += given
         self.parcel.refunded += given

@@ -11,6 +11,7 @@ subclass `emulators.common.Emulator`:
         def refuse(self, call, code) -> Answer            # the vendor's own refusal named by `code`
         def sign(self, message) -> dict[str, str]         # webhook headers, computed at each attempt
         def on_timer(self, kind, data) -> None            # a scheduled moment has come
+        def background(self) -> list[Coroutine]           # what it does by itself: calls of its own, say
         def on_reset(self) -> None                        # forget what is kept in memory
 
 The base class gives `self.config`, `self.store` (objects with lookup keys, transactions, sequences),

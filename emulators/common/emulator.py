@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Coroutine
 from typing import Any
 
 from starlette.applications import Starlette
@@ -92,6 +93,10 @@ class Emulator:
     def on_reset(self) -> None:
         """Everything was forgotten: drop what is kept in memory."""
 
+    def background(self) -> list[Coroutine[Any, Any, None]]:
+        """What a company does by itself, beside its timers and webhooks, as long as the process lives."""
+        return []
+
     def set_time_scale(self, scale: float) -> None:
         """Change the pace of simulated life."""
         self.clock.set_scale(scale)
@@ -116,7 +121,8 @@ class Emulator:
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
-        self._tasks = [asyncio.create_task(self.timers.run()), asyncio.create_task(self.webhooks.run())]
+        work = (self.timers.run(), self.webhooks.run(), *self.background())
+        self._tasks = [asyncio.create_task(each) for each in work]
         await send({"type": "lifespan.startup.complete"})
         await receive()
         for task in self._tasks:

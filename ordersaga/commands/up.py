@@ -11,7 +11,7 @@ from rich.console import Console
 from ordersaga.commands.errors import PART_FAILED, USAGE, CommandError
 from ordersaga.commands.progress import ConsoleReporter, show_addresses, show_start, told_of_stack
 from ordersaga.embedded import OptionsError, Stack, StackError, StackOptions, UnknownPartError, read_options
-from ordersaga.embedded.options import NETWORK, default_data_folder
+from ordersaga.embedded.options import FURTHER, default_data_folder
 from ordersaga.embedded.plan import PARTS
 from ordersaga.settings import SettingsError
 
@@ -37,7 +37,7 @@ def up(
     apis: Annotated[int | None, typer.Option(help="API processes; the second on the port after the first's.")] = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
     all_companies: Annotated[
-        bool, typer.Option("--all-companies", help=f"Emulate these too, with accounts there: {', '.join(NETWORK)}.")
+        bool, typer.Option("--all-companies", help=f"Emulate these too, with accounts there: {', '.join(FURTHER)}.")
     ] = False,
     nice_background: Annotated[
         int | None,
@@ -59,6 +59,7 @@ def up(
     ups_port: Port = None,
     courier_port: Port = None,
     tiktok_shop_port: Port = None,
+    stall_port: Port = None,
 ) -> None:
     """Run PostgreSQL, Temporal, the emulated companies, a worker and the API until Ctrl-C.
 

@@ -5,7 +5,7 @@
 | `orders_file` | reads `orders.csv`: orders, each with its scenario and the end it must come to |
 | `scenario`, `scenarios` | what each scenario prepares at the outside companies, and what people then do |
 | `network`, `pay_ways` | the scenarios at the further companies, and of paying otherwise than with a card |
-| `market` | those at a marketplace, whose shoppers order in its app |
+| `market`, `stall` | those at marketplaces: one that we speak with, and one that speaks with us |
 | `case`, `people`, `board` | one order on its way; the seller's warehouse and the operator; who is where |
 | `chaos` | kills parts, or stops the whole stack, while orders are under way |
 | `outside`, `records` | what the companies say happened, read from what each has written down |

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from ordersaga.embedded import Stack
-from ordersaga.embedded.options import EMULATORS, NETWORK
+from ordersaga.embedded.options import EMULATORS, FURTHER
 from ordersaga.embedded.parts import Reporter
 
-KILLABLE: Final = ("worker", "temporal", "postgres", "api", *EMULATORS, *NETWORK)
+KILLABLE: Final = ("worker", "temporal", "postgres", "api", *EMULATORS, *FURTHER)
 
 Tell = Callable[[str], None]
 

@@ -34,7 +34,9 @@ def read_outside(records: Records, known: Iterable[str] = ()) -> Outside:
         provider_parcels=tuple(parcel for name in PROVIDERS for parcel in _parcels(name, records.get(name, {}))),
         labels=tuple(label for name in CARRIERS for label in labels_of(name, records.get(name, {}), known)),
         pages=tuple(map(_page, stripe.get("checkout.session", []))),
-        sales=tuple(map(_sale, records.get("tiktok_shop", {}).get("orders", []))),
+        sales=tuple(
+            sale for name, read in MARKETS.items() for sale in map(read, records.get(name, {}).get("orders", []))
+        ),
     )
 
 
@@ -76,7 +78,7 @@ def _page(session: Record) -> Page:
     return Page(session["id"], known.get("order_id", ""), is_open, known.get("effect_key", ""))
 
 
-def _sale(order: Record) -> Sale:
+def _sold_by_tiktok(order: Record) -> Sale:
     told = Counter(line["seller_sku"] for line in order["lines"] if line["tracking_number"])
     return Sale(
         order_id=our_order_id("tiktok_shop", order["shop"], order["id"]),
@@ -85,6 +87,17 @@ def _sale(order: Record) -> Sale:
         canceled=order["status"] == "CANCELLED",
         told=dict(told),
     )
+
+
+def _sold_by_stall(order: Record) -> Sale:
+    told: Counter[str] = Counter()
+    for shipment in order["shipments"]:
+        told.update({line["sku"]: line["quantity"] for line in shipment["lines"] if shipment["tracking_number"]})
+    return Sale(order["id"], order["total"], order["refunded"], canceled=order["status"] == "canceled", told=dict(told))
+
+
+MARKETS: Final[Mapping[str, Callable[[Record], Sale]]] = {"tiktok_shop": _sold_by_tiktok, "stall": _sold_by_stall}
+"""How a sale stands in a marketplace's records."""
 
 
 # ---- providers -----------------------------------------------------------------------------------------------------

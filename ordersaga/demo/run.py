@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from ordersaga.bootstrap import read_ledgers
+from ordersaga.api.access import Role
+from ordersaga.bootstrap import issue_api_key, read_ledgers
 from ordersaga.catalog_csv import parse_catalog
 from ordersaga.demo.audit import Evidence, audit
 from ordersaga.demo.board import Board
@@ -26,7 +27,7 @@ from ordersaga.demo.scenarios import SCENARIOS
 from ordersaga.demo.view import Progress, tell_phase
 from ordersaga.domain.catalog import Catalog
 from ordersaga.embedded import Stack, StackOptions, read_options
-from ordersaga.embedded.options import EMULATORS, NETWORK
+from ordersaga.embedded.options import EMULATORS, FURTHER, STALL
 from ordersaga.embedded.parts import Reporter
 from ordersaga.http_client import ApiClient
 from ordersaga.settings import LONGEST_CALL, Settings, read_settings
@@ -121,6 +122,7 @@ async def show(plan: Plan, ground: Ground, console: Console) -> Result:
     async with world_of(ground.stack, plan.slowness) as world:
         tell_phase(console, "loading the catalog and placing orders")
         await open_shop(world, *plan.catalogs)
+        await introduce(ground.stack, world)
         with Progress(console, len(orders)) as progress:
             play = Play(world, orders, Chaos(ground, plan.kills, plan.restart, progress.tell), progress)
             await play.run(plan.seed)
@@ -141,7 +143,7 @@ async def world_of(stack: Stack, slowness: float = 1.0) -> AsyncIterator[World]:
         ]
         companies: dict[str, Company] = {
             name: await opened.enter_async_context(Company(name, urls[name], slowness))
-            for name in (*EMULATORS, *NETWORK)
+            for name in (*EMULATORS, *FURTHER)
             if name in urls
         }
         stripe, shipbob, easypost = [companies.pop(name) for name in EMULATORS]
@@ -164,6 +166,13 @@ async def open_shop(world: World, *catalogs: bytes) -> None:
     for name, wider in _WIDER.items():
         if name in world.network:
             await world.network[name].tell("rate-limit", **wider)
+
+
+async def introduce(stack: Stack, world: World) -> None:
+    """Give the marketplace that sells by our API its key, as its seller's staff types it in there."""
+    if STALL in world.network:
+        key = await issue_api_key(stack.settings, Role.CHANNEL.value, STALL)
+        await world.network[STALL].tell("seller", api=stack.urls["api"], key=key)
 
 
 async def gather_evidence(stack: Stack, world: World, catalog: Catalog, placed: Sequence[str]) -> Evidence:

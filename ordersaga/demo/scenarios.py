@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ordersaga.demo import acts, market, network, pay_ways
+from ordersaga.demo import acts, market, network, pay_ways, stall
 from ordersaga.demo.case import Case
 from ordersaga.demo.scenario import Scenario, Wishes
 
@@ -112,6 +112,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "returned": Scenario("returned", scripts={"easypost": ({"stop_at": "pre_transit", "end": "return_to_sender"},)}),
     **network.SCENARIOS,
     **market.SCENARIOS,
+    **stall.SCENARIOS,
     **pay_ways.SCENARIOS,
 }
 

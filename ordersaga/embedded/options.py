@@ -18,7 +18,11 @@ from ordersaga.embedded.parts import PATIENCE
 EMULATORS: Final = ("stripe", "shipbob", "easypost")
 NETWORK: Final = ("newegg", "amazon_mcf", "ups", "courier", "tiktok_shop")
 """Further emulated companies, where we have accounts when a stack is asked for `all_companies`."""
-PORT_NAMES: Final = ("postgres", "temporal", "temporal_ui", *EMULATORS, *NETWORK, "api")
+STALL: Final = "stall"
+"""A marketplace that sells by our own API: we have no account there, it has a key of ours."""
+FURTHER: Final = (*NETWORK, STALL)
+"""All that a stack emulates only when it is asked for."""
+PORT_NAMES: Final = ("postgres", "temporal", "temporal_ui", *EMULATORS, *FURTHER, "api")
 MOST_PROCESSES: Final = 16
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -50,6 +54,7 @@ class StackOptions(BaseSettings):
     ups_port: int = Field(default=8706, ge=1, le=65535)
     courier_port: int = Field(default=8707, ge=1, le=65535)
     tiktok_shop_port: int = Field(default=8708, ge=1, le=65535)
+    stall_port: int = Field(default=8709, ge=1, le=65535)
     api_port: int = Field(default=8080, ge=1, le=65535)
     more_ports: Mapping[str, Port] = Field(
         default_factory=dict, description="of `api-2` and so on; those left out follow the API's port"
@@ -61,7 +66,7 @@ class StackOptions(BaseSettings):
     )
 
     all_companies: bool = Field(
-        default=False, description=f"emulate these too, with accounts there: {', '.join(NETWORK)}"
+        default=False, description=f"emulate these too, with accounts there: {', '.join(NETWORK)}; and {STALL}"
     )
     channel_seller: str = Field(default="acme", description="whose the emulated TikTok shop is")
 

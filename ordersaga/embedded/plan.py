@@ -16,7 +16,7 @@ from ordersaga.embedded.credentials import emulated_credentials
 from ordersaga.embedded.environment import as_environment
 from ordersaga.embedded.errors import IncompleteSettingsError, PortTakenError
 from ordersaga.embedded.network import webhook_secret, write_network
-from ordersaga.embedded.options import EMULATORS, NETWORK, StackOptions, numbered
+from ordersaga.embedded.options import EMULATORS, FURTHER, StackOptions, numbered
 from ordersaga.embedded.parts import Part, Step, survived_a_moment
 from ordersaga.embedded.postgres import database_url, postgres_part
 from ordersaga.embedded.process import Command
@@ -24,9 +24,9 @@ from ordersaga.embedded.sockets import HOST, answers_ok, is_taken
 from ordersaga.embedded.temporal import polled_by, temporal_part, ui_url
 from ordersaga.settings import Settings, SettingsError, environment_name, require_credentials
 
-PARTS: Final = ("postgres", "migrations", "temporal", *EMULATORS, *NETWORK, "worker", "api")
+PARTS: Final = ("postgres", "migrations", "temporal", *EMULATORS, *FURTHER, "worker", "api")
 BACKENDS: Final = ("migrations", "temporal")
-BACKGROUND: Final = ("temporal", *EMULATORS, *NETWORK, "worker")
+BACKGROUND: Final = ("temporal", *EMULATORS, *FURTHER, "worker")
 """Parts nobody waits for while an order is taken."""
 
 WORKER_QUEUE: Final = "orders"
@@ -62,7 +62,7 @@ def stack_settings(options: StackOptions, chosen: Collection[str], base: Setting
 
 def _records(options: StackOptions, chosen: Collection[str]) -> dict[str, str]:
     """Where people look at what the emulated companies among `chosen` made."""
-    emulated = [name for name in (*EMULATORS, *NETWORK) if name in chosen]
+    emulated = [name for name in (*EMULATORS, *FURTHER) if name in chosen]
     return {name: f"http://{HOST}:{options.seen_port(name)}/_control/records?match={{id}}" for name in emulated}
 
 
@@ -80,13 +80,13 @@ def stack_urls(settings: Settings) -> dict[str, str]:
 
 def network_urls(options: StackOptions, chosen: Collection[str]) -> dict[str, str]:
     """Where the further emulated companies are."""
-    return {name: f"http://{HOST}:{options.seen_port(name)}" for name in NETWORK if name in chosen}
+    return {name: f"http://{HOST}:{options.seen_port(name)}" for name in FURTHER if name in chosen}
 
 
 def known_parts(options: StackOptions) -> tuple[str, ...]:
     """What this stack may consist of: the further companies only when they are asked for, together or by name."""
-    wanted = set(NETWORK) if options.all_companies else set(NETWORK) & options.only
-    return tuple(part for part in PARTS if part not in NETWORK or part in wanted)
+    wanted = set(FURTHER) if options.all_companies else set(FURTHER) & options.only
+    return tuple(part for part in PARTS if part not in FURTHER or part in wanted)
 
 
 def more_api_urls(options: StackOptions) -> dict[str, str]:
@@ -142,7 +142,7 @@ def build_plan(
         "postgres": lambda: [postgres_part(options.data, options.postgres_port)],
         "migrations": lambda: [Step("migrations", migrate, needs=("postgres",))],
         "temporal": lambda: [_temporal(options)],
-        **{name: partial(emulated, name) for name in (*EMULATORS, *NETWORK)},
+        **{name: partial(emulated, name) for name in (*EMULATORS, *FURTHER)},
         "worker": lambda: [_worker(name, options, chosen, environment) for name in numbered("worker", options.workers)],
         "api": lambda: [_api(name, options, environment) for name in options.api_names],
     }

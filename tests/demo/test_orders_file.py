@@ -100,7 +100,7 @@ def test_the_examples_cover_every_scenario() -> None:
     assert providers == {"shipbob", "seller_warehouse", "newegg", "amazon_mcf"}
     assert {order.body["payment"].get("type", "card") for order in orders} == set(MethodType)
     assert any(order.body["payment"].get("pay_link") for order in orders)
-    assert any(order.body["payment"].get("collected_by") for order in orders)
+    assert {order.body["payment"].get("collected_by") for order in orders} == {None, "tiktok_shop", "stall"}
     played = {SCENARIOS[order.scenario].kind for order in orders}
     assert {"FedEx by EasyPost", "UPS direct", "courier"} <= played
 

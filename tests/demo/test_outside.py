@@ -2,7 +2,7 @@
 
 import pytest
 
-from ordersaga.demo.outside import Label, Page, Payment, ProviderParcel
+from ordersaga.demo.outside import Label, Page, Payment, ProviderParcel, Sale
 from ordersaga.demo.records import read_outside
 from ordersaga.domain.identifiers import ParcelReference, shortened
 from ordersaga.domain.ledgers import EffectEntry, Ledgers
@@ -91,6 +91,18 @@ def test_other_providers_orders_are_read_likewise(provider: str) -> None:
     kept = provider == "newegg"
     assert read_outside({provider: {"orders": [order]}}).provider_parcels == (
         ProviderParcel(ParcelReference("o1", 1, 1), live=True, units={"HAT": 4}, provider=provider, kept=kept),
+    )
+
+
+def test_what_a_marketplace_without_a_gateway_sold_is_read_as_it_wrote_it_down() -> None:
+    """What its shopper paid and got back, and the units it was told left: of all parcels, none without a number."""
+    left = {"tracking_number": "1Z9", "lines": [{"sku": "HAT", "quantity": 2}]}
+    sold = {"id": "stall_1", "total": 900, "refunded": 150, "status": "completed", "shipments": [left, left]}
+    off = {"id": "stall_2", "total": 900, "refunded": 900, "status": "canceled"}
+    off["shipments"] = [{**left, "tracking_number": None}]
+    assert read_outside({"stall": {"orders": [sold, off]}}).sales == (
+        Sale("stall_1", 900, refunded=150, told={"HAT": 4}),
+        Sale("stall_2", 900, refunded=900, canceled=True, told={}),
     )
 
 

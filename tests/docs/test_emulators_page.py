@@ -23,6 +23,7 @@ HEADINGS: Final = {
     "ups": "UPS",
     "courier": "Courier",
     "tiktok_shop": "TikTok Shop",
+    "stall": "Stall",
 }
 COMMON: Final = PAGE.partition("## The control API\n")[2].partition("\n## ")[0]
 

@@ -7,7 +7,7 @@ from emulators.tiktok_shop import APP_KEY as EMULATED_APP_KEY
 from ordersaga.embedded import StackOptions
 from ordersaga.embedded.folders import LOCK_FILE
 from ordersaga.embedded.network import APP_KEY, write_network
-from ordersaga.embedded.options import NETWORK
+from ordersaga.embedded.options import FURTHER, NETWORK
 from ordersaga.embedded.plan import known_parts, stack_settings
 from ordersaga.embedded.stack import forget
 from ordersaga.network import TikTokShopAccount, read_network
@@ -54,9 +54,9 @@ def test_a_forgotten_stack_leaves_none_of_their_secrets(tmp_path: Path) -> None:
 def test_a_stack_without_them_has_no_network(tmp_path: Path) -> None:
     """They are there when asked for, all together or by name."""
     small = StackOptions(_env_file=None, data=tmp_path)
-    assert not set(known_parts(small)) & set(NETWORK)
+    assert not set(known_parts(small)) & set(FURTHER)
     assert stack_settings(small, known_parts(small), Settings(_env_file=None)).network is None
-    assert set(NETWORK) <= set(known_parts(small.model_copy(update={"all_companies": True})))
+    assert set(FURTHER) <= set(known_parts(small.model_copy(update={"all_companies": True})))
     assert "newegg" in known_parts(small.model_copy(update={"only": frozenset({"newegg"})}))
 
 
@@ -65,7 +65,7 @@ def test_what_emulated_companies_made_is_looked_at_there(tmp_path: Path) -> None
     mine = Settings(_env_file=None, company_pages={"ups": "https://ups.example/{id}"})
     options = StackOptions(_env_file=None, data=tmp_path, all_companies=True)
     pages = stack_settings(options, set(known_parts(options)) - {"easypost"}, mine).company_pages
-    assert set(pages) == {"stripe", "shipbob", *NETWORK}
+    assert set(pages) == {"stripe", "shipbob", *FURTHER}
     assert pages["shipbob"] == f"http://127.0.0.1:{options.port('shipbob')}/_control/records?match={{id}}"
     assert pages["ups"] == "https://ups.example/{id}"
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from temporalio.client import WorkflowUpdateStage
+
 from ordersaga.domain.errors import RetryError
 from ordersaga.domain.orders import LineQuantity, Order, Payment
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus, ParcelStatus
@@ -79,6 +81,25 @@ async def test_a_channel_nobody_set_up_is_an_operators_question(world: World) ->
     await world.resolve(handle, "settled_by_hand", "step_failed")
     result = await world.result(handle)
     assert (result.status, result.refunded) == (OrderStatus.CANCELED, 1000)
+    await world.balanced(placed)
+
+
+async def test_a_part_of_its_money_is_settled_by_hand_as_well(world: World) -> None:
+    """Units canceled and goodwill: each is entered once, when a person says that it went back there."""
+    placed, handle = await world.confirmed(("MUG", 2), payment=Payment(collected_by="unknown_shop"))
+    await world.until(handle, lambda view: view.parcels[0].status is ParcelStatus.ACCEPTED)
+    fewer = CancelRequest(by="agent", lines=(LineQuantity(sku="MUG", quantity=1),))
+    await handle.start_update("cancel", fewer, wait_for_stage=WorkflowUpdateStage.ACCEPTED)
+    await world.resolve(handle, "settled_by_hand", "step_failed")
+    await world.until(handle, lambda view: view.parcels[0].refunded == 1000)
+    await world.report(handle, ParcelStatus.IN_TRANSIT, generation=2, carrier="ups", tracking_number="1Z1")
+    await world.until(handle, lambda view: view.awaiting == "delivery")
+    await handle.start_update("refund", goodwill(200), wait_for_stage=WorkflowUpdateStage.ACCEPTED)
+    await world.resolve(handle, "settled_by_hand", "step_failed")
+    await world.until(handle, lambda view: view.parcels[0].refunded == 1200)
+    await world.report(handle, ParcelStatus.DELIVERED, generation=2)
+    assert (await world.result(handle)).status is OrderStatus.COMPLETED
+    assert (world.platform.calls, world.payments.calls) == ([], [])
     await world.balanced(placed)
 
 
