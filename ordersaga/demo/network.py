@@ -11,6 +11,7 @@ AMAZON: Final = "amazon_mcf"
 UPS: Final = "ups"
 FEDEX, EASYPOST = "fedex", "easypost"
 COURIER: Final = "courier"
+OWN: Final = "seller_warehouse"
 
 
 async def newegg_ships(case: Case) -> None:
@@ -45,6 +46,16 @@ async def amazon_is_too_far(case: Case) -> None:
     await case.at_provider(AMAZON, "Processing")
     await case.cancel("too_late")
     await case.go_on_at(AMAZON)
+
+
+async def amazon_is_short(case: Case) -> None:
+    """Amazon has begun to pick and does not have a line: it leaves the seller's own room, the rest from Amazon."""
+    await newegg_ships(case)
+
+    async def elsewhere() -> bool:
+        return any(plan.provider == OWN for plan in await case.plans())
+
+    await case.eventually(elsewhere, "what Amazon does not have from another place")
 
 
 def labeled_at(account: str) -> Act:
@@ -124,6 +135,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         "Amazon MCF", amazon_is_too_far, scripts=_script(AMAZON, stop_at="Processing"), quick=False
     ),
     "amazon_lacks": Scenario("Amazon MCF", scripts=_script(AMAZON, unfulfillable="Planning"), quick=False),
+    "amazon_short": Scenario("short pick", amazon_is_short, scripts=_script(AMAZON, unfulfillable="Processing")),
     "amazon_lost_order": Scenario(
         "Amazon MCF", faults=_script(AMAZON, method="POST", path="ulfillmentOrders$", kind="lose_answer"), quick=False
     ),

@@ -32,6 +32,7 @@ SERVER_SETTINGS: Final = {
     "max_connections": "200",
     "shared_buffers": "128MB",
     "max_wal_size": "1GB",
+    "wal_compression": "on",
     "log_line_prefix": "%m [%p] ",
     "timezone": "UTC",
 }

@@ -1,13 +1,13 @@
 """Samples of a running stack: processes, both databases, histories."""
 
 import contextlib
-import os
 import statistics
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 import psutil
@@ -25,6 +25,7 @@ SELECT (SELECT count(*) FROM orders) AS orders,
        (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()) AS connections,
        pg_database_size(current_database()) AS stored,
        pg_current_wal_lsn() - '0/0'::pg_lsn AS wal,
+       (SELECT wal_records FROM pg_stat_wal) AS wal_records,
        (SELECT coalesce(sum(size), 0) FROM pg_ls_waldir()) AS wal_kept,
        (SELECT sum(n_live_tup) FROM pg_stat_user_tables) AS live,
        (SELECT sum(n_dead_tup) FROM pg_stat_user_tables) AS dead
@@ -83,7 +84,9 @@ class Samples:
         found: Counter[str] = Counter()
         for part, process in _parts(self.shop.stack.pids):
             with contextlib.suppress(psutil.Error, OSError):
-                found[f"memory {part}"] += _memory(process) / MEGABYTE  # type: ignore[assignment]
+                own, shared = _memory(process)
+                found[f"memory {part}"] += own / MEGABYTE  # type: ignore[assignment]
+                found["shared_memory"] += shared / MEGABYTE if part == "postgres" else 0  # type: ignore[assignment]
                 found[f"handles {part}"] += process.num_fds()
         return dict(found)
 
@@ -125,6 +128,7 @@ def _per_order(first: Mapping[str, float], before: Mapping[str, float], now: Map
         "rows_per_order": (now["live"] - first["live"]) / orders,
         "temporal_per_order": (now["temporal"] - first["temporal"]) / orders / 1000,
         "wal_per_order": (now["wal"] - before["wal"]) / lately / 1000,
+        "wal_records_per_order": (now["wal_records"] - before["wal_records"]) / lately,
     }
 
 
@@ -138,11 +142,16 @@ def _parts(pids: Mapping[str, int | None]) -> Iterator[tuple[str, psutil.Process
                 yield from ((part, child) for child in leader.children(recursive=True))
 
 
-def _memory(process: psutil.Process) -> float:
-    """Bytes, with what is shared between processes counted once (where the machine tells)."""
-    if os.path.exists(f"/proc/{process.pid}/smaps_rollup"):
-        return float(process.memory_full_info().pss)
-    return float(process.memory_info().rss)
+def _memory(process: psutil.Process) -> tuple[float, float]:
+    """Its own bytes, and its share of memory that processes share on purpose (where the machine tells).
+
+    Pages of programs and libraries count once for all processes that map them.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        told = Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+        kilobytes = {words[0]: float(words[1]) for line in told[1:] if (words := line.split())}
+        return (kilobytes["Pss_Anon:"] + kilobytes["Pss_File:"]) * 1024, kilobytes["Pss_Shmem:"] * 1024
+    return float(process.memory_info().rss), 0.0
 
 
 def _p99(ordered: Sequence[float]) -> float:

@@ -44,13 +44,15 @@ OF_THE_WHOLE: Final[Mapping[str, Series]] = {
     "dead": Series("dead tuples, of all", "%", Limit(5.0)),
     "stored_per_order": Series("stored for an order", "KB", Limit(0.5, 0.1)),
     "rows_per_order": Series("rows for an order", "", Limit(0.5, 0.02)),
-    "wal_per_order": Series("write-ahead log for an order", "KB", Limit(2.0, 0.15)),
+    "wal_records_per_order": Series("records in the write-ahead log for an order", "", Limit(20.0, 0.05)),
+    "wal_per_order": Series("write-ahead log for an order", "KB", Limit()),
     "wal_kept": Series("write-ahead log kept", "MB", Limit()),
     "history_events_p99": Series("events of a history, 99 of 100", "", Limit(2.0)),
     "history_events_most": Series("events of a history, most", "", Limit(6.0)),
     "history_kb_p99": Series("size of a history, 99 of 100", "KB", Limit(1.0, 0.05)),
     "history_kb_most": Series("size of a history, most", "KB", Limit(4.0, 0.1)),
     "temporal_per_order": Series("Temporal's database for an order", "KB", Limit()),
+    "shared_memory": Series("buffers that PostgreSQL's processes share", "MB", Limit()),
     "answer_ms": Series("answer to a checkout, median", "ms", Limit(10.0, 0.25)),
 }
 
