@@ -37,7 +37,7 @@ class HandOffResult(Message):
     """Accepted with the provider's id, or refused with `code`. `point_of_no_return`: from there it cancels nothing.
 
     `carrier_accounts`: where a label of ours can be bought, if that is not the first account alone.
-    `tells_delivery`: somebody will say when it arrived.
+    `tells_delivery`: somebody will say when it arrived. `changes_address`, `cancels_parts`: the provider can.
     """
 
     accepted: bool
@@ -48,6 +48,8 @@ class HandOffResult(Message):
     message: str | None = None
     carrier_accounts: tuple[Code, ...] = Field(default=(), exclude_if=not_given)
     tells_delivery: bool = Field(default=True, exclude_if=bool)
+    changes_address: bool = Field(default=True, exclude_if=bool)
+    cancels_parts: bool = Field(default=True, exclude_if=bool)
 
 
 class WithdrawParcel(Message):
@@ -119,18 +121,21 @@ class Providers:
 
         intent = intent_of("hand_off", request)
         await require_replaceable(self._ledger, intent, undo="withdraw")
-        row = await self._effects.perform(intent, call, inquire)
+        able = provider.capabilities
+        row = await self._effects.perform(intent, call, inquire, repeatable=able.idempotent)
         if row.status is EffectStatus.DONE:
             await shipped_as_one(provider, self._ledger, row)
         return HandOffResult(
             accepted=row.status is EffectStatus.DONE,
-            books_carrier=provider.capabilities.books_carrier,
-            point_of_no_return=provider.capabilities.point_of_no_return,
+            books_carrier=able.books_carrier,
+            point_of_no_return=able.point_of_no_return,
             provider_id=row.external_id,
             code=row.code,
             message=row.message,
-            carrier_accounts=() if provider.capabilities.books_carrier else self._selling(),
-            tells_delivery=provider.capabilities.tells_delivery,
+            carrier_accounts=() if able.books_carrier else self._selling(),
+            tells_delivery=able.tells_delivery,
+            changes_address=able.changes_address,
+            cancels_parts=able.cancels_parts,
         )
 
     @activity.defn

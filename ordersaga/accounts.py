@@ -23,7 +23,6 @@ from ordersaga.gateways.amazon_mcf.provider import AmazonMcf
 from ordersaga.gateways.easypost import webhooks as easypost_webhooks
 from ordersaga.gateways.easypost.carrier import EasyPost
 from ordersaga.gateways.lane_gate import LaneGates
-from ordersaga.gateways.newegg import provider as newegg
 from ordersaga.gateways.newegg.provider import Newegg
 from ordersaga.gateways.private_delivery import webhooks as private_delivery_webhooks
 from ordersaga.gateways.private_delivery.carrier import PrivateDelivery
@@ -82,8 +81,8 @@ class Accounts:
 
     `carrier_accounts`: the carriers' rules, in the order that decides between equals. `webhooks`: verifies and reads
     one message of an account, or raises OperatorError `bad_signature`. `channel_sellers`: whose shop it is.
-    `owners`: whose an account is that takes one seller's parcels alone. `join` opens one more: whoever has these
-    mappings sees it.
+    `owners`: whose an account is that takes one seller's parcels alone. `join` opens one more, or one anew: whoever has
+    these mappings sees it; what the former client was asked it answers.
     """
 
     payments: StripePayments
@@ -132,15 +131,17 @@ class _Opening:
     def of_settings(self) -> None:
         """The accounts every deployment has."""
         settings, accounts = self._settings, self.accounts
-        shipbob = self._closing(_shipbob(settings, self._gates))
+        shipbob_reads = partial(
+            _read, shipbob_webhooks.verify_and_read, settings.shipbob_webhook_secret.get_secret_value()
+        )
+        shipbob, limit = _shipbob(settings, self._gates), settings.shipbob_calls_per_minute
+        self._provider("shipbob", shipbob, limit, shipbob_reads)
         easypost = self._closing(_easypost(settings, self._gates))
-        accounts.providers["shipbob"] = accounts.provider_stock["shipbob"] = shipbob
         accounts.carriers[EASYPOST] = accounts.label_histories[EASYPOST] = easypost
         accounts.carrier_accounts.append(CarrierAccount(EASYPOST))
         accounts.webhooks |= _webhooks(settings)
         self._lane(Lane(PAYMENTS, settings.stripe_calls_per_minute))
         self._lane(Lane(carrier_lane(EASYPOST), settings.easypost_calls_per_minute, calls_each=_CALLS_OF_A_LABEL))
-        self._lane(Lane(provider_lane("shipbob"), settings.shipbob_calls_per_minute))
 
     def of_network(self, code: str, account: Account) -> None:
         """One more account."""
@@ -148,10 +149,9 @@ class _Opening:
             self.accounts.owners[code] = account.seller
         match account:
             case NeweggAccount():
-                self._provider(code, self._newegg(code, account), account.calls_per_minute or newegg.CALLS_PER_MINUTE)
+                self._provider(code, self._newegg(code, account), account.calls_per_minute)
             case AmazonAccount():
-                limit = account.calls_per_minute or amazon_mcf.CALLS_PER_MINUTE
-                self._provider(code, self._amazon(code, account), limit)
+                self._provider(code, self._amazon(code, account), account.calls_per_minute)
             case UpsAccount():
                 self._carrier(code, self._ups(code, account), CarrierAccount(code, ("ups",), _only(account)), account)
             case PrivateDeliveryAccount():
@@ -159,14 +159,31 @@ class _Opening:
             case TikTokShopAccount():
                 self._tiktok(code, account)
 
-    def _provider(self, code: str, client: Newegg | AmazonMcf, calls_per_minute: float) -> None:
+    def _provider(
+        self,
+        code: str,
+        client: ShipBob | Newegg | AmazonMcf,
+        calls_per_minute: float | None,
+        reads: WebhookReader | None = None,
+    ) -> None:
+        """`calls_per_minute`: None for what the company publishes. `reads`: its webhooks, if it tells by any."""
+        able = client.capabilities
         self.accounts.providers[code] = self.accounts.provider_stock[code] = self._closing(client)
-        self._lane(Lane(provider_lane(code), calls_per_minute))
+        if able.tells and reads is not None:
+            self.accounts.webhooks[code] = reads
+        self._lane(Lane(provider_lane(code), calls_per_minute or able.calls_per_minute))
 
     def _carrier(self, code: str, client: WatchedCarrier, rules: CarrierAccount, account: Account) -> None:
         self.accounts.carriers[code] = self._closing(client)
-        self.accounts.carrier_accounts.append(rules)
+        self._ruled(rules)
         self._lane(Lane(carrier_lane(code), account.calls_per_minute, calls_each=_CALLS_OF_A_LABEL))
+
+    def _ruled(self, rules: CarrierAccount) -> None:
+        """An account that is opened anew keeps its turn."""
+        known = self.accounts.carrier_accounts
+        names = [each.code for each in known]
+        place = names.index(rules.code) if rules.code in names else len(known)
+        known[place : place + 1] = [rules]
 
     def _courier(self, code: str, account: PrivateDeliveryAccount) -> None:
         client = PrivateDelivery(
@@ -312,7 +329,6 @@ def _easypost(settings: Settings, gates: LaneGates) -> EasyPost:
 def _webhooks(settings: Settings) -> dict[str, WebhookReader]:
     return {
         "stripe": partial(_read, stripe_webhooks.verify_and_read, settings.stripe_webhook_secret.get_secret_value()),
-        "shipbob": partial(_read, shipbob_webhooks.verify_and_read, settings.shipbob_webhook_secret.get_secret_value()),
         "easypost": partial(
             _read, easypost_webhooks.verify_and_read, settings.easypost_webhook_secret.get_secret_value()
         ),

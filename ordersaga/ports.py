@@ -88,7 +88,7 @@ class Provider(Protocol):
     async def inquire(self, reference: str) -> ProviderOrder | None:
         """What the provider knows under our reference; None means it has no such order.
 
-        One that refuses later what it had taken (`decides_later`) may say so here as `submit` would have, with a
+        One that refuses later what it had taken may say so here as `submit` would have, with a
         CustomerError or RefusedError: that is on record there, and nothing was made.
         """
         ...

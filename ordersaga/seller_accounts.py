@@ -1,7 +1,8 @@
 """Sellers' own accounts, opened beside those of the network file: each takes its seller's parcels alone.
 
 They are looked for when a process starts, and again and again while it runs: a seller that is onboarded needs no
-restart, nor does a secret that is put where it should be. An account that cannot be opened keeps nobody else's closed.
+restart, nor does a secret that is put where it should be, nor another key or URL of an account that is open. An account
+that cannot be opened keeps nobody else's closed; what is changed wrongly leaves its account open as it was.
 """
 
 import asyncio
@@ -28,7 +29,7 @@ def network_of(settings: Settings) -> Network:
 
 
 class SellerAccounts:
-    """Opens them. `read`: those that were told; `join`: makes one a part of this process."""
+    """Opens them. `read`: those that were told; `join`: makes one a part of this process, instead of its former."""
 
     def __init__(
         self,
@@ -37,27 +38,32 @@ class SellerAccounts:
         join: Callable[[str, Account], None],
     ) -> None:
         self._network, self._read, self._join = network, read, join
-        self._opened: set[str] = set()
+        self._opened: dict[str, Account] = {}
         self._wrong: dict[str, list[str]] = {}
         self._turn = asyncio.Lock()
 
     async def open(self) -> tuple[str, ...]:
-        """Open those that were not yet; their names. RetryError while the database does not answer."""
+        """Open those that were not yet, and anew those that were changed; the names of the former.
+
+        RetryError while the database does not answer.
+        """
         async with self._turn:
             found = self._openable(await self._read())
+            new = tuple(code for code in found if code not in self._opened)
             for code, account in found.items():
                 self._join(code, account)
-                self._opened.add(code)
-        return tuple(found)
+                self._opened[code] = account
+            if changed := sorted(found.keys() - set(new)):
+                log.info("seller_accounts_changed", accounts=changed)
+        return new
 
     def _openable(self, told: Iterable[OwnAccount]) -> Mapping[str, Account]:
         found: dict[str, Account] = {}
         for own in told:
-            if own.account not in self._opened:
-                one = self._read_one(own)
-                self._tell_once(own, [] if isinstance(one, Network) else one)
-                found |= one.accounts if isinstance(one, Network) else {}
-        return found
+            one = self._read_one(own)
+            self._tell_once(own, [] if isinstance(one, Network) else one)
+            found |= one.accounts if isinstance(one, Network) else {}
+        return {code: account for code, account in found.items() if self._opened.get(code) != account}
 
     def _read_one(self, own: OwnAccount) -> Network | list[str]:
         """It alone, or what is wrong with it."""

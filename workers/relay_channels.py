@@ -25,14 +25,13 @@ class ChannelPoller:
 
     def __init__(self, services: Services, account: str) -> None:
         self._services, self._account = services, account
-        self._channel = services.channels[account]
         self._cursor = f"channel:{account}"
 
     async def step(self) -> bool:
         """Ask once what changed since the last time."""
         asked_at = datetime.now(UTC)
         since = await self._services.poll_cursors.get(self._cursor) or asked_at - FIRST_LOOK_BACK
-        changed = await self._channel.changed_since(since)
+        changed = await self._services.channels[self._account].changed_since(since)
         new = sum([await store(self._services, self._message(order, "poll", _changed(order))) for order in changed])
         await self._services.poll_cursors.move(self._cursor, asked_at - OVERLAP)
         if new:
@@ -42,7 +41,11 @@ class ChannelPoller:
     async def sweep(self) -> bool:
         """Reconcile: orders there that are none here, or that go on here though they are canceled there."""
         now = datetime.now(UTC)
-        missed = [order for order in await self._channel.changed_since(now - SWEEP_BACK) if await self._differs(order)]
+        missed = [
+            order
+            for order in await self._services.channels[self._account].changed_since(now - SWEEP_BACK)
+            if await self._differs(order)
+        ]
         for order in missed:
             if await store(self._services, self._message(order, "missed", f"{now:%Y-%m-%dT%H}")):
                 log.warning("channel_order_missed", order_id=order.order_id, status=order.status)

@@ -18,7 +18,7 @@ from ordersaga.domain.orders import ParcelPlan
 from ordersaga.domain.shipping import ParcelEvent
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
 from ordersaga.polled import from_carrier
-from ordersaga.ports import FollowingCarrier, Provider
+from ordersaga.ports import FollowingCarrier
 from workers.relay_pollers import LABELS_PER_ROUND, Patience, store
 
 _ON_THEIR_WAY: Final = (
@@ -41,7 +41,6 @@ class Follower:
 
     def __init__(self, services: Services, provider: str, carrier: FollowingCarrier) -> None:
         self._services, self._name, self._carrier = services, provider, carrier
-        self._provider: Provider = services.providers[provider]
         self._cursors: dict[OrderStatus, str | None] = dict.fromkeys(_ON_THEIR_WAY)
         self._patience = Patience()
 
@@ -79,7 +78,7 @@ class Follower:
         if handed is None or handed.status is not EffectStatus.DONE:
             return
         reference = plan.reference(order_id, handed.generation)
-        order = await self._provider.inquire(reference)
+        order = await self._services.providers[self._name].inquire(reference)
         if order is None or not order.packages:
             return
         news = [await self._carrier.follow(number, reference) for number in order.packages]

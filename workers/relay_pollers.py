@@ -81,13 +81,12 @@ class ProviderPoller:
     def __init__(self, services: Services, provider: str) -> None:
         self._services = services
         self._name = provider
-        self._provider = services.providers[provider]
 
     async def step(self) -> bool:
         """Ask once."""
         asked_at = datetime.now(UTC)
         since = await self._services.poll_cursors.get(self._name) or asked_at - FIRST_LOOK_BACK
-        changed = await self._provider.changes_since(since)
+        changed = await self._services.providers[self._name].changes_since(since)
         messages = [from_provider(self._name, order, asked_at) for order in changed]
         new = sum([await store(self._services, message) for message in messages])
         await self._services.poll_cursors.move(self._name, asked_at - OVERLAP)
@@ -105,7 +104,6 @@ class CarrierPoller:
     def __init__(self, services: Services, account: str = EASYPOST) -> None:
         self._services = services
         self._account = account
-        self._carrier = services.carriers[account]
         self._cursors: dict[OrderStatus, str | None] = dict.fromkeys(_MOVING)
         self._patience = Patience()
 
@@ -135,7 +133,7 @@ class CarrierPoller:
             reference = await self._label_reference(record.order.order_id, plan)
             if reference is None:
                 continue
-            for event in await self._carrier.changes([reference]):
+            for event in await self._services.carriers[self._account].changes([reference]):
                 if await store(self._services, from_carrier(reference, event)):
                     log.info("poll_found", reference=reference, status=event.status)
 

@@ -49,7 +49,6 @@ class ReturnPoller:
     def __init__(self, services: Services, account: str = EASYPOST) -> None:
         self._services = services
         self._account = account
-        self._carrier = services.carriers[account]
         self._after: tuple[str, int] = ("", 0)
 
     async def step(self) -> bool:
@@ -63,7 +62,7 @@ class ReturnPoller:
         return False
 
     async def _look(self, reference: str) -> None:
-        for event in await self._carrier.changes([reference]):
+        for event in await self._services.carriers[self._account].changes([reference]):
             if await store(self._services, from_carrier(reference, event)):
                 log.info("poll_found", reference=reference, status=event.status)
 

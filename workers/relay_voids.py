@@ -27,7 +27,6 @@ class VoidPoller:
     def __init__(self, services: Services, account: str = EASYPOST) -> None:
         self._services = services
         self._account = account
-        self._carrier = services.carriers[account]
         self._after = ""
 
     async def step(self) -> bool:
@@ -50,7 +49,7 @@ class VoidPoller:
 
     async def _look(self, row: EffectRow) -> None:
         reference = _reference(row)
-        event = await self._carrier.void_news(reference)
+        event = await self._services.carriers[self._account].void_news(reference)
         if event is None:
             return
         source_id = f"poll:{reference}:{event.notice}"

@@ -36,7 +36,7 @@ class StopWatch:
 
     async def _standing(self) -> set[str] | None:
         """The carriers that are stopped; None: nobody can tell."""
-        asked = StoppedFor(order=self._desk.state.order, provider=self._parcel.plan.provider)
+        asked = StoppedFor(order=self._desk.state.order_of(self._parcel), provider=self._parcel.plan.provider)
         try:
             return set(await in_task(ChoosingCarriers.stopped_carriers, asked, "Look at the stops of carriers"))
         except StepFailedError as failure:

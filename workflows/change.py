@@ -17,6 +17,7 @@ class Change:
 
     `by_provider`: it has happened there and is only entered here. `removes`: the units it takes out; `moves`: those
     that leave in a parcel of their own; `planned`: the parcel's plan is without them already. `worth`: what they cost.
+    `parcel`: whose change it is, 0 where one answer is about one parcel only.
     `voided` and `refunded`: what the shopper gets back by it. `superseded`: the whole parcel is canceled instead.
     `made_parcel`: the parcel that came of it. Amounts in minor units.
     """
@@ -36,6 +37,7 @@ class Change:
     refunded: int = 0
     superseded: bool = False
     made_parcel: int = 0
+    parcel: int = 0
 
     @property
     def undecided(self) -> bool:

@@ -47,14 +47,14 @@ class ChangeMessages(OrderMessages):
     async def on_change_address(self, asked: AddressChange) -> ChangeAnswer:
         """Every parcel that has not left."""
         await self._still(asked, self._may_change_address)
-        return await self._carried_out(asked, lambda: self._changes.address(asked, self._movable(0)))
+        return await self._carried_out(asked, lambda: self._changes.address(asked, self._going_elsewhere(asked)))
 
     @on_change_address.validator
     def _may_change_address(self, asked: AddressChange) -> None:
         if not self._is_new(asked):
             return
         self._check_movable(0)
-        if asked.ship_to == self._state.order.ship_to:
+        if not self._going_elsewhere(asked):
             raise _refused("ship_to: the order goes there already; name another address")
 
     @workflow.update(name="expedite", description="Ship by the faster service, at the seller's cost")
@@ -222,7 +222,7 @@ class ChangeMessages(OrderMessages):
         answer_by = workflow.now() + ANSWER_WITHIN
         await self._desk.alarm.until(lambda: not _undecided(changes), answer_by, "the answer to a change")
         await self._desk.publish()
-        said = "; ".join(dict.fromkeys(map(_said, changes)))
+        said = "; ".join(dict.fromkeys(_said(change, alone=len(changes) == 1) for change in changes))
         parcel = max(change.made_parcel for change in changes)
         return self._told(changes[0].change_id, _overall(changes), said, parcel)
 
@@ -265,6 +265,11 @@ class ChangeMessages(OrderMessages):
     def _movable(self, number: int) -> list[ParcelState]:
         chosen = [parcel for parcel in self._state.parcels if number in (0, parcel.plan.parcel)]
         return [parcel for parcel in chosen if parcel.movable and parcel.stop is None]
+
+    def _going_elsewhere(self, asked: AddressChange) -> list[ParcelState]:
+        """Those that do not go to this address, or that a change which was asked before may yet send elsewhere."""
+        movable = self._movable(0)
+        return [each for each in movable if each.wanted or self._state.order_of(each).ship_to != asked.ship_to]
 
     def _parcel(self, number: int) -> ParcelState:
         return next(parcel for parcel in self._state.parcels if parcel.plan.parcel == number)
@@ -309,11 +314,15 @@ def _undecided(changes: Sequence[Change]) -> bool:
 
 
 def _overall(changes: Sequence[Change]) -> ChangeOutcome:
-    outcomes = [change.outcome for change in changes]
+    outcomes = {change.outcome for change in changes}
+    if outcomes == {"done", "refused"}:
+        return "partly_done"
     order: tuple[ChangeOutcome, ...] = ("pending", "awaiting_approval", "done")
     return next((outcome for outcome in order if outcome in outcomes), "refused")
 
 
-def _said(change: Change) -> str:
+def _said(change: Change, *, alone: bool) -> str:
+    """A refusal among others names its parcel, as what was done does."""
     words = {"pending": f"not decided yet: {change.what}", "awaiting_approval": "waits for a second person"}
-    return words.get(change.outcome, change.message)
+    refused = f"parcel {change.parcel}: {change.message}"
+    return refused if change.outcome == "refused" and not alone else words.get(change.outcome, change.message)

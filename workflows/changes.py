@@ -1,8 +1,9 @@
 """How the parcels of a running order are changed: each change is made while the parcel is with us, then it goes on."""
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
+
+from temporalio import workflow
 
 from activities.inventory import Inventory, Replan
 from activities.providers import Providers, UpdateAddress
@@ -27,19 +28,6 @@ from workflows.order_state import ParcelState
 from workflows.parcels import ParcelSaga
 
 
-@dataclass
-class _Readdressing:
-    """One change of address, which each parcel makes in its turn; `former`: where the order went before the first."""
-
-    ship_to: Address
-    former: Address | None = None
-
-    def begun(self, ship_to: Address) -> Address:
-        """Where the order went before; `ship_to`: where it goes now, which the first parcel has changed."""
-        self.former = self.former or ship_to
-        return self.former
-
-
 class Changes:
     """Puts changes on the parcels they are about; each parcel's own saga carries them out, one after another."""
 
@@ -55,7 +43,8 @@ class Changes:
         made = []
         for parcel in parcels:
             change_id = f"{self._state.order.order_id}-{parcel.plan.parcel}-c{len(parcel.changes) + 1}"
-            change = Change(change_id, f"parcel {parcel.plan.parcel}: {what}", partial(make, parcel), takes_back=back)
+            number = parcel.plan.parcel
+            change = Change(change_id, f"parcel {number}: {what}", partial(make, parcel), back, parcel=number)
             parcel.changes.append(change)
             made.append(change)
         return made
@@ -63,25 +52,41 @@ class Changes:
     # ---- where it goes ---------------------------------------------------------------------------------------
 
     def address(self, asked: AddressChange, parcels: Iterable[ParcelState]) -> list[Change]:
-        """Every parcel that has not left goes to the other address."""
-        readdress = partial(self._readdress, _Readdressing(asked.ship_to))
-        return self._put(parcels, "goes to the other address", readdress, back=False)
+        """Every one of the parcels goes to the other address, in its turn; until then each goes where it went."""
+        if not self._state.order.address_awaited:
+            for parcel in self._state.parcels:
+                parcel.ship_to = parcel.ship_to or self._state.order.ship_to
+        changes = self._put(parcels, "goes to the other address", partial(self._readdress, asked.ship_to), back=False)
+        if len(changes) > 1:
+            self._desk.errand(self._ask_about_two_addresses(changes))
+        return changes
 
-    async def _readdress(self, asked: _Readdressing, parcel: ParcelState) -> None:
+    async def _ask_about_two_addresses(self, changes: list[Change]) -> None:
+        """Some parcels go to the new address, and others cannot: the answer said so, a person sees to those."""
+        await workflow.wait_condition(lambda: not any(change.undecided for change in changes))
+        kept = [change for change in changes if change.outcome == "refused" and not change.superseded]
+        if len(kept) == len(changes):
+            return  # the order goes where it went
+        for change in kept:
+            self._desk.errand(self._ask_about_former_address(change))
+
+    async def _ask_about_former_address(self, change: Change) -> None:
+        question = f"Parcel {change.parcel} goes to the former address, others to the new one: {change.message}."
+        await self._desk.park("address_refused", question, ("ship_to_former",), change.parcel)
+
+    async def _readdress(self, ship_to: Address, parcel: ParcelState) -> None:
         """Its provider takes the new address, or the parcel is taken back and handed off anew."""
-        ship_to, former = asked.ship_to, asked.begun(self._state.order.ship_to)
+        former = parcel.ship_to
         if parcel.set_aside or (parcel.handed_off and not await self._taken_by_provider(ship_to, parcel)):
             await self._saga(parcel).take_back()
-        if not parcel.given_away:
+        if former is not None and not parcel.given_away:  # its first address is no change of one
             self._to_be_accepted(former, parcel)
-        self._state.ship_to = ship_to
-        self._state.order = self._state.order.model_copy(update={"ship_to": ship_to})
+        parcel.ship_to = ship_to
+        self._state.goes_to(ship_to)
         self._state.holds.pop(ADDRESS_AWAITED, None)
 
     def _to_be_accepted(self, former: Address, parcel: ParcelState) -> None:
         """The answer does not promise what the provider or the carrier may yet refuse."""
-        if self._state.order.address_awaited:
-            return  # its first address is no change of one
         parcel.former_ship_to = parcel.former_ship_to or former
         if parcel.wanted is not None:
             parcel.wanted.what += "; whoever ships it must accept it, a refusal is asked about"
@@ -95,7 +100,7 @@ class Changes:
             return False
 
     async def _provider_takes(self, ship_to: Address, parcel: ParcelState) -> bool:
-        if not (parcel.given_away and parcel.books_carrier):
+        if not (parcel.given_away and parcel.books_carrier and parcel.changes_address):
             return False
         self._addresses += 1
         order_id, provider = self._state.order.order_id, parcel.plan.provider
@@ -172,7 +177,7 @@ class Changes:
     def _paid_otherwise(self, payment: Payment, parcel: ParcelState) -> Change:
         what = f"parcel {parcel.plan.parcel}: is reserved with the other payment method"
         change_id = f"{self._state.order.order_id}-{parcel.plan.parcel}-p{len(self._state.entries)}"
-        change = Change(change_id, what, partial(self._pay_with, payment, parcel))
+        change = Change(change_id, what, partial(self._pay_with, payment, parcel), parcel=parcel.plan.parcel)
         self._desk.errand(self._carry_out(change, parcel))
         return change
 

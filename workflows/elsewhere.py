@@ -50,7 +50,7 @@ class Moves:
         """A place to move to; None: there is none, which the order's story says once. `plan`: a part of the parcel."""
         self._looks += 1
         request = LookElsewhere(
-            order=self._desk.state.order,
+            order=self._desk.state.order_of(self.parcel),
             plan=plan or self.parcel.plan,
             cause=cause,
             tried=self.parcel.moved_from,

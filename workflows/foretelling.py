@@ -42,7 +42,8 @@ def readdressed(state: OrderState, movable: list[ParcelState]) -> Iterator[str]:
 
 def _readdressed(parcel: ParcelState) -> str:
     provider = parcel.plan.provider
-    if parcel.set_aside or (parcel.handed_off and not (parcel.given_away and parcel.books_carrier)):
+    asked = parcel.given_away and parcel.books_carrier and parcel.changes_address
+    if parcel.set_aside or (parcel.handed_off and not asked):
         return f"is taken back from {provider} and handed over anew with the other address"
     if parcel.handed_off:
         return f"stays at {provider}, which is asked to take the other address; if it does not, it is handed over anew"

@@ -64,7 +64,7 @@ class HandOver:
 
     @property
     def _order(self) -> Order:
-        return self._desk.state.order
+        return self._desk.state.order_of(self.parcel)
 
     @property
     def _lane(self) -> str:
@@ -103,6 +103,7 @@ class HandOver:
     def _heard(self, handed: HandOffResult) -> None:
         self.parcel.books_carrier, self.parcel.carrier_accounts = handed.books_carrier, handed.carrier_accounts
         self.parcel.tells_delivery = handed.tells_delivery
+        self.parcel.changes_address, self.parcel.cancels_parts = handed.changes_address, handed.cancels_parts
 
     async def taken_back(self) -> bool:
         """Have the parcel back from its provider, its label voided; False when it can no longer be stopped.
@@ -312,7 +313,7 @@ class HandOver:
             except StepFailedError as failure:
                 if failure.kind != "given_up" or not self.parcel.goods_left:
                     decision = await self._ask_where_it_is(failure)
-        if decision is CancelDecision.REFUSED and not self.parcel.goods_left:
+        if decision is CancelDecision.REFUSED and not self.parcel.goods_left and self.parcel.cancels_parts:
             await look_at_provider(self._desk, self.parcel)  # it may have stopped a part of it
         if decision is CancelDecision.REFUSED or self.parcel.goods_left:
             raise GoodsGoneError

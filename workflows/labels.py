@@ -114,7 +114,7 @@ class Labels:
         if len(parcel.carrier_accounts) < 2:
             return self._only_one(next(iter(parcel.carrier_accounts), EASYPOST))
         request = ChooseCarrier(
-            order=self._desk.state.order,
+            order=self._desk.state.order_of(self.parcel),
             plan=parcel.plan,
             generation=parcel.label_generation,
             service=parcel.service,
@@ -150,7 +150,7 @@ class Labels:
 
     def _request(self, choice: CarrierChoice) -> BookLabel:
         return BookLabel(
-            order=self._desk.state.order,
+            order=self._desk.state.order_of(self.parcel),
             plan=self.parcel.plan,
             generation=self.parcel.label_generation,
             service=self.parcel.service,

@@ -199,13 +199,14 @@ class DelayConsent(Asked):
     consent: bool
 
 
-ChangeOutcome = Literal["done", "pending", "refused", "awaiting_approval"]
+ChangeOutcome = Literal["done", "partly_done", "pending", "refused", "awaiting_approval"]
 
 
 class ChangeAnswer(Message):
     """What became of a change.
 
     `pending`: taken, look again by `answer_by`. `refused`: `message` says why, and what can be done instead.
+    `partly_done`: for some parcels only; `message` says of each parcel what became of it.
     `change_id` finds it in the order's story; `parcel` is the parcel that came of it, where there is one.
     """
 

@@ -27,12 +27,13 @@ class ParcelState:
     `status` is what provider and carrier report; `undone`: our undo ran to its end; `too_late`: an undo was tried and
     the goods could not be stopped. `handed_off`: its provider may have it; `given_away`: it does, and no label is
     missing. `stop`: why this parcel alone is to be canceled. `changes`: what was asked of it, oldest first.
-    `former_ship_to`: where it went before, until somebody accepts its new address. `replaces`: the lost parcel it was
-    sent for, free of charge. `taken_back`: generations that are given up, of which
-    `left_twice` left all the same. `missing`: units that the provider took out of the hand-off that stands.
+    `ship_to`: where it goes, None: where the order goes; `former_ship_to`: where it went before, until somebody accepts
+    its new address. `replaces`: the lost parcel it was sent for, free of charge. `taken_back`: generations that are
+    given up, of which `left_twice` left all the same. `missing`: units that the provider took out of the hand-off that
+    stands.
     `set_aside`: its provider may keep its units aside for the hand-off to come, under `generation`.
     `moved_from`: locations it was moved away from, and `moved_why` the last time.
-    `tells_delivery`: somebody will say when it arrived.
+    `tells_delivery`: somebody will say when it arrived. `changes_address`, `cancels_parts`: its provider can.
     `carrier_accounts`: where its label can be bought, empty for the first account alone; `label_account`: where it is
     bought, None for the first.
     """
@@ -58,6 +59,8 @@ class ParcelState:
     moved_why: str = ""
     can_intercept: bool = False
     tells_delivery: bool = True
+    changes_address: bool = True
+    cancels_parts: bool = True
     intercept: InterceptDecision | None = None
     stop: StepFailedError | None = None
     changes: list[Change] = field(default_factory=list)
@@ -65,6 +68,7 @@ class ParcelState:
     left_twice: set[int] = field(default_factory=set)
     missing: Counter[str] = field(default_factory=Counter)
     replaces: int = 0
+    ship_to: Address | None = None
     former_ship_to: Address | None = None
     delay_told: bool = False
     delay_consent: bool | None = None
@@ -285,6 +289,22 @@ class OrderState:
     def unrecorded(self) -> bool:
         """Whether PostgreSQL has yet to hear something."""
         return self.known != self._everything()
+
+    def order_of(self, parcel: ParcelState) -> Order:
+        """The order as it concerns one of its parcels: to that one's address."""
+        return self.order if parcel.ship_to is None else self.order.model_copy(update={"ship_to": parcel.ship_to})
+
+    def goes_to(self, ship_to: Address) -> None:
+        """The order goes to another address; its parcels, each when it has one of its own."""
+        self.ship_to = ship_to
+        self.order = self.order.model_copy(update={"ship_to": ship_to})
+
+    def goes_back(self, parcel: ParcelState, former: Address) -> None:
+        """One parcel goes to its former address; the order does when none of its parcels goes to the other one."""
+        parcel.ship_to = former
+        going = [self.order_of(each).ship_to for each in self.parcels if not each.undone]
+        if self.order.ship_to not in going:
+            self.goes_to(former)
 
     def _everything(self) -> Known:
         return Known(len(self.entries), self.status, dict(self.attention), tuple(self._tracking()))

@@ -98,8 +98,7 @@ class ParcelSaga:
         choices = ("ship_to_former", "cancel")
         choice = await self._desk.park("address_refused", question, choices, self._number, self._interrupted)
         if choice == "ship_to_former":
-            self._desk.state.ship_to = former
-            self._desk.state.order = self._order.model_copy(update={"ship_to": former})
+            self._desk.state.goes_back(self.parcel, former)
         return refused if choice == "cancel" else None
 
     def _interrupted(self) -> bool:

@@ -35,7 +35,7 @@ class Promise:
 
     @property
     def _order(self) -> Order:
-        return self._desk.state.order
+        return self._desk.state.order_of(self.parcel)
 
     @property
     def urgency(self) -> Urgency:

@@ -40,7 +40,7 @@ class Splitting:
 
     def _part(self, parcel: ParcelState, lines: Sequence[LineQuantity], at: Elsewhere | None) -> ParcelState:
         plan = parcel.plan.part(self._desk.state.next_parcel(), lines)
-        part = ParcelState(plan, service=parcel.service, carrier_wanted=parcel.carrier_wanted)
+        part = ParcelState(plan, service=parcel.service, carrier_wanted=parcel.carrier_wanted, ship_to=parcel.ship_to)
         if at is not None and at.location is not None:
             part.plan = plan.model_copy(update={"location": at.location, "provider": at.provider})
             part.moved_from, part.moved_why = (*parcel.moved_from, plan.location), at.why

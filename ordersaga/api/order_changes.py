@@ -131,7 +131,7 @@ class Change:
         if answer.outcome == "refused":
             raise _refused(self._order_id, answer.message, change_id=answer.change_id, order_status=answer.status)
         self._response.headers.update(applied(self._wait))
-        self._response.status_code = 200 if answer.outcome == "done" else 202
+        self._response.status_code = 200 if answer.outcome in ("done", "partly_done") else 202
         return answer
 
 

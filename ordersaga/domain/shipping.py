@@ -100,13 +100,14 @@ class ProviderCapabilities(Message):
     `point_of_no_return`: the first status from which it refuses to cancel (ShipBob: Picked).
     `reserves`: it sets a parcel's units aside (`ReservingProvider`) until they are shipped or let go; `reserved_for`:
     how long at most, None without end.
-    `decides_later`: a hand-off or a cancellation it has taken may still be refused, so its answer is asked for again.
-    `cancels_parts`: a cancellation may stop some of a parcel's shipments.
-    `changes_address`: it takes another address for a parcel it has.
+    `idempotent`: a hand-off sent again under its reference is the same one; else it is sent again only once an inquiry
+    has proved that nothing came of it.
+    `cancels_parts`: a cancellation it refuses may have stopped some of a parcel's shipments: it is looked at.
+    `changes_address`: it takes another address for a parcel it has; else the parcel is taken back for that.
     `tells_delivery`: it, or whoever carries for it, says when a parcel arrived; else its silence proves nothing.
     `followed`: a carrier account of ours is asked what becomes of its packages, by their numbers.
-    `tells`: it sends webhooks; else it is only polled.
-    `calls_per_minute`: what it publishes as its limit for one account, None without one.
+    `tells`: it sends webhooks, which are taken at its account's address; else it is only polled.
+    `calls_per_minute`: what it publishes as its limit for one account, None without one: the rate of its lane.
     """
 
     name: str
@@ -114,7 +115,7 @@ class ProviderCapabilities(Message):
     point_of_no_return: ParcelStatus
     reserves: bool = False
     reserved_for: timedelta | None = None
-    decides_later: bool = False
+    idempotent: bool = False
     cancels_parts: bool = False
     changes_address: bool = False
     tells_delivery: bool = True

@@ -79,6 +79,7 @@ class SellerWarehouse:
             name=PROVIDER,
             books_carrier=False,
             point_of_no_return=ParcelStatus.LEFT_WAREHOUSE,
+            idempotent=True,
             changes_address=True,
         )
 

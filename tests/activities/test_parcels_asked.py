@@ -44,6 +44,26 @@ async def test_an_address_is_updated_once_per_generation(bench: Bench) -> None:
     assert bench.row("update_address").answer == {"decision": "updated"}
 
 
+@pytest.mark.parametrize("idempotent", [True, False])
+async def test_a_lost_hand_off_is_sent_again_at_once_where_its_reference_keeps_it_apart(
+    bench: Bench, idempotent: bool
+) -> None:
+    """Elsewhere only once an inquiry that finds nothing proves that nothing came of it: a second one would be another."""
+    bench.provider.is_able(idempotent=idempotent)
+    bench.provider.fail_next("submit", LOST)
+    with pytest.raises(ApplicationError, match="timeout"):
+        await bench.providers.hand_off(HAND_OFF)
+    if idempotent:
+        assert (await bench.providers.hand_off(HAND_OFF)).accepted
+    else:
+        with pytest.raises(ApplicationError, match="not_visible_yet"):
+            await bench.providers.hand_off(HAND_OFF)
+        assert len(bench.provider.called("submit")) == 1
+        bench.time_has_passed()
+        assert (await bench.providers.hand_off(HAND_OFF)).accepted
+    assert len(bench.provider.called("submit")) == 2
+
+
 @pytest.mark.parametrize("refusal", [CustomerError("address_refused", "no"), RefusedError("refused", "never made")])
 async def test_an_order_refused_later_is_none_to_look_at(bench: Bench, refusal: OrdersagaError) -> None:
     """Whoever only looks is told that there is none; a look that fails for another reason fails."""

@@ -35,7 +35,7 @@ class House:
     async def canceled(self, reference: str) -> CancelDecision:
         """What a cancellation comes to: at once, or once a provider that decides later has decided."""
         answer = await self.provider.cancel(reference)
-        if answer is CancelDecision.PENDING and self.provider.capabilities.decides_later:
+        if answer is CancelDecision.PENDING:
             await self.decide(reference)
             answer = await self.provider.cancel(reference)
         return answer

@@ -82,11 +82,9 @@ def parcel_of(sku: str, quantity: int) -> HandOff:
 
 async def decidedly_reserved(storehouse: Storehouse, parcel: HandOff) -> ProviderOrder:
     """As it stands at once, or once a provider that decides later has decided."""
-    reserved = await storehouse.provider.reserve(parcel)
-    if storehouse.provider.capabilities.decides_later:
-        await storehouse.house.decide(parcel.reference)
-        reserved = await storehouse.provider.reserve(parcel)
-    return reserved
+    await storehouse.provider.reserve(parcel)
+    await storehouse.house.decide(parcel.reference)
+    return await storehouse.provider.reserve(parcel)
 
 
 def test_it_says_that_it_reserves(storehouse: Storehouse) -> None:

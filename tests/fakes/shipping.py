@@ -61,6 +61,7 @@ class FakeProvider(Scripted):
             name=name,
             books_carrier=books_carrier,
             point_of_no_return=point_of_no_return,
+            idempotent=True,
             cancels_parts=True,
             changes_address=address_until is not None,
             reserves=reserves,
@@ -72,9 +73,13 @@ class FakeProvider(Scripted):
         """What differs between providers."""
         return self._capabilities
 
+    def is_able(self, **changes: bool) -> None:
+        """Its capabilities are other ones from now on."""
+        self._capabilities = self._capabilities.model_copy(update=changes)
+
     def tell_no_delivery(self) -> None:
         """From now on nobody says of its parcels that they arrived."""
-        self._capabilities = self._capabilities.model_copy(update={"tells_delivery": False})
+        self.is_able(tells_delivery=False)
 
     def advance(self, reference: str, status: ParcelStatus, **changes: object) -> ProviderOrder:
         """The parcel moved on; `changes` may name any other field of it (carrier, detail, canceled_lines)."""

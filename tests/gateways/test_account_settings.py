@@ -8,6 +8,7 @@ import pytest
 
 from ordersaga.accounts import Accounts, open_accounts
 from ordersaga.domain.channels import CancelReason
+from ordersaga.domain.lanes import provider_lane
 from ordersaga.gateways.lane_gate import LaneGates
 from ordersaga.network import read_network
 from ordersaga.settings import Settings
@@ -48,6 +49,16 @@ out_of_stock = "seller_cancel_reason_wrong_price"
 """
 
 
+NEWEGG = """
+[accounts.{code}]
+kind = "newegg"
+seller_id = "A0BC"
+phone = "555-0100"
+authorization = "env:OURS"
+secret_key = "env:OURS"
+"""
+
+
 @asynccontextmanager
 async def opened(folder: Path, text: str) -> AsyncIterator[Accounts]:
     """The accounts of such a file."""
@@ -61,6 +72,20 @@ async def opened(folder: Path, text: str) -> AsyncIterator[Accounts]:
 async def nothing(_: str) -> tuple[str, ...]:
     """No shelf is asked about."""
     return ()
+
+
+async def test_a_providers_lane_and_door_are_as_its_capabilities_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rate it publishes, unless the account has one of its own; webhooks of those who tell by them, of no others."""
+    monkeypatch.setenv("OURS", "secret")
+    text = NEWEGG.format(code="newegg") + NEWEGG.format(code="newegg-small") + "calls_per_minute = 5"
+    async with opened(tmp_path, text) as accounts:
+        able = {name: provider.capabilities for name, provider in accounts.providers.items()}
+        rates = {name: accounts.lanes[provider_lane(name)].calls_per_minute for name in able}
+        doors = set(accounts.webhooks) & set(able)
+    assert rates == {"shipbob": 150, "newegg": able["newegg"].calls_per_minute, "newegg-small": 5}
+    assert doors == {name for name, can in able.items() if can.tells} == {"shipbob"}
 
 
 @pytest.mark.parametrize(("more", "turns_around", "service"), [("", False, "03"), (INTERCEPTS, True, "12")])

@@ -15,6 +15,7 @@ from ordersaga.domain.errors import CustomerError
 from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.shipping import CancelDecision
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
+from tests.replay.address_scenarios import address_taken_in_part
 from tests.replay.aside_scenarios import (
     not_set_aside_and_moved,
     set_aside_and_canceled,
@@ -373,6 +374,7 @@ _ALL: tuple[Scenario, ...] = (
     parcel_split,
     parcel_moved,
     address_changed,
+    address_taken_in_part,
     goodwill_approved,
     delayed_by_law,
     renewed,

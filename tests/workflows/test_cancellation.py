@@ -120,6 +120,20 @@ async def test_provider_that_refused_and_then_stopped_the_parcel_is_believed(wor
     await world.balanced(placed)
 
 
+@pytest.mark.parametrize(("can", "looks"), [(True, 1), (False, 0)])
+async def test_a_refused_cancellation_is_looked_at_where_it_may_have_stopped_a_part(
+    world: World, can: bool, looks: int
+) -> None:
+    """A capability of the provider: of one that stops all or nothing there is nothing to see."""
+    world.provider.is_able(cancels_parts=can)
+    placed, handle = await world.accepted()
+    world.provider.advance(world.reference(placed), ParcelStatus.PICKED)
+    assert (await world.cancel(handle)).outcome == "too_late"
+    assert len(world.provider.called("inquire")) == looks
+    assert (await world.deliver(handle)).captured == 1000
+    await world.balanced(placed)
+
+
 async def test_cancel_after_the_scan_is_too_late(world: World) -> None:
     """What the carrier has is not called back: nobody is asked, the capture stands."""
     placed, handle = await world.accepted()

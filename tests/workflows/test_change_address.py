@@ -7,8 +7,9 @@ import pytest_asyncio
 
 from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
-from tests.workflows.changes import BOSTON, change, refusal, since, to_boston
+from tests.workflows.changes import BOSTON, change, expedited, refusal, since, to_boston
 from tests.workflows.world import World
+from workflows.foretelling import Foretold, PreviewRequest
 from workflows.presentation import REGION
 
 
@@ -108,6 +109,48 @@ async def test_each_of_several_parcels_has_the_former_address_to_go_back_to(worl
     await world.balanced(placed)
 
 
+async def test_one_of_several_parcels_goes_back_alone(world: World) -> None:
+    """A person is asked about the one that is refused; the other goes to the new address, handed off anew as well."""
+    world.restocked(("nj-1", "MUG", 10), ("ca-1", "TEE", 10))
+    world.provider.address_until = None
+    placed, handle = await world.accepted(("MUG", 1), ("TEE", 1))
+    world.provider.fail_next("submit", CustomerError("address_refused", "no such postal code"))
+    assert (await change(handle, "change_address", to_boston())).outcome == "done"
+    view = await world.until(handle, lambda seen: bool(seen.attention))
+    refused = view.attention[0].parcel
+    other = 3 - refused
+    await world.resolve(handle, "ship_to_former", "address_refused")
+    await world.until(handle, lambda seen: all(each.status is ParcelStatus.ACCEPTED for each in seen.parcels))
+    assert (await change(handle, "expedite", expedited(other))).outcome == "done"
+    await world.until(handle, lambda seen: seen.parcels[other - 1].status is ParcelStatus.ACCEPTED)
+    goes = {parcel: world.provider.hand_offs[world.reference(placed, parcel, generation=3)] for parcel in (1, 2)}
+    assert (goes[refused].ship_to, goes[other].ship_to) == (placed.ship_to, BOSTON)
+    assert (await handle.describe()).typed_search_attributes.get(REGION) == "US-MA"
+    await world.arrive(handle, 1, 3)
+    await world.arrive(handle, 2, 3)
+    assert (await world.result(handle)).status is OrderStatus.COMPLETED
+    await world.balanced(placed)
+
+
+async def test_one_of_several_parcels_is_kept_by_its_provider(world: World) -> None:
+    """The answer names it, and a person is asked about it; the other one goes to the new address."""
+    world.restocked(("nj-1", "MUG", 10), ("ca-1", "TEE", 10))
+    placed, handle = await world.accepted(("MUG", 1), ("TEE", 1))
+    world.provider.advance(world.reference(placed), ParcelStatus.PICKED)
+    answer = await change(handle, "change_address", to_boston())
+    assert answer.outcome == "partly_done"
+    assert "parcel 2: goes to the other address" in answer.message
+    assert "parcel 1: shipbob could not give the parcel back: it ships as it is" in answer.message
+    view = await world.until(handle, lambda seen: bool(seen.attention))
+    assert (view.attention[0].parcel, view.attention[0].choices) == (1, ("ship_to_former",))
+    assert {call[0] for call in world.provider.called("update_address")} == {
+        world.reference(placed, parcel) for parcel in (1, 2)
+    }
+    await world.resolve(handle, "ship_to_former", "address_refused")
+    assert (await world.deliver(handle, 1, 2)).status is OrderStatus.COMPLETED
+    await world.balanced(placed)
+
+
 async def test_an_address_corrected_once_more_answers_the_question(world: World) -> None:
     """Another change while the question is open: nobody needs to choose."""
     world.provider.address_until = None
@@ -136,6 +179,20 @@ async def test_provider_that_refuses_gives_the_parcel_back(world: World) -> None
     assert world.provider.hand_offs[second].ship_to == BOSTON
     assert world.provider.orders[world.reference(placed)].status is ParcelStatus.CANCELED
     assert (await world.deliver(handle, generation=2)).captured == 1000
+    await world.balanced(placed)
+
+
+async def test_provider_that_takes_no_address_is_not_asked(world: World) -> None:
+    """Its capability says so: the parcel is taken back at once, and handed off anew."""
+    world.provider.is_able(changes_address=False)
+    placed, handle = await world.accepted()
+    foretold = await handle.query("preview_change", PreviewRequest(address=to_boston()), result_type=Foretold)
+    assert "taken back from shipbob" in foretold.effects[0]
+    assert (await change(handle, "change_address", to_boston())).outcome == "done"
+    await world.until(handle, lambda view: view.parcels[0].status is ParcelStatus.ACCEPTED)
+    assert world.provider.called("update_address") == []
+    assert world.provider.hand_offs[world.reference(placed, generation=2)].ship_to == BOSTON
+    await world.deliver(handle, generation=2)
     await world.balanced(placed)
 
 

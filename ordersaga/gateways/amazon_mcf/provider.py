@@ -63,12 +63,10 @@ class ApiVersion(StrEnum):
 class Outbound(Protocol):
     """One version of Fulfillment Outbound.
 
-    `decides_later`: an answer may only say that a request was taken. `lists_shipments`: a list tells how far orders
-    are. `takes_address`: with the end of a hold. `tracking`: how to ask where a package is, unless orders tell.
+    `lists_shipments`: a list tells how far orders are. `takes_address`: with the end of a hold. `tracking`: how to ask
+    where a package is, unless orders tell.
     """
 
-    @property
-    def decides_later(self) -> bool: ...
     @property
     def lists_shipments(self) -> bool: ...
     @property
@@ -130,7 +128,7 @@ class AmazonMcf:
             point_of_no_return=ParcelStatus.PICKED,
             reserves=True,
             reserved_for=_HELD_FOR,
-            decides_later=self._outbound.decides_later,
+            idempotent=True,
             calls_per_minute=CALLS_PER_MINUTE,
         )
 

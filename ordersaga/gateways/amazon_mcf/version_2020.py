@@ -61,7 +61,6 @@ class Outbound2020:
         comment: on the packing slip, which must have one.
     """
 
-    decides_later = False
     lists_shipments = False
     takes_address = True
     tracking = Tracking2020()

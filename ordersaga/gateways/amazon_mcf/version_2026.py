@@ -35,7 +35,6 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 class Outbound2026:
     """The words of this version."""
 
-    decides_later = True
     lists_shipments = True
     takes_address = False
     tracking = None

@@ -68,7 +68,6 @@ _CAPABILITIES: Final = ProviderCapabilities(
     name="newegg",
     books_carrier=True,
     point_of_no_return=ParcelStatus.LEFT_WAREHOUSE,
-    decides_later=True,
     tells_delivery=False,
     calls_per_minute=CALLS_PER_MINUTE,
 )

@@ -42,6 +42,7 @@ _CAPABILITIES = ProviderCapabilities(
     name="shipbob",
     books_carrier=True,
     point_of_no_return=ParcelStatus.PICKED,
+    idempotent=True,
     cancels_parts=True,
     changes_address=True,
     tells=True,
