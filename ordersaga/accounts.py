@@ -49,7 +49,7 @@ from ordersaga.network import (
     UpsAccount,
 )
 from ordersaga.ports import Carrier, LabelHistory, Notifier, Provider, ProviderStock, QuotingCarrier
-from ordersaga.settings import Settings
+from ordersaga.settings import Settings, is_set
 
 WebhookReader = Callable[[Mapping[str, str], bytes], Incoming]
 SkusAt = Callable[[str], Awaitable[Sequence[str]]]
@@ -310,13 +310,14 @@ def _easypost(settings: Settings, gates: LaneGates) -> EasyPost:
 
 
 def _webhooks(settings: Settings) -> dict[str, WebhookReader]:
-    return {
-        "stripe": partial(_read, stripe_webhooks.verify_and_read, settings.stripe_webhook_secret.get_secret_value()),
-        "shipbob": partial(_read, shipbob_webhooks.verify_and_read, settings.shipbob_webhook_secret.get_secret_value()),
-        "easypost": partial(
-            _read, easypost_webhooks.verify_and_read, settings.easypost_webhook_secret.get_secret_value()
-        ),
+    """Of those whose secret this process has: an event signed with an empty one must never be believed."""
+    readers = {
+        "stripe": (stripe_webhooks.verify_and_read, settings.stripe_webhook_secret),
+        "shipbob": (shipbob_webhooks.verify_and_read, settings.shipbob_webhook_secret),
+        "easypost": (easypost_webhooks.verify_and_read, settings.easypost_webhook_secret),
     }
+    known = {source: (read, secret) for source, (read, secret) in readers.items() if is_set(secret)}
+    return {source: partial(_read, read, secret.get_secret_value()) for source, (read, secret) in known.items()}
 
 
 def _read(

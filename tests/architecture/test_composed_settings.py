@@ -98,11 +98,6 @@ LISTENS = (
     "PROMETHEUS_ENDPOINT",
 )
 """Variables that say where a process answers, not whom it asks."""
-NEVER_ASKED = {
-    *(("codec-server", name) for name in ("stripe", "shipbob", "easypost", "otel-collector")),
-    ("migrations", "temporal"),
-}
-"""They have settings of all processes, and speak with the databases only, the codec server with Temporal besides."""
 
 
 def asked() -> Iterator[tuple[str, str, int]]:
@@ -135,7 +130,7 @@ def test_every_address_has_somebody_behind_it() -> None:
     networks = {name: set(service.get("networks", {})) for name, service in SERVICES.items()}
     ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
     published = {int(port["published"]) for port in ports}
-    found = {each for each in asked() if each[:2] not in NEVER_ASKED}
+    found = set(asked())
     assert len(found) > 40
     for asker, host, port in found:
         if host == "localhost":
