@@ -140,6 +140,19 @@ def test_every_address_has_somebody_behind_it() -> None:
         assert networks[asker] & networks[host], (asker, host, port)
 
 
+def test_people_sign_in_to_temporals_ui_where_they_sign_in_to_the_console() -> None:
+    """At the same issuer, as the same client unless another is named; its page is the one the codec server answers."""
+    issuer = {"ORDERSAGA_OIDC_ISSUER": "https://id.example.com", "ORDERSAGA_OIDC_CLIENT_ID": "ordersaga"}
+    page = {"ORDERSAGA_TEMPORAL_UI_URL": "https://temporal.example.com", "TEMPORAL_AUTH_ENABLED": "true"}
+    found = resolved({**issuer, **page})["services"]
+    ui, codec = found["temporal-ui"]["environment"], found["codec-server"]["environment"]
+    assert ui["TEMPORAL_AUTH_ENABLED"] == ui["TEMPORAL_AUTH_PKCE_ENABLED"] == "true"
+    assert ui["TEMPORAL_AUTH_PROVIDER_URL"] == codec["ORDERSAGA_OIDC_ISSUER"] == issuer["ORDERSAGA_OIDC_ISSUER"]
+    assert ui["TEMPORAL_AUTH_CLIENT_ID"] == codec["ORDERSAGA_OIDC_CLIENT_ID"] == "ordersaga"
+    assert codec["ORDERSAGA_TEMPORAL_UI_URL"] == page["ORDERSAGA_TEMPORAL_UI_URL"]
+    assert SERVICES["temporal-ui"]["environment"]["TEMPORAL_AUTH_ENABLED"] == "false"
+
+
 def test_processes_listen_where_their_ports_lead() -> None:
     """The API's and the codec server's ports are those of their settings, which containers do not change."""
     for name, setting in (("api", "api_port"), ("codec-server", "codec_port")):
