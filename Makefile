@@ -73,7 +73,7 @@ check: $(STAMP) ## Lint, format, types, import contracts, size budget
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.architecture.size_budget
 
-audit: $(STAMP) ## Ask the vulnerability service about every locked dependency: 0 clean, 1 vulnerable, 3 it could not be asked
+audit: $(STAMP) ## Ask the vulnerability service about every locked dependency: `Error 1`: vulnerable, `Error 3`: it could not be asked
 	$(BIN)/python -m tests.security.audit $(AUDIT_ARGS)
 
 docs: $(STAMP) ## Build the documents as a site in build/docs/site; the reference from the code; every link checked

@@ -48,7 +48,7 @@ from ordersaga.network import (
     UpsAccount,
 )
 from ordersaga.ports import Carrier, LabelHistory, Notifier, Provider, ProviderStock, QuotingCarrier
-from ordersaga.settings import Settings
+from ordersaga.settings import Settings, is_set
 
 WebhookReader = Callable[[Mapping[str, str], bytes], Incoming]
 SkusAt = Callable[[str], Awaitable[Sequence[str]]]
@@ -130,16 +130,13 @@ class _Opening:
 
     def of_settings(self) -> None:
         """The accounts every deployment has."""
-        settings, accounts = self._settings, self.accounts
-        shipbob_reads = partial(
-            _read, shipbob_webhooks.verify_and_read, settings.shipbob_webhook_secret.get_secret_value()
-        )
+        settings, accounts, readers = self._settings, self.accounts, _webhooks(self._settings)
         shipbob, limit = _shipbob(settings, self._gates), settings.shipbob_calls_per_minute
-        self._provider("shipbob", shipbob, limit, shipbob_reads)
+        self._provider("shipbob", shipbob, limit, readers.pop("shipbob", None))
         easypost = self._closing(_easypost(settings, self._gates))
         accounts.carriers[EASYPOST] = accounts.label_histories[EASYPOST] = easypost
         accounts.carrier_accounts.append(CarrierAccount(EASYPOST))
-        accounts.webhooks |= _webhooks(settings)
+        accounts.webhooks |= readers
         self._lane(Lane(PAYMENTS, settings.stripe_calls_per_minute))
         self._lane(Lane(carrier_lane(EASYPOST), settings.easypost_calls_per_minute, calls_each=_CALLS_OF_A_LABEL))
 
@@ -327,12 +324,14 @@ def _easypost(settings: Settings, gates: LaneGates) -> EasyPost:
 
 
 def _webhooks(settings: Settings) -> dict[str, WebhookReader]:
-    return {
-        "stripe": partial(_read, stripe_webhooks.verify_and_read, settings.stripe_webhook_secret.get_secret_value()),
-        "easypost": partial(
-            _read, easypost_webhooks.verify_and_read, settings.easypost_webhook_secret.get_secret_value()
-        ),
+    """Of those whose secret this process has: an event signed with an empty one must never be believed."""
+    readers = {
+        "stripe": (stripe_webhooks.verify_and_read, settings.stripe_webhook_secret),
+        "shipbob": (shipbob_webhooks.verify_and_read, settings.shipbob_webhook_secret),
+        "easypost": (easypost_webhooks.verify_and_read, settings.easypost_webhook_secret),
     }
+    known = {source: (read, secret) for source, (read, secret) in readers.items() if is_set(secret)}
+    return {source: partial(_read, read, secret.get_secret_value()) for source, (read, secret) in known.items()}
 
 
 def _read(

@@ -6,7 +6,7 @@
 The names of the stores' answers (`Accepted`, `Replay`, ...) are passed on here, so that nobody else imports the stores.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +25,7 @@ from ordersaga.gateways.webhooks_out import WebhookSender
 from ordersaga.meters import watch_connections
 from ordersaga.network import Network, key_bytes
 from ordersaga.openings import (
+    POOL_SIZE,
     issue_api_key,
     open_api_keys,
     open_audit_trail,
@@ -46,7 +47,7 @@ from ordersaga.ports import (
 from ordersaga.privacy.codec import data_converter
 from ordersaga.privacy.key_ring import KeyRing
 from ordersaga.seller_accounts import SellerAccounts, network_of
-from ordersaga.settings import Settings, require_credentials
+from ordersaga.settings import CREDENTIALS, Settings, require_credentials
 from ordersaga.stores.accept import PostgresIntake
 from ordersaga.stores.acceptances import (
     Acceptance,
@@ -68,7 +69,7 @@ from ordersaga.stores.audit_chain import PostgresAuditTrail
 from ordersaga.stores.breakers import PostgresBreakers
 from ordersaga.stores.catalog import PostgresCatalog
 from ordersaga.stores.checkup import DatabaseState, PostgresCheckup, require_migrations
-from ordersaga.stores.codec_reads import CodecRead, CodecReads
+from ordersaga.stores.codec_reads import CodecReads
 from ordersaga.stores.deeds import PostgresDeeds
 from ordersaga.stores.effects import PostgresEffects
 from ordersaga.stores.elsewhere import PostgresPlaces
@@ -108,7 +109,6 @@ from ordersaga.stores.waitlist import PostgresWaitlist, Stand
 from ordersaga.stores.webhook_endpoints import Endpoint, WebhookEndpoints
 from ordersaga.temporal_connection import connect_orders
 
-POOL_SIZE: Final = 20
 SELLER_WAREHOUSE: Final = "seller_warehouse"
 _OURS: Final = Lane(provider_lane(SELLER_WAREHOUSE))
 """Nobody limits a seller's own warehouse: it is our database."""
@@ -200,7 +200,12 @@ class Services:
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings, *, name: str = "ordersaga", orders: OrderClient | None = None, looks_only: bool = False
+    settings: Settings,
+    *,
+    name: str = "ordersaga",
+    orders: OrderClient | None = None,
+    looks_only: bool = False,
+    needs: Collection[str] = CREDENTIALS,
 ) -> AsyncIterator[Services]:
     """Open the database pool and the companies' clients; close them when the block ends.
 
@@ -211,6 +216,7 @@ async def open_services(
         name: of this process, as PostgreSQL shows it.
         orders: another client of running orders than the one `settings` describe.
         looks_only: this process writes nobody's data, so it is not the one that begins to encrypt.
+        needs: the credentials it reads; the clients of other companies are there, and may not be asked.
 
     Raises:
         SettingsError: naming the credentials that are missing, or what is wrong in the network file.
@@ -218,7 +224,7 @@ async def open_services(
         OperatorError: `database_not_migrated`, when it lacks migrations of this program; one of `ENCRYPTION_REFUSALS`,
             when the master keys are not those that the database says everything is encrypted under.
     """
-    require_credentials(settings)
+    require_credentials(settings, needs)
     async with AsyncExitStack() as stack:
         pool = await create_pool(settings.database_url.get_secret_value(), application_name=name, max_size=POOL_SIZE)
         stack.push_async_callback(close_pool, pool)
@@ -351,7 +357,6 @@ __all__ = [
     "BuyerNeeded",
     "Claim",
     "Claimed",
-    "CodecRead",
     "DatabaseState",
     "Delivery",
     "Endpoint",
@@ -377,8 +382,6 @@ __all__ = [
     "Stand",
     "Stopped",
     "Waiting",
-    "WatchedCarrier",
-    "WebhookReader",
     "copies_of",
     "issue_api_key",
     "look_at_database",

@@ -1,25 +1,70 @@
 """What looks into a database by itself, without the outside companies: migrations, keys, the trail, the ledgers.
 
-`ordersaga.bootstrap` passes these names on.
+`ordersaga.bootstrap` passes these names on, but for those of the codec server, which knows no company.
 """
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 from ordersaga.domain.ledgers import Ledgers
 from ordersaga.privacy.key_ring import KeyRing
-from ordersaga.settings import Settings
+from ordersaga.settings import NEEDS, Settings, require_credentials
 from ordersaga.stores.api_keys import ApiKeys
 from ordersaga.stores.audit_chain import PostgresAuditTrail
+from ordersaga.stores.checkup import require_migrations
+from ordersaga.stores.codec_reads import CodecRead, CodecReads
 from ordersaga.stores.encryption import PostgresEncryption
+from ordersaga.stores.heard import Heard
 from ordersaga.stores.key_copies import opened_keys
 from ordersaga.stores.ledgers import PostgresLedgers
 from ordersaga.stores.migrate import migrate
-from ordersaga.stores.order_keys import OrderKeys
+from ordersaga.stores.order_keys import OrderKeys, listening_ring
+from ordersaga.stores.people import TOKEN_PREFIX, People
 from ordersaga.stores.pools import opened_pool
 from ordersaga.stores.retention import PostgresRetention
 from ordersaga.stores.vault import vault_of
+
+POOL_SIZE: Final = 20
+CODEC: Final = "ordersaga-codec"
+"""The codec server, as PostgreSQL shows it."""
+
+
+@dataclass(frozen=True)
+class CodecServices:
+    """All that the codec server is built from. `key_ring`: None where nothing is encrypted."""
+
+    settings: Settings
+    heard: Heard
+    api_keys: ApiKeys
+    people: People
+    codec_reads: CodecReads
+    key_ring: KeyRing | None
+
+
+@asynccontextmanager
+async def open_codec_services(settings: Settings) -> AsyncIterator[CodecServices]:
+    """Who may read, what was read, and the orders' keys, of which it makes none.
+
+    Raises:
+        SettingsError: for a place for copies without master keys.
+        RetryError: `database_lost`, when PostgreSQL cannot be reached.
+        OperatorError: `database_not_migrated`; one of `stores.encryption.REFUSALS` for master keys that are not those
+            on record.
+    """
+    require_credentials(settings, NEEDS["codec"])
+    async with (
+        opened_pool(settings.database_url.get_secret_value(), CODEC, max_size=POOL_SIZE) as pool,
+        opened_keys(pool, settings.key_copies_url.get_secret_value()) as keys,
+    ):
+        await require_migrations(pool)
+        heard = Heard(pool)
+        ring = listening_ring(keys, settings.master_keys(), heard)
+        await PostgresEncryption(pool).require(ring, CODEC, begins=False)
+        people = People(pool, settings.session_limits)
+        yield CodecServices(settings, heard, ApiKeys(pool, heard), people, CodecReads(pool), ring)
 
 
 async def prepare_database(settings: Settings) -> list[str]:
@@ -81,3 +126,21 @@ async def read_ledgers(settings: Settings) -> Ledgers:
     """Everything our ledgers hold at this moment, for an audit."""
     async with opened_pool(settings.database_url.get_secret_value(), "ordersaga-audit", max_size=2) as pool:
         return await PostgresLedgers(pool, vault_of(pool, settings.master_keys())).read()
+
+
+__all__ = [
+    "CODEC",
+    "POOL_SIZE",
+    "TOKEN_PREFIX",
+    "CodecRead",
+    "CodecServices",
+    "issue_api_key",
+    "open_api_keys",
+    "open_audit_trail",
+    "open_codec_services",
+    "open_encryption",
+    "open_key_rotation",
+    "open_retention",
+    "prepare_database",
+    "read_ledgers",
+]

@@ -7,7 +7,7 @@ stack makes up its own (`ordersaga.embedded.credentials`).
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Literal, Self
@@ -312,6 +312,21 @@ CREDENTIALS: Final = (
 )
 """What a deployment must get from the outside companies: whoever knows one could act, or send events, in its name."""
 
+_CALLS: Final = frozenset({"shipbob_token", "shipbob_channel_id", "easypost_api_key"})
+NEEDS: Final[Mapping[str, frozenset[str]]] = {
+    "api": frozenset({"stripe_api_key", *(name for name in CREDENTIALS if name.endswith("_webhook_secret"))}),
+    "orders": frozenset({"stripe_api_key"}),
+    "lanes": _CALLS | {"stripe_api_key"},
+    "relay": _CALLS,
+    "codec": frozenset(),
+}
+"""Of these, what each kind of process reads: it does not start without, and is to be given no other."""
+BESIDE: Final[Mapping[str, frozenset[str]]] = {
+    "api": frozenset({"oidc_client_secret"}),
+    "relay": frozenset({"smtp_password"}),
+}
+"""Secrets that some read besides, where they are set. The master keys are everybody's."""
+
 _REMEDY: Final = (
     "set them in the environment or in .env (the companies' dashboards show them under API keys and webhooks), "
     "or start everything with emulated companies: ordersaga up"
@@ -334,21 +349,21 @@ def read_settings(**given: Any) -> Settings:
     return reading.settings
 
 
-def read_complete(**given: Any) -> Settings:
-    """The settings of a process that talks to the companies.
+def read_complete(needs: Collection[str] = CREDENTIALS, **given: Any) -> Settings:
+    """The settings of a process that does not start without the credentials it `needs`.
 
     Raises SettingsError naming everything at once: every value that cannot be used, every credential that is missing.
     """
     reading = _read(given)
-    missing = _missing(reading.settings, reading.refused) if reading.settings else []
+    missing = _missing(reading.settings, needs, reading.refused) if reading.settings else []
     if reading.told or missing or reading.settings is None:
         raise SettingsError("; ".join([*reading.told, *missing]))
     return reading.settings
 
 
-def require_credentials(settings: Settings) -> Settings:
-    """The same settings. Raises SettingsError naming every credential that is missing."""
-    if missing := _missing(settings):
+def require_credentials(settings: Settings, needs: Collection[str] = CREDENTIALS) -> Settings:
+    """The same settings. Raises SettingsError naming every credential it `needs` that is missing."""
+    if missing := _missing(settings, needs):
         raise SettingsError("; ".join(missing))
     return settings
 
@@ -362,10 +377,11 @@ def _read(given: dict[str, Any]) -> Reading[Settings]:
         raise SettingsError(str(error)) from None
 
 
-def _missing(settings: Settings, refused: Collection[str] = ()) -> list[str]:
+def _missing(settings: Settings, needs: Collection[str], refused: Collection[str] = ()) -> list[str]:
     """What to say of credentials that are missing; one that was `refused` is there, and told of already."""
     keyless = [told for told in (settings.copies_without_keys(),) if told]
-    absent = [name for name in CREDENTIALS if name not in refused and not is_set(getattr(settings, name))]
+    wanted = [name for name in CREDENTIALS if name in needs and name not in refused]
+    absent = [name for name in wanted if not is_set(getattr(settings, name))]
     if not absent:
         return keyless
     noun = "setting is" if len(absent) == 1 else "settings are"

@@ -22,7 +22,7 @@ from ordersaga.channel_purse import Purses
 from ordersaga.client import CONNECT_TIMEOUT, KEEP_ALIVE
 from ordersaga.client_stops import StoppedSagas
 from ordersaga.domain.errors import OrdersagaError
-from ordersaga.settings import Settings, SettingsError, read_complete
+from ordersaga.settings import NEEDS, Settings, SettingsError, read_complete
 from ordersaga.telemetry import begin, not_started, serve_meters
 from ordersaga.temporal_connection import dialing
 from ordersaga.tracing_temporal import interceptors
@@ -51,20 +51,25 @@ class Duties:
     roles: tuple[str, ...]
     lanes: tuple[str, ...]
 
+    @property
+    def needs(self) -> frozenset[str]:
+        """The credentials it reads."""
+        return frozenset().union(*(NEEDS[role] for role in self.roles))
+
 
 def main() -> None:
     """Run until Ctrl-C or SIGTERM; what has begun is finished first."""
     duties = parse_duties()
-    settings = _settings()
+    settings = _settings(duties)
     try:
         asyncio.run(_work(settings, duties))
     except (SettingsError, OrdersagaError) as error:
         not_started(error)
 
 
-def _settings() -> Settings:
+def _settings(duties: Duties) -> Settings:
     try:
-        settings = read_complete()
+        settings = read_complete(duties.needs)
         begin(settings, "worker")
         serve_meters(settings)
         return settings
@@ -92,7 +97,7 @@ async def _work(settings: Settings, duties: Duties) -> None:
     stop = stop_on_signals()
     async with (
         health_served(settings.health_address) as health,
-        open_services(settings, name="ordersaga-worker") as services,
+        open_services(settings, name="ordersaga-worker", needs=duties.needs) as services,
     ):
         client = await _connect(settings, services.converter, stop)
         if client is not None:

@@ -23,6 +23,7 @@ import structlog
 
 from ordersaga import meters
 from ordersaga.bootstrap import Pool, Services, retention_of
+from ordersaga.domain.errors import OrdersagaError
 from workers.relay_channels import SWEEP_SECONDS, ChannelPoller
 from workers.relay_deliverer import Deliverer
 from workers.relay_following import followers
@@ -133,7 +134,8 @@ async def keep(
             meters.loop_stepped(name, well=False)
             failures += 1
             delay = min(MAX_BACKOFF_SECONDS, 0.25 * 2 ** min(failures, 10))
-            log.warning("relay_step_failed", loop=name, error=str(error), retry_in=delay)
+            unforeseen = not isinstance(error, OrdersagaError)
+            log.warning("relay_step_failed", loop=name, error=str(error), retry_in=delay, exc_info=unforeseen)
             await pass_time(delay, stop)
             continue
         meters.loop_stepped(name, well=True)

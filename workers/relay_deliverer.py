@@ -1,4 +1,7 @@
-"""Inbox messages to their order's saga. A message is delivered, ignored with a reason, or tried again later."""
+"""Inbox messages to their order's saga. A message is delivered, ignored with a reason, or tried again later.
+
+Whatever goes wrong with one concerns it alone: it is counted against it, and given up for a person to look at.
+"""
 
 import asyncio
 from collections import defaultdict
@@ -86,6 +89,9 @@ class Deliverer:
             await self._fail(message, f"unreadable: {error.error_count()} fields")
         except OrdersagaError as error:
             await self._fail(message, str(error))
+        except Exception as error:
+            log.exception("message_broke", source=message.source, source_id=message.source_id)
+            await self._fail(message, f"unforeseen: {type(error).__name__}")
         else:
             await self._ignore(message, reason)
             return True

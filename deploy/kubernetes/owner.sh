@@ -32,12 +32,14 @@ exec kubectl -n "$namespace" run "owner-$$" --rm -i --quiet --restart=Never --im
       "volumeMounts": [
         {"name": "tmp", "mountPath": "/tmp"},
         {"name": "secrets", "mountPath": "/etc/ordersaga/secrets", "readOnly": true},
+        {"name": "files", "mountPath": "/etc/ordersaga/files", "readOnly": true},
         {"name": "login", "mountPath": "/etc/ordersaga/login", "readOnly": true}
       ]
     }],
     "volumes": [
       {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
       {"name": "secrets", "secret": {"secretName": "ordersaga-secrets"}},
+      {"name": "files", "secret": {"secretName": "ordersaga-files", "optional": true}},
       {"name": "login", "secret": {"secretName": "ordersaga-databases", "items": [{"key": "owner", "path": "ordersaga_database_password"}]}}
     ]
   }

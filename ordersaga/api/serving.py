@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Final
+from typing import Final, TypeVar
 
 import uvicorn
 import uvloop
@@ -17,24 +17,27 @@ from starlette.types import ASGIApp
 
 from ordersaga.api.draining import Leaving, Server
 from ordersaga.api.http_protocol import BoundedHttp
-from ordersaga.bootstrap import Services
 from ordersaga.domain.errors import OrdersagaError
-from ordersaga.settings import Settings, SettingsError, read_complete
+from ordersaga.settings import NEEDS, Settings, SettingsError, read_complete
 from ordersaga.telemetry import begin, not_started
 
 GRACE: Final = 5
 """Seconds that requests under way get to end."""
 
-Opening = Callable[[], AbstractAsyncContextManager[Services]]
+Opened = TypeVar("Opened")
+"""The services of such a process."""
 
 
 def serve(
     process: str,
-    opening: Callable[[Settings], AbstractAsyncContextManager[Services]],
-    application: Callable[[Settings, Opening], ASGIApp],
+    opening: Callable[[Settings], AbstractAsyncContextManager[Opened]],
+    application: Callable[[Settings, Callable[[], AbstractAsyncContextManager[Opened]]], ASGIApp],
     address: Callable[[Settings], tuple[str, int]],
 ) -> None:
-    """Open the services, make the application of them and serve it at the address. A clean stop is exit code 0."""
+    """Open the services, make the application of them and serve it at the address. A clean stop is exit code 0.
+
+    `process`: its kind, which says what credentials it needs.
+    """
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, _end)  # uvicorn raises the signal again once it has shut down
     settings = _settings(process)
@@ -46,12 +49,14 @@ def serve(
 
 
 async def _serve(
-    opening: AbstractAsyncContextManager[Services], application: Callable[[Opening], ASGIApp], address: tuple[str, int]
+    opening: AbstractAsyncContextManager[Opened],
+    application: Callable[[Callable[[], AbstractAsyncContextManager[Opened]]], ASGIApp],
+    address: tuple[str, int],
 ) -> None:
     async with opening as services:
 
         @asynccontextmanager
-        async def opened() -> AsyncIterator[Services]:
+        async def opened() -> AsyncIterator[Opened]:
             yield services
 
         app = Leaving(application(opened))
@@ -75,7 +80,7 @@ def _config(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
 
 def _settings(process: str) -> Settings:
     try:
-        settings = read_complete()
+        settings = read_complete(NEEDS[process])
         begin(settings, process)
         return settings
     except SettingsError as error:

@@ -19,10 +19,10 @@ from ordersaga.api.limits import RequestLimits
 from ordersaga.api.problems import Problem
 from ordersaga.api.rates import Rates
 from ordersaga.api.safe_headers import SafeHeaders
-from ordersaga.bootstrap import CodecRead, Services
 from ordersaga.codec_server.readers import Reader, admitted
 from ordersaga.console.oidc import OpenIdProvider
 from ordersaga.domain.errors import OperatorError, OrdersagaError, RetryError
+from ordersaga.openings import CodecRead, CodecServices
 from ordersaga.privacy.codec import EncryptingCodec, is_subject, subject_named
 from ordersaga.privacy.key_ring import KeyErasedError, KeyRing
 
@@ -33,7 +33,7 @@ _ERASED: Final = Payload(metadata={"encoding": b"json/plain"}, data=b'"(erased)"
 log = structlog.get_logger(__name__)
 
 
-def create_codec_app(open_services: Callable[[], AbstractAsyncContextManager[Services]], ui_url: str) -> Starlette:
+def create_codec_app(open_services: Callable[[], AbstractAsyncContextManager[CodecServices]], ui_url: str) -> Starlette:
     """The server. Browsers may ask from the page at `ui_url` only."""
 
     @asynccontextmanager
@@ -67,7 +67,7 @@ def create_codec_app(open_services: Callable[[], AbstractAsyncContextManager[Ser
 
 async def _decode(request: Request) -> Response:
     """Open what this reader may see; everything else stays as it is. Told before it is shown."""
-    services: Services = request.app.state.services
+    services: CodecServices = request.app.state.services
     reader = await _reader(request)
     payloads = await _payloads(request)
     open_to = await _open_to(services, reader, payloads)
@@ -82,7 +82,7 @@ async def _decode(request: Request) -> Response:
 
 async def _encode(request: Request) -> Response:
     """Encrypt what a person sends by hand, with the deployment's key: nobody says to which workflow it goes."""
-    services: Services = request.app.state.services
+    services: CodecServices = request.app.state.services
     await _reader(request)
     return _answer(await EncryptingCodec(_ring(services)).encode(await _payloads(request)))
 
@@ -99,7 +99,7 @@ async def _reader(request: Request) -> Reader:
     return reader
 
 
-def _ring(services: Services) -> KeyRing:
+def _ring(services: CodecServices) -> KeyRing:
     if services.key_ring is None:
         raise Problem(503, "not_encrypted", "this deployment has no master keys: set ORDERSAGA_ENCRYPTION_KEYS")
     return services.key_ring
@@ -112,7 +112,7 @@ async def _payloads(request: Request) -> Sequence[Payload]:
         raise Problem(400, "malformed", "the body is no JSON of temporal.api.common.v1.Payloads") from None
 
 
-async def _open_to(services: Services, reader: Reader, payloads: Iterable[Payload]) -> set[str]:
+async def _open_to(services: CodecServices, reader: Reader, payloads: Iterable[Payload]) -> set[str]:
     """The subjects this reader may see: all, or, of one seller, this one's orders. What cannot be one is none."""
     named = {subject for payload in payloads if (subject := subject_named(payload)) is not None}
     subjects = set(filter(is_subject, named))

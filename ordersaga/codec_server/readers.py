@@ -6,9 +6,9 @@ from typing import Final
 from starlette.requests import Request
 
 from ordersaga.api.problems import Problem
-from ordersaga.bootstrap import TOKEN_PREFIX, Services
 from ordersaga.console.claims import identify
 from ordersaga.console.oidc import OpenIdProvider, SignInError
+from ordersaga.openings import TOKEN_PREFIX, CodecServices
 
 ROLES: Final = ("operator", "admin")
 _REALM: Final = {"WWW-Authenticate": 'Bearer realm="ordersaga-codec"'}
@@ -24,7 +24,7 @@ class Reader:
     seller: str | None
 
 
-async def admitted(request: Request, services: Services, issuer: OpenIdProvider | None) -> Reader:
+async def admitted(request: Request, services: CodecServices, issuer: OpenIdProvider | None) -> Reader:
     """Who asks. Problem 401 for whoever is not known, 403 for another role than operator and admin."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     reader = await _known(token.strip(), services, issuer) if scheme.lower() == "bearer" and token else None
@@ -37,7 +37,7 @@ async def admitted(request: Request, services: Services, issuer: OpenIdProvider 
     return reader
 
 
-async def _known(token: str, services: Services, issuer: OpenIdProvider | None) -> Reader | None:
+async def _known(token: str, services: CodecServices, issuer: OpenIdProvider | None) -> Reader | None:
     if token.startswith(_KEY):
         key = await services.api_keys.verify(token)
         return Reader(key.name, key.role, key.seller) if key else None
@@ -47,7 +47,7 @@ async def _known(token: str, services: Services, issuer: OpenIdProvider | None) 
     return await _vouched(token, services, issuer) if issuer is not None else None
 
 
-async def _vouched(token: str, services: Services, issuer: OpenIdProvider) -> Reader | None:
+async def _vouched(token: str, services: CodecServices, issuer: OpenIdProvider) -> Reader | None:
     """Whom the issuer vouches for; nobody while it cannot be asked for its keys."""
     try:
         person = identify(await issuer.vouched(token), services.settings)

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from ordersaga.domain.attributes import SEARCH_ATTRIBUTES
 from ordersaga.embedded.credentials import emulated_credentials
-from ordersaga.embedded.environment import as_environment
+from ordersaga.embedded.environment import as_environment, read_by
 from ordersaga.embedded.errors import IncompleteSettingsError, PortTakenError
 from ordersaga.embedded.network import webhook_secret, write_network
 from ordersaga.embedded.options import EMULATORS, FURTHER, StackOptions, numbered
@@ -29,6 +29,8 @@ BACKENDS: Final = ("migrations", "temporal")
 BACKGROUND: Final = ("temporal", *EMULATORS, *FURTHER, "worker")
 """Parts nobody waits for while an order is taken."""
 
+WORK: Final = ("orders", "lanes", "relay")
+"""The kinds of process that one worker is."""
 WORKER_QUEUE: Final = "orders"
 """The queue of the orders' workflows; a test compares it with the workflows' own name for it."""
 
@@ -132,6 +134,8 @@ def build_plan(
     refuse_missing_credentials(settings, chosen)
     environment = {**os.environ, **as_environment(settings), "PYTHONUNBUFFERED": "1"}
 
+    workers = numbered("worker", options.workers)
+
     async def migrate() -> str:
         return await prepare_database(settings, options.data)
 
@@ -143,8 +147,8 @@ def build_plan(
         "migrations": lambda: [Step("migrations", migrate, needs=("postgres",))],
         "temporal": lambda: [_temporal(options)],
         **{name: partial(emulated, name) for name in (*EMULATORS, *FURTHER)},
-        "worker": lambda: [_worker(name, options, chosen, environment) for name in numbered("worker", options.workers)],
-        "api": lambda: [_api(name, options, environment) for name in options.api_names],
+        "worker": lambda: [_worker(name, options, chosen, read_by(WORK, environment)) for name in workers],
+        "api": lambda: [_api(name, options, read_by(("api",), environment)) for name in options.api_names],
     }
     return [_as_chosen(item, kind, options) for kind in PARTS if kind in chosen for item in makers[kind]()]
 

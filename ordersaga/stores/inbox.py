@@ -88,7 +88,7 @@ class WebhookInbox:
 
     async def store(self, source: str, source_id: str, order_id: str | None, body: Any) -> bool:
         """Keep a verified message; False: seen before, nothing written. New ones NOTIFY `inbox` with their id."""
-        sealed = await self._vault.body(storable(order_id), body)
+        sealed = await self._vault.body(storable(order_id), storable(body))
         async with transaction(self._pool, scoped=False) as work:
             row = (source, storable(source_id), storable(order_id), sealed)
             new = await work.fetchval(_STORE, *row)

@@ -10,6 +10,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from pydantic import SecretStr
+
+from ordersaga.settings import BESIDE, CREDENTIALS, NEEDS, Settings, environment_name
+
 REPOSITORY: Final = Path(__file__).parents[2]
 COMPOSE: Final = REPOSITORY / "docker-compose.yml"
 NEXT: Final = REPOSITORY / "docker-compose.next.yml"
@@ -70,6 +74,14 @@ def logins() -> dict[str, tuple[str, str]]:
         if user:
             found[name] = user, files_of(service)["/run/secrets/ordersaga_database_password"]
     return found
+
+
+def secrets_read(kind: str) -> set[str]:
+    """The files that a process of this kind reads, by name; the owner's commands read all."""
+    everything = {*CREDENTIALS, *(name for names in BESIDE.values() for name in names)}
+    own = everything if kind == "owner" else NEEDS[kind] | BESIDE.get(kind, frozenset())
+    secret = {name for name in own if Settings.model_fields[name].annotation is SecretStr}
+    return {environment_name(name).lower() for name in secret | {"encryption_keys"}}
 
 
 def is_ours(service: Service) -> bool:

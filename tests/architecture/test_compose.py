@@ -12,9 +12,19 @@ import pytest
 import yaml
 
 from ordersaga.domain.lanes import channel_lane
-from ordersaga.settings import CREDENTIALS, Settings, environment_name, read_settings, require_credentials
+from ordersaga.settings import CREDENTIALS, NEEDS, Settings, environment_name, read_settings, require_credentials
 from ordersaga.stores.roles import LOGINS, login_of
-from tests.architecture.composition import JOBS, REPOSITORY, Service, files_of, is_ours, logins, resolved, services
+from tests.architecture.composition import (
+    JOBS,
+    REPOSITORY,
+    Service,
+    files_of,
+    is_ours,
+    logins,
+    resolved,
+    secrets_read,
+    services,
+)
 from workers.__main__ import ROLES, Duties, parse_duties
 from workflows.messages import BOOKS_QUEUE, CARRIER_QUEUE, PAYMENT_QUEUE, carrier_queue, provider_queue
 
@@ -93,15 +103,12 @@ def test_secrets_are_files_and_nothing_else() -> None:
 
 def test_each_kind_of_process_logs_in_as_itself() -> None:
     """With a password that no other process sees; the owner's is the databases', the migrations' and the owner's."""
-    kinds = {"api": "api", "codec-server": "codec", "migrations": "", "owner": ""}
-    for name, duties in _duties().items():
-        [kinds[name]] = duties.roles
+    kinds = {**_kinds(), "migrations": "owner"}
     expected = {
-        name: (login_of(kind), f"database_{kind}") if kind else ("ordersaga", "database_owner")
-        for name, kind in kinds.items()
+        name: ("ordersaga" if kind == "owner" else login_of(kind), f"database_{kind}") for name, kind in kinds.items()
     }
     assert logins() == expected
-    assert set(kinds.values()) - {""} == set(LOGINS) - {"reader"}
+    assert set(kinds.values()) - {"owner"} == set(LOGINS) - {"reader"}
     for name, service in SERVICES.items():
         passwords = {source for source in files_of(service).values() if source.startswith("database_")}
         if name in kinds and name != "migrations":
@@ -128,13 +135,31 @@ def test_keys_are_copied_to_another_database() -> None:
     assert name in SERVICES["migrations"]["depends_on"]
 
 
-@pytest.mark.parametrize("name", sorted(name for name in SERVICES if name == "api" or name.startswith("worker")))
-def test_whoever_speaks_with_companies_has_every_credential(name: str) -> None:
-    """As a file or, where it is no secret, as a variable."""
-    service = SERVICES[name]
-    files = {Path(path).name.upper() for path in files_of(service)}
-    given = files | set(service["environment"])
-    assert {environment_name(setting) for setting in (*CREDENTIALS, "database_password")} <= given
+OF_OTHERS = {
+    **{name: {"database_owner"} for name in ("postgres", "keys-postgres")},
+    **{name: {"database_temporal"} for name in ("temporal-postgres", "temporal-schema", "temporal")},
+    **{"prometheus": {"metrics_key"}, "grafana": {"grafana_password"}},
+    **{name: {f"ordersaga_{name}_webhook_secret"} for name in ("stripe", "shipbob", "easypost")},
+    "migrations": {"ordersaga_database_password", *(set(LOGINS) - {"reader"})},
+}
+"""What is mounted to whoever is no process of a kind."""
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_a_service_gets_the_secrets_that_its_code_reads_and_no_other(name: str) -> None:
+    """By its kind, as `NEEDS` and `BESIDE` of the settings tell it; what is needed and no secret is a variable."""
+    service, kind = SERVICES[name], _kinds().get(name)
+    own = secrets_read(kind) | {"ordersaga_database_password"} if kind else OF_OTHERS.get(name, set())
+    assert {Path(path).name for path in files_of(service)} == own
+    if kind:
+        needed = {environment_name(setting) for setting in NEEDS.get(kind, CREDENTIALS)}
+        assert needed <= {each.upper() for each in own} | set(service["environment"])
+
+
+def test_files_of_accounts_are_seen_by_those_who_open_them() -> None:
+    """The folder of your files holds secrets of further accounts."""
+    seeing = {name for name, each in SERVICES.items() if "/etc/ordersaga" in str(each.get("volumes"))}
+    assert seeing == _kinds().keys() - {"codec-server"}
 
 
 def test_the_script_makes_what_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,6 +246,14 @@ def _duties() -> dict[str, Duties]:
         for name, service in SERVICES.items()
         if (service.get("command") or [])[:3] == ["python", "-m", "workers"]
     }
+
+
+def _kinds() -> dict[str, str]:
+    """Our processes, and the kind of each."""
+    kinds = {"api": "api", "codec-server": "codec", "owner": "owner"}
+    for name, duties in _duties().items():
+        [kinds[name]] = duties.roles
+    return kinds
 
 
 def test_every_role_and_every_lane_is_served_once() -> None:

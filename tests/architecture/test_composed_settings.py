@@ -98,11 +98,6 @@ LISTENS = (
     "PROMETHEUS_ENDPOINT",
 )
 """Variables that say where a process answers, not whom it asks."""
-NEVER_ASKED = {
-    *(("codec-server", name) for name in ("stripe", "shipbob", "easypost", "otel-collector")),
-    ("migrations", "temporal"),
-}
-"""They have settings of all processes, and speak with the databases only, the codec server with Temporal besides."""
 
 
 def asked() -> Iterator[tuple[str, str, int]]:
@@ -135,7 +130,7 @@ def test_every_address_has_somebody_behind_it() -> None:
     networks = {name: set(service.get("networks", {})) for name, service in SERVICES.items()}
     ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
     published = {int(port["published"]) for port in ports}
-    found = {each for each in asked() if each[:2] not in NEVER_ASKED}
+    found = set(asked())
     assert len(found) > 40
     for asker, host, port in found:
         if host == "localhost":
@@ -143,6 +138,19 @@ def test_every_address_has_somebody_behind_it() -> None:
             continue
         assert port in listening(host), (asker, host, port)
         assert networks[asker] & networks[host], (asker, host, port)
+
+
+def test_people_sign_in_to_temporals_ui_where_they_sign_in_to_the_console() -> None:
+    """At the same issuer, as the same client unless another is named; its page is the one the codec server answers."""
+    issuer = {"ORDERSAGA_OIDC_ISSUER": "https://id.example.com", "ORDERSAGA_OIDC_CLIENT_ID": "ordersaga"}
+    page = {"ORDERSAGA_TEMPORAL_UI_URL": "https://temporal.example.com", "TEMPORAL_AUTH_ENABLED": "true"}
+    found = resolved({**issuer, **page})["services"]
+    ui, codec = found["temporal-ui"]["environment"], found["codec-server"]["environment"]
+    assert ui["TEMPORAL_AUTH_ENABLED"] == ui["TEMPORAL_AUTH_PKCE_ENABLED"] == "true"
+    assert ui["TEMPORAL_AUTH_PROVIDER_URL"] == codec["ORDERSAGA_OIDC_ISSUER"] == issuer["ORDERSAGA_OIDC_ISSUER"]
+    assert ui["TEMPORAL_AUTH_CLIENT_ID"] == codec["ORDERSAGA_OIDC_CLIENT_ID"] == "ordersaga"
+    assert codec["ORDERSAGA_TEMPORAL_UI_URL"] == page["ORDERSAGA_TEMPORAL_UI_URL"]
+    assert SERVICES["temporal-ui"]["environment"]["TEMPORAL_AUTH_ENABLED"] == "false"
 
 
 def test_processes_listen_where_their_ports_lead() -> None:

@@ -17,7 +17,7 @@ import yaml
 from ordersaga.network import read_network
 from ordersaga.settings import CREDENTIALS, Settings, environment_name, read_settings, require_credentials
 from ordersaga.stores.roles import LOGINS
-from tests.architecture.composition import REPOSITORY, is_ours, logins, resolved
+from tests.architecture.composition import REPOSITORY, files_of, is_ours, logins, resolved
 from tests.architecture.kustomize import Object, canonical, containers, render, template
 from workers.__main__ import parse_duties
 from workflows.messages import BOOKS_QUEUE, CARRIER_QUEUE, ORDER_QUEUE, PAYMENT_QUEUE, provider_queue
@@ -190,6 +190,22 @@ def test_each_process_logs_in_as_where_it_is_composed(overlay: str) -> None:
             given = {(key, path) for volume, key, path in files(each) if volume == "logins"}
             assert given == {(f"database_{kind}", kind) for kind in set(LOGINS) - {"reader"}}
             assert main(each)["args"][-1] == mounts["logins"]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_each_process_sees_the_secrets_that_its_code_reads_and_no_other(overlay: str) -> None:
+    """Those that its service has where it is composed, and of files with secrets as many."""
+    for name in logins().keys() - {"owner", "migrations"}:
+        each, mounted = pods(overlay)[name], files_of(COMPOSED[name])
+        wanted = {Path(path).name for path in mounted} - {"ordersaga_database_password"}
+        shown = {(key, path) for volume, key, path in files(each) if volume == "secrets"}
+        assert shown == {(secret, secret) for secret in wanted}, name
+        whole = {
+            volume["secret"]["secretName"]
+            for volume in template(each)["spec"]["volumes"]
+            if "secret" in volume and "items" not in volume["secret"]
+        }
+        assert whole == (set() if name == "codec-server" else {"ordersaga-files"})
 
 
 def test_the_owners_pod_is_valid_and_as_hardened_as_all(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import httpx
 
 from ordersaga.embedded import Stack
-from ordersaga.embedded.environment import as_environment
+from ordersaga.embedded.environment import as_environment, read_by
 from ordersaga.embedded.process import Command, spawn, stop
 from ordersaga.privacy.codec import ENCODING
 from tests.fuzz.doors import JSON, PATIENCE, Api, Door
@@ -41,7 +41,8 @@ GOOD: Final = (*(_body(each) for each in SEALED), _body(PLAIN), _body(*SEALED, P
 async def codec_server(stack: Stack, keys: Mapping[str, str]) -> AsyncIterator[Api]:
     """Beside the stack, with its settings."""
     settings = stack.settings.model_copy(update={"codec_port": free_port()})
-    environment = {**os.environ, **as_environment(settings), "PYTHONUNBUFFERED": "1"}
+    whole = {**os.environ, **as_environment(settings), "PYTHONUNBUFFERED": "1"}
+    environment = read_by(("codec",), whole)
     command = Command([sys.executable, "-m", "ordersaga.codec_server"], environment)
     process = await spawn(command, stack.data / "logs" / LOG)
     try:

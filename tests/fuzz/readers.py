@@ -1,19 +1,30 @@
-"""Doors without a process: files that somebody gives us, read by a function that may raise what it announces."""
+"""Doors without a process: files that somebody gives us and signed messages of companies, each read by a function that
+may raise what it announces."""
 
+import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from ordersaga.catalog_csv import CsvFileError, parse_catalog
+from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.sellers import SellerProfile
+from ordersaga.embedded.network import APP_KEY, SHOP
+from ordersaga.gateways.easypost import webhooks as easypost
+from ordersaga.gateways.private_delivery import webhooks as private_delivery
+from ordersaga.gateways.shipbob import webhooks as shipbob
+from ordersaga.gateways.stripe import webhooks as stripe
+from ordersaga.gateways.tiktok_shop import webhooks as tiktok_shop
 from ordersaga.network import NetworkError, read_network
 from ordersaga.orders_csv import parse_orders
 from ordersaga.seller_files import read_seller_file, write_seller_file
+from tests.fuzz.messages import MESSAGES, signing
 from tests.fuzz.tally import BrokenError
 
 NETWORK_FILE: Final = b"""[accounts.newegg]
@@ -122,6 +133,32 @@ def _network(content: bytes) -> None:
         read_network(Path(file.name))
 
 
+_SECRET: Final = "whsec_c2VjcmV0LW9mLWZ1enppbmc="
+_COMPANIES: Final[Mapping[str, Callable[..., object]]] = {
+    "stripe": stripe.verify_and_read,
+    "shipbob": shipbob.verify_and_read,
+    "easypost": easypost.verify_and_read,
+    "courier": private_delivery.verify_and_read,
+    "tiktok_shop": partial(tiktok_shop.verify_and_read, app_key=APP_KEY, shop=SHOP),
+}
+
+
+def _messages() -> Mapping[str, Reader]:
+    """What companies' messages are read by: behind a signature that is right, anything may be said."""
+    signers = signing(dict.fromkeys(_COMPANIES, _SECRET))
+
+    def reading(source: str) -> Callable[[bytes], object]:
+        return lambda content: _COMPANIES[source](signers[source](content), content, _SECRET)
+
+    def good(told: Any) -> bytes:
+        return json.dumps(told).encode()
+
+    return {
+        f"{source} messages": Reader(reading(source), (OperatorError,), tuple(map(good, MESSAGES[source])))
+        for source in _COMPANIES
+    }
+
+
 def readers(examples: Path) -> Mapping[str, Reader]:
     """By the door's name; `examples`: the folder of the example files."""
 
@@ -134,4 +171,5 @@ def readers(examples: Path) -> Mapping[str, Reader]:
         "orders file": Reader(parse_orders, (CsvFileError,), heads("orders.csv")),
         "seller file": Reader(_seller, (ValueError,), (SELLER_FILE, PLAIN_SELLER)),
         "network file": Reader(_network, (NetworkError,), (NETWORK_FILE,)),
+        **_messages(),
     }

@@ -32,7 +32,7 @@ from tests.support.emulators import ROOT
 
 SHARES: Final = {"routes": 0.5, "readers": 0.2, "assistant": 0.05, "doors": 0.25}
 """Of the time."""
-_FORESEEN: Final = ("ordersaga.", "temporalio.exceptions.")
+_FORESEEN: Final = ("ordersaga.", "temporalio.exceptions.", "temporalio.service.")
 """Errors by which our code says who must act, and Temporal's around them."""
 SETTLES: Final = 120.0
 """Seconds in which the relay has gone through what came in."""
@@ -215,23 +215,28 @@ async def settled(ground: Ground) -> Tally:
     left = await _untried(ground)
     tally.add("taken")
     if left:
-        tally.broke(BrokenError("crash", f"messages that nobody tries: {left}"), b"inbox")
+        tally.broke(BrokenError("crash", f"messages that nobody tries: {'; '.join(left)}"), b"inbox")
     return tally
 
 
-async def _untried(ground: Ground) -> int:
+_UNTRIED: Final = """
+SELECT format('%s %s of %s, %s attempts', source, source_id, order_id, attempts) FROM webhook_inbox
+WHERE status = 'pending' AND error IS NULL ORDER BY id LIMIT 10
+"""
+
+
+async def _untried(ground: Ground) -> list[str]:
+    """The first of them: what each is called, and how often it was taken up."""
     connection = await asyncpg.connect(ground.stack.settings.database_url.get_secret_value())
     try:
         ends = time.monotonic() + SETTLES
-        while left := int(
-            await connection.fetchval("SELECT count(*) FROM webhook_inbox WHERE status = 'pending' AND error IS NULL")
-        ):
+        while left := [row[0] for row in await connection.fetch(_UNTRIED)]:
             if time.monotonic() > ends:
                 return left
             await asyncio.sleep(1)
     finally:
         await connection.close()
-    return 0
+    return []
 
 
 async def replay(ground: Ground, door: str, content: bytes) -> str:

@@ -14,13 +14,16 @@ import pytest
 import pytest_asyncio
 import uvicorn
 from google.protobuf.json_format import MessageToDict, ParseDict
+from starlette.applications import Starlette
 from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.converter import DataConverter, WorkflowSerializationContext
 
 from ordersaga.bootstrap import Services, open_services
 from ordersaga.codec_server.app import create_codec_app
 from ordersaga.console.oidc import Beginning, OpenIdProvider
+from ordersaga.openings import CodecServices, open_codec_services
 from ordersaga.privacy.codec import subject_named
+from ordersaga.settings import Settings
 from ordersaga.stores.order_keys import destroy_key
 from ordersaga.stores.pools import transaction
 from tests.api.conftest import Shop
@@ -39,7 +42,7 @@ HOLDERS = {"ops": "operator", "team": "support"}
 
 @dataclass
 class Server:
-    """A served codec server, and an issuer that vouches for people."""
+    """A served codec server, an issuer that vouches for people, and the services of the API beside it."""
 
     url: str
     services: Services
@@ -90,19 +93,25 @@ async def server(database_url: str, issuer: Issuer) -> AsyncIterator[Server]:
     settings = settings_for(database_url, encryption_keys=ONE, oidc_roles=HOLDERS, **known)
     async with open_services(settings, orders=StubOrders()) as services:
         await services.catalog.load(catalog(("nj-1", "MUG", 10)))
-        async with served(services, port), httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as http:
+        async with served(settings, port), httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as http:
             yield Server(url, services, issuer, http)
 
 
 @contextlib.asynccontextmanager
-async def served(services: Services, port: int) -> AsyncIterator[None]:
-    """The codec server on a port, until the block ends."""
+async def served(settings: Settings, port: int) -> AsyncIterator[CodecServices]:
+    """The codec server on a port, with services of its own, until the block ends."""
+    async with open_codec_services(settings) as services:
 
-    @contextlib.asynccontextmanager
-    async def open_them() -> AsyncIterator[Services]:
-        yield services
+        @contextlib.asynccontextmanager
+        async def opened() -> AsyncIterator[CodecServices]:
+            yield services
 
-    app = create_codec_app(open_them, UI)
+        async with _answering(create_codec_app(opened, UI), port):
+            yield services
+
+
+@contextlib.asynccontextmanager
+async def _answering(app: Starlette, port: int) -> AsyncIterator[None]:
     running = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, access_log=False))
     task = asyncio.create_task(running._serve())
     try:
@@ -192,8 +201,6 @@ async def test_what_was_erased_or_never_encrypted_is_shown_as_such(server: Serve
     gone = await written(server, "o1")
     async with transaction(server.services.pool) as work:
         await destroy_key(work, "o1")
-    assert server.services.key_ring is not None
-    server.services.key_ring.forget()
     kept = await written(server, "o2")
     altered = Payload(metadata=kept.metadata, data=kept.data[:-1] + b"x")
     plain = Payload(metadata={"encoding": b"json/plain"}, data=b"1")
@@ -238,7 +245,7 @@ async def test_temporals_command_line_shows_a_history(shop: Shop) -> None:
     await placed(shop, "shown")
     services, port = shop.api.services, free_port()
     token = await services.api_keys.issue("operator", "olga")
-    async with served(services, port):
+    async with served(services.settings, port):
         show = ("workflow", "show", "-w", "order-shown", "--address", services.settings.temporal_address, "-o", "json")
         codec = ("--codec-endpoint", f"http://127.0.0.1:{port}", "--codec-auth", f"Bearer {token}")
         assert shows_the_person(await _temporal(*show, *codec))

@@ -228,6 +228,18 @@ async def test_a_failing_message_is_not_overtaken(services: Services, orders: St
     assert [event.source_id for event in orders.events] == ["e1", "e2"]
 
 
+async def test_a_message_that_breaks_what_delivers_it_harms_no_other(services: Services, orders: StubOrders) -> None:
+    """Nobody foresaw it: it is counted against this message; others are delivered with it."""
+    orders.refuse = {"a1": UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")}
+    await put(services, parcel_event("a1", "e1"))
+    await put(services, parcel_event("b1", "e2"))
+    await Deliverer(services).step()
+    assert [event.source_id for event in orders.events] == ["e2"]
+    row = await services.pool.fetchrow("SELECT status, attempts, error FROM webhook_inbox WHERE source_id = 'e1'")
+    assert row is not None
+    assert tuple(row) == ("pending", 1, "unforeseen: UnicodeEncodeError")
+
+
 async def test_an_outage_costs_a_message_no_attempt_of_its_own(services: Services, orders: StubOrders) -> None:
     """With Temporal away the message stays pending without an error, whatever the number of looks."""
     await put(services, parcel_event("a1", "e1"))

@@ -6,6 +6,9 @@
 | 1 | it knows a vulnerability of at least one |
 | 3 | it could not be asked: nothing is known, neither good nor bad |
 
+`make` itself ends with 2 for both of the last, and says which: `Error 1`, `Error 3`. A pipeline that has to tell them
+apart runs `.venv/bin/python -m tests.security.audit`.
+
 `--dev`: what tests, measures and documents the product, too. `--service URL`: another service than OSV's.
 """
 

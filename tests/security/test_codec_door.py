@@ -20,7 +20,7 @@ async def test_the_codec_server_is_bounded_too(database_url: str) -> None:
     """Too deep, too long, too large: refused before anybody is known; a reader that asks without end, afterwards."""
     settings = settings_for(database_url, encryption_keys=ONE, calls_per_second=0.01, calls_burst=2)
     port = free_port()
-    async with open_services(settings, orders=StubOrders()) as services, served(services, port):
+    async with open_services(settings, orders=StubOrders()) as services, served(settings, port):
         key = await services.api_keys.issue("operator", "reads", None)
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as http:
             json = {"Content-Type": "application/json"}

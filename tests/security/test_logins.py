@@ -13,9 +13,10 @@ from google.protobuf.json_format import MessageToDict
 from temporalio.api.common.v1 import Payload, Payloads
 from typer.testing import CliRunner
 
-from ordersaga.bootstrap import Services, open_services
+from ordersaga.bootstrap import open_services
 from ordersaga.commands import build
 from ordersaga.domain.errors import OperatorError
+from ordersaga.openings import CodecServices
 from ordersaga.settings import Settings
 from ordersaga.stores.api_keys import ApiKeys
 from ordersaga.stores.logins import read_passwords
@@ -110,8 +111,7 @@ async def test_the_codec_server_reads_keys_and_writes_down_who_read(
             token = await ApiKeys(owner).issue("operator", "olga")
         codec, port = as_kind(url, copies, "codec", "x"), free_port()
         async with (
-            open_services(codec, orders=StubOrders(), looks_only=True) as services,
-            served(services, port),
+            served(codec, port) as services,
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as http,
         ):
             await _reads(http, services, payload, token)
@@ -121,7 +121,7 @@ async def test_the_codec_server_reads_keys_and_writes_down_who_read(
         await connection.close()
 
 
-async def _reads(http: httpx.AsyncClient, services: Services, payload: Payload, token: str) -> None:
+async def _reads(http: httpx.AsyncClient, services: CodecServices, payload: Payload, token: str) -> None:
     body = MessageToDict(Payloads(payloads=[payload]))
     for door in ("decode", "encode"):
         answer = await http.post(f"/{door}", json=body, headers={"Authorization": f"Bearer {token}"})

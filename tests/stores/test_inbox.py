@@ -3,10 +3,15 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
+
+from ordersaga.privacy.master_keys import read_master_keys
 from ordersaga.stores.inbox import _WAITING, WebhookInbox
 from ordersaga.stores.journal import PostgresJournal
 from ordersaga.stores.pools import Pool
 from ordersaga.stores.retention import BATCH, _delete, _given
+from ordersaga.stores.vault import vault_of
+from tests.privacy.keys import ONE
 
 MOMENT = timedelta(milliseconds=50)
 
@@ -30,9 +35,13 @@ async def test_a_message_is_stored_once(pool: Pool) -> None:
     assert (second.source, second.order_id, second.body) == ("shipbob", None, {"n": 3})
 
 
-async def test_a_hostile_message_costs_nobody_an_error(pool: Pool) -> None:
-    """NUL and halves of surrogate pairs, which PostgreSQL refuses, are replaced; everything else stays."""
-    inbox = WebhookInbox(pool)
+@pytest.mark.parametrize("keys", ["", ONE])
+async def test_a_hostile_message_costs_nobody_an_error(pool: Pool, keys: str) -> None:
+    """NUL and halves of surrogate pairs, which PostgreSQL refuses, are replaced; everything else stays.
+
+    Sealed bodies too: what reads them later could not send such text to anybody.
+    """
+    inbox = WebhookInbox(pool, vault=vault_of(pool, read_master_keys(keys) if keys else None))
 
     assert await inbox.store("stripe", "evt\u0000", None, {"name": "a\u0000b\ud800", "smile": "\U0001f600"}) is True
     assert await inbox.store("stripe", "evt\u0000", None, {}) is False
