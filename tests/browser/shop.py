@@ -32,6 +32,7 @@ LONG: Final = "live_2301_of_a_checkout_whose_ids_are_as_long_as_ids_may_ever_be"
 DEAR: Final = "live_2299"
 """More money than one person may write off."""
 CHEAP: Final = tuple(f"live_{number}" for number in range(2201, 2223))
+MOVED: Final = "live_2101"
 REFUNDED, RESERVED, TWICE = "live_2401", "live_2402", "live_2403"
 HELD, AT_PROVIDER = "live_2501", ("live_2502", "live_2503")
 WAITING: Final = "live_2601"
@@ -196,6 +197,7 @@ def kinds(shop: RealShop) -> Facts:
         "canceled": first["lost_void"],
         "split": first["split"],
         "refunded": first["goodwill"],
+        "returned": first["returned"],
         "rejected": first["declined"],
         "asked": DEAR,
         "held": HELD,
