@@ -120,8 +120,8 @@ class Tab:
             await self.page.set_viewport_size(size)
             await self.settled()
             await self._shot(view, name)
-            assert (view, await self.page.evaluate(_TOO_WIDE)) == (view, [])
-            assert (view, await self._barriers()) == (view, [])
+            too_wide, barriers = await self.page.evaluate(_TOO_WIDE), await self._barriers()
+            assert not (too_wide or barriers), f"{name}, {view}: {too_wide or barriers}"
         await self.page.emulate_media(color_scheme="light")
         await self.page.set_viewport_size(WIDE)
         self.went_well()
