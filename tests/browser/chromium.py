@@ -121,7 +121,8 @@ class Tab:
             await self.settled()
             await self._shot(view, name)
             too_wide, barriers = await self.page.evaluate(_TOO_WIDE), await self._barriers()
-            assert not (too_wide or barriers), f"{name}, {view}: {too_wide or barriers}"
+            assert not too_wide, f"{name}, {view}: {too_wide}"
+            assert not barriers, f"{name}, {view}: {barriers}"
         await self.page.emulate_media(color_scheme="light")
         await self.page.set_viewport_size(WIDE)
         self.went_well()

@@ -63,7 +63,7 @@ async def _nothing_is_reserved(page: Page) -> None:
 async def test_an_operator_moves_a_parcel(chromium: Browser, shop: RealShop) -> None:
     """One form of the menu is open at a time; the preview says from where to where and moves nothing; then it ships."""
     await shop.world.shipbob.tell("scripts", match=MOVED, stop_at="Processing")
-    await shop.case(MOVED, BLUE).place("confirmed")
+    await shop.case(MOVED, (*BLUE[:1], 2, *BLUE[2:])).place("confirmed")
     async with operator(shop) as http, open_tab(chromium, shop.stack.urls["api"]) as tab:
         page, menu = tab.page, tab.page.locator("#actions")
         here = await _ships_from(http)

@@ -28,9 +28,10 @@ from workflows.messages import (
 PART = {"HX-Request": "true"}
 
 
-async def placed(api: Api, order_id: str = "web_1") -> None:
-    """An order."""
-    assert (await api.post("/v1/orders", order_body(order_id=order_id))).status_code == 202
+async def placed(api: Api, order_id: str = "web_1", units: int = 1) -> None:
+    """An order of MUG."""
+    lines = [{"sku": "MUG", "quantity": units, "unit_price": 1000}]
+    assert (await api.post("/v1/orders", order_body(order_id=order_id, lines=lines))).status_code == 202
 
 
 async def tried(api: Api, step: str, outcome: EffectStatus, code: str | None = None) -> None:
@@ -228,7 +229,7 @@ async def test_without_scripts_a_preview_is_a_page(api: Api, browser: Browser) -
 
 async def test_the_menu_offers_what_is_possible(api: Api, browser: Browser) -> None:
     """By the order's state: at the provider's, on its way, over; and erasure to an operator, not to support."""
-    await placed(api)
+    await placed(api, units=2)
     offered = {
         OrderStatus.PENDING: {"cancel", "hold"},
         OrderStatus.FULFILLING: {
@@ -248,7 +249,7 @@ async def test_the_menu_offers_what_is_possible(api: Api, browser: Browser) -> N
 
 
 async def test_a_delay_notice_is_answered_once_there_is_one(api: Api, browser: Browser) -> None:
-    """Its story tells; before, there is nothing to answer."""
+    """Its story tells; before, there is nothing to answer. A parcel of one unit cannot be split."""
     await placed(api)
     await browser.sign_in("support")
     entry = JournalEntry(entry_id="saga-9", at=datetime.now(UTC), kind="delay_notice", text="ships later", parcel=1)
@@ -256,7 +257,8 @@ async def test_a_delay_notice_is_answered_once_there_is_one(api: Api, browser: B
         await api.services.journal.record(
             JournalUpdate(order_id="web_1", status=OrderStatus.FULFILLING, entries=entries)
         )
-        assert ("delay" in forms(await browser.get("/console/orders/web_1"))) is is_offered
+        offered = forms(await browser.get("/console/orders/web_1"))
+        assert ("delay" in offered, "split" in offered) == (is_offered, False)
 
 
 def forms(page: httpx.Response) -> set[str]:

@@ -33,14 +33,21 @@ Menu = list[tuple[str, list[Entry]]]
 
 def menu(role: str, order: Told, returns: Iterable[Told], story: Iterable[Told]) -> Menu:
     """By group, in their order; none that has nothing to offer."""
-    delayed = any(entry["kind"] in _DELAYS for entry in story)
+    impossible = _impossible(order, story)
     entries = [
         entry
         for action in ACTIONS
-        if role in action.roles and order["status"] in action.when and (action.name != "delay" or delayed)
+        if role in action.roles and order["status"] in action.when and action.name not in impossible
         for entry in _entries(action, returns)
     ]
     return [(name, list(each)) for name, each in groupby(entries, key=lambda entry: entry.action.group)]
+
+
+def _impossible(order: Told, story: Iterable[Told]) -> set[str]:
+    """What the order's status does not tell: no delay was told of, no parcel has two units."""
+    delayed = any(entry["kind"] in _DELAYS for entry in story)
+    divisible = any(sum(line["quantity"] for line in parcel["lines"]) > 1 for parcel in order["parcels"])
+    return {name for name, possible in (("delay", delayed), ("split", divisible)) if not possible}
 
 
 def _entries(action: Action, returns: Iterable[Told]) -> list[Entry]:
