@@ -50,8 +50,9 @@ class Behind(Message):
 
 
 class Standing(Message):
-    """How a stop stands. `effective_at` may lie in the future."""
+    """How a stop stands. `what` is stopped, for people. `effective_at` may lie in the future."""
 
+    what: str = ""
     effective_at: AwareDatetime
     until: AwareDatetime | None = None
     look_every: timedelta
@@ -270,6 +271,7 @@ def _why(stop: StopRecord) -> str:
 
 def _standing(stop: StopRecord) -> Standing:
     return Standing(
+        what=stop.rule.match.words(),
         effective_at=stop.effective_at,
         until=stop.until,
         look_every=stop.look_every,

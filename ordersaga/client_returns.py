@@ -23,8 +23,10 @@ from ordersaga.domain.identifiers import return_id, return_workflow_id
 from ordersaga.domain.journal import JournalEntry
 from ordersaga.domain.returns import Inspection, ReturnCase
 from ordersaga.domain.shipping import ParcelEvent
+from workflows.foretelling import Foretold
 from workflows.messages import ORDER_QUEUE
 from workflows.order_return import OrderReturn
+from workflows.return_foretelling import ReturnPreview
 from workflows.return_presentation import initial_attributes, static_summary
 from workflows.return_state import CancelReturn, ReturnResult, ReturnView
 
@@ -80,6 +82,14 @@ class ReturnClient:
 
         def ask(handle: Handle, limit: timedelta) -> Awaitable[ReturnView]:
             return handle.execute_update("cancel_return", request, id=name, result_type=ReturnView, rpc_timeout=limit)
+
+        return await self._ask(order_id, number, ask)
+
+    async def preview(self, order_id: str, number: int, asked: ReturnPreview) -> Foretold:
+        """What an inspection or a cancellation would come to; nothing is done."""
+
+        def ask(handle: Handle, limit: timedelta) -> Awaitable[Foretold]:
+            return handle.query("preview_return", asked, result_type=Foretold, rpc_timeout=limit)
 
         return await self._ask(order_id, number, ask)
 

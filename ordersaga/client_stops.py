@@ -26,7 +26,7 @@ from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.statuses import FINAL_STATUSES
 from ordersaga.domain.stops import SeenOrder, SeenParcel, StopMatch, Told, stop_workflow_id
 from workflows.messages import ORDER_QUEUE, CancelAnswer, CancelRequest, HoldRequest, OrderView
-from workflows.stop_orders import StopOrders, StopProgress, initial_attributes
+from workflows.stop_orders import StopOrders, StopProgress, initial_attributes, static_summary
 
 CALL_TIMEOUT: Final = timedelta(seconds=5)
 CANCEL_WITHIN: Final = timedelta(seconds=10)
@@ -54,7 +54,8 @@ class StopClient:
                     id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                     search_attributes=initial_attributes(match) if match else None,
-                    static_summary=f"stop {match.words() if match else stop_id}",
+                    static_summary=static_summary(stop_id, match),
+                    memo={"title": static_summary(stop_id, match)},
                     rpc_timeout=self._call_timeout,
                 )
         except WorkflowAlreadyStartedError:

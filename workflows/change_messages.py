@@ -1,6 +1,6 @@
 """Changes that support and shoppers may ask of a running order: each with what forbids it, and what to do instead."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
@@ -12,7 +12,6 @@ from ordersaga.domain.shipping import ShippingService
 from workflows.activity_policies import PATIENCE, StepFailedError
 from workflows.change import Change
 from workflows.changes import Changes
-from workflows.foretelling import Foretold, ForetoldOutcome, PreviewRequest, given, held, readdressed, released
 from workflows.messages import (
     AddressChange,
     Asked,
@@ -55,7 +54,7 @@ class ChangeMessages(OrderMessages):
             return
         self._check_movable(0)
         if not self._going_elsewhere(asked):
-            raise _refused("ship_to: the order goes there already; name another address")
+            raise refused("ship_to: the order goes there already; name another address")
 
     @workflow.update(name="expedite", description="Ship by the faster service, at the seller's cost")
     async def on_expedite(self, asked: Expedite) -> ChangeAnswer:
@@ -69,7 +68,7 @@ class ChangeMessages(OrderMessages):
             return
         parcels = self._check_movable(asked.parcel)
         if all(parcel.service is ShippingService.EXPEDITED for parcel in parcels):
-            raise _refused("it is expedited already; move it to a nearer location")
+            raise refused("it is expedited already; move it to a nearer location")
 
     @workflow.update(name="split_parcel", description="Let some units leave in a parcel of their own")
     async def on_split_parcel(self, asked: SplitParcel) -> ChangeAnswer:
@@ -84,9 +83,9 @@ class ChangeMessages(OrderMessages):
         (parcel,) = self._check_movable(asked.parcel, one=True)
         _check_part(parcel, asked.lines)
         if parcel.paid or self._state.order.terms.capture is CapturePolicy.AT_CONFIRMATION:
-            raise _refused("the parcel is paid as a whole; cancel these units and order them again")
+            raise refused("the parcel is paid as a whole; cancel these units and order them again")
         if not self._may_charge_again(parcel):
-            raise _refused("the shopper's card was not saved, so a second parcel could not be charged; move it instead")
+            raise refused("the shopper's card was not saved, so a second parcel could not be charged; move it instead")
 
     @workflow.update(name="move_parcel", description="Ship a parcel from another location, with its provider")
     async def on_move_parcel(self, asked: MoveParcel) -> ChangeAnswer:
@@ -100,7 +99,7 @@ class ChangeMessages(OrderMessages):
             return
         (parcel,) = self._check_movable(asked.parcel, one=True)
         if parcel.plan.location == asked.location:
-            raise _refused(f"location: the parcel ships from {asked.location} already; name another one")
+            raise refused(f"location: the parcel ships from {asked.location} already; name another one")
 
     @workflow.update(name="change_carrier", description="Let another carrier take a parcel")
     async def on_change_carrier(self, asked: ChangeCarrier) -> ChangeAnswer:
@@ -114,9 +113,9 @@ class ChangeMessages(OrderMessages):
             return
         (parcel,) = self._check_movable(asked.parcel, one=True)
         if parcel.books_carrier:
-            raise _refused(f"{parcel.plan.provider} books its own carrier; expedite the parcel, or move it elsewhere")
+            raise refused(f"{parcel.plan.provider} books its own carrier; expedite the parcel, or move it elsewhere")
         if parcel.carrier == asked.carrier:
-            raise _refused(f"carrier: {asked.carrier} has the parcel's label already; name another one")
+            raise refused(f"carrier: {asked.carrier} has the parcel's label already; name another one")
 
     @workflow.update(name="refund", description="Give part of the money back though the goods are kept")
     async def on_refund(self, asked: GoodwillRefund) -> ChangeAnswer:
@@ -132,9 +131,9 @@ class ChangeMessages(OrderMessages):
             left = [parcel for parcel in self._state.parcels if parcel.scanned_at is not None]
             paid = max((parcel.captured - parcel.refunded for parcel in left), default=0)
             if not paid:
-                raise _refused("nothing that left is paid; ask again after the first scan, or cancel units")
+                raise refused("nothing that left is paid; ask again after the first scan, or cancel units")
             most = self._desk.money(paid)
-            raise _refused(
+            raise refused(
                 f"amount: at most {most} of what a parcel that left cost can be given; ask for less, or cancel"
             )
 
@@ -149,7 +148,7 @@ class ChangeMessages(OrderMessages):
         if not self._is_new(asked):
             return
         if not self._unpaid():
-            raise _refused("everything is paid; use the other payment method for the next order")
+            raise refused("everything is paid; use the other payment method for the next order")
 
     @workflow.update(name="answer_delay", description="The shopper's answer to a delay notice")
     async def on_answer_delay(self, asked: DelayConsent) -> ChangeAnswer:
@@ -168,41 +167,7 @@ class ChangeMessages(OrderMessages):
     def _may_answer_delay(self, asked: DelayConsent) -> None:
         self._is_new(asked)
         if not self._delayed():
-            raise _refused("no delay notice is open; cancel the order if the shopper does not want it")
-
-    # ---- said beforehand -------------------------------------------------------------------------------------
-
-    @workflow.query(description="What a hold, its release or a change would come to now; nothing is done")
-    def preview_change(self, asked: PreviewRequest) -> Foretold:
-        """As the doors would answer; what a provider, a carrier or a bank says to it, nobody knows beforehand."""
-        try:
-            effects = tuple(self._effects(asked))
-        except ApplicationError as refusal:
-            return self._foretold("refused", refusal.message)
-        most = self._state.order.terms.second_person_above
-        guarded = asked.refund is not None and asked.refund.amount > most
-        if not guarded:
-            return self._foretold("possible", *effects)
-        second = f"More than {self._desk.money(most)} takes a second person: until then nothing goes back."
-        return self._foretold("awaiting_approval", *effects, second)
-
-    def _effects(self, asked: PreviewRequest) -> Iterable[str]:
-        if asked.address is not None:
-            self._may_change_address(asked.address)
-            return readdressed(self._state, self._movable(0))
-        if asked.refund is not None:
-            self._may_refund(asked.refund)
-            return given(asked.refund, self._refundable(asked.refund)[0], self._desk.money)
-        if asked.hold is not None:
-            self._may_hold(asked.hold)
-            return held(self._state, asked.hold)
-        if asked.release is not None:
-            self._is_held(asked.release)
-            return released(self._state, asked.release)
-        raise _refused("nothing is asked for; name an address, a refund, a hold or its release")
-
-    def _foretold(self, outcome: ForetoldOutcome, *effects: str) -> Foretold:
-        return Foretold(order_id=self._state.order.order_id, outcome=outcome, effects=effects)
+            raise refused("no delay notice is open; cancel the order if the shopper does not want it")
 
     # ---- what they share -------------------------------------------------------------------------------------
 
@@ -241,25 +206,25 @@ class ChangeMessages(OrderMessages):
     def _is_new(self, asked: Asked | None) -> bool:
         """Refuses what no order can be asked now. False: it was asked before, and hears the first answer again."""
         if asked is None:
-            raise _refused("the input is empty")
+            raise refused("the input is empty")
         if self._state.closed_as is not None:
-            raise _refused(f"the order has ended ({self._state.closed_as}); what was delivered can be returned")
+            raise refused(f"the order has ended ({self._state.closed_as}); what was delivered can be returned")
         if not self._state.confirmed:
-            raise _refused("the order is not confirmed yet; ask again once it is, or cancel it")
+            raise refused("the order is not confirmed yet; ask again once it is, or cancel it")
         return not isinstance(self._state.requests.get(asked.request_id or ""), list)
 
     def _check_movable(self, number: int, *, one: bool = False) -> list[ParcelState]:
         """The parcels that can still be changed; refuses, with the reason, when there is none."""
         if number and all(parcel.plan.parcel != number for parcel in self._state.parcels):
             known = ", ".join(str(parcel.plan.parcel) for parcel in self._state.parcels)
-            raise _refused(f"parcel: the order has no parcel {number}; it has {known}")
+            raise refused(f"parcel: the order has no parcel {number}; it has {known}")
         if one and not number:
-            raise _refused("parcel: the change is of one parcel; say which one")
+            raise refused("parcel: the change is of one parcel; say which one")
         if self._desk.cancel_wanted:
-            raise _refused("the order is being canceled; ask for the cancellation's outcome first")
+            raise refused("the order is being canceled; ask for the cancellation's outcome first")
         movable = self._movable(number)
         if not movable:
-            raise _refused(f"too late: the parcel has left, or can no longer be stopped; {_RETURN}")
+            raise refused(f"too late: the parcel has left, or can no longer be stopped; {_RETURN}")
         return movable
 
     def _movable(self, number: int) -> list[ParcelState]:
@@ -298,14 +263,15 @@ def _check_part(parcel: ParcelState, lines: Sequence[LineQuantity]) -> None:
     try:
         rest = parcel.staying().without(lines)
     except ValueError as error:
-        raise _refused(f"lines: {error}; name units that it has") from error
+        raise refused(f"lines: {error}; name units that it has") from error
     if not rest.lines:
-        raise _refused("lines: these are all units of the parcel; name fewer")
+        raise refused("lines: these are all units of the parcel; name fewer")
     if rest.amount in (0, parcel.staying().amount):
-        raise _refused("lines: one of the two parcels would cost nothing; name other units")
+        raise refused("lines: one of the two parcels would cost nothing; name other units")
 
 
-def _refused(why: str) -> ApplicationError:
+def refused(why: str) -> ApplicationError:
+    """A refusal: the reason, and what can be done instead."""
     return ApplicationError(why, type="customer")
 
 

@@ -13,7 +13,7 @@ from ordersaga.domain.journal import JournalUpdate
 from ordersaga.domain.orders import Order
 from workflows import presentation
 from workflows.activity_policies import StepFailedError, in_task
-from workflows.change_messages import ChangeMessages
+from workflows.change_previews import ChangePreviews
 from workflows.messages import CancelRequest, OrderResult
 
 REVIEW = timedelta(days=1)
@@ -21,7 +21,7 @@ REVIEW = timedelta(days=1)
 
 
 @workflow.defn
-class OrderFulfillment(ChangeMessages):
+class OrderFulfillment(ChangePreviews):
     """The durable saga of one order; workflow id `order-{order_id}`."""
 
     @workflow.init

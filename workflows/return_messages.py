@@ -1,5 +1,7 @@
 """What running returns are told and asked: the handlers of signals, updates and queries. None of them ever fails."""
 
+from collections.abc import Iterable
+
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
@@ -11,9 +13,11 @@ from ordersaga.domain.shipping import ParcelEvent
 from ordersaga.domain.statuses import ParcelStatus
 from workflows import return_presentation as presentation
 from workflows.doors import check_answer, never_fails, not_empty
+from workflows.foretelling import Foretold
 from workflows.messages import Resolution
 from workflows.on_record import on_record
 from workflows.return_desk import ReturnDesk
+from workflows.return_foretelling import ReturnPreview, canceled, received
 from workflows.return_state import CancelReturn, ReturnState, ReturnView
 
 _PROGRESS = {ParcelStatus.IN_TRANSIT: ReturnStatus.IN_TRANSIT, ParcelStatus.DELIVERED: ReturnStatus.ARRIVED}
@@ -119,6 +123,22 @@ class ReturnMessages:
     @on_resolve_attention.validator
     def _may_resolve(self, resolution: Resolution) -> None:
         check_answer(self._state.attention, resolution)
+
+    @workflow.query(description="What an inspection or a cancellation would come to now; nothing is done")
+    def preview_return(self, asked: ReturnPreview) -> Foretold:
+        """As the doors would answer, and refused in their words."""
+        try:
+            effects = tuple(self._effects(asked))
+        except ApplicationError as refusal:
+            return Foretold(order_id=self._case.order_id, outcome="refused", effects=(refusal.message,))
+        return Foretold(order_id=self._case.order_id, outcome="possible", effects=effects)
+
+    def _effects(self, asked: ReturnPreview) -> Iterable[str]:
+        if asked.receive is not None:
+            self._may_receive(asked.receive)
+            return received(self._case, asked.receive)
+        self._may_cancel(asked.cancel)
+        return canceled(self._state)
 
     @workflow.query(description="The return as its workflow sees it")
     def return_state(self) -> ReturnView:

@@ -6,6 +6,7 @@
 | `cancel_return` | update | `CancelReturn`, optional | `ReturnView` |
 | `resolve_attention` | update | `Resolution` | `AttentionItem` |
 | `parcel_event` | signal | `ParcelEvent` with `returning` | none |
+| `preview_return` | query | `return_foretelling.ReturnPreview` | `foretelling.Foretold`, as if it had been asked now |
 | `return_state`, `timeline`, `explain` | query | none | `ReturnView`, list of `JournalEntry`, text |
 """
 

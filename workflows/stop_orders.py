@@ -120,6 +120,11 @@ class StopOrders:
         assert self._standing is not None, "read before anything else"
         return self._standing
 
+    @property
+    def _what(self) -> str:
+        """What is stopped: Temporal gives a run that goes on with another's work no title."""
+        return self._standing.what if self._standing else ""
+
     def _over(self) -> bool:
         ends = self._stop.until is not None and workflow.now() >= self._stop.until
         return self._stop.lifted or ends
@@ -222,6 +227,7 @@ class StopOrders:
     async def _read(self) -> None:
         self._changed = False
         self._standing = await in_task(Stopping.read_stop, self._progress.stop_id, "Look at the stop")
+        self._show()
 
     async def _insist(self, step: Callable[[Any, A], Awaitable[R]], arg: A, summary: str) -> R:
         """A page is never given up: what is refused is seen in the details, and tried again."""
@@ -238,7 +244,7 @@ class StopOrders:
                     heartbeat=SILENCE,
                 )
             except StepFailedError as failure:
-                workflow.set_current_details(f"**refused**: {failure}")
+                workflow.set_current_details(details(self._progress, self._what, f"**refused**: {failure}"))
                 await workflow.sleep(AGAIN, summary="the database refused a page")
 
     def _begin_anew_in_time(self) -> None:
@@ -247,7 +253,7 @@ class StopOrders:
 
     def _show(self, **changes: Any) -> None:
         self._progress = self._progress.model_copy(update=changes)
-        workflow.set_current_details(details(self._progress))
+        workflow.set_current_details(details(self._progress, self._what))
 
 
 def initial_attributes(match: StopMatch) -> TypedSearchAttributes:
@@ -261,9 +267,15 @@ def initial_attributes(match: StopMatch) -> TypedSearchAttributes:
     return TypedSearchAttributes(pairs)
 
 
-def details(progress: StopProgress) -> str:
-    """A stop in Markdown, as Temporal's UI shows it."""
-    lines = [f"**{progress.phase}**", "", f"- {progress.treated} orders treated in {progress.looks} whole looks"]
+def static_summary(stop_id: str, match: StopMatch | None) -> str:
+    """The workflow's title in Temporal's UI."""
+    return f"stop {match.words() if match else stop_id}"
+
+
+def details(progress: StopProgress, what: str, now: str = "") -> str:
+    """A stop in Markdown, as Temporal's UI shows it. `now`: in place of its phase."""
+    lines = [now or f"**{progress.phase}**", "", f"Stop {progress.stop_id}: {what}", ""]
+    lines += [f"- {progress.treated} orders treated in {progress.looks} whole looks"]
     lines += [f"- **{progress.failed} could not be treated**"] if progress.failed else []
     lines += [f"- {progress.released} released"] if progress.released else []
     lines += [f"- looks again at {progress.next_look:%Y-%m-%d %H:%M:%S} UTC"] if progress.next_look else []

@@ -31,7 +31,9 @@ async def arrived(order_id: OrderId, body: ArrivalBody, services: ServicesDep, k
     refuse_if_ended(record)
     refuse_if_waiting(record)
     said = f"{acting(key, body.by)}: {body.reason}"
-    await _refuse_unless_on_its_way(services, order_id, body.parcel)
+    refusal = cannot_arrive(body.parcel, await parcel_status(services, order_id, body.parcel))
+    if refusal is not None:
+        raise Problem(409, "not_on_its_way", refusal)
     handed = await services.effects.find(order_id, _HAND_OFF, body.parcel)
     generation = handed.generation if handed else 1
     event = ParcelEvent(
@@ -48,10 +50,15 @@ async def arrived(order_id: OrderId, body: ArrivalBody, services: ServicesDep, k
     return Arrival(order_id=order_id, parcel=body.parcel, status=ParcelStatus.DELIVERED)
 
 
-async def _refuse_unless_on_its_way(services: Services, order_id: str, number: int) -> None:
-    """A parcel that arrived already is taken once more: the order hears of it once."""
+async def parcel_status(services: Services, order_id: str, number: int) -> ParcelStatus:
+    """Where its saga says the parcel is. Problem 404 for one that the order does not have."""
     parcels = {view.plan.parcel: view.status for view in (await services.orders.state(order_id)).parcels}
     if number not in parcels:
         raise Problem(404, "parcel_unknown", f"order {order_id} has no parcel {number}")
-    if parcels[number] not in _ON_ITS_WAY | {ParcelStatus.DELIVERED}:
-        raise Problem(409, "not_on_its_way", f"parcel {number} is {parcels[number]}: only what left can arrive")
+    return parcels[number]
+
+
+def cannot_arrive(number: int, status: ParcelStatus) -> str | None:
+    """Why not. A parcel that arrived already is taken once more: the order hears of it once."""
+    possible = status in _ON_ITS_WAY | {ParcelStatus.DELIVERED}
+    return None if possible else f"parcel {number} is {status}: only what left can arrive"

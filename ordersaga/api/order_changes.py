@@ -17,16 +17,17 @@ from fastapi import APIRouter, Depends, Response
 from ordersaga.api import change_shapes as bodies
 from ordersaga.api import goodwill
 from ordersaga.api.access import Agent, ServicesDep, acting, find_order
+from ordersaga.api.destinations import provider_at, stop_at_address, stop_at_provider
 from ordersaga.api.idempotency import RepeatKey, request_id
 from ordersaga.api.prefer import Wait, applied
-from ordersaga.api.problems import FieldError, Problem, invalid
+from ordersaga.api.problems import Problem
 from ordersaga.api.started import ask_started, check_lines, has_ended, refuse_if_ended
 from ordersaga.client_errors import OrderClosedError, OrderRefusedError, SagaUnreachableError, UndecidedError
 from ordersaga.domain.identifiers import OrderId
 from ordersaga.domain.journal import OrderRecord
-from ordersaga.domain.orders import Address, LineQuantity
+from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.returns import RETURNABLE
-from ordersaga.domain.stops import avoided, stopping
+from ordersaga.domain.stops import StopRule
 from workflows import messages
 from workflows.messages import Asked, ChangeAnswer
 
@@ -55,30 +56,20 @@ class Change:
 
     async def ask(self, body: bodies.ChangeBody, kind: type[Asked], **more: object) -> ChangeAnswer:
         """Ask the order's saga; `more` are fields that are not the body's own."""
-        record = await find_order(self.services, self._key, self._order_id)
+        record = await self.record()
         refuse_if_ended(record)
         if isinstance(body, bodies.SplitBody):
             check_lines(record, body.lines)
         return self._told(await self._answer(record, await self._message(body, kind, **more)))
 
-    async def places(self) -> dict[str, str]:
-        """Who works at each location that may ship the order: everybody's, and its seller's own."""
-        record = await find_order(self.services, self._key, self._order_id)
-        known = {place.location: place.provider for place in await self.services.catalog.locations()}
-        goods = await self.services.sellers.goods(sellers=(), locations=known, skus=())
-        anothers = {name for name, place in goods.locations.items() if place.seller not in (None, record.order.seller)}
-        return {name: provider for name, provider in known.items() if name not in anothers}
+    async def record(self) -> OrderRecord:
+        """The order that is meant."""
+        return await find_order(self.services, self._key, self._order_id)
 
-    async def refuse_stopped(self, *, ship_to: Address | None = None, provider: str | None = None) -> None:
-        """Problem 409 where the order would come to match a stop that it does not match as it is."""
-        record, now = await find_order(self.services, self._key, self._order_id), datetime.now(UTC)
-        rules, order = await self.services.stop_rules.standing(), record.order
-        changed = order if ship_to is None else order.model_copy(update={"ship_to": ship_to})
-        new = [rule for rule in rules if not rule.match.order(order)]
-        rule = stopping(new, changed, now) or avoided(rules, order, now).get(provider or "")
-        if rule is not None:
-            advice = "give another address, or cancel" if ship_to is not None else "choose another location"
-            raise _refused(self._order_id, f"{rule.told()}; {advice}", stop_id=rule.stop_id)
+    def refuse_stopped(self, found: tuple[StopRule, str] | None) -> None:
+        """Problem 409 where the change would lead into a stop."""
+        if found is not None:
+            raise _refused(self._order_id, found[1], stop_id=found[0].stop_id)
 
     async def ask_goodwill(self, body: bodies.RefundBody) -> ChangeAnswer:
         """Ask the order's saga or, once that has ended with the goods at the shopper's, without it."""
@@ -159,7 +150,7 @@ def _undecided(record: OrderRecord, asked: Asked) -> ChangeAnswer:
 @router.post("/address")
 async def address(body: bodies.AddressBody, change: ChangeDep) -> ChangeAnswer:
     """Ship to another address: freely until a label exists, afterwards only where the provider takes it."""
-    await change.refuse_stopped(ship_to=body.ship_to)
+    change.refuse_stopped(await stop_at_address(change.services, await change.record(), body.ship_to))
     return await change.ask(body, messages.AddressChange)
 
 
@@ -179,13 +170,10 @@ async def split(body: bodies.SplitBody, change: ChangeDep) -> ChangeAnswer:
 @router.post("/move")
 async def move(body: bodies.MoveBody, change: ChangeDep) -> ChangeAnswer:
     """Ship a parcel from another location, with its provider."""
-    places = await change.places()
-    if body.location not in places:
-        advice = f"use one of {', '.join(places)}" if places else "load the catalog first"
-        message = f"no location is called {body.location}"
-        raise invalid([FieldError(field="location", message=message, remedy=advice)])
-    await change.refuse_stopped(provider=places[body.location])
-    return await change.ask(body, messages.MoveParcel, provider=places[body.location])
+    record = await change.record()
+    provider = await provider_at(change.services, record, body.location)
+    change.refuse_stopped(await stop_at_provider(change.services, record, provider))
+    return await change.ask(body, messages.MoveParcel, provider=provider)
 
 
 @router.post("/carrier")

@@ -75,9 +75,9 @@ async def request_return(
     if body.wish is ReturnWish.KEEP:
         require(key, Role.SUPPORT, Role.OPERATOR)
     found = await find_order(services, key, order_id)
-    await _sold(services, found.order.seller, body.exchange_for)
+    await check_sold(services, found.order.seller, body.exchange_for)
     own_key = f"{key.id}/{repeat}" if repeat else None
-    ask = ReturnAsk(_request(body, key), own_key, body.number)
+    ask = ReturnAsk(request_of(body, key), own_key, body.number)
     answer = await services.returns.open(order_id, ask, datetime.now(UTC))
     if isinstance(answer, Refusal):
         raise refused(order_id, answer)
@@ -123,11 +123,11 @@ async def show_return(record: Found, services: ServicesDep, live: bool = False) 
 @router.post("/v1/returns/{return_id}/receipt")
 async def receive(key: Agent, record: Found, body: ReceiptBody, services: ServicesDep) -> ReturnDocument:
     """Say what the warehouse found: goods are booked and the shopper refunded by it. The same again changes nothing."""
-    case = record.case
-    lines = tuple(InspectedLine.model_validate(line.model_dump()) for line in body.lines)
-    found = Inspection(lines=lines, by=acting(key, body.by), reason=body.reason)
-    _check(case, found)
-    if record.inspection is not None and (record.inspection.lines, record.inspection.reason) == (lines, body.reason):
+    case, found = record.case, inspection_of(record.case, body, key)
+    if record.inspection is not None and (record.inspection.lines, record.inspection.reason) == (
+        found.lines,
+        body.reason,
+    ):
         return ReturnDocument.of(record)
     await _told(services, case, lambda running: running.receive(case.order_id, case.number, found))
     return await _now(services, case)
@@ -161,14 +161,15 @@ def refused(order_id: str, refusal: Refusal) -> Problem:
     return Problem(409, refusal.code, detail, order_id=order_id, reason=refusal.reason, alternative=refusal.alternative)
 
 
-async def _sold(services: Services, seller: str, wished: Sequence[WishBody]) -> None:
+async def check_sold(services: Services, seller: str, wished: Sequence[WishBody]) -> None:
     """Problem 422 for wished goods that the order's seller does not have in the catalog."""
     unknown = await services.catalog.unknown(seller, [line.sku for line in wished])
     if unknown.skus:
         raise invalid(unknown_skus(seller, "exchange_for", wished, set(unknown.skus)))
 
 
-def _request(body: ReturnBody, key: ApiKey) -> ReturnRequest:
+def request_of(body: ReturnBody, key: ApiKey) -> ReturnRequest:
+    """What is asked for, by whom. Problem 422 for what contradicts itself."""
     said = {name: getattr(body, name) for name in ("lines", "reason", "wish", "parcel", "amount", "note")}
     wished = tuple(WishedLine.model_validate(line.model_dump()) for line in body.exchange_for)
     try:
@@ -177,12 +178,16 @@ def _request(body: ReturnBody, key: ApiKey) -> ReturnRequest:
         raise from_validation(error.errors(include_url=False)) from error
 
 
-def _check(case: ReturnCase, found: Inspection) -> None:
+def inspection_of(case: ReturnCase, body: ReceiptBody, key: ApiKey) -> Inspection:
+    """What was found, by whom. Problem 422 where it does not account for every unit."""
+    lines = tuple(InspectedLine.model_validate(line.model_dump()) for line in body.lines)
+    found = Inspection(lines=lines, by=acting(key, body.by), reason=body.reason)
     wrong = wrong_inspection(case.request, found)
     if wrong is not None:
         field, _, rest = wrong.partition(": ")
         message, _, remedy = rest.partition("; ")
         raise invalid([FieldError(field=field, message=message, remedy=remedy)])
+    return found
 
 
 async def start_return(services: Services, record: ReturnRecord) -> None:

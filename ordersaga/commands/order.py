@@ -17,7 +17,7 @@ from ordersaga.commands.errors import FAILED, USAGE, CommandError
 from ordersaga.commands.order_changes import OrderIdArgument, Preview, Reason, Wait, show_foretold
 from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, Repeat, call, show_json, show_pairs, show_table, steps
 from ordersaga.domain.amounts import format_amount
-from ordersaga.http_client import ApiClient, ApiError
+from ordersaga.http_client import ApiClient, ApiError, part
 from ordersaga.orders_csv import parse_orders
 from workflows.messages import OrderView
 
@@ -229,7 +229,8 @@ def hold(
 ) -> None:
     """Keep an order from being handed over until the hold is released."""
     if preview:
-        show_foretold(api_url, api_key, order_id, "hold", {"kind": kind, "reason": reason}, as_json=as_json)
+        path, body = f"/v1/orders/{part(order_id)}/hold-preview", {"kind": kind, "reason": reason}
+        show_foretold(api_url, api_key, path, body, as_json=as_json)
     else:
         _show_view(call(api_url, api_key, lambda api: api.hold(order_id, kind, reason=reason)), as_json)
 
@@ -246,7 +247,8 @@ def release(
 ) -> None:
     """Release a hold."""
     if preview:
-        show_foretold(api_url, api_key, order_id, "release", {"kind": kind, "reason": reason}, as_json=as_json)
+        path, body = f"/v1/orders/{part(order_id)}/release-preview", {"kind": kind, "reason": reason}
+        show_foretold(api_url, api_key, path, body, as_json=as_json)
     else:
         _show_view(call(api_url, api_key, lambda api: api.release(order_id, kind, reason=reason)), as_json)
 

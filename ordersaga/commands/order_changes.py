@@ -25,6 +25,8 @@ Parcel = Annotated[int, typer.Argument(metavar="PARCEL", min=1, max=100, help="T
 AnyParcel = Annotated[int, typer.Option("--parcel", min=0, max=100, help="The parcel's number; 0: not one alone.")]
 Preview = Annotated[bool, typer.Option("--preview", help="Only say what it would come to.")]
 
+_PREVIEWS: Final = {"refunds": "refund"}
+"""Whose preview has another name."""
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
 
 
@@ -100,15 +102,13 @@ def address(
     contact = {"postal_code": postal_code, "phone": phone, "email": email}
     ship_to = {field: text for field, text in (given | contact).items() if text is not None}
     body = {"ship_to": ship_to, "reason": reason}
-    if preview:
-        show_foretold(api_url, api_key, order_id, "address", body, as_json=as_json)
-        return
-    _change(api_url, api_key, order_id, "address", body, wait, idempotency_key, as_json)
+    _change(api_url, api_key, order_id, "address", body, wait, idempotency_key, as_json, preview)
 
 
 def expedite(
     order_id: OrderIdArgument,
     parcel: AnyParcel = 0,
+    preview: Preview = False,
     reason: Reason = "not given",
     wait: Wait = 10,
     idempotency_key: Repeat = "",
@@ -118,13 +118,14 @@ def expedite(
 ) -> None:
     """Ship by the faster service, at the seller's cost: one parcel, or all that have not left."""
     body = {"parcel": parcel, "reason": reason}
-    _change(api_url, api_key, order_id, "expedite", body, wait, idempotency_key, as_json)
+    _change(api_url, api_key, order_id, "expedite", body, wait, idempotency_key, as_json, preview)
 
 
 def split(
     order_id: OrderIdArgument,
     parcel: Parcel,
     line: Lines = None,
+    preview: Preview = False,
     reason: Reason = "not given",
     wait: Wait = 10,
     idempotency_key: Repeat = "",
@@ -137,13 +138,14 @@ def split(
     if not lines:
         raise CommandError("--line: say which units, as in --line MUG=1", USAGE)
     body = {"parcel": parcel, "lines": lines, "reason": reason}
-    _change(api_url, api_key, order_id, "split", body, wait, idempotency_key, as_json)
+    _change(api_url, api_key, order_id, "split", body, wait, idempotency_key, as_json, preview)
 
 
 def move(
     order_id: OrderIdArgument,
     parcel: Parcel,
     location: Annotated[str, typer.Argument(metavar="LOCATION", help="A location of the catalog.")],
+    preview: Preview = False,
     reason: Reason = "not given",
     wait: Wait = 10,
     idempotency_key: Repeat = "",
@@ -153,13 +155,14 @@ def move(
 ) -> None:
     """Ship a parcel from another location."""
     body = {"parcel": parcel, "location": location, "reason": reason}
-    _change(api_url, api_key, order_id, "move", body, wait, idempotency_key, as_json)
+    _change(api_url, api_key, order_id, "move", body, wait, idempotency_key, as_json, preview)
 
 
 def carrier(
     order_id: OrderIdArgument,
     parcel: Parcel,
     carrier: Annotated[str, typer.Argument(metavar="CARRIER", help="Its name in lower case, such as ups.")],
+    preview: Preview = False,
     reason: Reason = "not given",
     wait: Wait = 10,
     idempotency_key: Repeat = "",
@@ -169,7 +172,7 @@ def carrier(
 ) -> None:
     """Let another carrier take a parcel."""
     body = {"parcel": parcel, "carrier": carrier, "reason": reason}
-    _change(api_url, api_key, order_id, "carrier", body, wait, idempotency_key, as_json)
+    _change(api_url, api_key, order_id, "carrier", body, wait, idempotency_key, as_json, preview)
 
 
 def refund(
@@ -186,16 +189,14 @@ def refund(
 ) -> None:
     """Give money back though the goods are kept, also after the order's end; much of it takes a second person."""
     body = {"amount": amount, "parcel": parcel, "reason": reason}
-    if preview:
-        show_foretold(api_url, api_key, order_id, "refund", body, as_json=as_json)
-        return
-    _change(api_url, api_key, order_id, "refunds", body, wait, idempotency_key, as_json)
+    _change(api_url, api_key, order_id, "refunds", body, wait, idempotency_key, as_json, preview)
 
 
 def payment(
     order_id: OrderIdArgument,
     payment_method: Annotated[str, typer.Argument(metavar="PAYMENT_METHOD", help="Such as pm_....")],
     customer: Annotated[str | None, typer.Option(help="Whom it is saved for, cus_....")] = None,
+    preview: Preview = False,
     reason: Reason = "not given",
     wait: Wait = 10,
     idempotency_key: Repeat = "",
@@ -205,7 +206,17 @@ def payment(
 ) -> None:
     """Reserve the amounts anew with another payment method."""
     paid = {"payment_method": payment_method} | ({"customer": customer} if customer else {})
-    _change(api_url, api_key, order_id, "payment", {"payment": paid, "reason": reason}, wait, idempotency_key, as_json)
+    _change(
+        api_url,
+        api_key,
+        order_id,
+        "payment",
+        {"payment": paid, "reason": reason},
+        wait,
+        idempotency_key,
+        as_json,
+        preview,
+    )
 
 
 def delay(
@@ -213,6 +224,7 @@ def delay(
     consent: Annotated[
         bool | None, typer.Option("--consent/--refuse", help="Keep waiting, or cancel what has not left.")
     ] = None,
+    preview: Preview = False,
     reason: Reason = "not given",
     wait: Wait = 10,
     idempotency_key: Repeat = "",
@@ -224,7 +236,7 @@ def delay(
     if consent is None:
         raise CommandError("say what the shopper answered: --consent to keep waiting, or --refuse", USAGE)
     body = {"consent": consent, "reason": reason}
-    _change(api_url, api_key, order_id, "delay", body, wait, idempotency_key, as_json)
+    _change(api_url, api_key, order_id, "delay", body, wait, idempotency_key, as_json, preview)
 
 
 def read_units(words: Sequence[str]) -> list[tuple[str, int]]:
@@ -241,13 +253,17 @@ def read_units(words: Sequence[str]) -> list[tuple[str, int]]:
 def arrived(
     order_id: OrderIdArgument,
     parcel: Parcel,
+    preview: Preview = False,
     reason: Reason = "not given",
     as_json: AsJson = False,
     api_url: ApiUrl = "",
     api_key: ApiKey = "",
 ) -> None:
     """Tell that the shopper has a parcel, where no provider or carrier will."""
-    path, body = f"/v1/orders/{order_id}/arrivals", {"parcel": parcel, "reason": reason}
+    path, body = f"/v1/orders/{part(order_id)}/arrivals", {"parcel": parcel, "reason": reason}
+    if preview:
+        show_foretold(api_url, api_key, f"/v1/orders/{part(order_id)}/arrival-preview", body, as_json=as_json)
+        return
     answer = call(api_url, api_key, lambda api: api.call("POST", path, Arrival, json=body))
     if as_json:
         show_json(answer)
@@ -255,11 +271,8 @@ def arrived(
         typer.echo(f"parcel {answer.parcel} of {answer.order_id}: {answer.status}, the order hears of it next")
 
 
-def show_foretold(
-    api_url: str, api_key: str, order_id: str, what: str, body: Mapping[str, Any], *, as_json: bool
-) -> None:
-    """Show what an action would come to; nothing is done."""
-    path = f"/v1/orders/{part(order_id)}/{what}-preview"
+def show_foretold(api_url: str, api_key: str, path: str, body: Mapping[str, Any], *, as_json: bool) -> None:
+    """Show what an action would come to, as the API's `path` says it; nothing is done."""
     told = call(api_url, api_key, lambda api: api.call("POST", path, Foretold, json=body))
     if as_json:
         show_json(told)
@@ -277,7 +290,12 @@ def _change(
     wait: int,
     repeat: str,
     as_json: bool,
+    preview: bool,
 ) -> None:
+    if preview:
+        path = f"/v1/orders/{part(order_id)}/{_PREVIEWS.get(what, what)}-preview"
+        show_foretold(api_url, api_key, path, body, as_json=as_json)
+        return
     answer = call(
         api_url, api_key, lambda api: api.change(order_id, what, body, wait=wait, idempotency_key=repeat or None)
     )

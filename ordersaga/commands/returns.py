@@ -11,9 +11,11 @@ import typer
 
 from ordersaga.api.return_shapes import ReturnDocument
 from ordersaga.commands.errors import USAGE, CommandError
+from ordersaga.commands.order_changes import Preview, show_foretold
 from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, Repeat, call, show_json, show_pairs, show_table
 from ordersaga.domain.amounts import format_amount
 from ordersaga.domain.return_rules import words
+from ordersaga.http_client import part
 
 OrderIdArgument = Annotated[str, typer.Argument(metavar="ORDER_ID")]
 ReturnIdArgument = Annotated[str, typer.Argument(metavar="RETURN_ID", help="Such as web_1-r1.")]
@@ -45,6 +47,7 @@ def request(
     exchange: Annotated[bool, typer.Option("--exchange", help="The same goods again, or those of --for.")] = False,
     wished: Wished = None,
     parcel: Annotated[int, typer.Option(min=0, max=100, help="0: the one that has these units.")] = 0,
+    preview: Preview = False,
     idempotency_key: Repeat = "",
     as_json: AsJson = False,
     api_url: ApiUrl = "",
@@ -54,6 +57,9 @@ def request(
     body: dict[str, Any] = {"lines": _units(line), "reason": reason, "parcel": parcel}
     if exchange or wished:
         body |= {"wish": "exchange", "exchange_for": _units(wished or (), priced=True)}
+    if preview:
+        show_foretold(api_url, api_key, f"/v1/orders/{part(order_id)}/return-preview", body, as_json=as_json)
+        return
     key = idempotency_key or None
     _show(call(api_url, api_key, lambda api: api.request_return(order_id, body, idempotency_key=key)), as_json)
 
@@ -84,6 +90,7 @@ def receive(
     missing: Found = None,
     refused: Found = None,
     reason: Annotated[str | None, typer.Option(help="Why units are refused; the shopper is told.")] = None,
+    preview: Preview = False,
     as_json: AsJson = False,
     api_url: ApiUrl = "",
     api_key: ApiKey = "",
@@ -91,6 +98,9 @@ def receive(
     """Say what the warehouse found of each unit: it is booked, and the shopper refunded by it."""
     found = {"sellable": sellable, "damaged": damaged, "missing": missing, "refused": refused}
     body = {"lines": _inspected(found), "reason": reason}
+    if preview:
+        show_foretold(api_url, api_key, f"/v1/returns/{part(return_id)}/receipt-preview", body, as_json=as_json)
+        return
     _show(call(api_url, api_key, lambda api: api.receive_return(return_id, body)), as_json)
 
 
@@ -98,11 +108,16 @@ def receive(
 def cancel(
     return_id: ReturnIdArgument,
     reason: Annotated[str, typer.Option(help="Why; it is kept in the order's story.")] = "not given",
+    preview: Preview = False,
     as_json: AsJson = False,
     api_url: ApiUrl = "",
     api_key: ApiKey = "",
 ) -> None:
     """The shopper keeps the goods."""
+    if preview:
+        path = f"/v1/returns/{part(return_id)}/cancel-preview"
+        show_foretold(api_url, api_key, path, {"reason": reason}, as_json=as_json)
+        return
     _show(call(api_url, api_key, lambda api: api.cancel_return(return_id, reason=reason)), as_json)
 
 

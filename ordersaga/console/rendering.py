@@ -79,5 +79,5 @@ async def problem_notice(request: Request, error: Exception) -> Response:
         return render(request, "problem.html", status=error.status, problem=problem)
     answer = render(request, "_problem.html", status=error.status, problem=problem)
     answer.headers["HX-Retarget"] = "#notice"
-    answer.headers["HX-Reswap"] = "innerHTML"
+    answer.headers["HX-Reswap"] = "innerHTML show:top"
     return answer

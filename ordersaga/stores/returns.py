@@ -7,7 +7,7 @@ from typing import Any
 
 from ordersaga.domain.carriers import on_record
 from ordersaga.domain.errors import CustomerError, OperatorError
-from ordersaga.domain.return_rules import OrderFacts, ParcelFacts, answered, opening_entry, order_status
+from ordersaga.domain.return_rules import OrderFacts, ParcelFacts, accept, answered, opening_entry, order_status
 from ordersaga.domain.returns import (
     FINAL_RETURNS,
     RETURNABLE,
@@ -16,6 +16,7 @@ from ordersaga.domain.returns import (
     ReturnAsk,
     ReturnCase,
     ReturnRecord,
+    ReturnRequest,
     ReturnUpdate,
 )
 from ordersaga.privacy.key_ring import DataKey
@@ -91,6 +92,12 @@ class PostgresReturns:
                 await work.execute(_STATUS, order_id, order_status(now_open).value)
                 await write_story(work, order_id, [opening_entry(answer.record.case)], (), key)
             return answer
+
+    async def foresee(self, order_id: str, request: ReturnRequest, now: datetime) -> ReturnCase | Refusal:
+        """What `open` would accept or refuse; nothing is written."""
+        async with connection(self._pool) as reader:
+            rows = await self._vault.opened(await reader.fetch(_OF_ORDER, order_id))
+            return accept(await self._facts(reader, order_id, rows), request, now)
 
     async def record(self, update: ReturnUpdate) -> None:
         """Write what changed of a return. OperatorError `return_missing` for one that was never accepted."""

@@ -101,6 +101,14 @@ BODIES |= {
     ("POST", "/v1/orders/{order_id}/refund-preview"): BODIES["POST", "/v1/orders/{order_id}/refunds"],
     ("POST", "/v1/orders/{order_id}/hold-preview"): BODIES["POST", "/v1/orders/{order_id}/holds"],
     ("POST", "/v1/orders/{order_id}/release-preview"): {"kind": "fraud_review"},
+    ("POST", "/v1/orders/{order_id}/arrival-preview"): {"parcel": 1},
+    ("POST", "/v1/orders/{order_id}/return-preview"): MUG,
+    ("POST", "/v1/returns/{return_id}/receipt-preview"): BODIES["POST", "/v1/returns/{return_id}/receipt"],
+    ("POST", "/v1/returns/{return_id}/cancel-preview"): WHY,
+    **{
+        ("POST", f"/v1/orders/{{order_id}}/{name}-preview"): BODIES["POST", f"/v1/orders/{{order_id}}/{name}"]
+        for name in ("expedite", "split", "move", "carrier", "payment", "delay")
+    },
 }
 """What is sent where; a route that takes a body and stands not here fails the test."""
 STREAMS = {"/v1/live/events"}

@@ -11,7 +11,9 @@ from starlette.routing import BaseRoute, Route
 from ordersaga.console import signing_in
 from ordersaga.console.app import PAGES
 
-PARTS: Final = frozenset({"/orders/{order_id}/now", "/orders/{order_id}/story", "/find/rows", "/surge/events"})
+PARTS: Final = frozenset(
+    {"/orders/{order_id}/now", "/orders/{order_id}/story", "/orders/{order_id}/actions", "/find/rows", "/surge/events"}
+)
 """What pages ask for by themselves: no pages of their own."""
 LEADING_ELSEWHERE: Final = frozenset({"/sign-in", "/sign-in/start", "/sign-in/back"})
 """What answers nobody who is signed in with a page."""
@@ -30,6 +32,7 @@ ADDRESSES: Final[dict[str, dict[str, str]]] = {
         "order-at-provider": "/console/orders/{at_provider}",
         "order-split": "/console/orders/{split}",
         "order-refunded": "/console/orders/{refunded}",
+        "order-returned": "/console/orders/{returned}",
         "order-waitlisted": "/console/orders/{waitlisted}",
         "order-rejected": "/console/orders/{rejected}",
         "order-long": "/console/orders/{long}",

@@ -32,7 +32,8 @@ LONG: Final = "live_2301_of_a_checkout_whose_ids_are_as_long_as_ids_may_ever_be"
 DEAR: Final = "live_2299"
 """More money than one person may write off."""
 CHEAP: Final = tuple(f"live_{number}" for number in range(2201, 2223))
-REFUNDED, RESERVED, TWICE = "live_2401", "live_2402", "live_2403"
+MOVED: Final = "live_2101"
+REFUNDED, RESERVED, TWICE, RETURNED = "live_2401", "live_2402", "live_2403", "live_2404"
 HELD, AT_PROVIDER = "live_2501", ("live_2502", "live_2503")
 WAITING: Final = "live_2601"
 RED, BLUE, GIFT = ("SOCK-RED-M", 1, 1400), ("SOCK-BLUE-M", 1, 1400), ("SOCK-GIFT-3", 1, 3900)
@@ -156,7 +157,7 @@ async def orders_to_look_at(shop: RealShop) -> None:
     """What nobody works on: long words, and what companies will tell otherwise than we."""
     await asyncio.gather(
         at_provider(shop, LONG, ship_to=FAR),
-        *(shop.case(order_id, BLUE).place("confirmed") for order_id in (REFUNDED, TWICE)),
+        *(shop.case(order_id, BLUE).place("confirmed") for order_id in (REFUNDED, TWICE, RETURNED)),
         canceled(shop, RESERVED),
     )
 
@@ -196,6 +197,7 @@ def kinds(shop: RealShop) -> Facts:
         "canceled": first["lost_void"],
         "split": first["split"],
         "refunded": first["goodwill"],
+        "returned": RETURNED,
         "rejected": first["declined"],
         "asked": DEAR,
         "held": HELD,
@@ -210,7 +212,9 @@ def kinds(shop: RealShop) -> Facts:
 
 async def after(shop: RealShop, http: httpx.AsyncClient) -> Facts:
     """Disagreements with companies, a run that found them, stops, a pause, an open breaker, somebody in line."""
-    await shop.world.board.all_final([REFUNDED, TWICE, RESERVED], WITHIN)
+    await shop.world.board.all_final([REFUNDED, TWICE, RESERVED, RETURNED], WITHIN)
+    wanted = {"lines": [{"sku": BLUE[0], "quantity": 1}], "reason": "wrong_item", "note": "they are green"}
+    await post(http, f"/v1/orders/{RETURNED}/returns", wanted)
     await disagree(shop)
     await waitlisted(shop, http)
     return {**await looked_at(http), **await stops(http), **await lanes(http), "seller": "sunny-socks"}

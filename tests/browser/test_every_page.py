@@ -31,6 +31,15 @@ async def test_a_page_looks_well(admin: Tab, facts: Facts, name: str) -> None:
     await admin.looks_well(name)
 
 
+@pytest.mark.parametrize("name", ["order-at-provider", "order-refunded", "order-returned"])
+async def test_every_form_of_an_orders_menu_looks_well(admin: Tab, facts: Facts, name: str) -> None:
+    """All of them open: while its provider has it, after its end, and with a return under way."""
+    admin.troubles.clear()
+    await admin.goto(pages()[name].format(**facts))
+    await admin.open_menu()
+    await admin.looks_well(f"{name}-menu")
+
+
 async def test_the_doors_look_well(chromium: Browser, shop: RealShop) -> None:
     """The page to sign in, and what is told of a page that is not there."""
     async with open_tab(chromium, shop.stack.urls["api"]) as tab:

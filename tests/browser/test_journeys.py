@@ -3,13 +3,14 @@
 import re
 
 import asyncpg
+import httpx
 import pytest
 from playwright.async_api import Browser, Page, expect
 
 from ordersaga.domain.statuses import OrderStatus
 from ordersaga.http_client import ApiError
 from tests.browser.chromium import Tab, open_tab
-from tests.browser.shop import AGENT, AT_PROVIDER, CHEAP, DEAR, HELD, POPUP, RED
+from tests.browser.shop import AGENT, AT_PROVIDER, BLUE, CHEAP, DEAR, HELD, MOVED, POPUP, RED, operator
 from tests.support.stack import RealShop
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -57,6 +58,44 @@ async def _nothing_is_reserved(page: Page) -> None:
     money, units = page.get_by_role("region", name="Money"), page.get_by_role("region", name="Units")
     await expect(money).to_contain_text(re.compile(r"void", re.I))
     await expect(units).to_contain_text(re.compile(r"released: held to", re.I))
+
+
+async def test_an_operator_moves_a_parcel(chromium: Browser, shop: RealShop) -> None:
+    """One form of the menu is open at a time; the preview says from where to where and moves nothing; then it ships."""
+    await shop.world.shipbob.tell("scripts", match=MOVED, stop_at="Processing")
+    await shop.case(MOVED, (*BLUE[:1], 2, *BLUE[2:])).place("confirmed")
+    async with operator(shop) as http, open_tab(chromium, shop.stack.urls["api"]) as tab:
+        page, menu = tab.page, tab.page.locator("#actions")
+        here = await _ships_from(http)
+        there = ({"reno-1", "allentown-1"} - {here}).pop()
+        await tab.sign_in("operator", f"/console/orders/{MOVED}")
+        await expect(menu.get_by_role("heading", level=3)).to_have_text(["Change", "Ship", "Money"])
+        for name in ("Split a parcel", "Move a parcel"):
+            await menu.get_by_text(name, exact=True).click()
+        await expect(menu.locator("details[open]")).to_have_count(1)
+        await tab.looks_well("journey-menu")
+        form = menu.locator("details[open] form")
+        await form.get_by_label("To").select_option(there)
+        await form.get_by_label("Why").fill("the other house has no truck today")
+        await form.get_by_role("button", name="Preview").click()
+        await expect(page.locator("#preview")).to_contain_text(f"ships from {there} (shipbob) instead of {here}")
+        await expect(page.locator("#preview")).to_contain_text("Nothing is done yet.")
+        await tab.looks_well("journey-move-preview")
+        assert await _ships_from(http) == here
+        await page.get_by_role("button", name="Move a parcel now").click()
+        await expect(page.locator("#h-done")).to_contain_text("Move a parcel")
+        await expect(page.locator("#now")).to_contain_text(f"{there} (shipbob)")
+        assert await _ships_from(http) == there
+        await expect(menu.locator("details[open]")).to_have_count(0)
+        await tab.open_menu()
+        await tab.looks_well("journey-moved-menu")
+
+
+async def _ships_from(http: httpx.AsyncClient) -> str:
+    """The location of its one parcel."""
+    (parcel,) = (await http.get(f"/v1/orders/{MOVED}", params={"live": True})).json()["live"]["parcels"]
+    location: str = parcel["plan"]["location"]
+    return location
 
 
 async def test_an_operator_answers_many_questions_at_once(chromium: Browser, shop: RealShop) -> None:

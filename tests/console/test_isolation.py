@@ -16,7 +16,7 @@ from starlette.routing import Mount, Route
 from temporalio.testing import WorkflowEnvironment
 
 from ordersaga.console import create_console
-from ordersaga.console.pages.order_actions import ACTIONS, RELEASE
+from ordersaga.console.pages.order_forms import ACTIONS, RELEASE
 from ordersaga.domain.people import PERSON_ROLES
 from tests.api.conftest import Shop, environment, shop
 from tests.api.test_isolation import IDS
@@ -48,7 +48,9 @@ PLAIN = (Ask(),)
 SAID = {"reason": "somebody else's"}
 SURE = {"confirmed": "yes"}
 PLACE = {"name": "X", "line1": "1 A St", "city": "Reno", "region": "NV", "postal_code": "89501", "country": "US"}
-DONE = {**SAID, "kind": "fraud_review", "amount": "0.01", "currency": "USD", **PLACE}
+PARCEL = {"parcel": "1", "units:MUG": "1", "location": "ca-1", "carrier": "ups", "consent": "yes"}
+RETURN = {"number": "1", "because": "unwanted", "missing:MUG": "1", "reference": "r-1", "payment_method": "pm_x"}
+DONE = {**SAID, "kind": "fraud_review", "amount": "0.01", "currency": "USD", **PLACE, **PARCEL, **RETURN}
 DEEDS = [action.name for action in (*ACTIONS, RELEASE)]
 QUESTION = {"item": "acmes-question", "choice": "retry", **SAID}
 KIND, FOUND = {"kind": "unknown_capture"}, {"kind": "stock_drift"}
@@ -60,6 +62,7 @@ ROWS: dict[tuple[str, str], tuple[Ask, ...]] = {
     ("GET", "/find/rows"): (Ask(), OF_SELLER, Ask(query={"q": "acmes_2"})),
     ("GET", "/orders/{order_id}"): PLAIN,
     ("GET", "/orders/{order_id}/now"): PLAIN,
+    ("GET", "/orders/{order_id}/actions"): PLAIN,
     ("GET", "/orders/{order_id}/story"): PLAIN,
     ("POST", "/orders/{order_id}/answer/preview"): (Ask(form=QUESTION), Ask({"order_id": "bolts_1"}, form=QUESTION)),
     ("POST", "/orders/{order_id}/answer"): (Ask(form=QUESTION), Ask({"order_id": "bolts_1"}, form=QUESTION)),

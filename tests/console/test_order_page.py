@@ -3,23 +3,35 @@
 import re
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 
 from ordersaga.client_errors import OrderNotFoundError
 from ordersaga.domain.books import MoneyTransaction, authorized
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectStatus
 from ordersaga.domain.journal import AttentionItem, JournalEntry, JournalUpdate
+from ordersaga.domain.orders import LineQuantity, Payment
 from ordersaga.domain.statuses import OrderStatus
 from tests.support.api import Api, StubOrders, order_body
 from tests.support.console import Browser
-from workflows.messages import CancelRequest
+from workflows.messages import (
+    Asked,
+    CancelRequest,
+    ChangeCarrier,
+    ChangePayment,
+    DelayConsent,
+    Expedite,
+    MoveParcel,
+    SplitParcel,
+)
 
 PART = {"HX-Request": "true"}
 
 
-async def placed(api: Api, order_id: str = "web_1") -> None:
-    """An order."""
-    assert (await api.post("/v1/orders", order_body(order_id=order_id))).status_code == 202
+async def placed(api: Api, order_id: str = "web_1", units: int = 1) -> None:
+    """An order of MUG."""
+    lines = [{"sku": "MUG", "quantity": units, "unit_price": 1000}]
+    assert (await api.post("/v1/orders", order_body(order_id=order_id, lines=lines))).status_code == 202
 
 
 async def tried(api: Api, step: str, outcome: EffectStatus, code: str | None = None) -> None:
@@ -213,3 +225,106 @@ async def test_without_scripts_a_preview_is_a_page(api: Api, browser: Browser) -
     page = await browser.post("/console/orders/web_1/cancel/preview", {"reason": "asked"})
     assert '<a href="/console/orders/web_1">' in page.text
     assert "Cancel now" in page.text
+
+
+async def test_the_menu_offers_what_is_possible(api: Api, browser: Browser) -> None:
+    """By the order's state: at the provider's, on its way, over; and erasure to an operator, not to support."""
+    await placed(api, units=2)
+    offered = {
+        OrderStatus.PENDING: {"cancel", "hold"},
+        OrderStatus.FULFILLING: {
+            "cancel", "hold", "address", "expedite", "move", "carrier", "split", "arrival", "payment"
+        },
+        OrderStatus.SHIPPED: {"cancel", "arrival", "refund", "payment"},
+        OrderStatus.COMPLETED: {"refund", "return", "erase"},
+        OrderStatus.CANCELED: {"erase"},
+    }  # fmt: skip
+    for role, never in (("operator", set[str]()), ("support", {"erase"})):
+        await browser.sign_in(role)
+        for status, names in offered.items():
+            await api.services.journal.record(JournalUpdate(order_id="web_1", status=status))
+            for path in ("/console/orders/web_1", "/console/orders/web_1/actions"):
+                assert forms(await browser.get(path)) == names - never, (role, status)
+        await browser.post("/console/sign-out")
+
+
+async def test_a_delay_notice_is_answered_once_there_is_one(api: Api, browser: Browser) -> None:
+    """Its story tells; before, there is nothing to answer. A parcel of one unit cannot be split."""
+    await placed(api)
+    await browser.sign_in("support")
+    entry = JournalEntry(entry_id="saga-9", at=datetime.now(UTC), kind="delay_notice", text="ships later", parcel=1)
+    for entries, is_offered in (((), False), ((entry,), True)):
+        await api.services.journal.record(
+            JournalUpdate(order_id="web_1", status=OrderStatus.FULFILLING, entries=entries)
+        )
+        offered = forms(await browser.get("/console/orders/web_1"))
+        assert ("delay" in offered, "split" in offered) == (is_offered, False)
+
+
+def forms(page: httpx.Response) -> set[str]:
+    """The actions that have a form on the page."""
+    return set(re.findall(r'action="/console/orders/web_1/([a-z]+)/preview"', page.text))
+
+
+CHANGES: dict[str, tuple[dict[str, str], Asked]] = {
+    "expedite": ({"parcel": "0"}, Expedite(by="ann")),
+    "carrier": ({"parcel": "1", "carrier": "ups"}, ChangeCarrier(by="ann", parcel=1, carrier="ups")),
+    "move": (
+        {"parcel": "1", "location": "nj-1"},
+        MoveParcel(by="ann", parcel=1, location="nj-1", provider="shipbob"),
+    ),
+    "split": (
+        {"parcel": "1", "units:MUG": "1"},
+        SplitParcel(by="ann", parcel=1, lines=(LineQuantity(sku="MUG", quantity=1),)),
+    ),
+    "delay": ({"consent": "no"}, DelayConsent(by="ann", consent=False)),
+    "payment": (
+        {"payment_method": "pm_other", "customer": "cus_1"},
+        ChangePayment(by="ann", payment=Payment(payment_method="pm_other", customer="cus_1")),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+async def test_a_change_is_previewed_and_then_asked_once(
+    api: Api, browser: Browser, orders: StubOrders, name: str
+) -> None:
+    """The preview tells its effects and asks for nothing; what it carries asks for just what was typed."""
+    fields, asked = CHANGES[name]
+    await placed(api)
+    orders.foretold = {"effects": ("Parcel 1 does as it is told.",)}
+    await browser.sign_in("support")
+    preview = await browser.post(f"/console/orders/web_1/{name}/preview", {**fields, "reason": "asked"}, headers=PART)
+    assert "Parcel 1 does as it is told." in preview.text, preview.text
+    assert ("preview_change", "web_1") in orders.asked
+    assert ("change", "web_1") not in orders.asked
+    kept = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', preview.text))
+    done = await browser.post(f"/console/orders/web_1/{name}", kept, headers=PART)
+    assert (done.status_code, done.headers["hx-trigger"]) == (200, "order-changed"), done.text
+    (request,) = [each for each in orders.requests if isinstance(each, type(asked))]
+    assert request.request_id is not None
+    ours = {"by", "reason", "request_id"}
+    assert request.model_dump(exclude=ours) == asked.model_dump(exclude=ours)
+    assert request.reason == "asked"
+
+
+async def test_what_is_no_change_is_told_with_its_field(api: Api, browser: Browser, orders: StubOrders) -> None:
+    """422 with field and remedy, by the console or by the API; a refusal offers no button."""
+    await placed(api)
+    await browser.sign_in("support")
+    for name, form, field in (
+        ("split", {"parcel": "1", "units:MUG": "x"}, "units:MUG"),
+        ("split", {"parcel": "1"}, "lines"),
+        ("move", {"parcel": "1", "location": "moon"}, "location"),
+        ("delay", {}, "consent"),
+        ("return", {"units:MUG": "1", "instead": "TEE"}, "instead"),
+        ("return", {"units:MUG": "1"}, "reason"),
+        ("erase", {"reference": "r-1"}, None),
+    ):
+        answer = await browser.post(f"/console/orders/web_1/{name}/preview", form, headers=PART)
+        assert answer.status_code == (422 if field else 403), answer.text
+        assert field is None or f"<code>{field}</code>" in answer.text
+    orders.foretold = {"outcome": "refused", "effects": ("too late",)}
+    form = {"parcel": "1", "carrier": "ups", "reason": "asked"}
+    refused = await browser.post("/console/orders/web_1/carrier/preview", form, headers=PART)
+    assert ("Nothing was done." in refused.text, "<button" in refused.text) == (True, False)

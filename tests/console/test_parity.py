@@ -12,7 +12,7 @@ from ordersaga.commands import build
 from ordersaga.console import signing_in
 from ordersaga.console.app import PAGES
 from ordersaga.console.pages.network import DEEDS
-from ordersaga.console.pages.order_actions import ACTIONS, RELEASE
+from ordersaga.console.pages.order_forms import ACTIONS, RELEASE
 from tests.docs.pages import ROOT
 
 DONE: Final[dict[str, tuple[str, ...]]] = {
@@ -20,7 +20,18 @@ DONE: Final[dict[str, tuple[str, ...]]] = {
     "/orders/{order_id}/cancel": ("order cancel",),
     "/orders/{order_id}/hold": ("order hold",),
     "/orders/{order_id}/address": ("order address",),
+    "/orders/{order_id}/delay": ("order delay",),
+    "/orders/{order_id}/expedite": ("order expedite",),
+    "/orders/{order_id}/move": ("order move",),
+    "/orders/{order_id}/carrier": ("order carrier",),
+    "/orders/{order_id}/split": ("order split",),
+    "/orders/{order_id}/arrival": ("order arrived",),
     "/orders/{order_id}/refund": ("order refund",),
+    "/orders/{order_id}/payment": ("order payment",),
+    "/orders/{order_id}/return": ("return request",),
+    "/orders/{order_id}/receive": ("return receive",),
+    "/orders/{order_id}/keep": ("return cancel",),
+    "/orders/{order_id}/erase": ("erase",),
     "/orders/{order_id}/release": ("order release",),
     "/attention/plan": ("attention resolve-many",),
     "/attention/answer": ("attention resolve", "attention resolve-many"),
@@ -41,7 +52,8 @@ SHOWN: Final[dict[str, tuple[str, ...]]] = {
     "/": ("find", "order list"),
     "/find/rows": ("find", "order list"),
     "/orders/{order_id}": ("order show", "order links", "attention list"),
-    "/orders/{order_id}/now": ("order show", "order explain"),
+    "/orders/{order_id}/actions": ("return list", "return show", "stock list"),
+    "/orders/{order_id}/now": ("order show", "order explain", "return explain"),
     "/orders/{order_id}/story": ("order timeline", "order books"),
     "/attention": ("attention groups",),
     "/attention/{kind}": ("attention list",),
@@ -83,6 +95,8 @@ FORETOLD: Final[dict[str, str]] = {
 """By deed, the route that shows its effect before; each is shown to do nothing by the test of its page."""
 FORETELLING: Final = {"/stops/plan", "/attention/plan", "/reconciliation/plan"}
 ORDERS, LANES = "/orders/{order_id}/{action}", "/network/{lane}/{deed:str}"
+ELSEWHERE: Final = {"order place"}
+"""Orders come from checkouts and marketplaces, not from people before a page."""
 COMMANDS: Final = {command for commands in (*DONE.values(), *SHOWN.values()) for command in commands}
 
 
@@ -117,6 +131,19 @@ def test_everything_done_in_the_console_is_foretold() -> None:
     """Each deed has a route that shows its effect before it is done; a new one without one fails here."""
     assert set(FORETOLD) == set(deeds()) - FORETELLING - ONLY_HERE
     assert set(FORETOLD.values()) - {ITSELF} <= {route.path for route in routes("POST")}
+
+
+def test_every_command_of_orders_and_returns_has_its_place_in_the_console() -> None:
+    """An agent needs no command line: whatever it does to an order or a return, the order's page does."""
+    groups = ("order", "return")
+    known = {f"{group} {name}" for group in groups for name in _commands_of(group)}
+    assert known
+    assert known - ELSEWHERE <= COMMANDS
+
+
+def _commands_of(group: str) -> set[str]:
+    told = CliRunner().invoke(build([group]), [group, "--help"], env={"COLUMNS": "200"})
+    return set(re.findall(r"^[│ ]+([a-z]+) {2,}\S", told.output, re.M))
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))

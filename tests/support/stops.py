@@ -17,7 +17,7 @@ class ScriptedStops:
 
     def __init__(self, *, pages: int = 1, held: int = 0, **standing: object) -> None:
         now = datetime.now(UTC)
-        known = {"effective_at": now, "look_every": timedelta(minutes=5)}
+        known = {"what": "region US-CA, carrier ups", "effective_at": now, "look_every": timedelta(minutes=5)}
         self.standing = Standing.model_validate({**known, **standing})
         self.pages, self.held, self.failing = pages, held, 0
         self.asked: list[str] = []

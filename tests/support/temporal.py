@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowHandle
 from temporalio.common import SearchAttributeKey
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -55,6 +56,12 @@ async def end_all(environment: WorkflowEnvironment) -> None:
             with contextlib.suppress(RPCError):  # it ended meanwhile
                 await environment.client.get_workflow_handle(each.id, run_id=each.run_id).terminate("the test is over")
         await asyncio.sleep(0.02)
+
+
+async def details(handle: WorkflowHandle[Any, Any]) -> str:
+    """The current details, as `temporal workflow metadata` shows them."""
+    found: WorkflowMetadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+    return found.current_details
 
 
 async def skip(environment: WorkflowEnvironment, order: WorkflowHandle[Any, Any], by: timedelta) -> None:

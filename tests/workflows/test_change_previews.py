@@ -3,10 +3,21 @@
 from datetime import timedelta
 
 from ordersaga.domain.statuses import ParcelStatus
-from tests.workflows.changes import goodwill, refusal, to_boston
+from tests.workflows.changes import (
+    SAVED,
+    expedited,
+    goodwill,
+    moved,
+    paying_with,
+    refusal,
+    since,
+    split,
+    to_boston,
+    with_carrier,
+)
 from tests.workflows.world import Handle, World
 from workflows.foretelling import Foretold, PreviewRequest
-from workflows.messages import HoldRequest
+from workflows.messages import DelayConsent, HoldRequest
 from workflows.order_fulfillment import OrderFulfillment
 
 FRAUD, STOCK = (HoldRequest(kind=kind, by="agent") for kind in ("fraud_review", "stock_check"))
@@ -82,4 +93,60 @@ async def test_a_preview_of_holds_names_those_in_force(world: World) -> None:
     await world.pass_time(handle, timedelta(hours=1, minutes=5))
     await world.until(handle, lambda view: view.parcels[0].status is ParcelStatus.ACCEPTED)
     await world.deliver(handle)
+    await world.balanced(placed)
+
+
+async def test_a_preview_of_each_change_of_a_parcel_says_what_it_comes_to(world: World) -> None:
+    """Service, carrier, location, units and card: with the parcel to be taken back, its money; nothing is asked."""
+    placed, handle = await world.accepted(("MUG", 3), payment=SAVED)
+    mark = len(world.log)
+    shipped = "It is taken back from shipbob first and handed over anew; what shipbob cannot give back stays as it is."
+    told = {
+        "expedite": (expedited(), (f"Parcel 1 goes by the faster service, at the seller's cost. {shipped}",)),
+        "move": (
+            moved("nj-1"),
+            (
+                f"Parcel 1 ships from nj-1 (shipbob) instead of ca-1 (shipbob). {shipped}",
+                "Where nj-1 has not enough units by then, it ships from ca-1 after all.",
+            ),
+        ),
+        "split": (
+            split(("MUG", 1)),
+            (
+                f"1 MUG of parcel 1 leave in a parcel of their own. {shipped}",
+                "USD 10.00 are reserved anew for them; where the bank does not at once, the parcel stays whole.",
+            ),
+        ),
+        "payment": (
+            paying_with("pm_other"),
+            (
+                "USD 30.00 for parcel 1 are reserved with the other payment method.",
+                "Then the former reservation is given back; where the bank does not at once, that one stands.",
+            ),
+        ),
+    }
+    for name, (asked, effects) in told.items():
+        found = await foretold(handle, **{name: asked})
+        assert (name, found.outcome, found.effects) == (name, "possible", effects)
+    assert since(world, mark) == []
+    assert (await handle.query("order_state"))["parcels"][0]["status"] == "accepted"
+    await world.deliver(handle)
+    await world.balanced(placed)
+
+
+async def test_previews_of_changes_are_refused_in_the_words_of_their_doors(world: World) -> None:
+    """No delay was told, the provider books its own carrier, all units are no part, it is there already."""
+    placed, handle = await world.accepted()
+    for name, update, asked in (
+        ("delay", "answer_delay", DelayConsent(by="agent", consent=True)),
+        ("carrier", "change_carrier", with_carrier()),
+        ("split", "split_parcel", split(("MUG", 1))),
+        ("move", "move_parcel", moved("ca-1")),
+        ("expedite", "expedite", expedited(parcel=7)),
+    ):
+        told = await foretold(handle, **{name: asked})
+        assert told.outcome == "refused", name
+        assert await refusal(handle, update, asked) == f"customer: {told.effects[0]}"
+    await world.deliver(handle)
+    assert (await foretold(handle, payment=paying_with("pm_other"))).outcome == "refused"
     await world.balanced(placed)

@@ -4,12 +4,12 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from temporalio.api.enums.v1 import EventType
-from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
 from temporalio.client import WorkflowExecutionStatus
 
 from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
+from tests.support.temporal import details
 from tests.workflows.world import Handle, World
 from workflows import presentation
 
@@ -18,12 +18,6 @@ async def attributes(handle: Handle) -> dict[str, object]:
     """The order's search attributes by name."""
     found = (await handle.describe()).typed_search_attributes
     return {pair.key.name: pair.value for pair in found}
-
-
-async def details(handle: Handle) -> str:
-    """The current details, as `temporal workflow metadata` shows them."""
-    found: WorkflowMetadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
-    return found.current_details
 
 
 async def explained(handle: Handle) -> str:

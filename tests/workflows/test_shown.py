@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from google.protobuf.json_format import MessageToDict
-from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
@@ -19,29 +18,40 @@ from tests.replay import wire
 from tests.replay.commands import HISTORIES
 from tests.support.sources import Sources, polling
 from tests.support.stops import ScriptedStops
+from tests.support.temporal import details
 from tests.workflows.test_reconciliation import order
 from tests.workflows.test_stop_orders import resting, started, undone, until
 from workflows.presentation import CARRIER, PROVIDER, REGION, SELLER
 from workflows.reconciliation import repair_workflow_id
 from workflows.stop_orders import initial_attributes
 
-CALLS_AND_WAITS = ("activityTaskScheduledEventAttributes", "timerStartedEventAttributes")
+STARTED = "workflowExecutionStartedEventAttributes"
+LOCAL = "markerRecordedEventAttributes"
+CALLS_AND_WAITS = (
+    "activityTaskScheduledEventAttributes",
+    "timerStartedEventAttributes",
+    "startChildWorkflowExecutionInitiatedEventAttributes",
+    LOCAL,
+)
+PATCH = "core_patch"
+"""What the SDK writes where code was changed for new orders: nobody is called."""
+UNTITLED = {"canceled_unbegun"}
+"""Begun by hand in its scenario."""
 
 
 def unsaid(events: list[dict[str, Any]]) -> list[str]:
-    """Calls and waits of a history that no summary explains."""
+    """Calls, local ones too, and waits of a history that no summary explains."""
     return [
-        str(event[kind].get("activityType", "a timer"))
+        str(event[kind].get("activityType", kind))
         for event in events
         for kind in CALLS_AND_WAITS
-        if kind in event and not event.get("userMetadata", {}).get("summary")
+        if kind in event and event[kind].get("markerName") != PATCH and not said(event)
     ]
 
 
-async def details(handle: WorkflowHandle[Any, Any]) -> str:
-    """The current details, as `temporal workflow metadata` shows them."""
-    found: WorkflowMetadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
-    return found.current_details
+def said(event: dict[str, Any]) -> bool:
+    """Whether it has a summary."""
+    return bool(event.get("userMetadata", {}).get("summary"))
 
 
 async def events_of(handle: WorkflowHandle[Any, Any]) -> list[dict[str, Any]]:
@@ -50,10 +60,12 @@ async def events_of(handle: WorkflowHandle[Any, Any]) -> list[dict[str, Any]]:
 
 
 async def test_a_stop_is_found_by_what_it_stops_and_says_what_it_waits_for(environment: WorkflowEnvironment) -> None:
-    """Beside the orders of its region and its carrier; each of its waits has a summary, and its details a phase."""
+    """Beside the orders of its region and its carrier; each wait has a summary, its details what it is and a phase."""
     now = ScriptedStops().standing.effective_at
     async with started(environment, script := ScriptedStops(held=1, effective_at=now + timedelta(hours=1))) as handle:
         await until(handle, lambda _: script.asked == ["read_stop"])
+        what = f"Stop {handle.id.removeprefix('stop-')}: region US-CA, carrier ups"
+        assert (await details(handle)).startswith(f"**waiting**\n\n{what}\n")
         await environment.fast_forward(handle, timedelta(hours=1, seconds=1))
         await resting(handle, 1)
         assert (await details(handle)).startswith("**resting**")
@@ -93,11 +105,19 @@ async def test_a_repair_says_what_it_does_while_it_does_it(environment: Workflow
 @pytest.mark.parametrize("kind", [kind.__name__ for kind in wire.WORKFLOWS])
 def test_every_recorded_call_and_wait_says_what_it_is_for(kind: str) -> None:
     """In the histories of orders that met everything."""
-    found = [json.loads(path.read_text(encoding="utf-8"))["events"] for path in sorted(HISTORIES.glob("*.json"))]
-    of_kind = [
-        events
-        for events in found
-        if events[0]["workflowExecutionStartedEventAttributes"]["workflowType"]["name"] == kind
-    ]
-    assert len(of_kind) >= 2
-    assert [what for events in of_kind for what in unsaid(events)] == []
+    found = of_kind(kind)
+    assert len(found) >= 2
+    assert any(LOCAL in event for events in found.values() for event in events)
+    assert [what for events in found.values() for what in unsaid(events)] == []
+
+
+@pytest.mark.parametrize("kind", [kind.__name__ for kind in wire.WORKFLOWS])
+def test_every_recorded_workflow_has_a_title(kind: str) -> None:
+    """Set by the client that started it."""
+    assert {name for name, events in of_kind(kind).items() if not said(events[0])} <= UNTITLED
+
+
+def of_kind(kind: str) -> dict[str, list[dict[str, Any]]]:
+    """The committed histories of one kind of workflow, by scenario."""
+    found = {path.stem: json.loads(path.read_text(encoding="utf-8"))["events"] for path in HISTORIES.glob("*.json")}
+    return {name: events for name, events in found.items() if events[0][STARTED]["workflowType"]["name"] == kind}

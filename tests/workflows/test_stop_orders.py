@@ -18,6 +18,7 @@ from ordersaga.client_stops import StopClient
 from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.stops import StopMatch, stop_workflow_id
 from tests.support.stops import ScriptedStops
+from tests.support.temporal import details
 from workers.activities import ActivitySet
 from workers.lifecycle import running
 from workers.orders import order_worker
@@ -150,7 +151,7 @@ async def test_a_raw_cancellation_lifts_it(environment: WorkflowEnvironment) -> 
 
 @pytest.mark.slow
 async def test_long_looks_begin_their_history_anew(environment: WorkflowEnvironment) -> None:
-    """Each page once, and the counts go on; it is still found by what it stops."""
+    """Each page once, and the counts go on; it is still found by what it stops, and says so."""
     pages = 2 * stop_orders.PAGES_A_RUN + 5
     script = ScriptedStops(pages=pages)
     async with started(environment, script) as handle:
@@ -160,6 +161,9 @@ async def test_long_looks_begin_their_history_anew(environment: WorkflowEnvironm
         shown = await handle.describe()
         assert shown.run_id != first
         assert shown.typed_search_attributes[CARRIER] == ["ups"]
+        assert await shown.memo_value("title") == "stop region US-CA, carrier ups"
+        title = f"**resting**\n\nStop {seen.stop_id}: region US-CA, carrier ups\n"
+        assert (await details(handle)).startswith(title)
         await undone(handle, script)
     assert script.looks == [0]
     history = await environment.client.get_workflow_handle(handle.id, run_id=first).fetch_history()

@@ -15,6 +15,8 @@ from starlette.routing import Route
 from ordersaga.console.client import all_of, console_api
 from ordersaga.console.navigation import OVERSEERS
 from ordersaga.console.pages import order_actions
+from ordersaga.console.pages.order_forms import ACTING, ANSWERING
+from ordersaga.console.pages.order_menu import menu, places_for, returns_of
 from ordersaga.console.person import person_of
 from ordersaga.console.rendering import is_partial, render
 from ordersaga.console.saga import draw, events, waits
@@ -24,18 +26,30 @@ _OVER: Final = frozenset({"completed", "canceled", "rejected", "returned"})
 
 async def page(request: Request) -> Response:
     """What our own records have of an order; problem 404 of the API as it is."""
-    order, questions, links = await _told(request, "", "/questions", "/links")
-    role = person_of(request).role
+    order, questions, links, timeline = await _told(request, "", "/questions", "/links", "/timeline")
     return render(
         request,
         "order/page.html",
         order=order,
         questions=questions["items"],
         links=links["links"],
-        actions=order_actions.offered(role, order),
-        may_answer=role in order_actions.ANSWERING,
-        **await _story(request, order),
+        may_answer=person_of(request).role in ANSWERING,
+        **await _menu(request, order, timeline),
+        **await _story(request, order, timeline),
     )
+
+
+async def actions(request: Request) -> Response:
+    """What can be done by now, and the returns."""
+    order, timeline = await _told(request, "", "/timeline")
+    return render(request, "order/_actions.html", order=order, **await _menu(request, order, timeline))
+
+
+async def _menu(request: Request, order: dict[str, Any], timeline: dict[str, Any]) -> dict[str, Any]:
+    api = console_api(request)
+    returns = await returns_of(api, f"/v1/orders/{quote(order['order_id'], safe='')}", order)
+    shown = menu(person_of(request).role, order, returns, timeline["entries"])
+    return {"menu": shown, "returns": returns, "places": await places_for(api, order, shown)}
 
 
 async def now(request: Request) -> Response:
@@ -44,7 +58,7 @@ async def now(request: Request) -> Response:
     left = _left(order["live"])
     person = person_of(request)
     may = {
-        "releasable": person.role in order_actions.ACTING,
+        "releasable": person.role in ACTING,
         "oversees": person.role in OVERSEERS and person.seller is None,
     }
     template = "order/_now.html" if is_partial(request) else "order/now.html"
@@ -53,12 +67,12 @@ async def now(request: Request) -> Response:
 
 async def story(request: Request) -> Response:
     """The drawing and the books, as they are by now."""
-    (order,) = await _told(request, "")
-    return render(request, "order/_story.html", order=order, **await _story(request, order))
+    order, timeline = await _told(request, "", "/timeline")
+    return render(request, "order/_story.html", order=order, **await _story(request, order, timeline))
 
 
-async def _story(request: Request, order: dict[str, Any]) -> dict[str, Any]:
-    timeline, books = await _told(request, "/timeline", "/books")
+async def _story(request: Request, order: dict[str, Any], timeline: dict[str, Any]) -> dict[str, Any]:
+    (books,) = await _told(request, "/books")
     until = None if order["status"] in _OVER else datetime.now(UTC)
     rows = waits(events(timeline["entries"], books["units"]), until)
     return {"rows": rows, "drawing": draw(rows), "books": books}
@@ -81,5 +95,6 @@ routes: Final = [
     Route("/orders/{order_id}", page, methods=["GET"]),
     Route("/orders/{order_id}/now", now, methods=["GET"]),
     Route("/orders/{order_id}/story", story, methods=["GET"]),
+    Route("/orders/{order_id}/actions", actions, methods=["GET"]),
     *order_actions.routes,
 ]

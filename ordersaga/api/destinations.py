@@ -1,0 +1,41 @@
+"""Where an order may be led: locations that may ship it, and stops that an address or a location would lead into."""
+
+from datetime import UTC, datetime
+
+from ordersaga.api.problems import FieldError, invalid
+from ordersaga.bootstrap import Services
+from ordersaga.domain.journal import OrderRecord
+from ordersaga.domain.orders import Address
+from ordersaga.domain.stops import StopRule, avoided, stopping
+
+
+async def provider_at(services: Services, record: OrderRecord, location: str) -> str:
+    """Who works at the location. Problem 422 for one that may not ship the order, naming those that may."""
+    places = await _places(services, record)
+    if location not in places:
+        advice = f"use one of {', '.join(places)}" if places else "load the catalog first"
+        raise invalid([FieldError(field="location", message=f"no location is called {location}", remedy=advice)])
+    return places[location]
+
+
+async def _places(services: Services, record: OrderRecord) -> dict[str, str]:
+    """Who works at each location that may ship the order: everybody's, and its seller's own."""
+    known = {place.location: place.provider for place in await services.catalog.locations()}
+    goods = await services.sellers.goods(sellers=(), locations=known, skus=())
+    anothers = {name for name, place in goods.locations.items() if place.seller not in (None, record.order.seller)}
+    return {name: provider for name, provider in known.items() if name not in anothers}
+
+
+async def stop_at_address(services: Services, record: OrderRecord, ship_to: Address) -> tuple[StopRule, str] | None:
+    """The stop that the order would come to match there and does not match as it is, and what to do instead."""
+    rules, order = await services.stop_rules.standing(), record.order
+    new = [rule for rule in rules if not rule.match.order(order)]
+    rule = stopping(new, order.model_copy(update={"ship_to": ship_to}), datetime.now(UTC))
+    return (rule, f"{rule.told()}; give another address, or cancel") if rule else None
+
+
+async def stop_at_provider(services: Services, record: OrderRecord, provider: str) -> tuple[StopRule, str] | None:
+    """The stop that forbids the order this provider, and what to do instead."""
+    rules = await services.stop_rules.standing()
+    rule = avoided(rules, record.order, datetime.now(UTC)).get(provider)
+    return (rule, f"{rule.told()}; choose another location") if rule else None
