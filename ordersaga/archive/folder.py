@@ -91,7 +91,7 @@ class Folder:
         if not self.root.is_dir():
             raise OperatorError("archive_missing", f"{self.root} is no folder: mount or make it")
         if not os.access(self.root, os.R_OK | os.X_OK | (os.W_OK if writes else 0)):
-            raise OperatorError("archive_closed", f"{self.root} is closed to this process's user: let it read and write")
+            raise OperatorError("archive_closed", f"{self.root} is closed to this process's user: open it")
 
     def holds(self, run: Kept) -> bool:
         """Whether it was written and is still there."""

@@ -3,10 +3,12 @@
 import asyncio
 from datetime import timedelta
 
+from ordersaga.domain.retention import PERIODS
 from ordersaga.stores.inbox import _WAITING, WebhookInbox
 from ordersaga.stores.journal import PostgresJournal
+from ordersaga.stores.message_record import _MOVE, _over
 from ordersaga.stores.pools import Pool
-from ordersaga.stores.retention import BATCH, _delete, _given
+from ordersaga.stores.retention import BATCH
 
 MOMENT = timedelta(milliseconds=50)
 
@@ -141,8 +143,7 @@ async def test_what_is_asked_all_the_time_does_not_read_all_messages(pool: Pool)
     await pool.execute(_DELIVERED)
     await pool.execute("ANALYZE webhook_inbox")
     assert await inbox.waiting() == {"pending": 1, "failed": 0}
-    for statement in (_WAITING, _delete("webhook_inbox")):
-        arguments = _given("webhook_inbox") if "$1" in statement else ()
-        rows = await pool.fetch(f"EXPLAIN {statement}", *arguments, *([BATCH] if arguments else []))
+    for statement, arguments in ((_WAITING, ()), (_MOVE, (*_over(), BATCH, PERIODS["webhook_record"]))):
+        rows = await pool.fetch(f"EXPLAIN {statement}", *arguments)
         plan = [row[0] for row in rows]
         assert [line for line in plan if "Seq Scan on webhook_inbox" in line] == [], plan
