@@ -32,16 +32,16 @@ class HistoryClient:
 
 
 async def _look(temporal: Client, order_id: str) -> Histories:
-    runs = {(run.id, run.run_id): run.close_time for run in await _runs(temporal, order_id)}
+    runs = {(run.id, run.run_id): run.close_time for run in await runs_of(temporal, order_id)}
     if not runs:
         return Histories(there=False)
     clear = [run for run in runs if await _begins_in_the_clear(temporal, *run)]
     ended = [at for at in runs.values() if at is not None]
-    until = max(ended) + await _retention(temporal) if len(ended) == len(runs) else None
+    until = max(ended) + await retention_of(temporal) if len(ended) == len(runs) else None
     return Histories(there=True, until=until, clear=bool(clear))
 
 
-async def _runs(temporal: Client, order_id: str) -> list[WorkflowExecution]:
+async def runs_of(temporal: Client, order_id: str) -> list[WorkflowExecution]:
     """All that is found, and the saga's last run as it stands now: what is found may be some seconds old."""
     saga = workflow_id(order_id)
     asked = f'WorkflowId = "{saga}" OR WorkflowId STARTS_WITH "return-{order_id}-"'
@@ -68,7 +68,8 @@ async def _begins_in_the_clear(temporal: Client, name: str, run_id: str) -> bool
     return any(subject_named(payload) is None for payload in started.input.payloads)
 
 
-async def _retention(temporal: Client) -> timedelta:
+async def retention_of(temporal: Client) -> timedelta:
+    """For how long it keeps what has ended."""
     described = await temporal.workflow_service.describe_namespace(
         DescribeNamespaceRequest(namespace=temporal.namespace), timeout=PATIENCE
     )

@@ -143,6 +143,11 @@ class Settings(SignInSettings, EncryptionSettings, WatchSettings):
         default=None, description="file of further accounts at providers, carriers and channels (docs/network.md)"
     )
 
+    archive: Path | None = Field(
+        default=None,
+        description="folder that is there, for histories of what has ended (docs/lifecycle.md); empty: none are kept",
+    )
+
     sellers: Literal["any", "known"] = Field(
         default="any", description="`known`: only sellers that were onboarded sell (docs/sellers.md)"
     )

@@ -12,6 +12,7 @@
 | sweep | looks for orders of marketplaces that nobody told us of | every 6 hours |
 | sealer | seals the chains of the audit trail that grew | every `poll_interval` |
 | forget | forgets what is older than it is kept (`ordersaga.domain.retention`) | every hour |
+| archive | keeps histories of what has ended, where there is a folder for them | every hour |
 """
 
 import asyncio
@@ -22,8 +23,10 @@ from typing import Final
 import structlog
 
 from ordersaga import meters
+from ordersaga.archive import archiver_of
 from ordersaga.bootstrap import Pool, Services, retention_of
 from ordersaga.domain.errors import OrdersagaError
+from workers.relay_archive import Archive
 from workers.relay_channels import SWEEP_SECONDS, ChannelPoller
 from workers.relay_deliverer import Deliverer
 from workers.relay_following import followers
@@ -40,6 +43,7 @@ STILL_THERE_SECONDS: Final = 5.0
 """How long a connection that only listens may take to say that it is not dead."""
 MAX_BACKOFF_SECONDS: Final = 30.0
 FORGET_SECONDS: Final = 3600.0
+ARCHIVE_SECONDS: Final = 3600.0
 
 Step = Callable[[], Awaitable[bool]]
 log = structlog.get_logger(__name__)
@@ -58,6 +62,8 @@ async def run_relay(services: Services, stop: asyncio.Event) -> None:
         tasks.create_task(notify(services, stop))
         tasks.create_task(keep("forget_deliveries", services.outbox.prune, stop, pause=interval))
         tasks.create_task(keep("forget", retention_of(services).step, stop, pause=FORGET_SECONDS))
+        if archiver := archiver_of(services):
+            tasks.create_task(keep("archive", Archive(archiver).step, stop, pause=ARCHIVE_SECONDS))
         tasks.create_task(keep("expire_holds", lambda: expire_holds(services), stop, pause=interval))
         tasks.create_task(keep("return_starter", ReturnStarter(services).step, stop))
         tasks.create_task(keep("sealer", Sealer(services).step, stop, pause=interval))

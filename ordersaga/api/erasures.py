@@ -1,5 +1,7 @@
 """Route: personal data is erased for good, of one order or of all orders of a buyer."""
 
+from dataclasses import replace
+
 import structlog
 from fastapi import APIRouter
 
@@ -39,7 +41,8 @@ async def _ruled(services: Services, order_id: str, seller: str | None, erasure:
     ruling = await services.erasures.look(order_id, seller)
     if ruling is None:
         return None
-    histories = await services.orders.histories(order_id) if ruling.asks_temporal else UNTOLD
+    found = await services.orders.histories(order_id) if ruling.asks_temporal else UNTOLD
+    histories = replace(found, archived=services.settings.archive is not None)
     if erasure is None:
         return await services.erasures.look(order_id, seller, histories)
     done = await services.erasures.erase(order_id, seller, erasure, histories)

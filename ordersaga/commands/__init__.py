@@ -45,6 +45,7 @@ COMMANDS: Final[dict[str, str]] = {
     "recover": "recover",
     "doctor": "doctor",
     "retention": "retention",
+    "archive": "archive",
     "db": "db",
     "stack-clean": "stack_clean",
 }

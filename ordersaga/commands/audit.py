@@ -7,7 +7,9 @@ be read. What the API tells stands in `ordersaga.commands.deeds`.
 """
 
 import asyncio
+import gzip
 import json
+import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from functools import partial
@@ -30,7 +32,8 @@ from ordersaga.domain.errors import OperatorError, OrdersagaError
 T = TypeVar("T")
 OrderId = Annotated[str | None, typer.Option("--order", help="One order and the seals that list it, not everything.")]
 TrailFile = Annotated[
-    Path | None, typer.Option("--file", exists=True, dir_okay=False, help="An exported trail; needs no database.")
+    Path | None,
+    typer.Option("--file", exists=True, dir_okay=False, help="Exported, or archived; needs no database."),
 ]
 Noted = Annotated[
     str | None, typer.Option(help="NUMBER:HASH as `ordersaga audit head` printed it: that seal must still stand.")
@@ -103,7 +106,10 @@ def _noted_number(noted: str) -> int:
 def _read(file: Path) -> OrderTrail:
     """CommandError with exit code 1 only for what begins as a trail and was changed then."""
     try:
-        return load_trail(file.read_text(encoding="utf-8"))
+        packed = file.read_bytes()
+        return load_trail((gzip.decompress(packed) if file.suffix == ".gz" else packed).decode())
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise CommandError(f"{file} is not as it was packed: {error}", FAILED) from error
     except UnicodeDecodeError as error:
         raise CommandError(f"this is no exported trail: {file}: It is not text", USAGE) from error
     except OSError as error:

@@ -1,6 +1,7 @@
 """`ordersaga order`: place, show, list, timeline, explain, hold, release, through the HTTP API.
 
-Cancellation and changes stand in `ordersaga.commands.order_changes`, its ledgers in `order_records`.
+Cancellation and changes stand in `ordersaga.commands.order_changes`, its ledgers in `order_records`, its
+history in `order_history`.
 """
 
 import json
@@ -12,7 +13,7 @@ import typer
 
 from ordersaga.api.shapes import OrderDocument, OrderSummary, PlacedOrder, WaitingPlace
 from ordersaga.catalog_csv import CsvFileError
-from ordersaga.commands import order_changes, order_records
+from ordersaga.commands import order_changes, order_history, order_records
 from ordersaga.commands.errors import FAILED, USAGE, CommandError
 from ordersaga.commands.order_changes import OrderIdArgument, Preview, Reason, Wait, show_foretold
 from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, Repeat, call, show_json, show_pairs, show_table, steps
@@ -24,6 +25,7 @@ from workflows.messages import OrderView
 app = typer.Typer(help="Orders: place, look at, cancel, change, hold.", no_args_is_help=True)
 order_changes.add_to(app)
 order_records.add_to(app)
+order_history.add_to(app)
 
 
 def register(root: typer.Typer) -> None:

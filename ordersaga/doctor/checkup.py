@@ -8,7 +8,9 @@ from typing import Final
 
 from temporalio.service import RPCError
 
+from ordersaga.archive import archiver_of
 from ordersaga.bootstrap import ENCRYPTION_REFUSALS, Services, copies_of, look_at_database, open_services
+from ordersaga.doctor.archive import archive_lines
 from ordersaga.doctor.companies import company_lines, lane_lines
 from ordersaga.doctor.database import database_lines, encryption_line, key_lines
 from ordersaga.doctor.lines import Checkup, Line, fail, ok, warn
@@ -65,6 +67,7 @@ async def _looked(services: Services) -> list[Line]:
         remedy = "start the database that ORDERSAGA_KEY_COPIES_URL names, then: ordersaga migrate"
         lines += await _or_fail("key_copies", _keys(services), remedy)
     lines += await _or_fail("temporal", TemporalCheckup(services.orders.temporal, queues).lines(), "start Temporal")
+    lines += await _or_fail("archive", archive_lines(archiver_of(services)), "start Temporal")
     lines += await _or_fail("lanes", lane_lines(services), "ordersaga migrate")
     return [*lines, *await company_lines(services)]
 

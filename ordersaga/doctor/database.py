@@ -12,6 +12,7 @@ OLDEST: Final = 150000
 """The oldest version this is tested with, as `server_version_num`."""
 CROWDED: Final = 0.8
 SKEW: Final = timedelta(seconds=2)
+AHEAD: Final = timedelta(days=7)
 WRONG: Final = timedelta(seconds=30)
 """Leases, holds and signatures of webhooks count on clocks that differ by less."""
 
@@ -28,6 +29,8 @@ def database_lines(state: DatabaseState, now: datetime | None = None) -> Iterato
         told = "WAL is not archived: a restore loses what was accepted after the last backup"
         yield warn("wal_archive", told, "set archive_mode and archive_command: docs/how-to/backup-and-restore.md")
     yield _room(state)
+    if not state.pending:
+        yield _partitions(state)
 
 
 def encryption_line(ring: KeyRing | None) -> Line:
@@ -69,6 +72,15 @@ def _schema(state: DatabaseState) -> Line:
     if state.unknown:
         return warn("migrations", f"{names(state.unknown)}: of a later version", "run that version of ordersaga again")
     return ok("migrations", "all applied")
+
+
+def _partitions(state: DatabaseState) -> Line:
+    until = f"until {state.reaches.astimezone(UTC):%Y-%m-%d}" if state.reaches else "of no month"
+    strays = f"; {state.strays} came when there was none" if state.strays else ""
+    told = f"messages have partitions {until}{strays}"
+    late = state.strays or state.reaches is None or state.reaches < state.now + AHEAD
+    advice = "ordersaga retention; and see why no relay does it: its log, `loop=forget`"
+    return warn("partitions", told, advice) if late else ok("partitions", told)
 
 
 def _room(state: DatabaseState) -> Line:

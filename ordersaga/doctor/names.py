@@ -17,7 +17,7 @@ _BESIDE: Final = frozenset(
     PREFIX + name
     for name in (
         *("API_KEY", "API_URL", "COURIER_KEY", "COURIER_SECRET", "COMPLETE"),  # of the command line
-        *("API_PORTS", "SECRETS", "FILES", "VERSION", "NEXT_VERSION", "NEXT_BUILD"),  # of containers
+        *("API_PORTS", "SECRETS", "FILES", "VERSION", "NEXT_VERSION", "NEXT_BUILD", "ARCHIVE_VOLUME"),  # of containers
     )
 ) | {VARIABLE}
 _ALIKE: Final = 0.8

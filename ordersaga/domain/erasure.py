@@ -17,6 +17,7 @@ from ordersaga.domain.values import Message
 
 ROWS: Final = "its rows in PostgreSQL, in the clear"
 HISTORIES: Final = "its histories in Temporal, in the clear"
+ARCHIVE: Final = "its histories in the archive, in the clear: ordersaga archive drop"
 _UNTOLD: Final = f"{HISTORIES}, if it still has any: it did not answer"
 _CLEAR: Final = "it was accepted, or went on, while this deployment did not encrypt"
 
@@ -44,13 +45,15 @@ class Remains(Message):
 class Histories:
     """An order's histories in Temporal: whether any is there, and until when the last stays.
 
-    `clear`: one begins with what everybody may read. `told` False: Temporal did not answer.
+    `clear`: one begins with what everybody may read. `told` False: Temporal did not answer. `archived`: what has ended
+    is kept in a folder as well.
     """
 
     there: bool
     until: datetime | None = None
     clear: bool = False
     told: bool = True
+    archived: bool = False
 
 
 UNTOLD: Final = Histories(there=True, told=False)
@@ -124,9 +127,12 @@ def erased_before(judged: Ruling, remained: Iterable[Remains], now: datetime) ->
 def remains_of(facts: ErasureFacts, histories: Histories) -> tuple[Remains, ...]:
     """What no erasure of the order reaches."""
     rows = (Remains(where=ROWS),) if facts.clear_rows else ()
-    if not (facts.clear_histories or histories.clear) or not histories.there:
+    if not (facts.clear_histories or histories.clear):
         return rows
-    return (*rows, Remains(where=HISTORIES if histories.told else _UNTOLD, until=histories.until))
+    kept = (Remains(where=ARCHIVE),) if histories.archived else ()
+    if not histories.there:
+        return (*rows, *kept)
+    return (*rows, Remains(where=HISTORIES if histories.told else _UNTOLD, until=histories.until), *kept)
 
 
 def _open(facts: ErasureFacts) -> list[str]:

@@ -9,15 +9,17 @@ from ordersaga.domain.values import Message
 
 PERIODS: Final[Mapping[str, timedelta]] = {
     "idempotency_keys": timedelta(days=7),
-    "webhook_inbox": timedelta(days=90),
+    "webhook_inbox": timedelta(days=7),
+    "webhook_record": timedelta(days=90),
     "notifications": KEPT,
     "reconciliation_runs": timedelta(days=90),
 }
-"""By table. Messages of an order that is open are kept whatever their age: a recovery tells them again."""
+"""By table. Messages of an order that is open are kept whatever their age: a recovery tells them again. Those of others
+move from the inbox into the record, whose months are dropped as a whole once their last day is so old."""
 
 
 class Forgettable(Message):
-    """What of a table is older than it is kept. `rows`: that may be forgotten now, or were."""
+    """What of a table is older than it is kept. `rows`: that may be forgotten or moved now, or were."""
 
     table: str
     kept: timedelta

@@ -16,6 +16,7 @@ SELECT clock_timestamp() AS now, current_setting('server_version_num')::int AS v
     current_setting('archive_mode') <> 'off' AS archived,
     to_regclass('schema_migrations') IS NOT NULL AS migrated
 """
+_RECORD: Final = "SELECT reaches, strays FROM webhook_record_stands()"
 _APPLIED: Final = "SELECT name FROM schema_migrations"
 
 
@@ -24,6 +25,7 @@ class DatabaseState:
     """`pending`: migrations this program brings and the database has not; `unknown`: the other way round.
 
     `version` as `server_version_num`; `durable`: what is committed survives a crash; `archived`: WAL is kept elsewhere.
+    `reaches`: until when there are partitions for messages; `strays`: messages that none was there for.
     """
 
     now: datetime
@@ -34,6 +36,8 @@ class DatabaseState:
     archived: bool
     pending: tuple[str, ...]
     unknown: tuple[str, ...]
+    reaches: datetime | None = None
+    strays: int = 0
 
 
 class PostgresCheckup:
@@ -49,9 +53,11 @@ class PostgresCheckup:
             row = await reader.fetchrow(_SAID)
             assert row is not None, "a SELECT without FROM has one row"
             applied = {found["name"] for found in await reader.fetch(_APPLIED)} if row["migrated"] else set()
+            pending = tuple(name for name in shipped if name not in applied)
+            record = await reader.fetchrow(_RECORD) if not pending else None
         known = {name: row[name] for name in ("now", "version", "connections", "most", "durable", "archived")}
-        pending = tuple(name for name in shipped if name not in applied)
-        return DatabaseState(**known, pending=pending, unknown=tuple(sorted(applied - set(shipped))))
+        unknown = tuple(sorted(applied - set(shipped)))
+        return DatabaseState(**known, pending=pending, unknown=unknown, **dict(record or {}))
 
 
 async def require_migrations(pool: Pool) -> None:

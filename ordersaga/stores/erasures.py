@@ -51,6 +51,7 @@ UPDATE orders SET buyer = NULL, erased_at = clock_timestamp() WHERE order_id = $
 # A hash of what was asked confirms a guess at it. Nobody can repeat a request of which nothing is known any more.
 _FORGET_REQUESTS = "UPDATE idempotency_keys SET request_hash = 'erased' WHERE order_id = $1"
 _EMPTY_INBOX = "UPDATE webhook_inbox SET body = '{}' WHERE order_id = $1"
+_EMPTY_RECORD = "UPDATE webhook_record SET body = '{}' WHERE order_id = $1"
 _KNOWN = "SELECT order_id FROM erasures WHERE order_id = ANY($1::text[])"
 _TELL = """
 INSERT INTO erasures (order_id, seller, "by", reference, at, remains)
@@ -150,6 +151,7 @@ async def _erase(work: Connection, order: ErasedOrder, remains: Sequence[Remains
     await destroy_key(work, order.order_id)
     await work.execute(_FORGET_REQUESTS, order.order_id)
     await work.execute(_EMPTY_INBOX, order.order_id)
+    await work.execute(_EMPTY_RECORD, order.order_id)
     await work.execute(_TELL, *astuple(order), [each.model_dump(mode="json", exclude_none=True) for each in remains])
     at: datetime = await work.fetchval(_UNMARK, order.order_id)
     return at

@@ -67,7 +67,10 @@ SELECT at, source, kind, text, parcel, data FROM (
            0, jsonb_strip_nulls(
                jsonb_build_object('source', source, 'source_id', source_id, 'status', status, 'attempts', attempts,
                                   'delivered_at', delivered_at, 'error', error))
-    FROM webhook_inbox WHERE order_id = $1) AS story
+    FROM (SELECT id, received_at, source, source_id, status, attempts, delivered_at, error
+          FROM webhook_inbox WHERE order_id = $1
+          UNION ALL SELECT id, received_at, source, source_id, status, attempts, delivered_at, error
+          FROM webhook_record WHERE order_id = $1) AS messages) AS story
 ORDER BY at, place, seq
 """
 _ORDER_COLUMNS = (

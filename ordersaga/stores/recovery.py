@@ -12,6 +12,7 @@ from ordersaga.domain.recovering import Recovery
 from ordersaga.domain.returns import ReturnCase, ReturnStatus
 from ordersaga.domain.statuses import FINAL_STATUSES, OrderStatus
 from ordersaga.stores.holds import Taking, lock_stock, take_holds
+from ordersaga.stores.message_record import bring_back
 from ordersaga.stores.order_rows import dump_parcels
 from ordersaga.stores.pools import Connection, Pool, connection, transaction
 from ordersaga.stores.stock import PostgresStock
@@ -23,7 +24,8 @@ _REMEMBERED: Final = """
 SELECT greatest(
     (SELECT max(updated_at) FROM orders), (SELECT max(intended_at) FROM effects), (SELECT max(settled_at) FROM effects),
     (SELECT max(moved_at) FROM unit_movements), (SELECT max(posted_at) FROM money_transactions),
-    (SELECT max(received_at) FROM webhook_inbox), (SELECT max(moved_at) FROM poll_cursors), 'epoch'::timestamptz)
+    (SELECT max(received_at) FROM webhook_inbox), (SELECT max(received_at) FROM webhook_record),
+    (SELECT max(moved_at) FROM poll_cursors), 'epoch'::timestamptz)
 """
 _OPEN: Final = "SELECT recovery_id, remembered, began_at, report FROM recoveries WHERE ended_at IS NULL"
 _FOUND: Final = "UPDATE recoveries SET report = $2 WHERE recovery_id = $1 AND ended_at IS NULL"
@@ -59,7 +61,9 @@ UPDATE webhook_inbox SET status = 'pending', attempts = 0, next_attempt_at = clo
 WHERE order_id = $1 AND status IN ('delivered', 'ignored') AND delivered_at > $2
 """
 _LATER: Final = """
-SELECT count(*) FROM webhook_inbox WHERE order_id = $1 AND status IN ('delivered', 'ignored') AND delivered_at > $2
+SELECT (SELECT count(*) FROM webhook_inbox
+        WHERE order_id = $1 AND status IN ('delivered', 'ignored') AND delivered_at > $2)
+     + (SELECT count(*) FROM webhook_record WHERE order_id = $1 AND delivered_at > $2)
 """
 _RETURNS: Final = """
 SELECT order_id, number, inspection IS NOT NULL AS inspected FROM returns
@@ -230,7 +234,8 @@ class PostgresRecovery:
 
     async def tell_again(self, order_id: str, since: datetime) -> None:
         """Have the relay hand the order again what it was handed after `since`."""
-        async with connection(self._pool) as work:
+        async with transaction(self._pool) as work:
+            await bring_back(work, order_id, since)
             await work.execute(_TELL_AGAIN, order_id, since)
 
     async def open_returns(self, final: Sequence[str]) -> list[tuple[str, int, bool]]:

@@ -88,6 +88,7 @@ waiting_lines        rac   rac    rac   -     r      r
 waiting_orders       rad   rad    rad   -     r      r
 webhook_endpoints    rac   r      rc    -     -      rac
 webhook_inbox        rac   rac    racd  -     r      r
+webhook_record       rc    r      ra    -     r      r
 """
 COLUMNS: Final[Mapping[tuple[str, str], Sequence[str]]] = {
     ("audit_heads", "relay"): ("unsealed",),
@@ -98,6 +99,7 @@ COLUMNS: Final[Mapping[tuple[str, str], Sequence[str]]] = {
     ("reconciliation_runs", "api"): ("seller",),
     ("returns", SELLER): ("started_at",),
     ("stops", SELLER): ("started_at",),
+    ("webhook_record", "api"): ("body",),
 }
 """Where a role changes these columns only."""
 _UNSAID: Final = {
@@ -123,8 +125,9 @@ _SHARED: Final = frozenset({"locations"})
 DEFINERS: Final = (
     *("account_is_its_locations", "audit_orders", "audit_row", "audit_unit", "audit_units", "give_room_back"),
     *("list_skus", "location_is_its_accounts", "receipt_is_its_sellers", "stock_is_its_locations"),
+    *("rotate_webhook_record", "webhook_record_stands"),
 )
-"""Functions of triggers that write, or lock, what the writer of a row may not."""
+"""Functions that write, lock or read what who calls them may not: most are called by triggers, none takes a word."""
 
 SEEN_AS: Final = """
 CREATE OR REPLACE FUNCTION its_seller() RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS

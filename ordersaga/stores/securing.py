@@ -21,6 +21,7 @@ _MAY_BECOME: Final = f"SELECT pg_has_role($1, '{PREFIX}{SELLER}', 'SET')"
 _TABLES: Final = """
 SELECT table_name AS name, array_agg(column_name::text) AS columns FROM information_schema.columns
 JOIN pg_tables ON schemaname = table_schema AND tablename = table_name
+JOIN pg_class ON pg_class.oid = format('%I.%I', schemaname, tablename)::regclass AND NOT relispartition
 WHERE table_schema = current_schema() GROUP BY 1 ORDER BY 1
 """
 _FUNCTIONS: Final = """

@@ -257,6 +257,8 @@ async def test_a_file_that_is_no_order(content: bytes, told: str, say: Say, tmp_
         ("ORDERSAGA_API_PORT", "many", "stack-clean"),
         ("ORDERSAGA_API_PORT", "many", "keys list"),
         ("ORDERSAGA_API_PORT", "many", "retention"),
+        ("ORDERSAGA_API_PORT", "many", "archive"),
+        ("ORDERSAGA_API_PORT", "many", "order history o1"),
         ("ORDERSAGA_API_PORT", "many", "recover"),
         ("ORDERSAGA_API_PORT", "many", "worker"),
     ],

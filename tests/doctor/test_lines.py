@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,15 @@ from tests.support.emulators import ROOT
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SOUND = DatabaseState(
-    now=NOW, version=170002, connections=12, most=200, durable=True, archived=True, pending=(), unknown=()
+    now=NOW,
+    version=170002,
+    connections=12,
+    most=200,
+    durable=True,
+    archived=True,
+    pending=(),
+    unknown=(),
+    reaches=NOW + timedelta(days=30),
 )
 
 
@@ -82,3 +91,19 @@ def test_what_the_deployment_reads_itself_is_known() -> None:
         told = [line.told for line in unknown_names(ROOT / "no.env")]
     assert len(named) > 15
     assert [each for each in told if each.partition(" ")[0] in named] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"reaches": NOW + timedelta(days=6)}, "until 2026-03-07"),
+        ({"reaches": None}, "of no month"),
+        ({"strays": 3}, "3 came when there was none"),
+    ],
+)
+def test_messages_without_a_partition_are_told(change: dict[str, Any], told: str) -> None:
+    """Before there is none, and when some came that had none; a database that is not migrated has other worries."""
+    line = lines(replace(SOUND, **change))["partitions"]
+    assert (line.verdict, told in line.told) == ("warn", True)
+    assert "ordersaga retention" in line.remedy
+    assert "partitions" not in lines(replace(SOUND, pending=("0032_webhook_record.sql",), **change))

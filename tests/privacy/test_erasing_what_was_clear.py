@@ -12,7 +12,7 @@ from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
 from ordersaga.bootstrap import Services, open_services
-from ordersaga.domain.erasure import HISTORIES, ROWS, ErasureFacts, Histories, ruling
+from ordersaga.domain.erasure import ARCHIVE, HISTORIES, ROWS, ErasureFacts, Histories, ruling
 from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.statuses import OrderStatus
 from ordersaga.privacy.master_keys import read_master_keys
@@ -179,11 +179,13 @@ async def test_what_lies_elsewhere_opens_with_the_old_master_key_only(settings: 
         ({}, Histories(there=True, clear=True), [HISTORIES]),
         ({"clear_rows": True, "clear_histories": True}, Histories(there=False), [ROWS]),
         ({"clear_histories": True}, Histories(there=False), []),
+        ({"clear_histories": True}, Histories(there=False, archived=True), [ARCHIVE]),
+        ({}, Histories(there=True, archived=True), []),
         ({"clear_rows": True, "clear_histories": True}, Histories(there=True), [ROWS, HISTORIES]),
     ],
 )
 def test_what_remains_is_what_is_there(facts: dict[str, Any], histories: Histories, where: list[str]) -> None:
-    """Histories that Temporal has thrown away remain nowhere."""
+    """Histories that Temporal has thrown away remain nowhere, but in the archive where there is one."""
     found = ruling(ErasureFacts(status=OrderStatus.CANCELED, encrypted=True, **facts), histories)
     assert [each.where for each in found.remains] == where
     assert found.verdict.value == ("partly_erasable" if where else "erasable")

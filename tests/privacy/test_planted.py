@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ordersaga.bootstrap import retention_of
 from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.shipping import ParcelEvent
 from ordersaga.domain.statuses import ParcelStatus
@@ -131,6 +132,10 @@ async def test_an_erased_order_is_unreadable_and_its_books_balance(shop: Shop, s
     """Its history, its rows and its buyer are gone for everybody; the others, the books and the chain are as before."""
     await lives(shop, "_e")
     services = shop.api.services
+    await services.pool.execute("UPDATE webhook_inbox SET status = 'ignored', received_at = now() - interval '8 days'")
+    await retention_of(services).forget()
+    moved = "SELECT body::text FROM webhook_record WHERE order_id = 'kept_e'"
+    assert "sealed" in await services.pool.fetchval(moved)
     running = await under_way(shop, "running_e")
     dry = await erase(shop, buyer=BUYER, dry_run=True)
     assert {each["order_id"]: each["verdict"] for each in dry} == {
@@ -141,6 +146,7 @@ async def test_an_erased_order_is_unreadable_and_its_books_balance(shop: Shop, s
     }
     (one,) = await erase(shop, order_id="kept_e")
     assert one["verdict"] == "erased"
+    assert await services.pool.fetchval(moved) == "{}"
     assert (await shop.api.get("/v1/orders/kept_e")).json()["ship_to"]["name"] == ERASED
     assert (await shop.api.get("/v1/orders/returned_e")).json()["ship_to"]["name"] == SHIP_TO["name"]
     done = {each["order_id"]: each["verdict"] for each in await erase(shop, buyer=BUYER)}

@@ -36,16 +36,19 @@ CHAINS = frozenset({"audit_entries", "audit_heads", "order_skus"})
 """What only the database's own triggers add to."""
 SECRETS = frozenset({"api_keys", "people_sessions", "webhook_endpoints", "account_tokens", "order_keys"})
 """What opens doors: never a reader's."""
-_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
+_TABLES = """
+SELECT relname AS tablename FROM pg_class
+WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND relispartition = $1 ORDER BY 1
+"""
 _MAY = {
     "table": "SELECT has_table_privilege($1, $2, $3)",
     "column": "SELECT has_any_column_privilege($1, $2, $3)",
 }
 
 
-async def tables(owner: Connection) -> list[str]:
-    """Every table there is."""
-    return [row["tablename"] for row in await owner.fetch(_TABLES)]
+async def tables(owner: Connection, *, partitions: bool = False) -> list[str]:
+    """Every table there is; or every part of one."""
+    return [row["tablename"] for row in await owner.fetch(_TABLES, partitions)]
 
 
 async def may(owner: Connection, role: str, table: str, *what: str) -> set[str]:
@@ -121,6 +124,27 @@ async def test_money_is_the_workers_and_keys_are_nobodys(owner: Connection) -> N
 async def test_every_table_is_spoken_of(owner: Connection) -> None:
     """A new table gets its line in `ordersaga/stores/roles.py`: who reads, adds to, changes and deletes from it."""
     assert roles.unsaid(await tables(owner)) == set()
+
+
+async def test_a_part_of_a_table_is_nobodys_by_itself(owner: Connection) -> None:
+    """Rules and rights are those of the whole; who could read a part would read every seller's rows."""
+    parts = await tables(owner, partitions=True)
+    assert len(parts) > 4
+    for part in parts:
+        for role in ROLES:
+            assert await may(owner, role, part, "SELECT", *WRITING) == set(), (part, role)
+
+
+async def test_a_relay_rotates_and_drops_nothing_else(owner: Connection, as_role: As) -> None:
+    """It makes and drops months as the owner, of today: not of a day it makes up, and nobody drops one by hand."""
+    (month,) = (await tables(owner, partitions=True))[:1]
+    for role in ("relay", "api", "worker"):
+        connection = await as_role(role)
+        assert await connection.fetchval("SELECT rotate_webhook_record()") == 0
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.fetchval("SELECT rotate_webhook_record_at(now() + interval '9 years')")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(f'DROP TABLE "{month}"')
 
 
 async def test_everybody_may_exactly_what_is_said(owner: Connection) -> None:

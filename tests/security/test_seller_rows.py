@@ -77,12 +77,12 @@ WHOLE_HOUSE: Final = {
 
 _COLUMNS = """
 SELECT table_name, column_name, udt_name, is_identity, is_generated FROM information_schema.columns
-JOIN pg_tables ON schemaname = table_schema AND tablename = table_name
-WHERE table_schema = 'public' ORDER BY table_name, ordinal_position
+JOIN pg_class ON relnamespace = 'public'::regnamespace AND relname = table_name AND relkind IN ('r', 'p')
+WHERE table_schema = 'public' AND NOT relispartition ORDER BY table_name, ordinal_position
 """
 _CHECKS = """
 SELECT conrelid::regclass::text AS of_table, quote_ident(conname) AS name FROM pg_constraint
-WHERE contype = 'c' AND connamespace = 'public'::regnamespace AND conparentid = 0 AND contypid = 0
+WHERE contype = 'c' AND conislocal AND connamespace = 'public'::regnamespace AND conparentid = 0 AND contypid = 0
 """
 _POLICIES = "SELECT tablename, policyname, roles::text[] AS roles FROM pg_policies WHERE schemaname = 'public'"
 

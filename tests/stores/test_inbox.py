@@ -5,11 +5,13 @@ from datetime import timedelta
 
 import pytest
 
+from ordersaga.domain.retention import PERIODS
 from ordersaga.privacy.master_keys import read_master_keys
 from ordersaga.stores.inbox import _WAITING, WebhookInbox
 from ordersaga.stores.journal import PostgresJournal
+from ordersaga.stores.message_record import _MOVE, _over
 from ordersaga.stores.pools import Pool
-from ordersaga.stores.retention import BATCH, _delete, _given
+from ordersaga.stores.retention import BATCH
 from ordersaga.stores.vault import vault_of
 from tests.privacy.keys import ONE
 
@@ -150,8 +152,7 @@ async def test_what_is_asked_all_the_time_does_not_read_all_messages(pool: Pool)
     await pool.execute(_DELIVERED)
     await pool.execute("ANALYZE webhook_inbox")
     assert await inbox.waiting() == {"pending": 1, "failed": 0}
-    for statement in (_WAITING, _delete("webhook_inbox")):
-        arguments = _given("webhook_inbox") if "$1" in statement else ()
-        rows = await pool.fetch(f"EXPLAIN {statement}", *arguments, *([BATCH] if arguments else []))
+    for statement, arguments in ((_WAITING, ()), (_MOVE, (*_over(), BATCH, PERIODS["webhook_record"]))):
+        rows = await pool.fetch(f"EXPLAIN {statement}", *arguments)
         plan = [row[0] for row in rows]
         assert [line for line in plan if "Seq Scan on webhook_inbox" in line] == [], plan

@@ -55,13 +55,15 @@ async def test_messages_of_open_orders_are_kept_whatever_their_age(pool: Pool, s
     await inbox.store("shipbob", "evt_2", "o1", {"source": "shipbob"})
     first, _ = await inbox.claim(2)
     await inbox.mark_delivered(first.id)
-    await aged(pool, "webhook_inbox", "received_at", PERIODS["webhook_inbox"] + DAY)
+    await aged(pool, "webhook_inbox", "received_at", PERIODS["webhook_record"] + DAY)
     async with connection(pool) as work:
         await work.execute("UPDATE orders SET status = $1", status)
     await PostgresRetention(pool).forget()
     counts = await inbox.count_by_status()
     assert counts.get("delivered", 0) == 1 - forgotten
     assert counts["pending"] == 1
+    async with connection(pool) as reader:
+        assert await reader.fetchval("SELECT count(*) FROM webhook_record") == 0, "it is too old for that, too"
 
 
 @pytest.mark.parametrize(
