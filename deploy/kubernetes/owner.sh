@@ -10,6 +10,10 @@ words='"python", "-m", "ordersaga"'
 for word in "$@"; do
     words="$words, \"$(printf %s "$word" | sed 's/[\\"]/\\&/g')\""
 done
+archive='"emptyDir": {"sizeLimit": "64Mi"}'
+if kubectl -n "$namespace" get persistentvolumeclaim archive >/dev/null 2>&1; then
+    archive='"persistentVolumeClaim": {"claimName": "archive"}'
+fi
 
 exec kubectl -n "$namespace" run "owner-$$" --rm -i --quiet --restart=Never --image="$image" --overrides='{
   "apiVersion": "v1",
@@ -19,7 +23,7 @@ exec kubectl -n "$namespace" run "owner-$$" --rm -i --quiet --restart=Never --im
     "automountServiceAccountToken": false,
     "enableServiceLinks": false,
     "restartPolicy": "Never",
-    "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
+    "securityContext": {"runAsNonRoot": true, "fsGroup": 10001, "fsGroupChangePolicy": "OnRootMismatch", "seccompProfile": {"type": "RuntimeDefault"}},
     "containers": [{
       "name": "main",
       "image": "'"$image"'",
@@ -31,6 +35,7 @@ exec kubectl -n "$namespace" run "owner-$$" --rm -i --quiet --restart=Never --im
       "securityContext": {"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}},
       "volumeMounts": [
         {"name": "tmp", "mountPath": "/tmp"},
+        {"name": "archive", "mountPath": "/data"},
         {"name": "secrets", "mountPath": "/etc/ordersaga/secrets", "readOnly": true},
         {"name": "files", "mountPath": "/etc/ordersaga/files", "readOnly": true},
         {"name": "login", "mountPath": "/etc/ordersaga/login", "readOnly": true}
@@ -38,6 +43,7 @@ exec kubectl -n "$namespace" run "owner-$$" --rm -i --quiet --restart=Never --im
     }],
     "volumes": [
       {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
+      {"name": "archive", '"$archive"'},
       {"name": "secrets", "secret": {"secretName": "ordersaga-secrets"}},
       {"name": "files", "secret": {"secretName": "ordersaga-files", "optional": true}},
       {"name": "login", "secret": {"secretName": "ordersaga-databases", "items": [{"key": "owner", "path": "ordersaga_database_password"}]}}

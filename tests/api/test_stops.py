@@ -271,7 +271,7 @@ async def test_undone_its_holds_are_released_and_what_was_canceled_stays_so(offi
 async def test_a_paused_stop_touches_nobody_while_its_door_stays_closed(office: Office) -> None:
     """It goes on when it is resumed, and every word is in the audit trail."""
     await office.stocked(3)
-    later = datetime.now(UTC) + timedelta(seconds=5)
+    later = datetime.now(UTC) + timedelta(seconds=12)
     stop_id = (await office.stop(effective_at=later.isoformat()))["stop_id"]
     assert (await office.api.post("/v1/orders", california("just_before"))).status_code == 202
     foretold = (await office.api.post(f"{STOPS}/{stop_id}/pause?dry_run=true", {"reason": "wait"})).json()

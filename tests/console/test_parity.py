@@ -95,8 +95,8 @@ FORETOLD: Final[dict[str, str]] = {
 """By deed, the route that shows its effect before; each is shown to do nothing by the test of its page."""
 FORETELLING: Final = {"/stops/plan", "/attention/plan", "/reconciliation/plan"}
 ORDERS, LANES = "/orders/{order_id}/{action}", "/network/{lane}/{deed:str}"
-ELSEWHERE: Final = {"order place"}
-"""Orders come from checkouts and marketplaces, not from people before a page."""
+ELSEWHERE: Final = {"order place", "order history"}
+"""Orders come from checkouts and marketplaces; histories are read in Temporal's UI, to which an order's page leads."""
 COMMANDS: Final = {command for commands in (*DONE.values(), *SHOWN.values()) for command in commands}
 
 
