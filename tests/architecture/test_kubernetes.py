@@ -208,10 +208,12 @@ def test_each_process_sees_the_secrets_that_its_code_reads_and_no_other(overlay:
         assert whole == (set() if name == "codec-server" else {"ordersaga-files"})
 
 
-def test_the_owners_pod_is_valid_and_as_hardened_as_all(tmp_path: Path) -> None:
-    """What the script asks the cluster for; the words of the command stay the words they are."""
+@pytest.mark.parametrize("archive", [True, False])
+def test_the_owners_pod_is_valid_and_as_hardened_as_all(tmp_path: Path, archive: bool) -> None:
+    """What the script asks the cluster for, the archive where there is one; words stay as they are."""
+    claim = f"*persistentvolumeclaim*) exit {0 if archive else 1};;"
     (tmp_path / "kubectl").write_text(
-        '#!/bin/sh\ncase "$*" in *jsonpath*) echo ordersaga:1;; *) printf %s "$*";; esac\n'
+        f'#!/bin/sh\ncase "$*" in *jsonpath*) echo ordersaga:1;; *overrides*) printf %s "$*";; {claim} esac\n'
     )
     (tmp_path / "kubectl").chmod(0o755)
     script = REPOSITORY / "deploy/kubernetes/owner.sh"
@@ -224,7 +226,10 @@ def test_the_owners_pod_is_valid_and_as_hardened_as_all(tmp_path: Path) -> None:
     assert container["args"] == ["python", "-m", "ordersaga", *words]
     api = template(named("production", "Deployment")["api"])["spec"]
     assert container["securityContext"] == api["containers"][0]["securityContext"]
-    assert pod["spec"]["securityContext"] == api["securityContext"]
+    group = named("production", "Deployment")["relay"]["spec"]["template"]["spec"]["securityContext"]
+    assert pod["spec"]["securityContext"] == {**api["securityContext"], **group}
+    [folder] = [volume for volume in pod["spec"]["volumes"] if volume["name"] == "archive"]
+    assert ("persistentVolumeClaim" in folder, "emptyDir" in folder) == (archive, not archive)
     [login] = [volume for volume in pod["spec"]["volumes"] if volume["name"] == "login"]
     assert login["secret"]["items"] == [{"key": "owner", "path": "ordersaga_database_password"}]
 

@@ -64,7 +64,10 @@ async def opened(folder: Path, text: str) -> AsyncIterator[Accounts]:
     """The accounts of such a file."""
     file, board = folder / "network.toml", Board()
     file.write_text(text)
-    settings = Settings(_env_file=None, stripe_api_key="sk_test", gateway_timeout=TIMEOUT)
+    secret = "signs"
+    settings = Settings(
+        _env_file=None, stripe_api_key="sk_test", shipbob_webhook_secret=secret, gateway_timeout=TIMEOUT
+    )
     async with open_accounts(settings, read_network(file), LaneGates(board, board.clock), nothing) as accounts:
         yield accounts
 
