@@ -87,8 +87,11 @@ async def open_api_keys(database_url: str) -> AsyncIterator[ApiKeys]:
 
 @asynccontextmanager
 async def open_audit_trail(database_url: str) -> AsyncIterator[PostgresAuditTrail]:
-    """The audit trail of a database. Statements take what time they need: nobody waits for them."""
-    async with opened_pool(database_url, "ordersaga-audit", statement_timeout=timedelta(hours=1)) as pool:
+    """The audit trail of a database. Statements take what time they need: nobody waits for them.
+
+    Two connections: who archives holds a lock while it reads.
+    """
+    async with opened_pool(database_url, "ordersaga-audit", max_size=2, statement_timeout=timedelta(hours=1)) as pool:
         yield PostgresAuditTrail(pool)
 
 

@@ -6,7 +6,6 @@ order's key reaches both here too.
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -15,7 +14,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from ordersaga.archive.folder import Folder, Kept
-from ordersaga.bootstrap import Pool, PostgresAuditTrail, Services
+from ordersaga.bootstrap import PostgresAuditTrail, Services
 from ordersaga.domain.audit_file import dump_trail
 from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.identifiers import owner_of_workflow
@@ -23,8 +22,6 @@ from ordersaga.domain.values import Message
 
 KINDS: Final = ("OrderFulfillment", "OrderReturn", "Reconciliation", "RepairFinding", "StopOrders")
 _CLOSED: Final = f"WorkflowType IN {KINDS} AND ExecutionStatus != 'Running'"
-# Any fixed number: one process writes at a time.
-_LOCK: Final = 7_305_041_905
 
 
 class Archived(Message):
@@ -42,7 +39,6 @@ class Archiver:
     """Reads from Temporal and PostgreSQL, writes to the folder."""
 
     temporal: Client
-    pool: Pool
     trail: PostgresAuditTrail
     folder: Folder
 
@@ -53,7 +49,7 @@ class Archiver:
         `archive_closed`.
         """
         self.folder.require()
-        async with self._alone() as alone:
+        async with self.trail.archiving() as alone:
             return await self._run(since) if alone else Archived(elsewhere=True)
 
     async def _run(self, since: datetime | None) -> Archived:
@@ -87,23 +83,13 @@ class Archiver:
                 raise
             return None
 
-    @asynccontextmanager
-    async def _alone(self) -> AsyncIterator[bool]:
-        async with self.pool.acquire(timeout=5) as held:
-            alone = bool(await held.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK))
-            try:
-                yield alone
-            finally:
-                if alone:
-                    await held.execute("SELECT pg_advisory_unlock($1)", _LOCK)
-
 
 def archiver_of(services: Services) -> Archiver | None:
     """Who keeps histories, where the settings say into which folder."""
     folder = services.settings.archive
     if folder is None:
         return None
-    return Archiver(services.orders.temporal, services.pool, services.audit_trail, Folder(folder))
+    return Archiver(services.orders.temporal, services.audit_trail, Folder(folder))
 
 
 async def closed(

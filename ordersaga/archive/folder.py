@@ -164,7 +164,7 @@ class Folder:
         if known.keys() & sums.keys() or _torn(file):
             self._rewrite(month, {**known, **sums})
             return
-        with file.open("ab") as out:
+        with open(file, "ab", opener=_private) as out:
             out.write(_text(sums))
             out.flush()
             os.fsync(out.fileno())
@@ -217,15 +217,21 @@ def _run(file: Path) -> Kept:
 
 
 def _write(file: Path, content: bytes) -> None:
-    """Whole or not at all, and on the disk."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    """Whole or not at all, on the disk, and for this user alone."""
+    for folder in (file.parent.parent, file.parent):
+        folder.mkdir(mode=0o700, exist_ok=True)
     beside = file.parent / f".{file.name}"
-    with beside.open("wb") as out:
+    with open(beside, "wb", opener=_private) as out:
         out.write(content)
         out.flush()
         os.fsync(out.fileno())
     beside.replace(file)
-    _sync(file.parent)
+    for folder in (file.parent, file.parent.parent):
+        _sync(folder)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _sync(folder: Path) -> None:

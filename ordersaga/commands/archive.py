@@ -14,8 +14,8 @@ from typing import Annotated, Final
 import typer
 from temporalio.service import RPCError
 
-from ordersaga.archive import Archived, Folder, archiver_of
-from ordersaga.bootstrap import open_services
+from ordersaga.archive import Archived, Archiver, Folder
+from ordersaga.bootstrap import open_audit_trail
 from ordersaga.client_errors import is_outage
 from ordersaga.commands.errors import FAILED, PART_FAILED, USAGE, CommandError
 from ordersaga.commands.local import adopt_stack
@@ -23,7 +23,9 @@ from ordersaga.commands.remote import AsJson, show_json, show_table
 from ordersaga.commands.times import moment
 from ordersaga.domain.errors import OrdersagaError, RetryError
 from ordersaga.domain.identifiers import owner_of_workflow, workflow_id
+from ordersaga.privacy.codec import data_converter
 from ordersaga.settings import Settings, SettingsError, read_settings
+from ordersaga.temporal_connection import connect_orders
 
 UNSET: Final = "ORDERSAGA_ARCHIVE names no folder; set it to one that is there: docs/lifecycle.md"
 _AWAY: Final = "start it, or correct ORDERSAGA_TEMPORAL_ADDRESS"
@@ -70,7 +72,8 @@ def verify(folder: Where, as_json: AsJson = False) -> None:
     else:
         for each in found.unlisted:
             typer.echo(f"{each}: not listed, of a run that was broken off: ordersaga archive", err=True)
-        show_table("Not as it was written", ("file", "what"), ((each.file, each.what) for each in found.damage))
+        if found.damage:
+            show_table("Not as it was written", ("file", "what"), ((each.file, each.what) for each in found.damage))
         typer.echo(f"{found.files} files, {len(found.damage)} damaged or missing")
     if found.damage:
         raise typer.Exit(FAILED)
@@ -95,10 +98,9 @@ def drop(
 async def _archive(settings: Settings, since: datetime | None) -> Archived:
     if settings.archive is None:
         raise CommandError(UNSET, USAGE)
-    async with open_services(settings, name="ordersaga-archive", looks_only=True) as services:
-        archiver = archiver_of(services)
-        assert archiver is not None, "the setting was looked at above"
-        return await archiver.run(since)
+    orders = await connect_orders(settings, data_converter(None))
+    async with open_audit_trail(settings.database_url.get_secret_value()) as trail:
+        return await Archiver(orders.temporal, trail, Folder(settings.archive)).run(since)
 
 
 def _settings() -> Settings:

@@ -37,6 +37,8 @@ T = TypeVar("T")
 
 # Any fixed number: seals are written one at a time.
 _SEALING: Final = 7_305_041_902
+# And one process at a time archives.
+_ARCHIVING: Final = 7_305_041_905
 # Orders are looked for in every table: one that is left in a single one of them is found too.
 _TABLES: Final = (
     *("audit_entries", "audit_heads", "audit_sealed"),
@@ -150,6 +152,20 @@ class PostgresAuditTrail:
             if not rows:
                 return None
             return await _write_seal(work, rows)
+
+    @asynccontextmanager
+    async def archiving(self) -> AsyncIterator[bool]:
+        """Until the block ends nobody else archives trails; False: somebody else does now.
+
+        What goes wrong in the block is not the database's: it is told as it is.
+        """
+        async with self._pool.acquire(timeout=5) as held:
+            alone = bool(await held.fetchval("SELECT pg_try_advisory_lock($1)", _ARCHIVING))
+            try:
+                yield alone
+            finally:
+                if alone:
+                    await held.execute("SELECT pg_advisory_unlock($1)", _ARCHIVING)
 
     @asynccontextmanager
     async def _reader(self) -> AsyncIterator[Connection]:

@@ -98,6 +98,13 @@ def test_an_order_is_dropped_and_not_missed(folder: Folder, tmp_path: Path) -> N
     assert (again.verify().files, again.verify().damage, again.verify().unlisted) == (1, (), ())
 
 
+def test_what_is_kept_is_its_users_alone(folder: Folder, tmp_path: Path) -> None:
+    """Histories name people where nothing is encrypted: no other user of the machine reads them."""
+    kept = list(tmp_path.rglob("*"))
+    assert len(kept) == 12
+    assert {each.stat().st_mode & 0o077 for each in kept} == {0}
+
+
 def test_a_folder_that_is_not_mounted_is_not_made(tmp_path: Path) -> None:
     """Its files would fill the disk below, and be hidden once it is mounted."""
     with pytest.raises(OperatorError, match="archive_missing"):

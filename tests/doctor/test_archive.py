@@ -31,7 +31,7 @@ async def test_a_history_that_leaves_soon_and_is_not_kept_is_told(
     """A day's retention is less than the days of warning: it is told at once, until it is kept."""
     await ended(environment)
     async with open_services(settings_of(environment, database_url)) as services:
-        archiver = Archiver(environment.client, services.pool, services.audit_trail, Folder(tmp_path))
+        archiver = Archiver(environment.client, services.audit_trail, Folder(tmp_path))
         (line,) = await archive_lines(archiver)
         assert (line.verdict, "leave Temporal within 3 days and are not kept" in line.told) == ("warn", True)
         assert "ordersaga archive" in line.remedy
@@ -47,7 +47,7 @@ async def test_a_folder_that_is_not_there_is_told(
     """Nothing is made, and nothing else is guessed."""
     async with open_services(settings_of(environment, database_url)) as services:
         folder = Folder(tmp_path / "none")
-        (line,) = await archive_lines(Archiver(environment.client, services.pool, services.audit_trail, folder))
+        (line,) = await archive_lines(Archiver(environment.client, services.audit_trail, folder))
     assert line.verdict == "warn"
     assert str(tmp_path / "none") in line.told
     assert not await asyncio.to_thread((tmp_path / "none").exists)

@@ -123,7 +123,7 @@ async def test_a_relay_goes_on_where_another_was_broken_off(shop: Shop, tmp_path
 async def test_one_process_writes_at_a_time(shop: Shop, tmp_path: Path) -> None:
     """The other one does nothing, and says so."""
     archiver = archiving(shop, tmp_path)
-    async with archiver._alone() as alone:
+    async with archiver.trail.archiving() as alone:
         assert alone
         assert (await archiving(shop, tmp_path).run()).elsewhere
     assert not (await archiver.run()).elsewhere
