@@ -77,7 +77,7 @@ async def nothing(_: str) -> tuple[str, ...]:
 async def test_a_providers_lane_and_door_are_as_its_capabilities_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The rate it publishes, unless the account has one of its own; webhooks of those who tell by them, of no others."""
+    """The rate it publishes, unless the account has its own; webhooks of those who tell by them, and no others."""
     monkeypatch.setenv("OURS", "secret")
     text = NEWEGG.format(code="newegg") + NEWEGG.format(code="newegg-small") + "calls_per_minute = 5"
     async with opened(tmp_path, text) as accounts:
