@@ -52,7 +52,7 @@ async def give_part_back(case: Case) -> None:
 
 async def _settled(case: Case, amount: int) -> None:
     """The operator is asked for the money, has it given back there, and says so when it is."""
-    item_id = await case.eventually(lambda: _question(case), "the question who gives the money back")
+    item_id: str = await case.eventually(lambda: _question(case), "the question who gives the money back")
     await case.world.companies[STALL].tell("refund", match=case.order_id, amount=amount)
     case.expect("what its shopper got back", (await _there(case))["refunded"], amount)
 

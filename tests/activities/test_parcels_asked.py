@@ -48,7 +48,7 @@ async def test_an_address_is_updated_once_per_generation(bench: Bench) -> None:
 async def test_a_lost_hand_off_is_sent_again_at_once_where_its_reference_keeps_it_apart(
     bench: Bench, idempotent: bool
 ) -> None:
-    """Elsewhere only once an inquiry proves that nothing came of it: a second one would be another."""
+    """Elsewhere only once an inquiry that finds nothing proves something: a second one would be another parcel."""
     bench.provider.is_able(idempotent=idempotent)
     bench.provider.fail_next("submit", LOST)
     with pytest.raises(ApplicationError, match="timeout"):
