@@ -27,7 +27,7 @@ from ordersaga.api.request_log import bind_order
 from ordersaga.bootstrap import TOKEN_PREFIX, ApiKey, Services
 from ordersaga.domain.approvals import identity
 from ordersaga.domain.journal import OrderRecord
-from ordersaga.seller_scope import narrow_to
+from ordersaga.seller_scope import narrow_to, whole_house
 
 _REALM: Final = {"WWW-Authenticate": 'Bearer realm="ordersaga"'}
 bearer: Final = HTTPBearer(auto_error=False, description="An API key, osk_...")
@@ -63,7 +63,8 @@ def allow(*roles: Role) -> Callable[..., Awaitable[ApiKey]]:
         services: ServicesDep,
         credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
     ) -> ApiKey:
-        key = await _caller(services, credentials.credentials, request) if credentials else None
+        with whole_house():  # a second check of one request is not narrowed by the first
+            key = await _caller(services, credentials.credentials, request) if credentials else None
         if key is None:
             detail = "send a valid API key: Authorization: Bearer osk_..."
             raise Problem(401, "unauthorized", detail, headers=_REALM)
