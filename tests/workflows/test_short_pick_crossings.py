@@ -72,7 +72,7 @@ async def test_all_units_canceled_by_name_while_one_leaves_elsewhere_leave_from_
         await asyncio.wait_for(reached.wait(), 10)
         await stage.handle.signal("request_cancel", units(("MUG", 3)))
         await asyncio.sleep(HEARTBEAT)
-    assert await stage.ended() is OrderStatus.CANCELED
+    assert (await moving.result(stage.handle)).status is OrderStatus.CANCELED
     assert all(found == "voided" for found in payments(moving, stage.placed))
     await moving.balanced(stage.placed)
 
