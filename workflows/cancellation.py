@@ -106,11 +106,12 @@ class Part:
 
 @dataclass
 class Negotiation:
-    """One request to cancel. `taken_up`: it is known which parcels it is about."""
+    """One request to cancel. `taken_up`: it is known which parcels it is about. `before`: how many there were."""
 
     request: CancelRequest
     parts: list[Part] = field(default_factory=list)
     taken_up: bool = False
+    before: int = 0
 
 
 class Cancellations:
@@ -139,7 +140,7 @@ class Cancellations:
 
     def _for_all(self, asked: CancelRequest) -> Negotiation:
         if self._whole is None:
-            self._whole = Negotiation(asked, taken_up=True)
+            self._whole = Negotiation(asked, taken_up=True, before=len(self._state.parcels))
             if self._state.closed_as is None:
                 self._whole.parts = [_whole_part(parcel) for parcel in self._state.parcels if not parcel.undone]
                 self._state.cancel = asked
@@ -232,10 +233,11 @@ class Cancellations:
         return "canceled" if undone else "too_late"
 
     def _parts(self, negotiation: Negotiation) -> list[Part]:
-        """A request that came before the parcels were planned is about all of them."""
-        if negotiation.request.lines or negotiation.parts:
+        """A request for all is also about parcels that were planned, or split off, only after it came."""
+        if negotiation.request.lines:
             return negotiation.parts
-        return [_whole_part(parcel, fresh=True) for parcel in self._state.parcels]
+        later = self._state.parcels[negotiation.before if negotiation.parts else 0 :]
+        return [*negotiation.parts, *(_whole_part(each, fresh=True) for each in later if not each.replaces)]
 
     def _decided(self, negotiation: Negotiation) -> bool:
         if self._state.closed_as is not None:
@@ -303,7 +305,7 @@ def _allot(state: OrderState, lines: Iterable[LineQuantity]) -> list[Part]:
     for parcel in sorted(_standing(state), key=_ease):
         taken = taken_from(parcel, wanted)
         if taken:
-            parts.append(_part_of(parcel, taken))
+            parts.append(_part_of(parcel, taken, wanted))
             wanted -= Counter({line.sku: line.quantity for line in taken})
     return parts
 
@@ -319,9 +321,11 @@ def _ease(parcel: ParcelState) -> tuple[bool, bool, int]:
     return not parcel.movable, parcel.handed_off, -parcel.plan.parcel
 
 
-def _part_of(parcel: ParcelState, taken: tuple[LineQuantity, ...]) -> Part:
-    """Units of a parcel; all that is left of it: the parcel itself."""
-    if not parcel.planned_without().without(taken).lines:
+def _part_of(parcel: ParcelState, taken: tuple[LineQuantity, ...], wanted: Counter[str]) -> Part:
+    """Units of a parcel; all that is left of it: the parcel itself, unless units that are not asked for may be sent."""
+    more = wanted - _counted(taken)
+    kept = any(_counted(change.removes) - more for change in parcel.changes if change.to_come and change.may_be_sent)
+    if not (kept or parcel.planned_without().without(taken).lines):
         return _whole_part(parcel)
     what = "take out " + ", ".join(f"{line.quantity} {line.sku}" for line in taken)
     return Part(parcel, taken, removal("cancel", parcel, what, taken), parcel.voided, parcel.refunded)

@@ -2,9 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ordersaga.domain.orders import LineQuantity
 from workflows.messages import ChangeOutcome
+
+if TYPE_CHECKING:
+    from workflows.order_state import ParcelState
 
 
 class ChangeRefusedError(Exception):
@@ -17,7 +21,8 @@ class Change:
 
     `by_provider`: it has happened there and is only entered here. `removes`: the units it takes out; `moves`: those
     that leave in a parcel of their own; `planned`: the parcel's plan is without them already. `worth`: what they cost.
-    `parcel`: whose change it is, 0 where one answer is about one parcel only.
+    `parcel`: whose change it is, 0 where one answer is about one parcel only. `of_part`: asks the same of a parcel that
+    is split off before it was made. `may_be_sent`: what it takes out may leave from elsewhere instead.
     `voided` and `refunded`: what the shopper gets back by it. `superseded`: the whole parcel is canceled instead.
     `made_parcel`: the parcel that came of it. Amounts in minor units.
     """
@@ -38,6 +43,8 @@ class Change:
     superseded: bool = False
     made_parcel: int = 0
     parcel: int = 0
+    of_part: "Callable[[ParcelState], None] | None" = None
+    may_be_sent: bool = False
 
     @property
     def undecided(self) -> bool:

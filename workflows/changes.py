@@ -38,15 +38,27 @@ class Changes:
         self._addresses = 0
 
     def _put(
-        self, parcels: Iterable[ParcelState], what: str, make: Callable[[ParcelState], Awaitable[None]], back: bool
+        self,
+        parcels: Iterable[ParcelState],
+        what: str,
+        make: Callable[[ParcelState], Awaitable[None]],
+        back: bool,
+        *,
+        of_all: bool = False,
     ) -> list[Change]:
-        made = []
-        for parcel in parcels:
-            change_id = f"{self._state.order.order_id}-{parcel.plan.parcel}-c{len(parcel.changes) + 1}"
+        """`of_all`: it holds for all that is in them, so what is split off before it was made goes the same way."""
+        made: list[Change] = []
+
+        def put(parcel: ParcelState) -> None:
             number = parcel.plan.parcel
+            change_id = f"{self._state.order.order_id}-{number}-c{len(parcel.changes) + 1}"
             change = Change(change_id, f"parcel {number}: {what}", partial(make, parcel), back, parcel=number)
+            change.of_part = put if of_all else None
             parcel.changes.append(change)
             made.append(change)
+
+        for parcel in parcels:
+            put(parcel)
         return made
 
     # ---- where it goes ---------------------------------------------------------------------------------------
@@ -56,9 +68,9 @@ class Changes:
         if not self._state.order.address_awaited:
             for parcel in self._state.parcels:
                 parcel.ship_to = parcel.ship_to or self._state.order.ship_to
-        changes = self._put(parcels, "goes to the other address", partial(self._readdress, asked.ship_to), back=False)
-        if len(changes) > 1:
-            self._desk.errand(self._ask_about_two_addresses(changes))
+        readdress = partial(self._readdress, asked.ship_to)
+        changes = self._put(parcels, "goes to the other address", readdress, back=False, of_all=True)
+        self._desk.errand(self._ask_about_two_addresses(changes))
         return changes
 
     async def _ask_about_two_addresses(self, changes: list[Change]) -> None:
@@ -127,7 +139,7 @@ class Changes:
     def expedite(self, asked: Expedite, parcels: Iterable[ParcelState]) -> list[Change]:
         """The faster service."""
         slow = [parcel for parcel in parcels if parcel.service is not ShippingService.EXPEDITED]
-        return self._put(slow, "goes by the faster service", self._expedite, back=True)
+        return self._put(slow, "goes by the faster service", self._expedite, back=True, of_all=True)
 
     async def _expedite(self, parcel: ParcelState) -> None:
         parcel.service = ShippingService.EXPEDITED

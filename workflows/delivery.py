@@ -8,7 +8,7 @@ from temporalio import workflow
 from activities.carriers import Carriers, InterceptParcel
 from activities.inventory import Inventory, ParcelUnits, Replan, ShipUnits, TakeBack
 from ordersaga.domain.lanes import Urgency
-from ordersaga.domain.orders import LostPolicy, ParcelPlan
+from ordersaga.domain.orders import Address, LostPolicy, ParcelPlan
 from ordersaga.domain.shipping import InterceptDecision
 from ordersaga.domain.statuses import ParcelStatus
 from workflows.activity_policies import StepFailedError, in_task, on_lane
@@ -171,9 +171,14 @@ class Delivery:
         if self._turned_up():
             await self._released(number)
             return False
-        self._desk.siblings.join(ParcelState(again, replaces=self._number))
+        self._desk.siblings.join(ParcelState(again, replaces=self._number, former_ship_to=self._gone_to()))
         self._desk.note("reshipped", f"lost on the way; sent once more as parcel {number}", self._number)
         return True
+
+    def _gone_to(self) -> Address | None:
+        """Where the lost one went, if not where the order goes by now: that takes what the other address refuses."""
+        went = self._desk.state.order_of(self.parcel).ship_to
+        return went if went != self._desk.state.order.ship_to else None
 
     async def _held(self, again: ParcelPlan) -> bool:
         held: list[bool] = []

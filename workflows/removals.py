@@ -55,7 +55,7 @@ def provider_took_out(desk: Desk, parcel: ParcelState, event: ParcelEvent) -> No
         return
     what = "the provider canceled " + ", ".join(f"{line.quantity} {line.sku}" for line in taken)
     change = removal("provider", parcel, what, taken)
-    change.takes_back, change.by_provider = False, True
+    change.takes_back, change.by_provider, change.may_be_sent = False, True, desk.state.short_picks
     change.make = partial(_sent_or_taken_out, desk, change, parcel)
     parcel.changes.append(change)
     parcel.missing.update({line.sku: line.quantity for line in taken})

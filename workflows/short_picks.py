@@ -42,6 +42,7 @@ class ShortPick:
         if not self._wanted:
             return False
         try:
+            self._check_bound()
             return await (self._of_its_own(change) if self._paid_apart(change) else self._as_a_whole(change))
         except (ChangeRefusedError, StepFailedError) as refused:
             await self._moves.stays(str(refused))
@@ -52,6 +53,13 @@ class ShortPick:
         """Never in orders that began before this could be done, nor for what is being canceled."""
         going = not (self.parcel.undoing or self.parcel.undone) and self._desk.stop(self.parcel) is None
         return self._desk.state.short_picks and self._moves.allowed and going
+
+    def _check_bound(self) -> None:
+        """Each parcel that came of it counts as a move, as a place that it left does."""
+        apart = sum(bool(change.made_parcel) for change in self.parcel.changes if change.by_provider)
+        most = self._desk.state.order.terms.moves_at_most
+        if apart and apart + len(self.parcel.moved_from) >= most:
+            raise ChangeRefusedError(f"{apart} of its parts went from elsewhere, and the seller allows {most} moves")
 
     def _paid_apart(self, change: Change) -> bool:
         """A second payment can be reserved, without the shopper; what is paid already is paid as a whole."""
@@ -74,14 +82,17 @@ class ShortPick:
         return True
 
     async def _as_a_whole(self, change: Change) -> bool:
-        if not (self._wanted and self.parcel.movable):
+        if not self._wanted:
             return False
+        if not self.parcel.movable:
+            raise ChangeRefusedError("the rest has left or cannot be stopped, and the whole is one payment")
         found = await self._place_for(self.parcel.plan)
         if found is None or not (self._wanted and self.parcel.movable):
             return False
         await self._take_back()
         if not await self._moves.move(found):
             return False
+        change.worth = 0  # nobody is given anything back
         self._say(change, f"the whole parcel ships from {found.location}")
         return True
 

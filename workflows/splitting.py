@@ -34,13 +34,20 @@ class Splitting:
         if change is not None:
             change.planned, change.made_parcel = True, second.parcel.plan.parcel
         await first.payments.reduce(second.parcel.plan.amount)
-        second.parcel.stop = parcel.stop
+        self._as_asked_meanwhile(parcel, second.parcel)
         self._add(second)
         return second.parcel
 
+    def _as_asked_meanwhile(self, first: ParcelState, part: ParcelState) -> None:
+        """What holds for all that was in the parcel holds for the part too, also what is still to be made."""
+        part.stop, part.ship_to, part.former_ship_to = first.stop, first.ship_to, first.former_ship_to
+        for change in first.changes:
+            if change.undecided and change.of_part is not None:
+                change.of_part(part)
+
     def _part(self, parcel: ParcelState, lines: Sequence[LineQuantity], at: Elsewhere | None) -> ParcelState:
         plan = parcel.plan.part(self._desk.state.next_parcel(), lines)
-        part = ParcelState(plan, service=parcel.service, carrier_wanted=parcel.carrier_wanted, ship_to=parcel.ship_to)
+        part = ParcelState(plan, service=parcel.service, carrier_wanted=parcel.carrier_wanted)
         if at is not None and at.location is not None:
             part.plan = plan.model_copy(update={"location": at.location, "provider": at.provider})
             part.moved_from, part.moved_why = (*parcel.moved_from, plan.location), at.why

@@ -1,11 +1,13 @@
 """The outside companies as they really are: what each did to a parcel, and what of it is ever heard."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import count
 
 from ordersaga.domain.errors import CustomerError, OperatorError, OrdersagaError, RetryError
 from ordersaga.domain.identifiers import ParcelReference, parse_parcel_reference
+from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.shipping import CancelDecision, ParcelEvent, ProviderOrder
 from ordersaga.domain.statuses import ParcelStatus as P
 from tests.fakes.script import Scripted
@@ -121,6 +123,28 @@ class Companies:
         if said or to in LEFT:
             provider.advance(reference, to if said else P.LEFT_WAREHOUSE)
         return [self.event(name if said else "easypost", reference, to)] if said or to in LEFT else []
+
+    def can_lack(self, reference: str) -> bool:
+        """Whether its provider, which has not packed it, may still leave a unit out; it sends no empty parcel."""
+        by_shipbob = self.provider_of(reference) is self.world.provider
+        left = sum(line.quantity for line in self._left_in(reference))
+        return by_shipbob and self.standing(reference) in (P.ACCEPTED, P.PICKED) and left > 1
+
+    def lack(self, reference: str) -> ParcelEvent:
+        """One unit less; it says what is missing by now."""
+        sku = self._left_in(reference)[0].sku
+        gone = Counter({line.sku: line.quantity for line in self.orders[reference].canceled_lines}) + Counter([sku])
+        missing = tuple(LineQuantity(sku=each, quantity=quantity) for each, quantity in sorted(gone.items()))
+        status = self.standing(reference)
+        self.provider_of(reference).advance(reference, status, partially_canceled=True, canceled_lines=missing)
+        told = self.event("shipbob", reference, status)
+        return told.model_copy(update={"partial": True, "canceled_lines": missing})
+
+    def _left_in(self, reference: str) -> list[LineQuantity]:
+        gone = Counter({line.sku: line.quantity for line in self.orders[reference].canceled_lines})
+        handed = self.provider_of(reference).hand_offs[reference].lines
+        left = Counter({line.sku: line.quantity for line in handed}) - gone
+        return [LineQuantity(sku=sku, quantity=quantity) for sku, quantity in sorted(left.items())]
 
     def _carried(self, reference: str, to: P) -> None:
         if reference in self.world.carrier.labels and to is not P.LEFT_WAREHOUSE:

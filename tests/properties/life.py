@@ -16,7 +16,8 @@ from ordersaga.domain.shipping import ParcelEvent
 from ordersaga.domain.statuses import ParcelStatus as P
 from tests.fakes.samples import WEST
 from tests.properties.companies import LEFT, Companies, DecidingProvider, HonestCarrier
-from tests.workflows.world import Handle, World, task_failures
+from tests.workflows.moving import MovingWorld
+from tests.workflows.world import Handle, task_failures
 from workflows.messages import CancelAnswer, OrderView
 
 REFUSALS = {"customer", "operator"}
@@ -27,7 +28,7 @@ class Life:
     """One order in a world of its own. `told`: every report so far, for those that are repeated."""
 
     def __init__(self, environment: WorkflowEnvironment) -> None:
-        self.world = World(environment)
+        self.world = MovingWorld(environment)
         self.world.carrier = HonestCarrier()
         self.providers = DecidingProvider(books_carrier=True), DecidingProvider(name="seller_warehouse")
         self.world.provider, self.world.warehouse = self.providers
@@ -118,6 +119,12 @@ class Life:
         reference = self.picked(which)
         if reference is not None and self.companies.can_move(reference, to):
             await self.tell(self.companies.move(reference, to) * heard)
+
+    async def lacks(self, which: int, heard: int) -> None:
+        """A provider finds that it has a unit less of what it was given, if it can; that is heard so many times."""
+        reference = self.picked(which)
+        if reference is not None and self.companies.can_lack(reference):
+            await self.tell([self.companies.lack(reference)] * heard)
 
     async def ships_all_the_same(self, which: int) -> None:
         """A parcel that its provider had canceled leaves."""

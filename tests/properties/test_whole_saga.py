@@ -98,6 +98,11 @@ class Orders(RuleBasedStateMachine):
         for to in (P.PICKED, P.LEFT_WAREHOUSE, P.IN_TRANSIT, P.DELIVERED):
             self.run(self.life.moves(which, to, 1))
 
+    @rule(which=some, heard=st.sampled_from([1, 1, 2, 0]))
+    def a_unit_is_missing(self, which: int, heard: int) -> None:
+        """Its provider took the parcel and has not all of it: the unit goes from elsewhere, or is given back."""
+        self.run(self.life.lacks(which, heard))
+
     @rule(which=some)
     def a_report_comes_again(self, which: int) -> None:
         """Late, and out of order."""

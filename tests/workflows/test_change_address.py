@@ -297,3 +297,25 @@ async def test_request_asked_again_is_one_change(world: World, times: int) -> No
     assert {answer.change_id for answer in answers} == {f"{placed.order_id}-1-c1"}
     assert len(world.provider.called("update_address")) == 1
     assert world.story(placed).count("change_requested") == 1
+
+
+async def test_what_is_sent_once_more_has_the_lost_ones_address_to_go_back_to(world: World) -> None:
+    """The order goes to Boston, the lost parcel went to the former address: what Boston refuses is asked about."""
+    world.restocked(("nj-1", "MUG", 10), ("ca-1", "TEE", 10))
+    placed, handle = await world.accepted(("MUG", 1), ("TEE", 1))
+    world.provider.advance(world.reference(placed), ParcelStatus.PICKED)
+    assert (await change(handle, "change_address", to_boston())).outcome == "partly_done"
+    await world.resolve(handle, "ship_to_former", "address_refused")
+    await world.arrive(handle, 2)
+    await world.report(handle, ParcelStatus.IN_TRANSIT)
+    world.provider.advance(world.reference(placed), ParcelStatus.IN_TRANSIT)
+    await world.until(handle, lambda seen: seen.parcels[0].captured > 0)
+    world.provider.fail_next("submit", CustomerError("address_refused", "no such postal code"))
+    await world.pass_time(handle, timedelta(days=6, hours=1))
+    await world.resolve(handle, "reship", "delivery_overdue")
+    await world.resolve(handle, "ship_to_former", "address_refused")
+    await world.until(handle, lambda seen: seen.parcels[-1].status is ParcelStatus.ACCEPTED)
+    assert world.provider.hand_offs[world.reference(placed, 3, generation=2)].ship_to == placed.ship_to
+    await world.arrive(handle, 3, 2)
+    assert (await world.result(handle)).status is OrderStatus.COMPLETED
+    await world.balanced(placed)
