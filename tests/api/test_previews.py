@@ -31,6 +31,7 @@ async def test_each_preview_answers_and_does_nothing(shop: Shop) -> None:
 async def test_every_change_is_foretold_and_nothing_is_done(shop: Shop) -> None:
     """While its provider has it; a location or units that are not there are named as at the door of the change."""
     await shop.api.post("/v1/orders", order_body(order_id="web_3"), headers={"Prefer": "wait=20"})
+    await until(shop, "/v1/orders/web_3", status="fulfilling")
     before = await asked_of(shop, "web_3")
     for name, body, outcome in (
         ("expedite", {}, "possible"),
