@@ -8,8 +8,10 @@ Each command lives in a module of `ordersaga.commands` and is imported only when
 """
 
 from ordersaga.commands import run
+from ordersaga.leaving import own_exit_code
 
 
 def main() -> None:
     """Entry point of the console script."""
-    run()
+    with own_exit_code():
+        run()

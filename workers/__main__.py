@@ -22,6 +22,7 @@ from ordersaga.channel_purse import Purses
 from ordersaga.client import CONNECT_TIMEOUT, KEEP_ALIVE
 from ordersaga.client_stops import StoppedSagas
 from ordersaga.domain.errors import OrdersagaError
+from ordersaga.leaving import own_exit_code
 from ordersaga.settings import NEEDS, Settings, SettingsError, read_complete
 from ordersaga.telemetry import begin, not_started, serve_meters
 from ordersaga.temporal_connection import dialing
@@ -222,4 +223,5 @@ def _orders(client: Client, settings: Settings, activities: ActivitySet) -> Work
 
 
 if __name__ == "__main__":
-    main()
+    with own_exit_code():
+        main()

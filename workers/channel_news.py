@@ -125,6 +125,8 @@ class ChannelDesk:
         answer = await self._cancel(account, told, "canceled there", "canceled")
         if answer is not None and answer.outcome in ("canceled", "intercepting"):
             return None
+        if answer is None and await self._undone(told.order_id):
+            return "canceled here too"
         question = f"{told.channel} canceled {told.order_id} and refunds it, but goods of it cannot be stopped."
         await ask(self._services, told.order_id, SHIPS, question)
         return None
@@ -153,13 +155,22 @@ class ChannelDesk:
         except OrderRefusedError:
             return  # somebody canceled them here before
         except (OrderClosedError, OrderNotFoundError):
-            record = await self._services.journal.get(told.order_id)
             answer = None
-            if record is None or record.status in _UNDONE:
+            if await self._undone(told.order_id):
                 return
         if answer is None or answer.outcome != "canceled":
             question = f"{told.channel} canceled units of {told.order_id} and refunds them, but they cannot be stopped."
             await ask(self._services, told.order_id, SHIPS, question, made.cancellation_id)
+
+    async def _undone(self, order_id: str) -> bool:
+        """Whether nothing of it is sold any more: its saga may have ended so after the record was read.
+
+        Raises UndecidedThereError while it is being canceled.
+        """
+        record = await self._services.journal.get(order_id)
+        if record is not None and record.status is OrderStatus.CANCELING:
+            raise UndecidedThereError("cancel_undecided", f"{order_id} is being canceled")
+        return record is None or record.status in _UNDONE
 
     async def _requested(
         self, account: ChannelAccount, told: ChannelOrder, made: ChannelCancellation, answer_by: datetime

@@ -3,6 +3,7 @@
 from ordersaga.api.app import create_app
 from ordersaga.api.serving import serve
 from ordersaga.bootstrap import open_services
+from ordersaga.leaving import own_exit_code
 from ordersaga.settings import NEEDS
 
 
@@ -17,4 +18,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with own_exit_code():
+        main()

@@ -3,9 +3,11 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 import pytest_asyncio
 
 from ordersaga.bootstrap import Services
+from ordersaga.client_errors import OrderClosedError
 from ordersaga.domain.channels import ChannelAccount, ChannelCancellation, ChannelOrder, Recipient
 from ordersaga.domain.journal import JournalUpdate
 from ordersaga.domain.statuses import OrderStatus
@@ -13,7 +15,7 @@ from tests.fakes.channels import RECIPIENT, FakeChannel
 from tests.support.api import StubOrders
 from workers.channel_addresses import UndecidedThereError
 from workers.channel_news import ChannelDesk
-from workflows.messages import AddressChange, CancelRequest
+from workflows.messages import AddressChange, CancelAnswer, CancelRequest
 
 ACCOUNT = ChannelAccount(account="tiktok_acme", channel="tiktok_shop", seller="acme", shop="1")
 
@@ -93,6 +95,37 @@ async def test_units_canceled_there_that_ship_all_the_same_are_asked_about(marke
     assert await market.look()
     assert await market.questions() == ["channel_canceled_but_ships"] * 2
     assert market.named() == [f"{ACCOUNT.account}-{asked.cancellation_id}" for asked in (first, second)]
+
+
+class EndsMeanwhile(StubOrders):
+    """Its saga records `status` and closes, just before it is told of a cancellation."""
+
+    def __init__(self, services: Services, status: OrderStatus) -> None:
+        super().__init__()
+        self._services, self._status = services, status
+
+    async def cancel_or_hear(self, order_id: str, request: CancelRequest) -> CancelAnswer:
+        """There is nobody left to hear it."""
+        await self._services.journal.record(JournalUpdate(order_id=order_id, status=self._status, outcome="confirmed"))
+        raise OrderClosedError(order_id)
+
+
+@pytest.mark.parametrize(
+    ("status", "decided", "asked"),
+    [
+        (OrderStatus.CANCELED, True, []),
+        (OrderStatus.CANCELING, False, []),
+        (OrderStatus.COMPLETED, True, ["channel_canceled_but_ships"]),
+    ],
+)
+async def test_an_order_canceled_there_whose_saga_ends_meanwhile(
+    market: Market, status: OrderStatus, decided: bool, asked: list[str]
+) -> None:
+    """A person is asked about goods that ship all the same, and about no others."""
+    market.channel.lapse(market.asks(*market.lines).cancellation_id)
+    market.services = replace(market.services, orders=EndsMeanwhile(market.services, status))
+    assert await market.look() is decided
+    assert await market.questions() == asked
 
 
 async def test_units_canceled_there_and_stopped_here_ask_nobody(market: Market) -> None:
