@@ -104,6 +104,18 @@ class Orders(RuleBasedStateMachine):
         self.run(self.life.lacks(which, heard))
 
     @rule(which=some)
+    def a_missing_unit_goes_from_elsewhere(self, which: int) -> None:
+        """Its provider says so, and the order is given the time to plan it anew."""
+        self.run(self.life.lacks(which, 1))
+        self.everything_settles()
+
+    @rule(which=some)
+    def the_rest_leaves_while_a_missing_unit_is_planned(self, which: int) -> None:
+        """Its provider says both, one right after the other."""
+        self.run(self.life.lacks(which, 1))
+        self.run(self.life.moves(which, P.IN_TRANSIT, 1))
+
+    @rule(which=some)
     def a_report_comes_again(self, which: int) -> None:
         """Late, and out of order."""
         if self.life.told:
@@ -206,7 +218,7 @@ class Orders(RuleBasedStateMachine):
         result = await the_end(self.life, self.operator)
         await asyncio.wait_for(asyncio.gather(*self.life.asked), 20)
         found = await Audit(self.life, result, await self.life.view()).findings()
-        found += await self.life.failures()
+        found += [*await self.life.failures(), *await self.life.replays()]
         note("\n".join(["what the order tells:", *self.life.story()]))
         assert found == []
 

@@ -16,8 +16,21 @@ from workers.sandbox import workflow_runner
 
 LONGEST = 1.5
 """Seconds; the SDK takes a workflow that runs for two for a deadlock."""
-A_WHILE = 0.15
-"""In which a message that was sent is at the server, and a quick call of a fake has ended."""
+A_WHILE = 0.4
+"""Seconds, in which a message that was sent is at the server, and a quick call has ended."""
+QUICKLY = 0.1
+"""How long a quick call takes that is not over before the query that came with its task is begun."""
+
+
+def as_over_a_network(fake: object, method: str) -> None:
+    """The calls of this method take their time from now on."""
+    real = getattr(fake, method)
+
+    async def call(*args: Any, **named: Any) -> Any:
+        await asyncio.sleep(QUICKLY)
+        return await real(*args, **named)
+
+    setattr(fake, method, call)
 
 
 class Gate:

@@ -11,7 +11,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer
 
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
-from tests.workflows.gates import Gates
+from tests.workflows.gates import Gates, as_over_a_network
 from tests.workflows.parted import parted, quick_calls
 from tests.workflows.world import Handle, World, task_failures
 from workers.sandbox import workflow_runner
@@ -49,6 +49,7 @@ async def test_an_answer_whose_task_is_lost_is_given_again(environment: Workflow
     """The task that would have answered never reaches the server: the next one does, and the order goes on."""
     async with World(environment) as world:
         _, handle = await world.confirmed(("MUG", 1), terms=IN_GRACE)
+        as_over_a_network(world.journal, "record")
         asked: list[asyncio.Task[Any]] = []
 
         async def holds() -> None:
@@ -68,6 +69,7 @@ async def test_what_a_quick_call_came_to_is_taken_in_first(environment: Workflow
     """A cancellation arrives with the end of the call before it: the order replays in the order it ran."""
     async with World(environment) as world:
         _, handle = await world.confirmed(("MUG", 1), terms=IN_GRACE)
+        as_over_a_network(world.journal, "record")
         asked: list[asyncio.Task[Any]] = []
 
         async def holds() -> None:
