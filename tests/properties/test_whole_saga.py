@@ -24,7 +24,8 @@ from tests.workflows import changes
 from workflows.messages import CancelAnswer, CancelRequest, HoldRequest
 
 ORDERS = [(("MUG", 2),), (("MUG", 2), ("TEE", 3)), (("MUG", 12),), (("MUG", 12), ("TEE", 1))]
-PROVIDERS = ["shipbob", "seller_warehouse", "both"]
+PROVIDERS = ["both", "both", "shipbob", "seller_warehouse"]
+"""More often a provider that says what it lacks, and another that has it."""
 CARDS = {"a card": Payment(payment_method="pm_card_visa"), "a saved card": changes.SAVED}
 MOVES = [*P][1:]
 ASKS: dict[str, tuple[str, Any]] = {
