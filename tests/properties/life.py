@@ -6,9 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio.client import WorkflowExecutionStatus, WorkflowUpdateFailedError
+from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Replayer
 
 from ordersaga.domain.orders import Order
 from ordersaga.domain.payments import PaymentStatus
@@ -18,8 +20,12 @@ from tests.fakes.samples import WEST
 from tests.properties.companies import LEFT, Companies, DecidingProvider, HonestCarrier
 from tests.workflows.moving import MovingWorld
 from tests.workflows.world import Handle, task_failures
+from workers.sandbox import workflow_runner
 from workflows.messages import CancelAnswer, OrderView
+from workflows.order_fulfillment import OrderFulfillment
 
+HAND_OFF = 0.15
+"""Seconds in which an order that may be handed off is."""
 REFUSALS = {"customer", "operator"}
 """What may keep a request out: whoever asked hears why, in words."""
 
@@ -122,6 +128,7 @@ class Life:
 
     async def lacks(self, which: int, heard: int) -> None:
         """A provider finds that it has a unit less of what it was given, if it can; that is heard so many times."""
+        await asyncio.sleep(HAND_OFF)
         reference = self.picked(which)
         if reference is not None and self.companies.can_lack(reference):
             await self.tell([self.companies.lack(reference)] * heard)
@@ -170,6 +177,15 @@ class Life:
     async def failures(self) -> list[str]:
         """Workflow tasks that failed, but for those that a slow machine broke off."""
         return [failure for failure in await task_failures(self.handle) if "TMPRL1101" not in failure]
+
+    async def replays(self) -> list[str]:
+        """Why another worker could not continue the order from its history, if it could not."""
+        known = Replayer(
+            workflows=[OrderFulfillment], workflow_runner=workflow_runner(), data_converter=pydantic_data_converter
+        )
+        history = await self.handle.fetch_history()
+        failure = (await known.replay_workflow(history, raise_on_replay_failure=False)).replay_failure
+        return [] if failure is None else [f"its history does not replay: {failure}"]
 
     async def workers_are_replaced(self) -> None:
         """Every worker ends and another begins, which knows of the order only what its history tells."""

@@ -24,7 +24,8 @@ from tests.workflows import changes
 from workflows.messages import CancelAnswer, CancelRequest, HoldRequest
 
 ORDERS = [(("MUG", 2),), (("MUG", 2), ("TEE", 3)), (("MUG", 12),), (("MUG", 12), ("TEE", 1))]
-PROVIDERS = ["shipbob", "seller_warehouse", "both"]
+PROVIDERS = ["both", "both", "shipbob", "seller_warehouse"]
+"""More often a provider that says what it lacks, and another that has it."""
 CARDS = {"a card": Payment(payment_method="pm_card_visa"), "a saved card": changes.SAVED}
 MOVES = [*P][1:]
 ASKS: dict[str, tuple[str, Any]] = {
@@ -102,6 +103,18 @@ class Orders(RuleBasedStateMachine):
     def a_unit_is_missing(self, which: int, heard: int) -> None:
         """Its provider took the parcel and has not all of it: the unit goes from elsewhere, or is given back."""
         self.run(self.life.lacks(which, heard))
+
+    @rule(which=some)
+    def a_missing_unit_goes_from_elsewhere(self, which: int) -> None:
+        """Its provider says so, and the order is given the time to plan it anew."""
+        self.run(self.life.lacks(which, 1))
+        self.everything_settles()
+
+    @rule(which=some)
+    def the_rest_leaves_while_a_missing_unit_is_planned(self, which: int) -> None:
+        """Its provider says both, one right after the other."""
+        self.run(self.life.lacks(which, 1))
+        self.run(self.life.moves(which, P.IN_TRANSIT, 1))
 
     @rule(which=some)
     def a_report_comes_again(self, which: int) -> None:
@@ -206,7 +219,7 @@ class Orders(RuleBasedStateMachine):
         result = await the_end(self.life, self.operator)
         await asyncio.wait_for(asyncio.gather(*self.life.asked), 20)
         found = await Audit(self.life, result, await self.life.view()).findings()
-        found += await self.life.failures()
+        found += [*await self.life.failures(), *await self.life.replays()]
         note("\n".join(["what the order tells:", *self.life.story()]))
         assert found == []
 

@@ -1,5 +1,6 @@
 """Goodwill for an order that has ended: part of the price back, the goods kept."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -145,10 +146,11 @@ async def test_a_goods_refund_that_goodwill_overtook_gives_the_rest(world: World
     await back.question("refund_approval")
     goods = await (await started(world, placed)).awaited()
     async with stalled(world.payments, "inquire") as reached:
-        await goods.receive()
+        received = asyncio.create_task(goods.receive())
         await reached.wait()
         await back.resolve("refund_approval", "approve", by="bob")
         await back.until(lambda view: view.refunded == 300)
+    await received
     assert (await goods.result()).refunded == 700
     await world.pass_time(back.handle, LOOK_AGAIN)
     assert (await back.result()).refunded == 300
