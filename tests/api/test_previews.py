@@ -3,6 +3,7 @@
 from ordersaga.domain.shipping import ParcelEvent
 from tests.api.conftest import Shop
 from tests.api.test_returns import MUG, delivered, until
+from tests.lanes.waiting import until as seen
 from tests.support.api import order_body
 
 
@@ -32,6 +33,7 @@ async def test_every_change_is_foretold_and_nothing_is_done(shop: Shop) -> None:
     """While its provider has it; a location or units that are not there are named as at the door of the change."""
     await shop.api.post("/v1/orders", order_body(order_id="web_3"), headers={"Prefer": "wait=20"})
     await until(shop, "/v1/orders/web_3", status="fulfilling")
+    await told(shop, "web_3")
     before = await asked_of(shop, "web_3")
     for name, body, outcome in (
         ("expedite", {}, "possible"),
@@ -53,6 +55,12 @@ async def test_every_change_is_foretold_and_nothing_is_done(shop: Shop) -> None:
     unknown = await shop.api.post("/v1/orders/web_3/split-preview", units, role="support")
     assert (unknown.status_code, unknown.json()["errors"][0]["field"]) == (422, "lines[0].sku")
     assert await asked_of(shop, "web_3") == before
+
+
+async def told(shop: Shop, order_id: str) -> None:
+    """Wait until its story has come to where its provider has it."""
+    journal = shop.api.services.journal
+    await seen(lambda: journal.timeline(order_id), lambda story: "hand_off" in {line.kind for line in story})
 
 
 async def asked_of(shop: Shop, order_id: str) -> tuple[object, ...]:
