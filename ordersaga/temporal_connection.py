@@ -4,9 +4,11 @@ Certificates and keys come from Temporal's own configuration, which its command 
 `temporal.toml`, and `TEMPORAL_*` of the environment. Nothing of it is read unless `ORDERSAGA_TEMPORAL_PROFILE` says so.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from temporalio.converter import DataConverter
 from temporalio.envconfig import ClientConfigProfile
@@ -14,6 +16,10 @@ from temporalio.service import TLSConfig
 
 from ordersaga.client import OrderClient
 from ordersaga.settings import Settings, SettingsError, environment_name
+
+SETTLE: Final = 0.2
+"""Seconds between the last use of the SDK and the end of the process: without them the interpreter may crash while
+the SDK's threads still finish (temporalio/sdk-python#300)."""
 
 
 @dataclass(frozen=True)
@@ -58,3 +64,12 @@ async def connect_orders(settings: Settings, converter: DataConverter) -> OrderC
     """A client that connects at its first call. Raises SettingsError."""
     how = dialing(settings)
     return await OrderClient.connect(how.address, how.namespace, lazy=True, converter=converter, **how.security)
+
+
+@asynccontextmanager
+async def orders_asked(settings: Settings, converter: DataConverter) -> AsyncIterator[OrderClient]:
+    """The same for a process that ends with the block, however the block ends. Raises SettingsError."""
+    try:
+        yield await connect_orders(settings, converter)
+    finally:
+        await asyncio.sleep(SETTLE)

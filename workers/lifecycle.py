@@ -8,9 +8,7 @@ from contextlib import AsyncExitStack
 
 from temporalio.worker import Worker
 
-SETTLE = 0.2
-"""Seconds between the end of the workers and the end of the process: without them the interpreter may crash while
-the SDK's threads still finish (temporalio/sdk-python#300)."""
+from ordersaga.temporal_connection import SETTLE
 
 
 def stop_on_signals() -> asyncio.Event:

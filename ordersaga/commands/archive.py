@@ -25,7 +25,7 @@ from ordersaga.domain.errors import OrdersagaError, RetryError
 from ordersaga.domain.identifiers import owner_of_workflow, workflow_id
 from ordersaga.privacy.codec import data_converter
 from ordersaga.settings import Settings, SettingsError, read_settings
-from ordersaga.temporal_connection import connect_orders
+from ordersaga.temporal_connection import orders_asked
 
 UNSET: Final = "ORDERSAGA_ARCHIVE names no folder; set it to one that is there: docs/lifecycle.md"
 _AWAY: Final = "start it, or correct ORDERSAGA_TEMPORAL_ADDRESS"
@@ -98,8 +98,8 @@ def drop(
 async def _archive(settings: Settings, since: datetime | None) -> Archived:
     if settings.archive is None:
         raise CommandError(UNSET, USAGE)
-    orders = await connect_orders(settings, data_converter(None))
-    async with open_audit_trail(settings.database_url.get_secret_value()) as trail:
+    url = settings.database_url.get_secret_value()
+    async with orders_asked(settings, data_converter(None)) as orders, open_audit_trail(url) as trail:
         return await Archiver(orders.temporal, trail, Folder(settings.archive)).run(since)
 
 

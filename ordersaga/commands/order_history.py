@@ -18,7 +18,7 @@ from ordersaga.domain.errors import OrdersagaError, RetryError
 from ordersaga.domain.identifiers import owner_of_workflow, workflow_id
 from ordersaga.privacy.codec import data_converter
 from ordersaga.settings import Settings, SettingsError, read_settings
-from ordersaga.temporal_connection import connect_orders
+from ordersaga.temporal_connection import orders_asked
 
 
 def add_to(app: typer.Typer) -> None:
@@ -48,8 +48,8 @@ def history(order_id: OrderIdArgument, as_json: AsJson = False) -> None:
 
 async def _found(settings: Settings, order_id: str) -> Sequence[ToldHistory]:
     folder = Folder(settings.archive) if settings.archive else None
-    orders = await connect_orders(settings, data_converter(None))
-    found = await histories_of(orders.temporal, folder, order_id)
+    async with orders_asked(settings, data_converter(None)) as orders:
+        found = await histories_of(orders.temporal, folder, order_id)
     if not found:
         archive = "nor has the archive" if folder else "and ORDERSAGA_ARCHIVE names no archive"
         raise CommandError(f"Temporal has no history of {order_id}, {archive}", FAILED)

@@ -20,7 +20,7 @@ from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 
 from ordersaga.domain.attributes import SEARCH_ATTRIBUTES
 from ordersaga.embedded.temporal import dynamic_config
-from workers.lifecycle import SETTLE
+from ordersaga.temporal_connection import SETTLE
 
 _KEYS: dict[str, Callable[[str], SearchAttributeKey[Any]]] = {
     "Keyword": SearchAttributeKey.for_keyword,
