@@ -106,6 +106,7 @@ async def test_declined_goodwill_moves_nothing_and_may_be_asked_for_again(world:
 
 async def test_goodwill_is_withdrawn_until_the_money_moves(world: World) -> None:
     """The question is closed with it; afterwards a withdrawal is too late, and nothing can be received."""
+    world.hear_soon()
     placed = await delivered(world, **TIGHT)
     back = await given(world, placed, 600)
     await back.question("refund_approval")
@@ -141,6 +142,7 @@ async def test_goods_that_were_refunded_meanwhile_leave_nothing_to_give(world: W
 
 async def test_a_goods_refund_that_goodwill_overtook_gives_the_rest(world: World) -> None:
     """Both were quoted before either was paid: the second is refused, quoted again, and nobody need be asked."""
+    world.hear_soon()
     placed = await delivered(world, terms={"second_person_above": 200})
     back = await given(world, placed, 300)
     await back.question("refund_approval")
