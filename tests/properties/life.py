@@ -24,8 +24,10 @@ from workers.sandbox import workflow_runner
 from workflows.messages import CancelAnswer, OrderView
 from workflows.order_fulfillment import OrderFulfillment
 
-HAND_OFF = 0.15
-"""Seconds in which an order that may be handed off is."""
+SHARED = {"shipbob in the east": WEST, "shipbob in the west": "nj-1"}
+"""Each coast has a provider of its own: which is the seller's."""
+HAND_OFF = 6
+"""Looks, in which an order that may be handed off is."""
 REFUSALS = {"customer", "operator"}
 """What may keep a request out: whoever asked hears why, in words."""
 
@@ -46,14 +48,14 @@ class Life:
         self.handle: Handle
 
     async def begin(self, lines: tuple[tuple[str, int], ...], provider: str, **changes: Any) -> None:
-        """Stock the shelves (`both`: each coast has a provider of its own), open the doors, and place the order."""
+        """Stock the shelves, open the doors, and place the order."""
         self.world.restocked(
             *((place, sku, 10) for place in ("nj-1", WEST) for sku in ("MUG", "TEE")),
-            provider="shipbob" if provider == "both" else provider,
+            provider="shipbob" if provider in SHARED else provider,
         )
-        if provider == "both":
-            west = self.world.memory.locations[WEST]
-            self.world.memory.locations[WEST] = west.model_copy(update={"provider": "seller_warehouse"})
+        if provider in SHARED:
+            own = self.world.memory.locations[SHARED[provider]]
+            self.world.memory.locations[own.location] = own.model_copy(update={"provider": "seller_warehouse"})
         await self.world.__aenter__()
         self.placed = self.world.order(*lines, **changes)
         self.handle = await self.world.started_later(self.placed, timedelta(0))
@@ -128,10 +130,11 @@ class Life:
 
     async def lacks(self, which: int, heard: int) -> None:
         """A provider finds that it has a unit less of what it was given, if it can; that is heard so many times."""
-        await asyncio.sleep(HAND_OFF)
-        reference = self.picked(which)
-        if reference is not None and self.companies.can_lack(reference):
-            await self.tell([self.companies.lack(reference)] * heard)
+        for _ in range(HAND_OFF):
+            if able := [one for one in self.companies.orders if self.companies.can_lack(one)]:
+                await self.tell([self.companies.lack(able[which % len(able)])] * heard)
+                return
+            await asyncio.sleep(0.05)
 
     async def ships_all_the_same(self, which: int) -> None:
         """A parcel that its provider had canceled leaves."""

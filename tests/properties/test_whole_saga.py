@@ -18,14 +18,13 @@ from tests.properties.audit import Audit
 from tests.properties.companies import CALLS, FAULTS
 from tests.properties.effort import effort
 from tests.properties.ending import the_end
-from tests.properties.life import Life
+from tests.properties.life import SHARED, Life
 from tests.properties.operator import Operator
 from tests.workflows import changes
 from workflows.messages import CancelAnswer, CancelRequest, HoldRequest
 
 ORDERS = [(("MUG", 2),), (("MUG", 2), ("TEE", 3)), (("MUG", 12),), (("MUG", 12), ("TEE", 1))]
-PROVIDERS = ["both", "both", "shipbob", "seller_warehouse"]
-"""More often a provider that says what it lacks, and another that has it."""
+PROVIDERS = ["shipbob", "seller_warehouse", *SHARED]
 CARDS = {"a card": Payment(payment_method="pm_card_visa"), "a saved card": changes.SAVED}
 MOVES = [*P][1:]
 ASKS: dict[str, tuple[str, Any]] = {
@@ -66,6 +65,7 @@ class Orders(RuleBasedStateMachine):
         lost=st.sampled_from(LostPolicy),
         grace_hours=st.sampled_from([0, 0, 0, 1]),
         bank=st.sampled_from(["yes", "yes", "yes", "challenge", "no"]),
+        short=st.sampled_from([True, False, False]),
     )
     def an_order_is_placed(
         self,
@@ -76,8 +76,9 @@ class Orders(RuleBasedStateMachine):
         lost: LostPolicy,
         grace_hours: int,
         bank: str,
+        short: bool,
     ) -> None:
-        """Anybody's order, at any provider, with any terms."""
+        """Anybody's order, at any provider, with any terms; `short`: a provider finds at once that it lacks a unit."""
         if bank == "challenge":
             self.life.world.payments.require_action_next()
         if bank == "no":
@@ -85,6 +86,8 @@ class Orders(RuleBasedStateMachine):
         terms = {"capture": capture, "lost_parcel": lost, "hand_off_delay": timedelta(hours=grace_hours)}
         self.placed = True
         self.run(self.life.begin(lines, provider, payment=CARDS[card], terms=terms))
+        if short:
+            self.run(self.life.lacks(0, 1))
 
     # ---- what companies do -----------------------------------------------------------------------------------
 
