@@ -88,7 +88,8 @@ def drop(
     """Delete an order's files from a folder: what an erasure does not reach, because it was never encrypted."""
     if owner_of_workflow(workflow_id(order_id)) is None:
         raise CommandError(f"{order_id!r} is no order's id: letters, digits and _ only", USAGE)
-    files = Folder(folder).drop(order_id)
+    with _told():
+        files = Folder(folder).drop(order_id)
     if as_json:
         show_json({"order_id": order_id, "files": files})
     else:
@@ -118,7 +119,7 @@ def _told() -> Iterator[None]:
         code = PART_FAILED if isinstance(error, RetryError) or not error.code.startswith("archive_") else FAILED
         raise CommandError(f"{error.code}: {error.message}", code) from None
     except OSError as error:
-        raise CommandError(f"the folder cannot be written to: {error}", FAILED) from None
+        raise CommandError(f"the folder cannot be used: {error}", FAILED) from None
     except (RPCError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and not is_outage(error):
             raise
