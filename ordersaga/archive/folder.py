@@ -14,6 +14,7 @@ import gzip
 import hashlib
 import os
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -121,10 +122,13 @@ class Folder:
         return [_run(file) for file in found]
 
     def read(self, run: Kept) -> str:
-        """A history. Raises OperatorError `archive_damaged`."""
+        """A history. Raises OperatorError `archive_damaged`, `archive_unlisted`."""
         file = self.root / run.month / run.history
-        packed = file.read_bytes()
-        if self.listed(run.month).get(run.history) != hashlib.sha256(packed).hexdigest():
+        packed, listed = file.read_bytes(), self.listed(run.month).get(run.history)
+        if listed is None:
+            remedy = f"`ordersaga archive` lists it while Temporal has it, or you do: {_by_hand(self.root, run)}"
+            raise OperatorError("archive_unlisted", f"{file} is in no list, so nothing tells what it was; {remedy}")
+        if listed != hashlib.sha256(packed).hexdigest():
             raise OperatorError("archive_damaged", f"{file} is not as it was written: restore it from a copy")
         return gzip.decompress(packed).decode()
 
@@ -161,7 +165,9 @@ class Folder:
             if any(_unreadable(self._list(month.name))):
                 damage.append(Damage(file=f"{month.name}/{LIST}", what="unreadable"))
             damage += [found for name, wanted in listed.items() if (found := _damage(month, name, wanted))]
-            there = (file.relative_to(month).as_posix() for file in month.glob("*/*.gz") if file.name[0] != ".")
+            there = [file.relative_to(month).as_posix() for file in month.glob("*/*.gz") if file.name[0] != "."]
+            if there and not self._list(month.name).exists():
+                damage.append(Damage(file=f"{month.name}/{LIST}", what="missing"))
             unlisted += [f"{month.name}/{name}" for name in sorted(there) if name not in listed]
         return Verified(files=files, damage=tuple(damage), unlisted=tuple(unlisted))
 
@@ -253,6 +259,11 @@ def _damage(month: Path, name: str, wanted: str) -> Damage | None:
     with file.open("rb") as read:
         same = hashlib.file_digest(read, "sha256").hexdigest() == wanted
     return None if same else Damage(file=f"{month.name}/{name}", what="damaged")
+
+
+def _by_hand(root: Path, run: Kept) -> str:
+    """How a file is listed as it is."""
+    return f"cd {shlex.quote(str(root / run.month))} && sha256sum {run.history} >>{LIST}"
 
 
 def _run(file: Path) -> Kept:

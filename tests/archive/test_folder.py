@@ -174,6 +174,17 @@ async def test_whoever_drops_waits_for_whoever_writes(folder: Folder, tmp_path: 
     assert "ord_1" not in sums.read_text()
 
 
+def test_a_list_that_is_lost_is_told(folder: Folder, tmp_path: Path) -> None:
+    """Its files are not shown as if they were verified, nor called damaged: nobody can tell."""
+    (tmp_path / "2026-03" / "SHA256SUMS").unlink()
+    again = Folder(tmp_path)
+    assert [(each.file, each.what) for each in again.verify().damage] == [("2026-03/SHA256SUMS", "missing")]
+    assert len(again.verify().unlisted) == 3
+    with pytest.raises(OperatorError, match="archive_unlisted.*sha256sum ord_1/order-ord_1.r1.history.json.gz"):
+        again.read(ONE)
+    assert again.read(BACK) == '{"events": [2]}'
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_what_root_writes_belongs_to_the_folders_user() -> None:
     """An order that root drops leaves no list, and no lock, that the relay could not write again."""
