@@ -4,6 +4,7 @@
     2026-11/ord_1/order-ord_1.RUN.history.json.gz       for Temporal's UI and for a Replayer
     2026-11/ord_1/order-ord_1.RUN.trail.jsonl.gz        for `ordersaga audit verify --file`
     2026-11/@deployment/...                             of no order: stops, runs of reconciliation
+    DROPPED                                             orders that were dropped, of which nothing is kept again
 
 A file is there whole or not at all, and is listed once it is. Whoever is broken off between the two writes it again.
 One process writes at a time, by a lock on `.lock`.
@@ -29,6 +30,8 @@ from ordersaga.privacy.codec import subject_of
 
 LIST: Final = "SHA256SUMS"
 LOCK: Final = ".lock"
+DROPPED: Final = "DROPPED"
+"""The ids of orders that were dropped, one to a line."""
 _MONTH: Final = "[0-9][0-9][0-9][0-9]-[0-9][0-9]"
 _LINE: Final = re.compile(r"([0-9a-f]{64})  (\S+)")
 _HISTORY: Final = ".history.json.gz"
@@ -107,14 +110,22 @@ class Folder:
             self._lists[month] = (version, dict(_lines(self._list(month))))
         return self._lists[month][1]
 
-    def keep(self, run: Kept, history: str, trail: str | None) -> None:
-        """Write a run's history, and its order's trail where there is one; then list them."""
+    def keep(self, run: Kept, history: str, trail: str | None) -> bool:
+        """Write a run's history, and its order's trail where there is one; then list them. False: it was dropped."""
         contents = {run.history: history} | ({run.trail: trail} if trail is not None else {})
         packed = {name: gzip.compress(text.encode(), mtime=0) for name, text in contents.items()}
         with self._alone():
+            if subject_of(run.workflow_id) in self.dropped():
+                return False
             for name, content in packed.items():
                 _write(self.root / run.month / name, content)
             self._note(run.month, {name: hashlib.sha256(content).hexdigest() for name, content in packed.items()})
+        return True
+
+    def dropped(self) -> set[str]:
+        """The orders that were dropped."""
+        file = self.root / DROPPED
+        return set(file.read_text(encoding="utf-8").split()) if file.exists() else set()
 
     def runs(self, order_id: str) -> list[Kept]:
         """Of the order's saga and of its returns, as they ended."""
@@ -135,10 +146,13 @@ class Folder:
     def drop(self, order_id: str) -> int:
         """Delete all there is of an order, and take what is gone off the lists; returns how many files.
 
+        Noted first: from then on nothing of it is kept, though Temporal may have it still.
         Raises OperatorError `archive_missing`, `archive_closed`: the latter also where some of it could not be deleted.
         """
         self.require()
         with self._alone():
+            if order_id not in self.dropped():
+                _append(self.root / DROPPED, f"{order_id}\n".encode())
             done = [self._drop(month, order_id) for month in self._months()]
         gone = sum(files for files, _ in done)
         for error in (error for _, error in done if error is not None):
@@ -190,10 +204,7 @@ class Folder:
         if known.keys() & sums.keys() or _torn(file):
             self._rewrite(month, {**known, **sums})
             return
-        with open(file, "ab", opener=_private) as out:
-            out.write(_text(sums))
-            out.flush()
-            os.fsync(out.fileno())
+        _append(file, _text(sums))
         known.update(sums)
         self._lists[month] = (_version(file), known)
 
@@ -285,6 +296,13 @@ def _write(file: Path, content: bytes) -> None:
     beside.replace(file)
     for folder in (file.parent, file.parent.parent):
         _sync(folder)
+
+
+def _append(file: Path, content: bytes) -> None:
+    with open(file, "ab", opener=_private) as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
 
 
 def _private(path: str, flags: int) -> int:

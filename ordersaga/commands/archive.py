@@ -1,7 +1,7 @@
 """`ordersaga archive`, `archive verify`, `archive drop`: histories of what has ended, in a folder of their own.
 
-Exit codes: 0 done, or nothing is damaged; 1 a file is damaged or missing, or the folder cannot be used; 2 wrong
-usage; 3 PostgreSQL or Temporal cannot be reached.
+Exit codes: 0 done, or nothing is damaged; 1 a file is damaged or missing, a history could not be kept, or the folder
+cannot be used; 2 wrong usage; 3 PostgreSQL or Temporal cannot be reached.
 """
 
 import asyncio
@@ -28,6 +28,8 @@ from ordersaga.settings import Settings, SettingsError, read_settings
 from ordersaga.temporal_connection import connect_orders
 
 UNSET: Final = "ORDERSAGA_ARCHIVE names no folder; set it to one that is there: docs/lifecycle.md"
+MOST: Final = 20
+"""So many of what could not be kept are named; `--json` names all."""
 _AWAY: Final = "start it, or correct ORDERSAGA_TEMPORAL_ADDRESS"
 Where = Annotated[Path, typer.Argument(metavar="DIR", exists=True, file_okay=False, help="The folder.")]
 
@@ -60,7 +62,11 @@ def archive(
         show_json(done)
     else:
         counts = f"{done.written} histories written, {done.kept_before} kept before"
-        typer.echo(counts + (f", {done.gone} gone before they were read" if done.gone else ""))
+        left_out = f", {done.left_out} left out: their orders were erased or dropped" if done.left_out else ""
+        typer.echo(counts + (f", {done.gone} gone before they were read" if done.gone else "") + left_out)
+    if done.failed:
+        told = "\n".join(done.failed[:MOST])
+        raise CommandError(f"{len(done.failed)} histories could not be kept:\n{told}", FAILED)
 
 
 @app.command()

@@ -106,6 +106,16 @@ def test_an_order_is_dropped_and_not_missed(folder: Folder, tmp_path: Path) -> N
     assert (again.verify().files, again.verify().damage, again.verify().unlisted) == (1, (), ())
 
 
+def test_what_was_dropped_is_never_kept_again(folder: Folder, tmp_path: Path) -> None:
+    """Whoever still has it, and whoever was about to write it: nothing of it appears, in no month."""
+    Folder(tmp_path).drop("ord_1")
+    assert not folder.keep(ONE, "{}", "trail\n")
+    assert not Folder(tmp_path).keep(BACK, "{}", "trail\n")
+    assert Folder(tmp_path).dropped() == {"ord_1"}
+    assert list(tmp_path.rglob("*ord_1*")) == []
+    assert folder.keep(Kept.closed("order-ord_11", "r5", MARCH), "{}", None)
+
+
 NOBODY = 65534
 
 
