@@ -128,9 +128,9 @@ class Folder:
         return set(file.read_text(encoding="utf-8").split()) if file.exists() else set()
 
     def runs(self, order_id: str) -> list[Kept]:
-        """Of the order's saga and of its returns, as they ended."""
-        found = (file for month in self._months() for file in sorted((month / order_id).glob(f"*{_HISTORY}")))
-        return [_run(file) for file in found]
+        """Of the order's saga and of its returns, as they ended. Raises OSError for what may not be looked at."""
+        found = (month / order_id / name for month in self._months() for name in sorted(_names(month / order_id)))
+        return [_run(file) for file in found if file.name.endswith(_HISTORY) and file.name[0] != "."]
 
     def read(self, run: Kept) -> str:
         """A history. Raises OperatorError `archive_damaged`, `archive_unlisted`."""
@@ -221,11 +221,18 @@ def _version(file: Path) -> _Version:
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
+
+
 def _emptied(folder: Path) -> tuple[set[str], OSError | None]:
     """Delete an order's folder, as far as that can be done: the files that are gone, and what kept the others."""
     gone: set[str] = set()
     try:
-        for name in os.listdir(folder):
+        for name in _names(folder):
             (folder / name).unlink(missing_ok=True)
             gone.add(f"{folder.name}/{name}")
         folder.rmdir()

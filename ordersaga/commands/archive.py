@@ -54,7 +54,7 @@ def archive(
         return
     wrong = f"--since {since!r} is no age or time; write 24h, 7d, or 2026-03-01"
     began = moment(since, wrong, ago=True) if since is not None else None
-    with _told():
+    with told_plainly():
         done = asyncio.run(_archive(_settings(), began))
     if done.elsewhere:
         raise CommandError("another process is at it: look again when it is done", FAILED)
@@ -94,7 +94,7 @@ def drop(
     """Delete an order's files from a folder: what an erasure does not reach, because it was never encrypted."""
     if owner_of_workflow(workflow_id(order_id)) is None:
         raise CommandError(f"{order_id!r} is no order's id: letters, digits and _ only", USAGE)
-    with _told():
+    with told_plainly():
         files = Folder(folder).drop(order_id)
     if as_json:
         show_json({"order_id": order_id, "files": files})
@@ -116,7 +116,8 @@ def _settings() -> Settings:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def told_plainly() -> Iterator[None]:
+    """What goes wrong with Temporal, PostgreSQL or the folder ends the command in one line."""
     try:
         yield
     except SettingsError as error:

@@ -12,11 +12,22 @@ import pytest
 from structlog.testing import capture_logs
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
-from temporalio.client import Client, WorkflowHistory
+from temporalio.client import (
+    Client,
+    FetchWorkflowHistoryEventsInput,
+    Interceptor,
+    OutboundInterceptor,
+    WorkflowHistory,
+    WorkflowHistoryEventAsyncIterator,
+)
+from temporalio.service import RPCError, RPCStatusCode
 
 from ordersaga.archive import Archiver, Folder, archiver_of, histories_of
 from ordersaga.archive.archiving import KINDS, history_of
 from ordersaga.bootstrap import Services
+from ordersaga.commands.archive import told_plainly
+from ordersaga.commands.errors import CommandError
+from ordersaga.domain.errors import RetryError
 from ordersaga.embedded.environment import as_environment
 from ordersaga.recovery.histories import WORKFLOWS, calls_in
 from ordersaga.settings import Settings
@@ -201,6 +212,54 @@ async def test_the_commands_keep_verify_and_show(shop: Shop, settings: Settings,
     assert "missing" in await run_in(tmp_path, f"archive verify {tmp_path}", code=1)
     told = await run_in(tmp_path, "order history typed", given, code=1)
     assert "nor has the archive" in told
+
+
+async def test_an_archive_that_is_not_mounted_is_told_by_whoever_looks(
+    shop: Shop, settings: Settings, tmp_path: Path
+) -> None:
+    """What Temporal has is shown all the same; of what it has not, nobody says that there is none."""
+    await ended(shop, "unmounted")
+    given = as_environment(settings.model_copy(update={"archive": tmp_path / "none"}))
+    shown = await run_in(tmp_path, "order history unmounted", given)
+    assert "order-unmounted, from Temporal" in shown
+    told = await run_in(tmp_path, "order history nobodys", given, code=1)
+    assert "archive_missing" in told
+    assert "nor has the archive" not in told
+
+
+class Breaks(Interceptor):
+    """Temporal stops answering once histories are read."""
+
+    def __init__(self, status: RPCStatusCode) -> None:
+        self.status = status
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:  # noqa: A002 - the SDK's name
+        """In front of the server."""
+        status = self.status
+
+        class _Breaks(OutboundInterceptor):
+            def fetch_workflow_history_events(
+                self, _: FetchWorkflowHistoryEventsInput
+            ) -> WorkflowHistoryEventAsyncIterator:
+                raise RPCError("broke off", status, b"")
+
+        return _Breaks(next)
+
+
+async def test_a_temporal_that_fails_while_histories_are_read_is_told(shop: Shop, tmp_path: Path) -> None:
+    """Away, the folder answers for it, and without one that is said; any other failure is no traceback either."""
+    await ended(shop, "halfway")
+    await archiving(shop, tmp_path).run()
+    address, name = shop.orders.temporal.service_client.config.target_host, shop.orders.temporal.namespace
+    away = await Client.connect(address, namespace=name, interceptors=[Breaks(RPCStatusCode.UNAVAILABLE)])
+    (told,) = await histories_of(away, Folder(tmp_path), "halfway")
+    assert (told.source, told.workflow_id) == ("archive", "order-halfway")
+    with pytest.raises(RetryError, match="temporal_away"):
+        await histories_of(away, None, "halfway")
+    broken = await Client.connect(address, namespace=name, interceptors=[Breaks(RPCStatusCode.DATA_LOSS)])
+    with pytest.raises(CommandError, match="broke off") as ended_with, told_plainly():
+        await histories_of(broken, None, "halfway")
+    assert ended_with.value.exit_code == 3
 
 
 async def run_in(folder: Path, words: str, given: dict[str, str] | None = None, code: int = 0) -> str:
