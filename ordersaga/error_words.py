@@ -48,5 +48,7 @@ def _lines(error: BaseException, seen: set[int]) -> Iterator[str]:
 
 def _named(error: BaseException) -> str:
     kind = type(error)
-    name = kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
+    name = (
+        kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
+    )
     return f"{name}: {error}" if _quotes_nothing(error) and str(error) else name
