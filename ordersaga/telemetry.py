@@ -4,7 +4,8 @@ Logging is structlog rendered through the standard library.
 
 Lines of other libraries (temporalio, uvicorn, asyncpg) take the same path, so that one process writes one format:
 JSON for machines, colored lines for people. Tracebacks show code, never the values of variables, nor words that may
-quote them (`ordersaga.error_words`): those hold keys, tokens and addresses. Context bound with `structlog.contextvars` is on every line;
+quote them (`ordersaga.error_words`): those hold keys,
+tokens and addresses. Context bound with `structlog.contextvars` is on every line;
 temporalio's own context arrives as fields (`temporal_workflow`, `temporal_activity`), not inside the message. A line
 inside a trace has its `trace_id` and `span_id`, one about an order its `order_id`.
 """

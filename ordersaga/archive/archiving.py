@@ -59,8 +59,8 @@ class Archiver:
     async def run(self, since: datetime | None = None) -> Archived:
         """Keep what is not kept yet, the oldest first; `since`: only of what ended after that.
 
-        A history that cannot be kept hinders none behind it. It may be broken off at any moment and goes on at the next run. Raises OperatorError `archive_missing`,
-        `archive_closed`.
+        A history that cannot be kept hinders none behind it. It may be broken off at any moment and goes on at the next
+        run. Raises OperatorError `archive_missing`, `archive_closed`.
         """
         self.folder.require()
         async with self.trail.archiving() as alone:

@@ -47,7 +47,8 @@ class ToldEvent(Message):
 async def histories_of(temporal: Client, folder: Folder | None, order_id: str) -> list[ToldHistory]:
     """Of the order's saga and of its returns. While Temporal does not answer: what the folder has.
 
-    Raises RetryError `temporal_away` where there is no folder then; OperatorError `archive_damaged`, `archive_unlisted`.
+    Raises RetryError `temporal_away` where there is no folder then; OperatorError `archive_damaged`,
+    `archive_unlisted`.
     """
     kept = folder.runs(order_id) if folder is not None else []
     try:

@@ -190,7 +190,7 @@ def test_a_list_that_is_lost_is_told(folder: Folder, tmp_path: Path) -> None:
     again = Folder(tmp_path)
     assert [(each.file, each.what) for each in again.verify().damage] == [("2026-03/SHA256SUMS", "missing")]
     assert len(again.verify().unlisted) == 3
-    with pytest.raises(OperatorError, match="archive_unlisted.*sha256sum ord_1/order-ord_1.r1.history.json.gz"):
+    with pytest.raises(OperatorError, match=r"archive_unlisted.*sha256sum ord_1/order-ord_1\.r1\.history\.json\.gz"):
         again.read(ONE)
     assert again.read(BACK) == '{"events": [2]}'
 
