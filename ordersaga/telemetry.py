@@ -3,7 +3,8 @@
 Logging is structlog rendered through the standard library.
 
 Lines of other libraries (temporalio, uvicorn, asyncpg) take the same path, so that one process writes one format:
-JSON for machines, colored lines for people. Tracebacks show code, never the values of variables: those hold keys,
+JSON for machines, colored lines for people. Tracebacks show code, never the values of variables, nor words that may
+quote them (`ordersaga.error_words`): those hold keys,
 tokens and addresses. Context bound with `structlog.contextvars` is on every line;
 temporalio's own context arrives as fields (`temporal_workflow`, `temporal_activity`), not inside the message. A line
 inside a trace has its `trace_id` and `span_id`, one about an order its `order_id`.
@@ -11,14 +12,15 @@ inside a trace has its `trace_id` and `span_id`, one about an order its `order_i
 
 import logging
 import sys
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import structlog
 from structlog.stdlib import ExtraAdder, ProcessorFormatter
-from structlog.types import Processor
+from structlog.types import ExcInfo, Processor
 
 from ordersaga import meters, tracing
 from ordersaga.domain.errors import OrdersagaError
+from ordersaga.error_words import traceback_of
 from ordersaga.log_levels import set_levels
 from ordersaga.settings import Settings, SettingsError, environment_name
 
@@ -105,7 +107,11 @@ def _formatter(settings: Settings, process_name: str) -> ProcessorFormatter:
 
 
 def _drop_copies(_: Any, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
-    """Drop second copies of messages: uvicorn's, meant for terminals, and that of Temporal's core, an object."""
+    """Drop second copies of messages: uvicorn's, meant for terminals, that of Temporal's core, an object, and what
+    asyncio shows of a task, its error with all its words.
+    """
+    if event.get("logger") == "asyncio":
+        event["event"] = str(event["event"]).partition("\n")[0]
     event.pop("color_message", None)
     event.pop("temporal_log", None)
     return event
@@ -144,9 +150,13 @@ def _shared(process_name: str) -> list[Processor]:
 
 def _renderers(settings: Settings) -> list[Processor]:
     if settings.log_format == "console":
-        plain = structlog.dev.plain_traceback
-        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_shown)]
+    exceptions = structlog.processors.ExceptionRenderer(lambda met: traceback_of(met[1]))
+    return [exceptions, structlog.processors.JSONRenderer(default=str)]
+
+
+def _shown(out: TextIO, met: ExcInfo) -> None:
+    out.write(f"\n{traceback_of(met[1])}")
 
 
 def _tame_libraries() -> None:

@@ -26,6 +26,7 @@ from ordersaga import meters
 from ordersaga.archive import archiver_of
 from ordersaga.bootstrap import Pool, Services, retention_of
 from ordersaga.domain.errors import OrdersagaError
+from ordersaga.error_words import said
 from workers.relay_archive import Archive
 from workers.relay_channels import SWEEP_SECONDS, ChannelPoller
 from workers.relay_deliverer import Deliverer
@@ -141,7 +142,7 @@ async def keep(
             failures += 1
             delay = min(MAX_BACKOFF_SECONDS, 0.25 * 2 ** min(failures, 10))
             unforeseen = not isinstance(error, OrdersagaError)
-            log.warning("relay_step_failed", loop=name, error=str(error), retry_in=delay, exc_info=unforeseen)
+            log.warning("relay_step_failed", loop=name, error=said(error), retry_in=delay, exc_info=unforeseen)
             await pass_time(delay, stop)
             continue
         meters.loop_stepped(name, well=True)
@@ -168,7 +169,7 @@ async def ring(pool: Pool, channel: str, bell: asyncio.Event, stop: asyncio.Even
         try:
             await _listen(pool, channel, bell, stop)
         except Exception as error:
-            log.warning("relay_not_listening", channel=channel, error=str(error))
+            log.warning("relay_not_listening", channel=channel, error=said(error))
             await pass_time(POLL_SECONDS, stop)
 
 

@@ -1,6 +1,6 @@
 """Histories of what has ended, kept in a folder for longer than Temporal keeps them."""
 
-from ordersaga.archive.archiving import Archived, Archiver, archiver_of, unarchived
+from ordersaga.archive.archiving import Archived, Archiver, archiver_of
 from ordersaga.archive.folder import Damage, Folder, Kept, Verified
 from ordersaga.archive.reading import ToldEvent, ToldHistory, events_of, histories_of
 
@@ -16,5 +16,4 @@ __all__ = [
     "archiver_of",
     "events_of",
     "histories_of",
-    "unarchived",
 ]

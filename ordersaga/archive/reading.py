@@ -47,21 +47,26 @@ class ToldEvent(Message):
 async def histories_of(temporal: Client, folder: Folder | None, order_id: str) -> list[ToldHistory]:
     """Of the order's saga and of its returns. While Temporal does not answer: what the folder has.
 
-    Raises RetryError `temporal_away` where there is no folder then; OperatorError `archive_damaged`.
+    Raises RetryError `temporal_away` where there is no folder then; OperatorError `archive_damaged`,
+    `archive_unlisted`.
     """
     kept = folder.runs(order_id) if folder is not None else []
     try:
-        runs = {(run.id, run.run_id) for run in await runs_of(temporal, order_id)}
+        told = await _in_temporal(temporal, order_id)
     except (RPCError, RuntimeError) as error:
         if not (error.status in _AWAY if isinstance(error, RPCError) else is_outage(error)):
             raise
         if folder is None:
             raise RetryError("temporal_away", f"Temporal does not answer: {str(error).partition(chr(10))[0]}") from None
-        runs = set()
-    asked = [(name, run_id, await history_of(temporal, name, run_id)) for name, run_id in sorted(runs)]
-    told = [_told(name, run_id, "temporal", history) for name, run_id, history in asked if history is not None]
+        told = []
     known = {(each.workflow_id, each.run_id) for each in told}
     return [*told, *(_archived(folder, run) for run in kept if folder and (run.workflow_id, run.run_id) not in known)]
+
+
+async def _in_temporal(temporal: Client, order_id: str) -> list[ToldHistory]:
+    runs = {(run.id, run.run_id) for run in await runs_of(temporal, order_id)}
+    asked = [(name, run_id, await history_of(temporal, name, run_id)) for name, run_id in sorted(runs)]
+    return [_told(name, run_id, "temporal", history) for name, run_id, history in asked if history is not None]
 
 
 def events_of(history: Mapping[str, Any]) -> Sequence[ToldEvent]:

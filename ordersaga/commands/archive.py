@@ -1,7 +1,7 @@
 """`ordersaga archive`, `archive verify`, `archive drop`: histories of what has ended, in a folder of their own.
 
-Exit codes: 0 done, or nothing is damaged; 1 a file is damaged or missing, or the folder cannot be used; 2 wrong
-usage; 3 PostgreSQL or Temporal cannot be reached.
+Exit codes: 0 done, or nothing is damaged; 1 a file is damaged or missing, a history could not be kept, or the folder
+cannot be used; 2 wrong usage; 3 PostgreSQL or Temporal cannot be reached.
 """
 
 import asyncio
@@ -28,6 +28,8 @@ from ordersaga.settings import Settings, SettingsError, read_settings
 from ordersaga.temporal_connection import connect_orders
 
 UNSET: Final = "ORDERSAGA_ARCHIVE names no folder; set it to one that is there: docs/lifecycle.md"
+MOST: Final = 20
+"""So many of what could not be kept are named; `--json` names all."""
 _AWAY: Final = "start it, or correct ORDERSAGA_TEMPORAL_ADDRESS"
 Where = Annotated[Path, typer.Argument(metavar="DIR", exists=True, file_okay=False, help="The folder.")]
 
@@ -52,7 +54,7 @@ def archive(
         return
     wrong = f"--since {since!r} is no age or time; write 24h, 7d, or 2026-03-01"
     began = moment(since, wrong, ago=True) if since is not None else None
-    with _told():
+    with told_plainly():
         done = asyncio.run(_archive(_settings(), began))
     if done.elsewhere:
         raise CommandError("another process is at it: look again when it is done", FAILED)
@@ -60,7 +62,11 @@ def archive(
         show_json(done)
     else:
         counts = f"{done.written} histories written, {done.kept_before} kept before"
-        typer.echo(counts + (f", {done.gone} gone before they were read" if done.gone else ""))
+        left_out = f", {done.left_out} left out: their orders were erased or dropped" if done.left_out else ""
+        typer.echo(counts + (f", {done.gone} gone before they were read" if done.gone else "") + left_out)
+    if done.failed:
+        told = "\n".join(done.failed[:MOST])
+        raise CommandError(f"{len(done.failed)} histories could not be kept:\n{told}", FAILED)
 
 
 @app.command()
@@ -88,7 +94,8 @@ def drop(
     """Delete an order's files from a folder: what an erasure does not reach, because it was never encrypted."""
     if owner_of_workflow(workflow_id(order_id)) is None:
         raise CommandError(f"{order_id!r} is no order's id: letters, digits and _ only", USAGE)
-    files = Folder(folder).drop(order_id)
+    with told_plainly():
+        files = Folder(folder).drop(order_id)
     if as_json:
         show_json({"order_id": order_id, "files": files})
     else:
@@ -109,7 +116,8 @@ def _settings() -> Settings:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def told_plainly() -> Iterator[None]:
+    """What goes wrong with Temporal, PostgreSQL or the folder ends the command in one line."""
     try:
         yield
     except SettingsError as error:
@@ -118,7 +126,7 @@ def _told() -> Iterator[None]:
         code = PART_FAILED if isinstance(error, RetryError) or not error.code.startswith("archive_") else FAILED
         raise CommandError(f"{error.code}: {error.message}", code) from None
     except OSError as error:
-        raise CommandError(f"the folder cannot be written to: {error}", FAILED) from None
+        raise CommandError(f"the folder cannot be used: {error}", FAILED) from None
     except (RPCError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and not is_outage(error):
             raise

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ordersaga.archive import Archiver, unarchived
+from ordersaga.archive import Archiver
 from ordersaga.client_histories import retention_of
 from ordersaga.doctor.lines import Line, ok, warn
 from ordersaga.domain.errors import OperatorError
@@ -22,7 +22,7 @@ async def archive_lines(archiver: Archiver | None) -> list[Line]:
         told = f"{error.message}; here nobody can look which histories are kept"
         return [warn("archive", told, "mount what ORDERSAGA_ARCHIVE names, for relays and for whoever looks")]
     leaving = datetime.now(UTC) + SOON - await retention_of(archiver.temporal)
-    missing = await unarchived(archiver.temporal, archiver.folder, leaving)
+    missing = await archiver.missing(leaving)
     if missing:
         told = f"{missing} histories leave Temporal within {SOON.days} days and are not kept"
         return [warn("archive", told, "ordersaga archive; and see why no relay does it: its log, `loop=archive`")]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import SecretStr
 
-from ordersaga.settings import BESIDE, CREDENTIALS, NEEDS, Settings, environment_name
+from ordersaga.settings import BESIDE, CREDENTIALS, NEEDS, PREFIX, Settings, environment_name
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
@@ -20,6 +20,11 @@ def read_by(kinds: Iterable[str], environment: Mapping[str, str]) -> dict[str, s
     secrets = (name for name in CREDENTIALS if Settings.model_fields[name].annotation is SecretStr)
     others = frozenset(secrets).union(*BESIDE.values()) - read
     return {**environment, **{environment_name(name): "" for name in others}}
+
+
+def without_ours(environment: Mapping[str, str]) -> dict[str, str]:
+    """What a program that is none of ours is given: none of our settings, and so no secret of ours."""
+    return {name: value for name, value in environment.items() if not name.upper().startswith(PREFIX.upper())}
 
 
 def _as_text(setting: object, plain: object) -> str:

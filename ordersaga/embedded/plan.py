@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from ordersaga.domain.attributes import SEARCH_ATTRIBUTES
 from ordersaga.embedded.credentials import emulated_credentials
-from ordersaga.embedded.environment import as_environment, read_by
+from ordersaga.embedded.environment import as_environment, read_by, without_ours
 from ordersaga.embedded.errors import IncompleteSettingsError, PortTakenError
 from ordersaga.embedded.network import webhook_secret, write_network
 from ordersaga.embedded.options import EMULATORS, FURTHER, StackOptions, numbered
@@ -140,7 +140,7 @@ def build_plan(
         return await prepare_database(settings, options.data)
 
     def emulated(name: str) -> Sequence[Part | Step]:
-        return [_emulator(name, options, settings, environment)]
+        return [_emulator(name, options, settings, without_ours(environment))]
 
     makers: dict[str, Callable[[], Sequence[Part | Step]]] = {
         "postgres": lambda: [postgres_part(options.data, options.postgres_port)],

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from ordersaga.embedded.environment import without_ours
 from ordersaga.embedded.errors import PartFailedError, StackError
 from ordersaga.embedded.parts import Part, Ready
 from ordersaga.embedded.process import Command
@@ -52,7 +53,7 @@ def temporal_part(
         name="temporal",
         command=Command(
             argv=server_command(data / "temporal.db", port, ui_port, attributes, time_skipping=time_skipping),
-            environment=dict(os.environ),
+            environment=without_ours(os.environ),
             grace=3.0,
         ),
         ready=ready,

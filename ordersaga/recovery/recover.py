@@ -119,7 +119,7 @@ class Recover:
         Of an order that is known to be erased nothing need be told: it had ended.
         """
         unread = {_subject(history): history.unread for history in histories if history.unread}
-        erased = await self._services.erasures.known(list(unread))
+        erased = await self._services.audit_trail.erased(list(unread))
         return [
             Deed(subject=subject, what="asked", detail=_UNREAD.format(why=why[:200]))
             for subject, why in unread.items()

@@ -102,6 +102,7 @@ INSERT INTO audit_sealed (order_id, seal_no, chain_no, hash)
 SELECT row.order_id, $1, row.chain_no, row.hash FROM unnest($2::text[], $3::int[], $4::bytea[])
     AS row(order_id, chain_no, hash)
 """
+_ERASED: Final = "SELECT order_id FROM erasures WHERE order_id = ANY($1::text[])"
 _MARK_SEALED: Final = "UPDATE audit_heads SET unsealed = false WHERE order_id = ANY($1::text[])"
 
 
@@ -136,6 +137,11 @@ class PostgresAuditTrail:
         """One order's trail. Raises OperatorError `unknown_order` when there is no trace of it."""
         async with self._snapshot() as reader:
             return (await _read(reader, [order_id]))[0]
+
+    async def erased(self, order_ids: Sequence[str]) -> set[str]:
+        """Those of these orders that were erased."""
+        async with self._reader() as reader:
+            return {row["order_id"] for row in await reader.fetch(_ERASED, order_ids)}
 
     async def seal(self, number: int | None = None) -> Seal | None:
         """The seal with this number, or the last one; None when there is none."""

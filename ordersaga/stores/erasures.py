@@ -52,7 +52,6 @@ UPDATE orders SET buyer = NULL, erased_at = clock_timestamp() WHERE order_id = $
 _FORGET_REQUESTS = "UPDATE idempotency_keys SET request_hash = 'erased' WHERE order_id = $1"
 _EMPTY_INBOX = "UPDATE webhook_inbox SET body = '{}' WHERE order_id = $1"
 _EMPTY_RECORD = "UPDATE webhook_record SET body = '{}' WHERE order_id = $1"
-_KNOWN = "SELECT order_id FROM erasures WHERE order_id = ANY($1::text[])"
 _TELL = """
 INSERT INTO erasures (order_id, seller, "by", reference, at, remains)
 VALUES ($1, $2, $3, $4, coalesce($5, clock_timestamp()), $6) ON CONFLICT DO NOTHING
@@ -111,11 +110,6 @@ class PostgresErasures:
             at = await _erase(work, order, judged.remains)
         self._vault.forget(order_id)
         return erased(judged, at)
-
-    async def known(self, order_ids: Sequence[str]) -> set[str]:
-        """Those of these orders that were erased."""
-        async with connection(self._pool, scoped=False) as reader:
-            return {row["order_id"] for row in await reader.fetch(_KNOWN, order_ids)}
 
     async def forgotten(self) -> Sequence[ErasedOrder]:
         """What was erased and a restored database does not know of; known where keys are copied only."""

@@ -236,26 +236,35 @@ def _closed_once_late(connection: Connection) -> Iterator[None]:
 def _translate(error: Exception, *, in_doubt: bool) -> Exception:
     """The same error, saying who must act; a programming mistake stays what it is."""
     if isinstance(error, asyncpg.LockNotAvailableError):
-        return LockedError("database_busy", f"The database could not finish in time: {error}")
+        return LockedError("database_busy", f"The database could not finish in time: {_words(error)}")
     if isinstance(error, _BUSY):
         unknown = in_doubt and isinstance(error, TimeoutError)
-        return RetryError("database_busy", f"The database could not finish in time: {error}", unknown=unknown)
+        return RetryError("database_busy", f"The database could not finish in time: {_words(error)}", unknown=unknown)
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
-        return OperatorError("database_refused", f"This process's role in the database may not do this: {error}")
+        return OperatorError(
+            "database_refused", f"This process's role in the database may not do this: {_words(error)}"
+        )
     if isinstance(error, asyncpg.PostgresError) and error.sqlstate == _RECOVERING:
         return RetryError("recovering", "the database is being recovered; no order is accepted meanwhile")
     if isinstance(error, asyncpg.PostgresError) and error.sqlstate == _IN_THE_CLEAR:
         told = "encryption is on, and this process has no master keys: start it anew with ORDERSAGA_ENCRYPTION_KEYS"
         return OperatorError("not_encrypted", told)
     if isinstance(error, asyncpg.DataError):
-        return OperatorError("data_refused", f"The database cannot store a value: {error}")
+        return OperatorError("data_refused", f"The database cannot store a value: {type(error).__name__}")
     if isinstance(error, asyncpg.InterfaceError) and not any(word in str(error) for word in _GONE_WORDS):
         return error
     if isinstance(error, _LOST):
         return RetryError("database_lost", f"The connection to the database was lost: {error}", unknown=in_doubt)
     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
-        return OperatorError("integrity_violation", f"The database refused a change that breaks its rules: {error}")
+        return OperatorError(
+            "integrity_violation", f"The database refused a change that breaks its rules: {_words(error)}"
+        )
     return error
+
+
+def _words(error: Exception) -> str:
+    """What the server says of it, without the details, in which it quotes rows."""
+    return str(error.args[0]) if isinstance(error, asyncpg.PostgresError) and error.args else str(error)
 
 
 async def lock_orders(connection: Connection, order_ids: Iterable[str]) -> None:

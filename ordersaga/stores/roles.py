@@ -45,7 +45,7 @@ catalog_receipts     ra    r      r     -     r      -
 codec_reads          ra    -      -     ra    r      -
 effects              r     rac    rac   -     r      r
 encryption           ra    ra     ra    r     r      -
-erasures             ra    -      -     -     r      r
+erasures             ra    -      r     -     r      r
 findings             rc    rac    r     -     r      rc
 hold_endings         r     ra     ra    -     r      -
 holds                rac   rac    rac   -     r      r

@@ -7,9 +7,11 @@ from pydantic import SecretStr, ValidationError
 
 from emulators.__main__ import parse
 from ordersaga.embedded import StackOptions
+from ordersaga.embedded.options import EMULATORS, FURTHER
 from ordersaga.embedded.parts import Part
 from ordersaga.embedded.plan import BACKGROUND, build_plan, more_api_urls, stack_settings
 from ordersaga.settings import Settings
+from tests.privacy.keys import ONE
 
 
 async def nothing_to_prepare(settings: Settings, data: Path) -> str:
@@ -69,6 +71,20 @@ def test_every_part_has_the_patience_that_was_asked_for(tmp_path: Path) -> None:
         parts = [item for item in build_plan(options, settings, chosen, nothing_to_prepare) if isinstance(item, Part)]
         assert {part.ready_timeout for part in parts} == {options.ready_timeout}
     assert StackOptions(data=tmp_path).ready_timeout >= 600
+
+
+def test_who_is_none_of_ours_is_given_none_of_our_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The emulated companies, and Temporal: no key of a real company beside them, no master key, no password."""
+    monkeypatch.setenv("ORDERSAGA_STRIPE_API_KEY", "real-secret")
+    monkeypatch.setenv("ORDERSAGA_ENCRYPTION_KEYS", ONE)
+    options, chosen = StackOptions(data=tmp_path, all_companies=True), {*EMULATORS, *FURTHER, "temporal", "worker"}
+    settings = stack_settings(options, chosen, Settings(_env_file=None))
+    plan = build_plan(options, settings, chosen, nothing_to_prepare)
+    given = {item.name: item.command.environment for item in plan if isinstance(item, Part)}
+    assert [name for name, told in given.items() if {"real-secret", ONE} & {*told.values()}] == ["worker"]
+    others = [name for part, told in given.items() if part != "worker" for name in told]
+    assert "PATH" in others
+    assert [name for name in others if name.startswith("ORDERSAGA_")] == []
 
 
 @pytest.mark.parametrize("nice", [0, 7])

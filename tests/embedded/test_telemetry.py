@@ -9,6 +9,7 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
+from ordersaga.domain.errors import OperatorError
 from ordersaga.settings import Settings
 from ordersaga.telemetry import configure_logging
 
@@ -45,7 +46,8 @@ def test_an_exception_is_part_of_its_line(capsys: pytest.CaptureFixture[str]) ->
     except ValueError:
         logging.getLogger("uvicorn.error").exception("failed", extra={"color_message": "failed, in color"})
     (line,) = capsys.readouterr().err.splitlines()
-    assert "ValueError: boom" in json.loads(line)["exception"]
+    assert "in test_an_exception_is_part_of_its_line" in json.loads(line)["exception"]
+    assert json.loads(line)["exception"].endswith("\nValueError")
     assert "color_message" not in json.loads(line)
 
 
@@ -70,18 +72,32 @@ def test_secrets_and_noise_stay_out(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_traceback_shows_no_values(
     capsys: pytest.CaptureFixture[str], log_format: Literal["console", "json"]
 ) -> None:
-    """A secret in a variable of the code that failed is not printed, in either format."""
+    """A secret in a variable of the code that failed is not printed, nor in its words, in either format."""
     configure_logging(Settings(log_format=log_format), "api")
     try:
         _fail_with("-".join(("never", "to", "be", "seen")))
-    except ValueError:
+    except ExceptionGroup:
         structlog.get_logger("ordersaga").exception("failed")
         logging.getLogger("uvicorn.error").exception("failed")
     shown = capsys.readouterr().err
-    assert shown.count("ValueError: boom") == 2
+    assert shown.count("in _fail_with") == 4, "of the cause, too"
+    assert shown.count("direct cause") == 2
+    assert shown.count("a_code: words of ours") == 2
     assert "never-to-be-seen" not in shown
 
 
 def _fail_with(authorization: str) -> None:
-    held = {"authorization": authorization}
-    raise ValueError("boom" if held else authorization)
+    words = OperatorError("a_code", " ".join(("words", "of", "ours")))
+    try:
+        raise KeyError(authorization)
+    except KeyError as error:
+        raise ExceptionGroup(authorization, [words, ValueError(authorization)]) from error
+
+
+def test_a_task_whose_error_nobody_took_is_told_without_its_words(capsys: pytest.CaptureFixture[str]) -> None:
+    """asyncio puts the error, as Python shows it, into its own line."""
+    configure_logging(Settings(log_format="json"), "api")
+    told = "Task exception was never retrieved\nfuture: <Task finished exception=ValueError('never-to-be-seen')>"
+    logging.getLogger("asyncio").error(told)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["event"] == "Task exception was never retrieved"

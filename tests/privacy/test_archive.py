@@ -5,16 +5,29 @@ import json
 import os
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
-from temporalio.client import Client, WorkflowHistory
+from temporalio.client import (
+    Client,
+    FetchWorkflowHistoryEventsInput,
+    Interceptor,
+    OutboundInterceptor,
+    WorkflowHistory,
+    WorkflowHistoryEventAsyncIterator,
+)
+from temporalio.service import RPCError, RPCStatusCode
 
 from ordersaga.archive import Archiver, Folder, archiver_of, histories_of
 from ordersaga.archive.archiving import KINDS, history_of
 from ordersaga.bootstrap import Services
+from ordersaga.commands.archive import told_plainly
+from ordersaga.commands.errors import CommandError
+from ordersaga.domain.errors import RetryError
 from ordersaga.embedded.environment import as_environment
 from ordersaga.recovery.histories import WORKFLOWS, calls_in
 from ordersaga.settings import Settings
@@ -108,16 +121,68 @@ async def read(shop: Shop, history: object) -> tuple[set[str], str | None]:
 async def test_a_relay_goes_on_where_another_was_broken_off(shop: Shop, tmp_path: Path) -> None:
     """What was written and not listed is written again; of what ended since, only that is looked at."""
     await ended(shop, "broken")
-    step = Archive(archiving(shop, tmp_path))
-    await step.step()
+    step = Archive(archiving(shop, tmp_path), overlap=timedelta(0))
+    with capture_logs() as lines:
+        await step.step()
+    assert [line["kept_before"] for line in lines if line["event"] == "archived"] == [0]
     (sums,) = tmp_path.rglob("SHA256SUMS")
     sums.write_text("")
     assert not await Archive(archiving(shop, tmp_path)).step()
     assert "order-broken" in sums.read_text()
     await ended(shop, "later")
-    await step.step()
+    with capture_logs() as lines:
+        await step.step()
+    assert [(line["written"], line["kept_before"]) for line in lines if line["event"] == "archived"] == [(1, 0)]
     assert "order-later" in sums.read_text()
     assert (Folder(tmp_path).verify().damage, Folder(tmp_path).verify().unlisted) == ((), ())
+
+
+async def test_what_was_dropped_or_erased_is_not_kept_again(shop: Shop, tmp_path: Path) -> None:
+    """Temporal has both still, and a relay that starts looks at all of it: neither returns, and nobody misses them."""
+    await ended(shop, "dropped")
+    await ended(shop, "unkept")
+    archiver = archiving(shop, tmp_path)
+    asked = {"reference": "gdpr-2", "order_id": "unkept"}
+    answer = await shop.api.post("/v1/erasures", asked, role="operator")
+    assert answer.json()["orders"][0]["verdict"] == "erased"
+    done = await archiver.run()
+    assert (done.left_out, done.failed) == (1, ())
+    assert list(tmp_path.rglob("*unkept*")) == []
+    assert Folder(tmp_path).drop("dropped") == 2
+    again = await archiving(shop, tmp_path).run()
+    assert (again.written, again.left_out) == (0, 2)
+    assert list(tmp_path.rglob("*dropped*")) == []
+    assert await archiver.missing(datetime.now(UTC)) == 0
+
+
+async def test_one_history_that_cannot_be_kept_hinders_no_other(shop: Shop, tmp_path: Path) -> None:
+    """The oldest of all, whose name is none for a file: it is named, and what ended after it is kept."""
+    temporal = shop.orders.temporal
+    name = f"stop-{'x' * 300}"
+    started = await temporal.start_workflow("StopOrders", id=name, task_queue="nobody")
+    await started.terminate()
+    query = f"WorkflowId = '{name}' AND ExecutionStatus != 'Running'"
+
+    async def listed() -> int:
+        return len([each async for each in temporal.list_workflows(query)])
+
+    await until(listed, lambda found: found == 1)
+    await ended(shop, "behind")
+    try:
+        step = Archive(archiving(shop, tmp_path))
+        with capture_logs() as lines:
+            await step.step()
+        (line,) = [line for line in lines if line["event"] == "not_archived"]
+        assert (line["failed"], line["runs"][0].startswith(f"{name}: File name too long")) == (1, True)
+        assert list(tmp_path.rglob("*behind*.history.json.gz")) != []
+        with capture_logs() as lines:
+            await step.step()
+        assert [line["failed"] for line in lines if line["event"] == "not_archived"] == [1], "it is looked at again"
+    finally:
+        execution = WorkflowExecution(workflow_id=name)
+        asked = DeleteWorkflowExecutionRequest(namespace=temporal.namespace, workflow_execution=execution)
+        await temporal.workflow_service.delete_workflow_execution(asked)
+        await until(listed, lambda found: found == 0)
 
 
 async def test_one_process_writes_at_a_time(shop: Shop, tmp_path: Path) -> None:
@@ -147,6 +212,54 @@ async def test_the_commands_keep_verify_and_show(shop: Shop, settings: Settings,
     assert "missing" in await run_in(tmp_path, f"archive verify {tmp_path}", code=1)
     told = await run_in(tmp_path, "order history typed", given, code=1)
     assert "nor has the archive" in told
+
+
+async def test_an_archive_that_is_not_mounted_is_told_by_whoever_looks(
+    shop: Shop, settings: Settings, tmp_path: Path
+) -> None:
+    """What Temporal has is shown all the same; of what it has not, nobody says that there is none."""
+    await ended(shop, "unmounted")
+    given = as_environment(settings.model_copy(update={"archive": tmp_path / "none"}))
+    shown = await run_in(tmp_path, "order history unmounted", given)
+    assert "order-unmounted, from Temporal" in shown
+    told = await run_in(tmp_path, "order history nobodys", given, code=1)
+    assert "archive_missing" in told
+    assert "nor has the archive" not in told
+
+
+class Breaks(Interceptor):
+    """Temporal stops answering once histories are read."""
+
+    def __init__(self, status: RPCStatusCode) -> None:
+        self.status = status
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:  # noqa: A002 - the SDK's name
+        """In front of the server."""
+        status = self.status
+
+        class _Breaks(OutboundInterceptor):
+            def fetch_workflow_history_events(
+                self, _: FetchWorkflowHistoryEventsInput
+            ) -> WorkflowHistoryEventAsyncIterator:
+                raise RPCError("broke off", status, b"")
+
+        return _Breaks(next)
+
+
+async def test_a_temporal_that_fails_while_histories_are_read_is_told(shop: Shop, tmp_path: Path) -> None:
+    """Away, the folder answers for it, and without one that is said; any other failure is no traceback either."""
+    await ended(shop, "halfway")
+    await archiving(shop, tmp_path).run()
+    address, name = shop.orders.temporal.service_client.config.target_host, shop.orders.temporal.namespace
+    away = await Client.connect(address, namespace=name, interceptors=[Breaks(RPCStatusCode.UNAVAILABLE)])
+    (told,) = await histories_of(away, Folder(tmp_path), "halfway")
+    assert (told.source, told.workflow_id) == ("archive", "order-halfway")
+    with pytest.raises(RetryError, match="temporal_away"):
+        await histories_of(away, None, "halfway")
+    broken = await Client.connect(address, namespace=name, interceptors=[Breaks(RPCStatusCode.DATA_LOSS)])
+    with pytest.raises(CommandError, match="broke off") as ended_with, told_plainly():
+        await histories_of(broken, None, "halfway")
+    assert ended_with.value.exit_code == 3
 
 
 async def run_in(folder: Path, words: str, given: dict[str, str] | None = None, code: int = 0) -> str:

@@ -189,9 +189,13 @@ async def test_a_dry_run_does_not_read_the_whole_inbox(pool: Pool, inbox: Webhoo
 
 
 async def test_two_relays_rotate_one_at_a_time(pool: Pool, inbox: WebhookInbox) -> None:
-    """The other one has nothing to do; neither fails."""
+    """While one is at it the other one does nothing, and neither fails; of several at once one makes all there is."""
     async with connection(pool) as work:
         for month in await partitions(pool):
             await work.execute(f"DROP TABLE webhook_record_{month}")
+    async with transaction(pool) as rotating:
+        await rotating.execute("SELECT pg_advisory_xact_lock(7305041907)")
+        assert await MessageRecord(pool).rotate() == 0
+        assert await partitions(pool) == []
     assert await asyncio.gather(*(MessageRecord(pool).rotate() for _ in range(3))) == [0, 0, 0]
-    assert len(await partitions(pool)) == len(set(await partitions(pool))) >= 4
+    assert len(await partitions(pool)) >= 4
