@@ -129,7 +129,7 @@ async def test_what_was_erased_since_is_erased_again(ground: Ground) -> None:
         with pytest.raises(KeyErasedError):
             await services.key_ring.existing("o1")
         assert await services.erasures.forgotten() == []
-        assert await services.erasures.known(["o1", "o2"]) == {"o1"}
+        assert await services.audit_trail.erased(["o1", "o2"]) == {"o1"}
         assert (await services.pool.fetchval("SELECT at FROM erasures")) == erased.at
 
 
@@ -207,7 +207,7 @@ async def test_whoever_asks_meanwhile_hears_that_it_is_worth_trying_again(ground
         assert [row["order_id"] for row in await services.pool.fetch("SELECT order_id FROM orders")] == ["o1"]
         assert services.key_ring is not None
         assert (await services.key_ring.existing("o1")).subject == "o1"
-        assert await services.erasures.known(["o1"]) == set()
+        assert await services.audit_trail.erased(["o1"]) == set()
 
 
 async def test_copies_are_wrapped_anew_as_well(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
