@@ -34,12 +34,14 @@ class Splitting:
         if change is not None:
             change.planned, change.made_parcel = True, second.parcel.plan.parcel
         await first.payments.reduce(second.parcel.plan.amount)
-        self._as_asked_meanwhile(parcel, second.parcel)
+        self._as_asked_meanwhile(parcel, second)
         self._add(second)
         return second.parcel
 
-    def _as_asked_meanwhile(self, first: ParcelState, part: ParcelState) -> None:
+    def _as_asked_meanwhile(self, first: ParcelState, second: ParcelSaga) -> None:
         """What holds for all that was in the parcel holds for the part too, also what is still to be made."""
+        part = second.parcel
+        second.promise.take_over_delay(first)
         part.stop, part.ship_to, part.former_ship_to = first.stop, first.ship_to, first.former_ship_to
         for change in first.changes:
             if change.undecided and change.of_part is not None:
