@@ -22,7 +22,8 @@ class Change:
     `by_provider`: it has happened there and is only entered here. `removes`: the units it takes out; `moves`: those
     that leave in a parcel of their own; `planned`: the parcel's plan is without them already. `worth`: what they cost.
     `parcel`: whose change it is, 0 where one answer is about one parcel only. `of_part`: asks the same of a parcel that
-    is split off before it was made. `may_be_sent`: what it takes out may leave from elsewhere instead.
+    is split off before it was made. `may_be_sent`: what it takes out may leave from elsewhere instead. `begun`: it is
+    being made.
     `voided` and `refunded`: what the shopper gets back by it. `superseded`: the whole parcel is canceled instead.
     `made_parcel`: the parcel that came of it. Amounts in minor units.
     """
@@ -45,6 +46,7 @@ class Change:
     parcel: int = 0
     of_part: "Callable[[ParcelState], None] | None" = None
     may_be_sent: bool = False
+    begun: bool = False
 
     @property
     def undecided(self) -> bool:

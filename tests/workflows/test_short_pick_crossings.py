@@ -184,3 +184,39 @@ async def test_units_split_off_after_a_new_address_have_the_former_one_to_go_bac
     assert await stage.ended() is OrderStatus.COMPLETED
     assert payments(moving, stage.placed) == ("captured 2000", "captured 1000")
     await moving.balanced(stage.placed)
+
+
+async def test_more_found_missing_while_the_parcel_is_taken_back_goes_from_there_with_the_rest(
+    moving: MovingWorld,
+) -> None:
+    """One payment: what the former provider still says of a hand-off that it gives back takes nothing out."""
+    stage = await with_shipbob(moving, payment={"payment_method": "pm_card_visa"})
+    async with stalled(moving.provider, "cancel") as reached:
+        await lacks(stage, 1)
+        await asyncio.wait_for(reached.wait(), 10)
+        await lacks(stage, 2)
+    await stage.told("short_pick")
+    await moving.until(stage.handle, lambda view: bool(view.parcels[0].tracking_number))
+    assert [line.quantity for line in moving.warehouse.hand_offs[moving.reference(stage.placed, 1, 2)].lines] == [3]
+    assert await stage.ended() is OrderStatus.COMPLETED
+    assert payments(moving, stage.placed) == ("captured 3000",)
+    assert "units_canceled" not in moving.story(stage.placed)
+    await moving.balanced(stage.placed)
+
+
+async def test_units_found_missing_while_a_change_takes_the_parcel_back_are_handed_over_anew(
+    moving: MovingWorld,
+) -> None:
+    """The provider has the next hand-off before it: it says once more what it lacks, or ships all of it."""
+    stage = await with_shipbob(moving)
+    async with stalled(moving.provider, "cancel") as reached:
+        asked = asyncio.ensure_future(change(stage.handle, "expedite", expedited()))
+        await asyncio.wait_for(reached.wait(), 10)
+        await lacks(stage, 1)
+    assert (await asked).outcome == "done"
+    await moving.until(stage.handle, lambda view: view.parcels[0].status is ParcelStatus.ACCEPTED)
+    assert [line.quantity for line in moving.provider.hand_offs[moving.reference(stage.placed, 1, 2)].lines] == [3]
+    assert await stage.ended() is OrderStatus.COMPLETED
+    assert payments(moving, stage.placed) == ("captured 3000",)
+    assert ("units_canceled" in moving.story(stage.placed), moving.warehouse.hand_offs) == (False, {})
+    await moving.balanced(stage.placed)
