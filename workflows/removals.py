@@ -66,6 +66,7 @@ def provider_took_out(desk: Desk, parcel: ParcelState, event: ParcelEvent) -> No
 
 async def _sent_or_taken_out(desk: Desk, change: Change, parcel: ParcelState) -> None:
     if not await desk.siblings.goes_elsewhere(parcel.plan.parcel, change):
+        change.may_be_sent = False
         await take_out(desk, change, parcel)
 
 

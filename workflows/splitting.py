@@ -28,7 +28,7 @@ class Splitting:
         """
         parcel = first.parcel
         rest, second = parcel.plan.without(lines), ParcelSaga(self._desk, self._part(parcel, lines, at))
-        await self._reserve(first, second)
+        await self._reserve(first, second, change)
         await self._plan_both(rest, second)
         parcel.plan = rest
         if change is not None:
@@ -65,7 +65,7 @@ class Splitting:
             await second.payments.give_back()
             raise
 
-    async def _reserve(self, first: ParcelSaga, second: ParcelSaga) -> None:
+    async def _reserve(self, first: ParcelSaga, second: ParcelSaga, change: Change | None) -> None:
         """The second parcel's money, at once and without the shopper; a refusal leaves nothing reserved."""
         paid, payments = first.payments, second.payments
         try:
@@ -74,6 +74,8 @@ class Splitting:
                 raise ChangeRefusedError("the bank wants the shopper to confirm a second payment; move it instead")
             if self._desk.stop(first.parcel) is not None:
                 raise ChangeRefusedError("the parcel was canceled meanwhile; ask what became of that")
+            if change is not None and change.by_provider and not change.under_way:
+                raise ChangeRefusedError("they were canceled meanwhile")
         except (StepFailedError, ChangeRefusedError):
             await payments.give_back()
             raise
