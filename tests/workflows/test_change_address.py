@@ -200,6 +200,17 @@ async def test_a_kept_parcel_that_goes_to_the_new_address_after_all_needs_nobody
     await world.balanced(placed)
 
 
+async def test_asked_again_for_what_some_parcels_are_too_late_for_names_them(world: World) -> None:
+    """The others go there already: another address is no remedy, and a preview says the same."""
+    _, handle = await kept(world)
+    told = await refusal(handle, "change_address", to_boston())
+    late = "too late: parcel 1 does not go there, and can no longer be stopped; offer a return once it is delivered"
+    assert told == f"customer: {late}"
+    foretold = await handle.query("preview_change", PreviewRequest(address=to_boston()), result_type=Foretold)
+    assert (foretold.outcome, foretold.effects) == ("refused", (late,))
+    await world.deliver(handle, 1, 2)
+
+
 async def test_an_address_corrected_once_more_answers_the_question(world: World) -> None:
     """Another change while the question is open: nobody needs to choose."""
     world.provider.address_until = None
