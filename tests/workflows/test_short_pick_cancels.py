@@ -11,12 +11,10 @@ from temporalio.testing import WorkflowEnvironment
 from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
 from tests.fakes.script import Scripted
-from tests.workflows.cancels import Stage, cancel, payments, preview, units
+from tests.workflows.cancels import HEARTBEAT, Stage, payments, preview, units
 from tests.workflows.changes import SAVED
 from tests.workflows.moving import MovingWorld
-from tests.workflows.test_short_pick_crossings import HEARTBEAT, ON_RECORD
 from tests.workflows.world import stalled
-from workflows.messages import CancelAnswer, CancelRequest
 
 ONCE = {"payment_method": "pm_card_visa"}
 """A card that cannot be asked again: the whole parcel goes from elsewhere."""
@@ -45,16 +43,6 @@ async def lacks(stage: Stage, *missing: tuple[str, int]) -> None:
     await stage.report(reference, ParcelStatus.ACCEPTED, partial=True, canceled_lines=lines)
 
 
-async def canceled_while(stage: Stage, fake: Scripted, method: str, asked: CancelRequest = TEE) -> CancelAnswer:
-    """The answer to who cancels while this call of the sending is under way."""
-    async with stalled(fake, method) as reached:
-        await lacks(stage, ("TEE", 1))
-        await asyncio.wait_for(reached.wait(), 10)
-        answer = asyncio.ensure_future(cancel(stage.handle, asked))
-        await asyncio.sleep(ON_RECORD)
-    return await answer
-
-
 def price(stage: Stage, sku: str) -> int:
     """Of one unit."""
     return next(line.unit_price for line in stage.placed.lines if line.sku == sku)
@@ -75,7 +63,7 @@ async def shipped_without_it(stage: Stage) -> None:
 async def test_unit_canceled_while_its_payment_is_reserved_is_not_sent(moving: MovingWorld) -> None:
     """The second reservation is given back, and the unit is taken out."""
     stage = await two_mugs_and_a_shirt(moving)
-    answer = await canceled_while(stage, moving.payments, "authorize")
+    answer = await stage.canceled_while(moving.payments, "authorize", lacks(stage, ("TEE", 1)), TEE)
     assert (answer.outcome, answer.voided) == ("canceled", price(stage, "TEE"))
     assert [(each.parcel, each.lines) for each in answer.parts] == [(1, TEE.lines)]
     assert moving.warehouse.hand_offs == {}
@@ -85,7 +73,7 @@ async def test_unit_canceled_while_its_payment_is_reserved_is_not_sent(moving: M
 async def test_unit_canceled_while_its_parcel_is_planned_is_canceled_with_it(moving: MovingWorld) -> None:
     """The parcel of its own came about all the same, and is undone before anybody has it."""
     stage = await two_mugs_and_a_shirt(moving)
-    answer = await canceled_while(stage, moving.stock, "replan")
+    answer = await stage.canceled_while(moving.stock, "replan", lacks(stage, ("TEE", 1)), TEE)
     assert (answer.outcome, answer.voided) == ("canceled", price(stage, "TEE"))
     assert [(each.parcel, each.lines) for each in answer.parts] == [(2, TEE.lines)]
     assert moving.warehouse.hand_offs == {}
@@ -99,7 +87,7 @@ async def test_unit_canceled_while_the_whole_parcel_goes_elsewhere_is_left_out(
     """For as long as the withdrawal lasts, and while it is planned there."""
     stage = await two_mugs_and_a_shirt(moving, payment=ONCE)
     fake: Scripted = moving.provider if method == "cancel" else moving.stock
-    answer = await canceled_while(stage, fake, method)
+    answer = await stage.canceled_while(fake, method, lacks(stage, ("TEE", 1)), TEE)
     assert (answer.outcome, answer.voided) == ("canceled", price(stage, "TEE"))
     await shipped_without_it(stage)
 
@@ -122,12 +110,8 @@ async def test_some_of_the_units_under_way_are_canceled_and_the_others_sent(movi
     """Two of four mugs are missing and under way, and three are canceled: the fourth leaves, and is paid alone."""
     moving.hear_soon()
     stage = Stage(moving, *await moving.accepted(("MUG", 4), payment=SAVED))
-    async with stalled(moving.payments, "authorize") as reached:
-        await lacks(stage, ("MUG", 2))
-        await asyncio.wait_for(reached.wait(), 10)
-        asked = asyncio.ensure_future(cancel(stage.handle, units(("MUG", 3))))
-        await asyncio.sleep(ON_RECORD)
-    answer = await asked
+    three = units(("MUG", 3))
+    answer = await stage.canceled_while(moving.payments, "authorize", lacks(stage, ("MUG", 2)), three)
     assert (answer.outcome, answer.voided) == ("canceled", 3000)
     await moving.until(stage.handle, lambda view: bool(view.parcels[-1].tracking_number))
     assert await stage.ended() is OrderStatus.COMPLETED
@@ -140,7 +124,8 @@ async def test_some_of_the_units_under_way_are_canceled_and_the_others_sent(movi
 async def test_every_unit_canceled_by_name_is_told_with_all_of_its_money(moving: MovingWorld) -> None:
     """What is under way is among them: nothing is sent, and the answer adds up to the price."""
     stage = await two_mugs_and_a_shirt(moving)
-    answer = await canceled_while(stage, moving.payments, "authorize", units(("MUG", 2), ("TEE", 1)))
+    everything = units(("MUG", 2), ("TEE", 1))
+    answer = await stage.canceled_while(moving.payments, "authorize", lacks(stage, ("TEE", 1)), everything)
     assert (answer.outcome, answer.voided) == ("canceled", stage.placed.total)
     assert (await moving.result(stage.handle)).status is OrderStatus.CANCELED
     assert set(payments(moving, stage.placed)) == {"voided"}
