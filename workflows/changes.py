@@ -5,12 +5,11 @@ from functools import partial
 
 from temporalio import workflow
 
-from activities.inventory import Inventory, Replan
 from activities.providers import Providers, UpdateAddress
 from ordersaga.domain.lanes import Urgency
-from ordersaga.domain.orders import ADDRESS_AWAITED, Address, LineQuantity, ParcelPlan, Payment
+from ordersaga.domain.orders import ADDRESS_AWAITED, Address, LineQuantity, Payment
 from ordersaga.domain.shipping import AddressDecision, ShippingService
-from workflows.activity_policies import StepFailedError, in_task, on_lane
+from workflows.activity_policies import StepFailedError, on_lane
 from workflows.change import Change, ChangeRefusedError
 from workflows.desk import Desk, Stake
 from workflows.journeys import Journeys
@@ -26,6 +25,7 @@ from workflows.messages import (
 )
 from workflows.order_state import ParcelState
 from workflows.parcels import ParcelSaga
+from workflows.stock_plan import planned_at
 
 KEPT = "address-kept"
 """Orders that had asked about a kept address before ask as they did, and are answered as they were."""
@@ -168,14 +168,8 @@ class Changes:
         return self._put([parcel], f"ships from {asked.location}", moving, back=True)
 
     async def _move(self, location: str, provider: str, parcel: ParcelState) -> None:
-        moved = parcel.plan.model_copy(update={"location": location, "provider": provider})
-        if not await self._replanned(moved):
+        if not await planned_at(self._desk, parcel, location, provider, "Plan the stock anew"):
             raise ChangeRefusedError(f"{location} has not enough units of this parcel; choose another location")
-        parcel.plan, parcel.books_carrier, parcel.point_of_no_return = moved, None, None
-
-    async def _replanned(self, *plans: ParcelPlan) -> bool:
-        request = Replan(order_id=self._state.order.order_id, parcels=plans)
-        return await in_task(Inventory.replan, request, "Plan the stock anew")
 
     # ---- in two parcels --------------------------------------------------------------------------------------
 

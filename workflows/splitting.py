@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
-from activities.inventory import Inventory, Replan
 from ordersaga.domain.elsewhere import Elsewhere
 from ordersaga.domain.orders import LineQuantity, ParcelPlan
-from workflows.activity_policies import StepFailedError, in_task
+from workflows.activity_policies import StepFailedError
 from workflows.change import Change, ChangeRefusedError
 from workflows.desk import Desk
 from workflows.order_state import ParcelState
 from workflows.parcels import ParcelSaga
+from workflows.stock_plan import replanned
 
 
 class Splitting:
@@ -57,9 +57,8 @@ class Splitting:
 
     async def _plan_both(self, rest: ParcelPlan, second: ParcelSaga) -> None:
         """The stock of both parcels; a refusal leaves nothing of the second reserved."""
-        request = Replan(order_id=self._desk.state.order.order_id, parcels=(rest, second.parcel.plan))
         try:
-            if not await in_task(Inventory.replan, request, "Plan the stock anew"):
+            if not await replanned(self._desk, "Plan the stock anew", rest, second.parcel.plan):
                 raise ChangeRefusedError("the stock could not be planned anew; try again")
         except (StepFailedError, ChangeRefusedError):
             await second.payments.give_back()
