@@ -1,7 +1,5 @@
 """Cancellation is a message, and its answer is the truth: canceled, pending, intercepting or too late, part by part."""
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -9,99 +7,18 @@ from functools import partial
 from temporalio import workflow
 
 from ordersaga.domain.amounts import format_amount
-from ordersaga.domain.lattices import reached
-from ordersaga.domain.orders import LineQuantity
-from ordersaga.domain.shipping import InterceptDecision
-from ordersaga.domain.statuses import OrderStatus, ParcelStatus
+from ordersaga.domain.statuses import OrderStatus
 from workflows.activity_policies import PATIENCE, StepFailedError
-from workflows.change import Change
+from workflows.cancel_parts import Part, allot, part_of, whole_part
+from workflows.change import Change, ChangeRefusedError, counted
 from workflows.desk import Desk
 from workflows.journeys import Journeys
 from workflows.messages import CancelAnswer, CanceledPart, CancelOutcome, CancelRequest
-from workflows.order_state import OrderState, ParcelState
-from workflows.removals import removal, take_out, taken_from
+from workflows.order_state import ParcelState
+from workflows.removals import take_out
 
 ANSWER_WITHIN = timedelta(seconds=30)
 """How long the asker is kept waiting for a decision before being told `pending`."""
-
-
-@dataclass
-class Part:
-    """What one request asks of one parcel. `change`: the removal of some units; None: the whole parcel.
-
-    `voided` and `refunded`: what the parcel had given back already when the request came, in minor units; `claims`:
-    units that others had asked to take out of it by then, whose money is told to them; `before`: how many changes of
-    the parcel there were.
-    """
-
-    parcel: ParcelState
-    lines: tuple[LineQuantity, ...]
-    change: Change | None = None
-    voided: int = 0
-    refunded: int = 0
-    claims: tuple[Change, ...] = ()
-    before: int = 0
-
-    @property
-    def outcome(self) -> CancelOutcome:
-        """Where it stands now."""
-        if self.change is not None and not self.change.superseded:
-            decided: dict[str, CancelOutcome] = {"done": "canceled", "refused": "too_late"}
-            return decided.get(self.change.outcome, "pending")
-        if self.parcel.undone:
-            return "canceled"
-        if self.parcel.status is ParcelStatus.RETURNED_TO_SENDER:
-            return "pending" if self.parcel.paid else "canceled"
-        if not self.parcel.cancel_decided:
-            return "pending"
-        turned = self.parcel.intercept is InterceptDecision.ACCEPTED and not self.parcel.ended
-        late: CancelOutcome = "partly_canceled" if self._by_provider() else "too_late"
-        return "intercepting" if turned else late
-
-    def _by_provider(self) -> list[Change]:
-        """What the provider could still stop of a parcel that it could not stop as a whole."""
-        return [
-            change
-            for change in self.parcel.changes[self.before :]
-            if change.by_provider and change.voided + change.refunded
-        ]
-
-    def foreseen(self) -> CancelOutcome:
-        """What asking now would come to, as far as one can know without asking."""
-        parcel = self.parcel
-        if parcel.scanned or parcel.too_late:
-            return "intercepting" if self.change is None and parcel.interception_open else "too_late"
-        if parcel.point_of_no_return is not None and reached(parcel.status, parcel.point_of_no_return):
-            return "too_late"
-        return "pending" if parcel.handed_off else "canceled"
-
-    def answer(self, outcome: CancelOutcome) -> CanceledPart:
-        """The part as the asker is told it: done, or still to come."""
-        voided, refunded = (0, 0) if outcome == "too_late" else self._money(outcome)
-        return CanceledPart(
-            parcel=self.parcel.plan.parcel, outcome=outcome, lines=self.lines, voided=voided, refunded=refunded
-        )
-
-    def _money(self, outcome: CancelOutcome) -> tuple[int, int]:
-        parcel, change = self.parcel, self.change
-        if outcome == "partly_canceled":
-            stopped = self._by_provider()
-            return sum(one.voided for one in stopped), sum(one.refunded for one in stopped)
-        if change is not None:
-            return (change.voided, change.refunded) if change.outcome == "done" else self._as_paid(change.worth)
-        if outcome == "canceled" and parcel.ended:
-            voided, refunded = parcel.voided - self.voided, parcel.refunded - self.refunded
-        else:
-            voided, refunded = self._as_paid(parcel.captured - parcel.refunded if parcel.paid else parcel.plan.amount)
-        told = sum(claim.worth for claim in self.claims if claim.outcome != "refused" or claim.superseded)
-        return max(voided - told, 0), max(refunded - told, 0)
-
-    def _as_paid(self, amount: int) -> tuple[int, int]:
-        """An amount as it comes back: refunded where the money was taken, otherwise released."""
-        parcel = self.parcel
-        if parcel.paid or parcel.refunded > self.refunded:
-            return 0, amount
-        return (amount if parcel.authorized or parcel.voided > self.voided else 0), 0
 
 
 @dataclass
@@ -142,7 +59,7 @@ class Cancellations:
         if self._whole is None:
             self._whole = Negotiation(asked, taken_up=True, before=len(self._state.parcels))
             if self._state.closed_as is None:
-                self._whole.parts = [_whole_part(parcel) for parcel in self._state.parcels if not parcel.undone]
+                self._whole.parts = [whole_part(parcel) for parcel in self._state.parcels if not parcel.undone]
                 self._state.cancel = asked
                 self._desk.note("cancel_requested", f"{asked.by} asks to cancel: {asked.reason}")
                 self._say_what_left(self._whole)
@@ -162,18 +79,18 @@ class Cancellations:
         """Requests for some units wait until the order is confirmed: before, there are no parcels to take them from."""
         for negotiation in self._waiting:
             negotiation.taken_up = True
-            negotiation.parts = _allot(self._state, negotiation.request.lines)
+            negotiation.parts = allot(self._state, negotiation.request.lines)
             for part in negotiation.parts:
-                self._ask_of_parcel(part, negotiation.request)
+                self._ask_of_parcel(part, negotiation)
             self._say_what_left(negotiation)
             self._say_what_is_missing(negotiation)
         self._waiting.clear()
 
     def _say_what_is_missing(self, negotiation: Negotiation) -> None:
         """A signal is not refused: units that the order has not, or that others took, are named in the story."""
-        missing = _counted(negotiation.request.lines)
+        missing = counted(negotiation.request.lines)
         for part in negotiation.parts:
-            missing -= _counted(part.lines)
+            missing -= counted(part.lines)
         for sku, quantity in sorted(missing.items()):
             self._desk.note("ignored", f"{quantity} {sku} asked for are not left to cancel")
 
@@ -185,9 +102,11 @@ class Cancellations:
         if late:
             self._desk.errand(self._desk.publish())
 
-    def _ask_of_parcel(self, part: Part, asked: CancelRequest) -> None:
-        parcel = part.parcel
-        if part.change is not None and parcel.movable:
+    def _ask_of_parcel(self, part: Part, negotiation: Negotiation) -> None:
+        parcel, asked = part.parcel, negotiation.request
+        if part.change is not None and part.sent is not None:
+            self._recall(part, part.sent, part.change, negotiation)
+        elif part.change is not None and parcel.movable:
             part.change.make = partial(take_out, self._desk, part.change, parcel)
             parcel.changes.append(part.change)
         elif part.change is not None:
@@ -195,14 +114,46 @@ class Cancellations:
         elif parcel.stop is None:
             parcel.stop = StepFailedError("customer", "canceled", f"canceled by {asked.by}: {asked.reason}")
 
+    def _recall(self, part: Part, sent: Change, change: Change, negotiation: Negotiation) -> None:
+        """Units that are not sent if that can still be helped, and otherwise canceled where they are then."""
+        sent.recalled += counted(part.lines)
+        change.make = partial(self._where_they_are, part, sent, change, negotiation)
+        change.of_part = partial(self._in_their_own, part, sent, change, negotiation)
+        part.parcel.changes.append(change)
+
+    async def _where_they_are(self, part: Part, sent: Change, change: Change, negotiation: Negotiation) -> None:
+        """What might have sent them is decided: they are taken out, or in their parcel again."""
+        if sent.outcome == "done" and sent.planned:
+            change.voided = min(change.worth, sent.voided)
+            change.refunded = min(change.worth - change.voided, sent.refunded)
+        elif stop := self._desk.stop(part.parcel):
+            change.superseded = True
+            raise ChangeRefusedError(f"the parcel is being canceled ({stop.message}); ask what became of that")
+        else:
+            self._cancel_in(part.parcel, part, change, negotiation)
+
+    def _in_their_own(
+        self, part: Part, sent: Change, change: Change, negotiation: Negotiation, parcel: ParcelState
+    ) -> None:
+        """They leave in this parcel, which nobody else has yet."""
+        if sent.made_parcel == parcel.plan.parcel:
+            self._cancel_in(parcel, part, change, negotiation)
+
+    def _cancel_in(self, parcel: ParcelState, part: Part, change: Change, negotiation: Negotiation) -> None:
+        there = part_of(parcel, part.lines, counted(part.lines))
+        negotiation.parts = [there if each is part else each for each in negotiation.parts]
+        self._ask_of_parcel(there, negotiation)
+        change.what = f"{change.what}: asked of parcel {parcel.plan.parcel}, which has them"
+        change.done()
+
     def preview(self, asked: CancelRequest) -> CancelAnswer:
         """What `request` would come to now; nothing is done."""
         if self._state.closed_as is not None:
             return self._answer(self._without_parcels(), [])
         parts = (
-            _allot(self._state, asked.lines)
+            allot(self._state, asked.lines)
             if asked.lines
-            else [_whole_part(parcel) for parcel in self._state.parcels if not parcel.undone]
+            else [whole_part(parcel) for parcel in self._state.parcels if not parcel.undone]
         )
         waits = bool(asked.lines) and not self._state.confirmed  # some units: only once the order is confirmed
         told = [part.answer("pending" if waits else part.foreseen()) for part in parts]
@@ -237,7 +188,7 @@ class Cancellations:
         if negotiation.request.lines:
             return negotiation.parts
         later = self._state.parcels[negotiation.before if negotiation.parts else 0 :]
-        return [*negotiation.parts, *(_whole_part(each, fresh=True) for each in later if not each.replaces)]
+        return [*negotiation.parts, *(whole_part(each, fresh=True) for each in later if not each.replaces)]
 
     def _decided(self, negotiation: Negotiation) -> bool:
         if self._state.closed_as is not None:
@@ -268,67 +219,6 @@ class Cancellations:
     def _money(self, voided: int, refunded: int) -> str:
         currency = self._state.order.currency
         return f"{format_amount(voided, currency)} released, {format_amount(refunded, currency)} refunded"
-
-
-def _whole_part(parcel: ParcelState, *, fresh: bool = False) -> Part:
-    """All of a parcel. `fresh`: the request came before the parcel had moved any money."""
-    voided, refunded = (0, 0) if fresh else (parcel.voided, parcel.refunded)
-    claims = tuple(change for change in parcel.changes if change.undecided and change.removes)
-    return Part(parcel, parcel.planned_without().units(), None, voided, refunded, claims, len(parcel.changes))
-
-
-def units_left(state: OrderState) -> Counter[str]:
-    """Units by SKU that a request for some lines may name."""
-    if not state.parcels:
-        return Counter({line.sku: line.quantity for line in state.order.lines})
-    left: Counter[str] = Counter()
-    for parcel in _standing(state):
-        left.update({line.sku: line.quantity for line in parcel.staying().lines})
-    return left
-
-
-def _standing(state: OrderState) -> list[ParcelState]:
-    """The parcels that nobody has asked to cancel as a whole, or that could not be stopped."""
-    return [parcel for parcel in state.parcels if not (parcel.undone or _being_canceled(state, parcel))]
-
-
-def _being_canceled(state: OrderState, parcel: ParcelState) -> bool:
-    with_order = state.cancel is not None and not parcel.cancel_decided
-    turned = parcel.intercept is InterceptDecision.ACCEPTED and not parcel.ended
-    return parcel.stop is not None or with_order or turned
-
-
-def _allot(state: OrderState, lines: Iterable[LineQuantity]) -> list[Part]:
-    """Which parcels the units come from: those not handed off first, those that have left last."""
-    wanted = _counted(lines)
-    parts = []
-    for parcel in sorted(_standing(state), key=_ease):
-        taken = taken_from(parcel, wanted)
-        if taken:
-            parts.append(_part_of(parcel, taken, wanted))
-            wanted -= Counter({line.sku: line.quantity for line in taken})
-    return parts
-
-
-def _counted(lines: Iterable[LineQuantity]) -> Counter[str]:
-    counted = Counter[str]()
-    for line in lines:
-        counted[line.sku] += line.quantity
-    return counted
-
-
-def _ease(parcel: ParcelState) -> tuple[bool, bool, int]:
-    return not parcel.movable, parcel.handed_off, -parcel.plan.parcel
-
-
-def _part_of(parcel: ParcelState, taken: tuple[LineQuantity, ...], wanted: Counter[str]) -> Part:
-    """Units of a parcel; all that is left of it: the parcel itself, unless units that are not asked for may be sent."""
-    more = wanted - _counted(taken)
-    kept = any(_counted(change.removes) - more for change in parcel.changes if change.to_come and change.may_be_sent)
-    if not (kept or parcel.planned_without().without(taken).lines):
-        return _whole_part(parcel)
-    what = "take out " + ", ".join(f"{line.quantity} {line.sku}" for line in taken)
-    return Part(parcel, taken, removal("cancel", parcel, what, taken), parcel.voided, parcel.refunded)
 
 
 def _overall(parts: list[CanceledPart]) -> CancelOutcome:

@@ -1,7 +1,8 @@
 """One thing asked of one parcel: what it is, whether the parcel must be back for it, and what became of it."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ordersaga.domain.orders import LineQuantity
@@ -22,7 +23,8 @@ class Change:
     `by_provider`: it has happened there and is only entered here. `removes`: the units it takes out; `moves`: those
     that leave in a parcel of their own; `planned`: the parcel's plan is without them already. `worth`: what they cost.
     `parcel`: whose change it is, 0 where one answer is about one parcel only. `of_part`: asks the same of a parcel that
-    is split off before it was made. `may_be_sent`: what it takes out may leave from elsewhere instead.
+    is split off before it was made. `may_be_sent`: what it takes out may leave from elsewhere instead; `recalled`:
+    units of that which somebody canceled. `begun`: it is being made.
     `voided` and `refunded`: what the shopper gets back by it. `superseded`: the whole parcel is canceled instead.
     `made_parcel`: the parcel that came of it. Amounts in minor units.
     """
@@ -45,6 +47,8 @@ class Change:
     parcel: int = 0
     of_part: "Callable[[ParcelState], None] | None" = None
     may_be_sent: bool = False
+    recalled: Counter[str] = field(default_factory=Counter)
+    begun: bool = False
 
     @property
     def undecided(self) -> bool:
@@ -55,6 +59,12 @@ class Change:
         """It is wanted, and the parcel's plan is still as it was."""
         return self.undecided and not self.planned
 
+    @property
+    def under_way(self) -> Counter[str]:
+        """Units that it may yet send from elsewhere, and that nobody cancels."""
+        going = self.undecided and self.may_be_sent and not self.made_parcel
+        return counted(self.removes) - self.recalled if going else Counter()
+
     def done(self) -> None:
         """It was made."""
         self.outcome, self.message = "done", self.what
@@ -62,3 +72,11 @@ class Change:
     def refuse(self, why: str) -> None:
         """It was not made."""
         self.outcome, self.message = "refused", why
+
+
+def counted(lines: Iterable[LineQuantity]) -> Counter[str]:
+    """Units by SKU."""
+    found = Counter[str]()
+    for line in lines:
+        found[line.sku] += line.quantity
+    return found

@@ -54,8 +54,14 @@ class ChangeMessages(OrderMessages):
         if not self._is_new(asked):
             return
         self._check_movable(0)
-        if not self._going_elsewhere(asked):
+        if self._going_elsewhere(asked):
+            return
+        going = [parcel for parcel in self._state.parcels if not (parcel.ended or parcel.movable)]
+        late = [parcel for parcel in going if self._state.order_of(parcel).ship_to != asked.ship_to]
+        if not late:
             raise refused("ship_to: the order goes there already; name another address")
+        numbers = ", ".join(str(parcel.plan.parcel) for parcel in late)
+        raise refused(f"too late: parcel {numbers} does not go there, and can no longer be stopped; {_RETURN}")
 
     @workflow.update(name="expedite", description="Ship by the faster service, at the seller's cost")
     @answered_on_record

@@ -53,7 +53,10 @@ class ChangePreviews(ChangeMessages):
         """The same of what is asked of several, or of the order."""
         state, movable = self._state, self._movable
         return {
-            "address": (self._may_change_address, lambda _: foretelling.readdressed(state, movable(0))),
+            "address": (
+                self._may_change_address,
+                lambda asked: foretelling.readdressed(state, movable(0), self._going_elsewhere(asked)),
+            ),
             "expedite": (self._may_expedite, lambda asked: foretelling.expedited(state, asked, movable(asked.parcel))),
             "payment": (
                 self._may_change_payment,

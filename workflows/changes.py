@@ -5,12 +5,11 @@ from functools import partial
 
 from temporalio import workflow
 
-from activities.inventory import Inventory, Replan
 from activities.providers import Providers, UpdateAddress
 from ordersaga.domain.lanes import Urgency
-from ordersaga.domain.orders import ADDRESS_AWAITED, Address, LineQuantity, ParcelPlan, Payment
+from ordersaga.domain.orders import ADDRESS_AWAITED, Address, LineQuantity, Payment
 from ordersaga.domain.shipping import AddressDecision, ShippingService
-from workflows.activity_policies import StepFailedError, in_task, on_lane
+from workflows.activity_policies import StepFailedError, on_lane
 from workflows.change import Change, ChangeRefusedError
 from workflows.desk import Desk, Stake
 from workflows.journeys import Journeys
@@ -26,6 +25,10 @@ from workflows.messages import (
 )
 from workflows.order_state import ParcelState
 from workflows.parcels import ParcelSaga
+from workflows.stock_plan import planned_at
+
+KEPT = "address-kept"
+"""Orders that had asked about a kept address before ask as they did, and are answered as they were."""
 
 
 class Changes:
@@ -70,21 +73,29 @@ class Changes:
                 parcel.ship_to = parcel.ship_to or self._state.order.ship_to
         readdress = partial(self._readdress, asked.ship_to)
         changes = self._put(parcels, "goes to the other address", readdress, back=False, of_all=True)
-        self._desk.errand(self._ask_about_two_addresses(changes))
+        self._desk.errand(self._ask_about_two_addresses(changes, asked.ship_to))
         return changes
 
-    async def _ask_about_two_addresses(self, changes: list[Change]) -> None:
+    async def _ask_about_two_addresses(self, changes: list[Change], new: Address) -> None:
         """Some parcels go to the new address, and others cannot: the answer said so, a person sees to those."""
         await workflow.wait_condition(lambda: not any(change.undecided for change in changes))
         kept = [change for change in changes if change.outcome == "refused" and not change.superseded]
         if len(kept) == len(changes):
             return  # the order goes where it went
         for change in kept:
-            self._desk.errand(self._ask_about_former_address(change))
+            self._desk.errand(self._tell_of_former_address(change, new))
 
-    async def _ask_about_former_address(self, change: Change) -> None:
+    async def _tell_of_former_address(self, change: Change, new: Address) -> None:
+        """A person tells the shopper, or the provider, as long as it is true and the parcel is on its way."""
         question = f"Parcel {change.parcel} goes to the former address, others to the new one: {change.message}."
-        await self._desk.park("address_refused", question, ("ship_to_former",), change.parcel)
+        if not workflow.patched(KEPT):
+            await self._desk.park("address_refused", question, ("ship_to_former",), change.parcel)
+            return
+        parcel = self._journeys.saga_of(change.parcel).parcel
+        former = parcel.ship_to
+        if not (parcel.ended or former == new):
+            over = partial(_goes_elsewhere_or_nowhere, parcel, former)
+            await self._desk.park("address_kept", question, ("noted",), change.parcel, over)
 
     async def _readdress(self, ship_to: Address, parcel: ParcelState) -> None:
         """Its provider takes the new address, or the parcel is taken back and handed off anew."""
@@ -157,14 +168,8 @@ class Changes:
         return self._put([parcel], f"ships from {asked.location}", moving, back=True)
 
     async def _move(self, location: str, provider: str, parcel: ParcelState) -> None:
-        moved = parcel.plan.model_copy(update={"location": location, "provider": provider})
-        if not await self._replanned(moved):
+        if not await planned_at(self._desk, parcel, location, provider, "Plan the stock anew"):
             raise ChangeRefusedError(f"{location} has not enough units of this parcel; choose another location")
-        parcel.plan, parcel.books_carrier, parcel.point_of_no_return = moved, None, None
-
-    async def _replanned(self, *plans: ParcelPlan) -> bool:
-        request = Replan(order_id=self._state.order.order_id, parcels=plans)
-        return await in_task(Inventory.replan, request, "Plan the stock anew")
 
     # ---- in two parcels --------------------------------------------------------------------------------------
 
@@ -238,3 +243,7 @@ class Changes:
 
 async def _nothing() -> None:
     """An errand does it."""
+
+
+def _goes_elsewhere_or_nowhere(parcel: ParcelState, former: Address | None) -> bool:
+    return parcel.ended or parcel.ship_to != former

@@ -10,7 +10,6 @@ from functools import partial
 from temporalio import workflow
 
 from activities.elsewhere import LookElsewhere, Moving
-from activities.inventory import Inventory, Replan
 from ordersaga.domain.elsewhere import Elsewhere, patience
 from ordersaga.domain.orders import MoveCause, ParcelPlan
 from workflows.activity_policies import in_task
@@ -18,6 +17,7 @@ from workflows.change import Change, ChangeRefusedError
 from workflows.desk import Desk
 from workflows.order_state import ParcelState
 from workflows.promise import Promise
+from workflows.stock_plan import planned_at
 
 
 class Moves:
@@ -71,13 +71,12 @@ class Moves:
 
     async def move(self, found: Elsewhere) -> bool:
         """Plan it there; it must be here. False: the units are gone by now."""
-        parcel, former = self.parcel, self.parcel.plan
-        moved = former.model_copy(update={"location": found.location, "provider": found.provider})
-        request = Replan(order_id=self._desk.state.order.order_id, parcels=(moved,))
-        if not await in_task(Inventory.replan, request, f"Plan parcel {self._number} at {found.location}"):
+        parcel, former, summary = self.parcel, self.parcel.plan, f"Plan parcel {self._number} at {found.location}"
+        assert found.location is not None, "looked for before"
+        assert found.provider is not None, "told with the location"
+        if not await planned_at(self._desk, parcel, found.location, found.provider, summary):
             await self.stays(f"what {found.location} had is gone")
             return False
-        parcel.plan, parcel.books_carrier, parcel.point_of_no_return = moved, None, None
         parcel.moved_from = (*parcel.moved_from, former.location)
         parcel.moved_why = found.why
         self._looks = 0

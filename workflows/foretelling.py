@@ -52,10 +52,13 @@ class Foretold(Message):
     effects: tuple[str, ...]
 
 
-def readdressed(state: OrderState, movable: list[ParcelState]) -> Iterator[str]:
-    """Another address, for each parcel."""
+def readdressed(state: OrderState, movable: list[ParcelState], asked: list[ParcelState]) -> Iterator[str]:
+    """Another address, for each parcel; `asked`: those that would be changed."""
     for parcel in state.parcels:
-        yield f"{_name(parcel)} {_readdressed(parcel)}." if parcel in movable else f"{_late(parcel, 'address')}"
+        if parcel in asked:
+            yield f"{_name(parcel)} {_readdressed(parcel)}."
+        else:
+            yield f"{_name(parcel)} goes there already." if parcel in movable else _late(parcel, "address")
     if ADDRESS_AWAITED in state.holds:
         yield "The hold that waits for an address ends."
 

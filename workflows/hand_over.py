@@ -136,9 +136,17 @@ class HandOver:
         parcel.generation = parcel.label_generation = max(parcel.generation, parcel.label_generation) + 1
         parcel.status, parcel.problem, parcel.partial = ParcelStatus.PLANNED, None, False
         parcel.handed_off = parcel.given_away = parcel.too_late = False
-        parcel.missing.clear()
+        self._forget_missing()
         parcel.carrier = parcel.tracking_number = None
         self._labels.forget()
+
+    def _forget_missing(self) -> None:
+        """What its provider left out of a hand-off that is over is in the next one again."""
+        self.parcel.missing.clear()
+        for change in self.parcel.changes:
+            if change.undecided and change.by_provider and change.removes and not change.begun:
+                change.refuse(f"{change.what}; it was taken back from there, and all of it is handed over anew")
+                self._desk.note("change_refused", change.message, self._number)
 
     async def _hand_off(self) -> HandOffResult:
         self._check_goes_on()

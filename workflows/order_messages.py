@@ -7,7 +7,8 @@ from ordersaga.domain.journal import AttentionItem, JournalEntry
 from ordersaga.domain.lattices import goods_left
 from ordersaga.domain.orders import ADDRESS_AWAITED, Order
 from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
-from workflows.cancellation import Cancellations, units_left
+from workflows.cancel_parts import units_left
+from workflows.cancellation import Cancellations
 from workflows.confirmation import Confirmation
 from workflows.desk import Desk
 from workflows.doors import check_answer, never_fails, not_empty

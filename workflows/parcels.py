@@ -109,6 +109,7 @@ class ParcelSaga:
     async def changed(self) -> None:
         """Carry out what was asked of the parcel, oldest first; what needs it here takes it back first."""
         while change := self.parcel.wanted:
+            change.begun = True
             try:
                 await self._make(change)
                 change.done()

@@ -17,6 +17,7 @@ AT_RISK = 0.75
 """The part of the time to ship after which a parcel without a scan is looked at, and people are warned."""
 NO_SCAN = timedelta(hours=36)
 """How long after leaving the warehouse a carrier may take for its first scan before a person is asked."""
+DELAY_ANSWER = "the shopper's word on the delay"
 
 
 class Promise:
@@ -133,22 +134,41 @@ class Promise:
             self.parcel.delay_told = True
             self._desk.errand(self._delay_clock())
 
+    def take_over_delay(self, whole: ParcelState) -> None:
+        """Of a parcel that is split off: what its shopper was told of a delay, and said to it, holds for it too."""
+        part = self.parcel
+        part.delay_told, part.delay_consent = whole.delay_told, whole.delay_consent
+        part.consent_wanted = whole.consent_wanted
+        if part.delay_told:
+            self._desk.errand(self._delayed())
+
     async def _delay_clock(self) -> None:
         """One definite delay of at most 30 days, to which silence is consent; a second only with an express yes."""
-        extension = self._order.terms.delay_extension
-        revised = self.ship_by + extension
-        words = f"ships by {revised:%d %b}, later than promised; the shopper may cancel, silence is consent"
-        if await self._told("delay_notice", words, revised - extension / 4, self._settled):
-            return
-        self.parcel.consent_wanted, self.parcel.delay_consent = True, None
-        words = f"will not ship by {revised:%d %b}; canceled and refunded then, unless the shopper agrees to wait"
-        if not await self._told("delay_consent_wanted", words, revised, self._agreed):
+        words = f"ships by {self._revised:%d %b}, later than promised; the shopper may cancel, silence is consent"
+        await self._tell("delay_notice", words)
+        await self._delayed()
+
+    async def _delayed(self) -> None:
+        """What comes after the first notice."""
+        if not self.parcel.consent_wanted:
+            ask_at = self._revised - self._order.terms.delay_extension / 4
+            if await self._desk.until(self._settled, ask_at, DELAY_ANSWER):
+                return
+            self.parcel.consent_wanted, self.parcel.delay_consent = True, None
+            words = (
+                f"will not ship by {self._revised:%d %b}; canceled and refunded then, unless the shopper agrees to wait"
+            )
+            await self._tell("delay_consent_wanted", words)
+        if not await self._desk.until(self._agreed, self._revised, DELAY_ANSWER):
             self.parcel.stop = StepFailedError("customer", "delay_not_accepted", "no consent to a second delay")
 
-    async def _told(self, kind: str, words: str, until: datetime, settled: Callable[[], bool]) -> bool:
+    @property
+    def _revised(self) -> datetime:
+        return self.ship_by + self._order.terms.delay_extension
+
+    async def _tell(self, kind: str, words: str) -> None:
         self._desk.note(kind, words, self._number)
         await self._desk.publish()
-        return await self._desk.until(settled, until, "the shopper's word on the delay")
 
     def _settled(self) -> bool:
         return not self.parcel.movable or self._desk.stop(self.parcel) is not None

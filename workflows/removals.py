@@ -5,15 +5,15 @@ from functools import partial
 
 from temporalio import workflow
 
-from activities.inventory import Inventory, Replan
 from ordersaga.domain.orders import LineQuantity, ParcelPlan
 from ordersaga.domain.shipping import ParcelEvent
 from ordersaga.domain.statuses import ParcelStatus
-from workflows.activity_policies import StepFailedError, in_task
+from workflows.activity_policies import StepFailedError
 from workflows.change import Change, ChangeRefusedError
 from workflows.desk import REMIND_EVERY, Desk, Stake
 from workflows.marketplace import canceled_there
 from workflows.order_state import ParcelState
+from workflows.stock_plan import replanned
 
 
 async def take_out(desk: Desk, change: Change, parcel: ParcelState) -> None:
@@ -21,8 +21,7 @@ async def take_out(desk: Desk, change: Change, parcel: ParcelState) -> None:
     smaller = _without(desk, parcel, change)
     if not smaller.lines:
         _cancel_whole(change, parcel)
-    request = Replan(order_id=desk.state.order.order_id, parcels=(smaller,))
-    if not await in_task(Inventory.replan, request, f"Release units of parcel {parcel.plan.parcel}"):
+    if not await replanned(desk, f"Release units of parcel {parcel.plan.parcel}", smaller):
         raise ChangeRefusedError("the stock could not be planned anew; try again, or cancel the whole parcel")
     by, parcel.plan, change.planned = parcel.plan.amount - smaller.amount, smaller, True
     await canceled_there(desk, "provider_canceled" if change.by_provider else "canceled", parcel, change.removes)
@@ -66,6 +65,7 @@ def provider_took_out(desk: Desk, parcel: ParcelState, event: ParcelEvent) -> No
 
 async def _sent_or_taken_out(desk: Desk, change: Change, parcel: ParcelState) -> None:
     if not await desk.siblings.goes_elsewhere(parcel.plan.parcel, change):
+        change.may_be_sent = False
         await take_out(desk, change, parcel)
 
 

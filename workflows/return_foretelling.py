@@ -1,6 +1,9 @@
 """What an inspection, or a cancellation, would come to for a running return, in words; nothing is done."""
 
 from collections.abc import Iterator
+from typing import Self
+
+from pydantic import model_validator
 
 from ordersaga.domain.amounts import format_amount
 from ordersaga.domain.return_rules import value_of, words
@@ -14,6 +17,12 @@ class ReturnPreview(Message):
 
     receive: Inspection | None = None
     cancel: CancelReturn | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if (self.receive is None) == (self.cancel is None):
+            raise ValueError("give either receive, an inspection, or cancel; neither both nor none")
+        return self
 
 
 def received(case: ReturnCase, found: Inspection) -> Iterator[str]:

@@ -39,7 +39,7 @@ class ShortPick:
 
     async def goes_elsewhere(self, change: Change) -> bool:
         """Whether the units that `change` would take out are sent all the same; if not, the story says why."""
-        if not self._wanted:
+        if not self._wanted(change):
             return False
         try:
             self._check_bound()
@@ -48,11 +48,10 @@ class ShortPick:
             await self._moves.stays(str(refused))
             return False
 
-    @property
-    def _wanted(self) -> bool:
+    def _wanted(self, change: Change) -> bool:
         """Never in orders that began before this could be done, nor for what is being canceled."""
         going = not (self.parcel.undoing or self.parcel.undone) and self._desk.stop(self.parcel) is None
-        return self._desk.state.short_picks and self._moves.allowed and going
+        return bool(change.under_way) and self._moves.allowed and going
 
     def _check_bound(self) -> None:
         """Each parcel that came of it counts as a move, as a place that it left does."""
@@ -71,7 +70,7 @@ class ShortPick:
 
     async def _of_its_own(self, change: Change) -> bool:
         found = await self._place_for(self.parcel.plan.part(self._number, change.removes))
-        if found is None or not self._wanted:
+        if found is None or not self._wanted(change):
             return False
         try:
             part = await self._desk.siblings.split(self._number, change, found)
@@ -82,15 +81,15 @@ class ShortPick:
         return True
 
     async def _as_a_whole(self, change: Change) -> bool:
-        if not self._wanted:
+        if not self._wanted(change):
             return False
         if not self.parcel.movable:
             raise ChangeRefusedError("the rest has left or cannot be stopped, and the whole is one payment")
         found = await self._place_for(self.parcel.plan)
-        if found is None or not (self._wanted and self.parcel.movable):
+        if found is None or not (self._wanted(change) and self.parcel.movable):
             return False
         await self._take_back()
-        if not await self._moves.move(found):
+        if not (change.under_way and await self._moves.move(found) and change.under_way):
             return False
         change.worth = 0  # nobody is given anything back
         self._say(change, f"the whole parcel ships from {found.location}")

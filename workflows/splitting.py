@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
-from activities.inventory import Inventory, Replan
 from ordersaga.domain.elsewhere import Elsewhere
 from ordersaga.domain.orders import LineQuantity, ParcelPlan
-from workflows.activity_policies import StepFailedError, in_task
+from workflows.activity_policies import StepFailedError
 from workflows.change import Change, ChangeRefusedError
 from workflows.desk import Desk
 from workflows.order_state import ParcelState
 from workflows.parcels import ParcelSaga
+from workflows.stock_plan import replanned
 
 
 class Splitting:
@@ -28,18 +28,20 @@ class Splitting:
         """
         parcel = first.parcel
         rest, second = parcel.plan.without(lines), ParcelSaga(self._desk, self._part(parcel, lines, at))
-        await self._reserve(first, second)
+        await self._reserve(first, second, change)
         await self._plan_both(rest, second)
         parcel.plan = rest
         if change is not None:
             change.planned, change.made_parcel = True, second.parcel.plan.parcel
         await first.payments.reduce(second.parcel.plan.amount)
-        self._as_asked_meanwhile(parcel, second.parcel)
+        self._as_asked_meanwhile(parcel, second)
         self._add(second)
         return second.parcel
 
-    def _as_asked_meanwhile(self, first: ParcelState, part: ParcelState) -> None:
+    def _as_asked_meanwhile(self, first: ParcelState, second: ParcelSaga) -> None:
         """What holds for all that was in the parcel holds for the part too, also what is still to be made."""
+        part = second.parcel
+        second.promise.take_over_delay(first)
         part.stop, part.ship_to, part.former_ship_to = first.stop, first.ship_to, first.former_ship_to
         for change in first.changes:
             if change.undecided and change.of_part is not None:
@@ -55,15 +57,14 @@ class Splitting:
 
     async def _plan_both(self, rest: ParcelPlan, second: ParcelSaga) -> None:
         """The stock of both parcels; a refusal leaves nothing of the second reserved."""
-        request = Replan(order_id=self._desk.state.order.order_id, parcels=(rest, second.parcel.plan))
         try:
-            if not await in_task(Inventory.replan, request, "Plan the stock anew"):
+            if not await replanned(self._desk, "Plan the stock anew", rest, second.parcel.plan):
                 raise ChangeRefusedError("the stock could not be planned anew; try again")
         except (StepFailedError, ChangeRefusedError):
             await second.payments.give_back()
             raise
 
-    async def _reserve(self, first: ParcelSaga, second: ParcelSaga) -> None:
+    async def _reserve(self, first: ParcelSaga, second: ParcelSaga, change: Change | None) -> None:
         """The second parcel's money, at once and without the shopper; a refusal leaves nothing reserved."""
         paid, payments = first.payments, second.payments
         try:
@@ -72,6 +73,8 @@ class Splitting:
                 raise ChangeRefusedError("the bank wants the shopper to confirm a second payment; move it instead")
             if self._desk.stop(first.parcel) is not None:
                 raise ChangeRefusedError("the parcel was canceled meanwhile; ask what became of that")
+            if change is not None and change.by_provider and not change.under_way:
+                raise ChangeRefusedError("they were canceled meanwhile")
         except (StepFailedError, ChangeRefusedError):
             await payments.give_back()
             raise

@@ -31,6 +31,7 @@ _OF_KIND: Final[Mapping[tuple[str, str], str]] = {
     ("capture_refused", "retry"): "authorize new funds off session and capture them; after no answer, the same again",
     ("shipped_after_cancel", "charge"): "authorize new funds off session and capture them",
     ("partly_canceled", "charge"): "charge in full",
+    ("address_kept", "noted"): "the shopper knows, or its provider was told; nothing else happens",
     ("not_stopped", "retry"): "ask the provider again",
 }
 

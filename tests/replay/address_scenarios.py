@@ -14,7 +14,7 @@ async def address_taken_in_part(world: World) -> Handle:
     world.provider.advance(world.reference(placed), ParcelStatus.PICKED)
     first_answered_last(world, world.reference(placed))
     await change(handle, "change_address", to_boston())
-    await world.resolve(handle, "ship_to_former", "address_refused")
+    await world.resolve(handle, "noted", "address_kept")
     for parcel in (1, 2):
         await world.arrive(handle, parcel)
     return handle

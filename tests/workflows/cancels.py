@@ -13,12 +13,17 @@ from ordersaga.domain.identifiers import parse_parcel_reference
 from ordersaga.domain.orders import LineQuantity, Order
 from ordersaga.domain.shipping import CancelDecision, ParcelEvent
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
-from tests.workflows.world import Handle, World
+from tests.fakes.script import Scripted
+from tests.workflows.world import Handle, World, stalled
 from workflows.messages import CancelAnswer, CancelRequest, HoldRequest
 
 S = OrderStatus
 GRACE = {"hand_off_delay": timedelta(hours=1)}
 TWO_PARCELS = (("MUG", 2), ("TEE", 2))
+HEARTBEAT = 3.0
+"""Seconds after which Temporal delivers messages to an order that hears soon and waits for a quick step."""
+ON_RECORD = 6.5
+"""After which an update has also been put on record."""
 _events = count(1)
 
 
@@ -46,6 +51,17 @@ class Stage:
                 return
             await asyncio.sleep(0.05)
         raise AssertionError(f"{kind} was never told; {await self.kinds()}")
+
+    async def canceled_while(
+        self, fake: Scripted, method: str, begin: Awaitable[None], asked: CancelRequest | None = None
+    ) -> CancelAnswer:
+        """The answer to who cancels while the call that `begin` leads to is under way."""
+        async with stalled(fake, method) as reached:
+            await begin
+            await asyncio.wait_for(reached.wait(), 10)
+            answer = asyncio.ensure_future(cancel(self.handle, asked or WHOLE))
+            await asyncio.sleep(ON_RECORD)
+        return await answer
 
     async def stands(self, orders: int) -> None:
         """Wait until the warehouse has heard of so many hand-offs, and each has its label."""

@@ -1,14 +1,17 @@
 """Another address: before hand-off, at a provider that takes it, and by taking the parcel back."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 import pytest_asyncio
 
 from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
+from ordersaga.domain.orders import Order
+from ordersaga.domain.shipping import CancelDecision
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
 from tests.workflows.changes import BOSTON, change, expedited, refusal, since, to_boston
-from tests.workflows.world import World
+from tests.workflows.world import Handle, World, stalled
 from workflows.foretelling import Foretold, PreviewRequest
 from workflows.presentation import REGION
 
@@ -142,13 +145,70 @@ async def test_one_of_several_parcels_is_kept_by_its_provider(world: World) -> N
     assert "parcel 2: goes to the other address" in answer.message
     assert "parcel 1: shipbob could not give the parcel back: it ships as it is" in answer.message
     view = await world.until(handle, lambda seen: bool(seen.attention))
-    assert (view.attention[0].parcel, view.attention[0].choices) == (1, ("ship_to_former",))
+    assert [(item.parcel, item.kind, item.choices) for item in view.attention] == [(1, "address_kept", ("noted",))]
     assert {call[0] for call in world.provider.called("update_address")} == {
         world.reference(placed, parcel) for parcel in (1, 2)
     }
-    await world.resolve(handle, "ship_to_former", "address_refused")
+    await world.resolve(handle, "noted", "address_kept")
     assert (await world.deliver(handle, 1, 2)).status is OrderStatus.COMPLETED
     await world.balanced(placed)
+
+
+async def kept(world: World) -> tuple[Order, Handle]:
+    """The first of two parcels is kept by its provider, and goes to the former address; a person is asked about it."""
+    world.restocked(("nj-1", "MUG", 10), ("ca-1", "TEE", 10))
+    placed, handle = await world.accepted(("MUG", 1), ("TEE", 1))
+    world.provider.advance(world.reference(placed), ParcelStatus.PICKED)
+    assert (await change(handle, "change_address", to_boston())).outcome == "partly_done"
+    await world.question(handle, "address_kept")
+    return placed, handle
+
+
+async def test_a_kept_parcel_that_arrived_needs_nobody(world: World) -> None:
+    """Both are delivered: the question is settled, and the order ends."""
+    placed, handle = await kept(world)
+    assert (await world.deliver(handle, 1, 2)).status is OrderStatus.COMPLETED
+    assert "decision" in world.story(placed)
+    await world.balanced(placed)
+
+
+async def test_a_kept_parcel_that_is_canceled_needs_nobody(world: World) -> None:
+    """Its provider stops it after all: it goes nowhere."""
+    placed, handle = await kept(world)
+    world.provider.advance(world.reference(placed), ParcelStatus.CANCELED)
+    await world.report(handle, ParcelStatus.CANCELED)
+    await world.until(handle, lambda view: view.parcels[0].status is ParcelStatus.CANCELED and not view.attention)
+    assert (await world.deliver(handle, 2)).captured == 1000
+    await world.balanced(placed)
+
+
+async def test_a_kept_parcel_that_goes_to_the_new_address_after_all_needs_nobody(world: World) -> None:
+    """Asked for twice at once: the provider takes at the second time what it refused at the first."""
+    world.restocked(("nj-1", "MUG", 10), ("ca-1", "TEE", 10))
+    placed, handle = await world.accepted(("MUG", 1), ("TEE", 1))
+    world.provider.fail_next("update_address", OperatorError("bad_request", "not now"))
+    world.provider.answer_cancel_next(CancelDecision.REFUSED)
+    async with stalled(world.provider, "cancel") as reached:
+        first = asyncio.ensure_future(change(handle, "change_address", to_boston()))
+        await asyncio.wait_for(reached.wait(), 10)
+        second = asyncio.ensure_future(change(handle, "change_address", to_boston()))
+        await asyncio.sleep(0.5)
+    assert ((await first).outcome, (await second).outcome) == ("partly_done", "done")
+    await world.until(handle, lambda view: not view.attention)
+    assert [world.provider.hand_offs[world.reference(placed, parcel)].ship_to for parcel in (1, 2)] == [BOSTON] * 2
+    assert (await world.deliver(handle, 1, 2)).status is OrderStatus.COMPLETED
+    await world.balanced(placed)
+
+
+async def test_asked_again_for_what_some_parcels_are_too_late_for_names_them(world: World) -> None:
+    """The others go there already: another address is no remedy, and a preview says the same."""
+    _, handle = await kept(world)
+    told = await refusal(handle, "change_address", to_boston())
+    late = "too late: parcel 1 does not go there, and can no longer be stopped; offer a return once it is delivered"
+    assert told == f"customer: {late}"
+    foretold = await handle.query("preview_change", PreviewRequest(address=to_boston()), result_type=Foretold)
+    assert (foretold.outcome, foretold.effects) == ("refused", (late,))
+    await world.deliver(handle, 1, 2)
 
 
 async def test_an_address_corrected_once_more_answers_the_question(world: World) -> None:
@@ -305,7 +365,7 @@ async def test_what_is_sent_once_more_has_the_lost_ones_address_to_go_back_to(wo
     placed, handle = await world.accepted(("MUG", 1), ("TEE", 1))
     world.provider.advance(world.reference(placed), ParcelStatus.PICKED)
     assert (await change(handle, "change_address", to_boston())).outcome == "partly_done"
-    await world.resolve(handle, "ship_to_former", "address_refused")
+    await world.resolve(handle, "noted", "address_kept")
     await world.arrive(handle, 2)
     await world.report(handle, ParcelStatus.IN_TRANSIT)
     world.provider.advance(world.reference(placed), ParcelStatus.IN_TRANSIT)

@@ -2,9 +2,11 @@
 
 from datetime import timedelta
 
+from ordersaga.domain.errors import CustomerError
 from ordersaga.domain.statuses import ParcelStatus
 from tests.workflows.changes import (
     SAVED,
+    change,
     expedited,
     goodwill,
     moved,
@@ -61,6 +63,25 @@ async def test_a_preview_of_another_address_names_each_parcel(world: World) -> N
     await world.until(handle, lambda view: view.parcels[0].captured > 0)
     assert (await foretold(handle, address=to_boston())).outcome == "refused"
     await world.report(handle, ParcelStatus.DELIVERED)
+    await world.result(handle)
+    await world.balanced(placed)
+
+
+async def test_a_preview_of_another_address_asks_only_for_parcels_that_do_not_go_there(world: World) -> None:
+    """One of two went back to the first address alone: the other one would stay as it is, and its provider unasked."""
+    world.restocked(("nj-1", "MUG", 10), ("ca-1", "TEE", 10))
+    world.provider.address_until = None
+    placed, handle = await world.accepted(("MUG", 1), ("TEE", 1))
+    world.provider.fail_next("submit", CustomerError("address_refused", "no such postal code"))
+    assert (await change(handle, "change_address", to_boston())).outcome == "done"
+    back = (await world.until(handle, lambda seen: bool(seen.attention))).attention[0].parcel
+    await world.resolve(handle, "ship_to_former", "address_refused")
+    await world.until(handle, lambda seen: all(each.status is ParcelStatus.ACCEPTED for each in seen.parcels))
+    effects = (await foretold(handle, address=to_boston())).effects
+    assert effects[2 - back] == f"Parcel {3 - back} goes there already."
+    assert effects[back - 1].startswith(f"Parcel {back} stays at shipbob, which is asked")
+    for parcel, generation in ((back, 3), (3 - back, 2)):
+        await world.arrive(handle, parcel, generation)
     await world.result(handle)
     await world.balanced(placed)
 

@@ -13,15 +13,10 @@ from ordersaga.domain.errors import CustomerError
 from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.shipping import ShippingService
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
-from tests.workflows.cancels import Stage, cancel, payments, units
+from tests.workflows.cancels import HEARTBEAT, ON_RECORD, Stage, cancel, payments, units
 from tests.workflows.changes import BOSTON, SAVED, change, expedited, split, to_boston
 from tests.workflows.moving import MovingWorld
 from tests.workflows.world import stalled
-
-HEARTBEAT = 3.0
-"""Seconds after which Temporal delivers messages to an order that hears soon and waits for a quick step."""
-ON_RECORD = 6.5
-"""After which an update has also been put on record."""
 
 
 @pytest_asyncio.fixture
@@ -80,13 +75,7 @@ async def test_all_units_canceled_by_name_while_one_leaves_elsewhere_leave_from_
 async def test_order_canceled_while_its_second_parcel_is_planned_hears_of_both(moving: MovingWorld) -> None:
     """The second parcel came of the first after the request: its units and its money are told too."""
     stage = await with_shipbob(moving)
-    async with stalled(moving.stock, "replan") as reached:
-        await lacks(stage)
-        await asyncio.wait_for(reached.wait(), 10)
-        await stage.handle.signal("request_cancel")
-        asked = asyncio.ensure_future(cancel(stage.handle))
-        await asyncio.sleep(ON_RECORD)
-    answer = await asked
+    answer = await stage.canceled_while(moving.stock, "replan", lacks(stage))
     told: Counter[str] = sum((Counter({x.sku: x.quantity for x in part.lines}) for part in answer.parts), Counter())
     assert (answer.outcome, answer.voided, told) == ("canceled", 3000, Counter(MUG=3))
     assert await stage.ended() is OrderStatus.CANCELED
@@ -97,13 +86,7 @@ async def test_order_canceled_while_its_second_parcel_is_planned_hears_of_both(m
 async def test_order_canceled_while_the_whole_parcel_is_taken_back_hears_of_all_its_money(moving: MovingWorld) -> None:
     """Nobody is given anything back for the missing unit: it is the cancellation that releases it."""
     stage = await with_shipbob(moving, payment={"payment_method": "pm_card_visa"})
-    async with stalled(moving.stock, "replan") as reached:
-        await lacks(stage)
-        await asyncio.wait_for(reached.wait(), 10)
-        await stage.handle.signal("request_cancel")
-        asked = asyncio.ensure_future(cancel(stage.handle))
-        await asyncio.sleep(ON_RECORD)
-    answer = await asked
+    answer = await stage.canceled_while(moving.stock, "replan", lacks(stage))
     assert (answer.outcome, answer.voided) == ("canceled", 3000)
     assert await stage.ended() is OrderStatus.CANCELED
     await moving.balanced(stage.placed)
@@ -183,4 +166,40 @@ async def test_units_split_off_after_a_new_address_have_the_former_one_to_go_bac
     await moving.until(stage.handle, lambda view: all(one.status is ParcelStatus.ACCEPTED for one in view.parcels))
     assert await stage.ended() is OrderStatus.COMPLETED
     assert payments(moving, stage.placed) == ("captured 2000", "captured 1000")
+    await moving.balanced(stage.placed)
+
+
+async def test_more_found_missing_while_the_parcel_is_taken_back_goes_from_there_with_the_rest(
+    moving: MovingWorld,
+) -> None:
+    """One payment: what the former provider still says of a hand-off that it gives back takes nothing out."""
+    stage = await with_shipbob(moving, payment={"payment_method": "pm_card_visa"})
+    async with stalled(moving.provider, "cancel") as reached:
+        await lacks(stage, 1)
+        await asyncio.wait_for(reached.wait(), 10)
+        await lacks(stage, 2)
+    await stage.told("short_pick")
+    await moving.until(stage.handle, lambda view: bool(view.parcels[0].tracking_number))
+    assert [line.quantity for line in moving.warehouse.hand_offs[moving.reference(stage.placed, 1, 2)].lines] == [3]
+    assert await stage.ended() is OrderStatus.COMPLETED
+    assert payments(moving, stage.placed) == ("captured 3000",)
+    assert "units_canceled" not in moving.story(stage.placed)
+    await moving.balanced(stage.placed)
+
+
+async def test_units_found_missing_while_a_change_takes_the_parcel_back_are_handed_over_anew(
+    moving: MovingWorld,
+) -> None:
+    """The provider has the next hand-off before it: it says once more what it lacks, or ships all of it."""
+    stage = await with_shipbob(moving)
+    async with stalled(moving.provider, "cancel") as reached:
+        asked = asyncio.ensure_future(change(stage.handle, "expedite", expedited()))
+        await asyncio.wait_for(reached.wait(), 10)
+        await lacks(stage, 1)
+    assert (await asked).outcome == "done"
+    await moving.until(stage.handle, lambda view: view.parcels[0].status is ParcelStatus.ACCEPTED)
+    assert [line.quantity for line in moving.provider.hand_offs[moving.reference(stage.placed, 1, 2)].lines] == [3]
+    assert await stage.ended() is OrderStatus.COMPLETED
+    assert payments(moving, stage.placed) == ("captured 3000",)
+    assert ("units_canceled" in moving.story(stage.placed), moving.warehouse.hand_offs) == (False, {})
     await moving.balanced(stage.placed)

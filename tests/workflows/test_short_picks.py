@@ -10,7 +10,7 @@ from temporalio.testing import WorkflowEnvironment
 from ordersaga.domain.orders import LineQuantity, Order
 from ordersaga.domain.shipping import CancelDecision
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
-from tests.workflows.cancels import Stage, cancel, payments
+from tests.workflows.cancels import Stage, payments
 from tests.workflows.changes import SAVED
 from tests.workflows.moving import MovingWorld
 
@@ -28,13 +28,17 @@ async def moving(environment: WorkflowEnvironment) -> AsyncIterator[MovingWorld]
 
 async def short(world: MovingWorld, status: ParcelStatus = ParcelStatus.ACCEPTED, **changes: Any) -> Stage:
     """Three mugs are with ShipBob, which has only two of them."""
-    placed, handle = await world.accepted(("MUG", 3), **changes)
-    stage = Stage(world, placed, handle)
-    reference = world.reference(placed)
-    world.provider.advance(reference, status, partially_canceled=True, canceled_lines=MISSING)
+    stage = Stage(world, *await world.accepted(("MUG", 3), **changes))
+    await lacks_one(stage, status)
+    return stage
+
+
+async def lacks_one(stage: Stage, status: ParcelStatus = ParcelStatus.ACCEPTED) -> None:
+    """ShipBob says so."""
+    reference = stage.world.reference(stage.placed)
+    stage.world.provider.advance(reference, status, partially_canceled=True, canceled_lines=MISSING)
     for _ in range(2):  # told twice counts once
         await stage.report(reference, status, partial=True, canceled_lines=MISSING)
-    return stage
 
 
 def held(world: MovingWorld) -> tuple[int, int]:
@@ -133,8 +137,9 @@ async def test_sellers_terms_may_keep_it_from_going_elsewhere(moving: MovingWorl
 
 async def test_what_is_canceled_meanwhile_goes_from_nowhere(moving: MovingWorld) -> None:
     """The order is canceled while the second payment is reserved: nothing of either parcel is left."""
-    stage = await short(moving, payment=SAVED)
-    answer = await cancel(stage.handle)
+    moving.hear_soon()
+    stage = Stage(moving, *await moving.accepted(("MUG", 3), payment=SAVED))
+    answer = await stage.canceled_while(moving.payments, "authorize", lacks_one(stage))
     assert answer.outcome == "canceled"
     assert await stage.ended() is OrderStatus.CANCELED
     assert (held(moving), sent(moving, stage.placed)) == ((0, 0), {})
