@@ -162,7 +162,7 @@ class Cancellations:
         """Requests for some units wait until the order is confirmed: before, there are no parcels to take them from."""
         for negotiation in self._waiting:
             negotiation.taken_up = True
-            negotiation.parts = _allot(self._state, negotiation.request.lines)
+            negotiation.parts = _allot(self._state, negotiation.request)
             for part in negotiation.parts:
                 self._ask_of_parcel(part, negotiation.request)
             self._say_what_left(negotiation)
@@ -200,7 +200,7 @@ class Cancellations:
         if self._state.closed_as is not None:
             return self._answer(self._without_parcels(), [])
         parts = (
-            _allot(self._state, asked.lines)
+            _allot(self._state, asked)
             if asked.lines
             else [_whole_part(parcel) for parcel in self._state.parcels if not parcel.undone]
         )
@@ -298,11 +298,12 @@ def _being_canceled(state: OrderState, parcel: ParcelState) -> bool:
     return parcel.stop is not None or with_order or turned
 
 
-def _allot(state: OrderState, lines: Iterable[LineQuantity]) -> list[Part]:
+def _allot(state: OrderState, asked: CancelRequest) -> list[Part]:
     """Which parcels the units come from: those not handed off first, those that have left last."""
-    wanted = _counted(lines)
+    wanted = _counted(asked.lines)
     parts = []
-    for parcel in sorted(_standing(state), key=_ease):
+    standing = (each for each in _standing(state) if not asked.parcels or each.plan.parcel in asked.parcels)
+    for parcel in sorted(standing, key=_ease):
         taken = taken_from(parcel, wanted)
         if taken:
             parts.append(_part_of(parcel, taken, wanted))

@@ -8,7 +8,7 @@ from temporalio import workflow
 from activities.carriers import Carriers, InterceptParcel
 from activities.inventory import Inventory, ParcelUnits, Replan, ShipUnits, TakeBack
 from ordersaga.domain.lanes import Urgency
-from ordersaga.domain.orders import Address, LostPolicy, ParcelPlan
+from ordersaga.domain.orders import LostPolicy, ParcelPlan
 from ordersaga.domain.shipping import InterceptDecision
 from ordersaga.domain.statuses import ParcelStatus
 from workflows.activity_policies import StepFailedError, in_task, on_lane
@@ -18,6 +18,7 @@ from workflows.news import look_at
 from workflows.order_state import ParcelState
 from workflows.parcel_payments import ParcelPayments
 
+SENT_AFTER = "sent-after-the-lost-one"
 _JOURNEY_ENDS = frozenset({ParcelStatus.DELIVERED, ParcelStatus.LOST, ParcelStatus.RETURNED_TO_SENDER})
 _BY_POLICY = {LostPolicy.REFUND: "refund_as_lost", LostPolicy.RESHIP: "reship"}
 
@@ -164,26 +165,32 @@ class Delivery:
     async def _sent_again(self) -> bool:
         """The same goods once more, free of charge; False when they are sold out: then the money goes back."""
         number = self._desk.state.next_parcel()
-        again = self.parcel.plan.model_copy(update={"parcel": number, "amount": 0})
+        again = self._again(self.parcel.plan.model_copy(update={"parcel": number, "amount": 0}))
         if not await self._held(again):
             self._desk.note("not_reshipped", "sold out, or stopped: the shopper is refunded instead", self._number)
             return False
         if self._turned_up():
             await self._released(number)
             return False
-        self._desk.siblings.join(ParcelState(again, replaces=self._number, former_ship_to=self._gone_to()))
+        self._desk.siblings.join(again)
         self._desk.note("reshipped", f"lost on the way; sent once more as parcel {number}", self._number)
+        if again.ship_to is not None:
+            await self._desk.publish()  # stops must know where it goes
         return True
 
-    def _gone_to(self) -> Address | None:
-        """Where the lost one went, if not where the order goes by now: that takes what the other address refuses."""
+    def _again(self, plan: ParcelPlan) -> ParcelState:
+        """It goes where the lost one went."""
         went = self._desk.state.order_of(self.parcel).ship_to
-        return went if went != self._desk.state.order.ship_to else None
+        if went == self._desk.state.order.ship_to:
+            return ParcelState(plan, replaces=self._number)
+        if workflow.patched(SENT_AFTER):
+            return ParcelState(plan, replaces=self._number, ship_to=went)
+        return ParcelState(plan, replaces=self._number, former_ship_to=went)
 
-    async def _held(self, again: ParcelPlan) -> bool:
+    async def _held(self, again: ParcelState) -> bool:
         held: list[bool] = []
-        order = self._desk.state.order
-        request = Replan(order_id=order.order_id, parcels=(again,), again=order)
+        order = self._desk.state.order_of(again)
+        request = Replan(order_id=order.order_id, parcels=(again.plan,), again=order)
 
         async def hold() -> None:
             held.append(await in_task(Inventory.replan, request, f"Hold the goods of parcel {self._number} once more"))

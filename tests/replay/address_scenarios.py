@@ -1,5 +1,8 @@
 """An order in several parcels whose address changes for some of them only."""
 
+from datetime import timedelta
+
+from ordersaga.domain.errors import CustomerError
 from ordersaga.domain.statuses import ParcelStatus
 from tests.workflows.changes import change, to_boston
 from tests.workflows.world import Handle, World
@@ -14,4 +17,38 @@ async def address_taken_in_part(world: World) -> Handle:
     await world.resolve(handle, "ship_to_former", "address_refused")
     for parcel in (1, 2):
         await world.arrive(handle, parcel)
+    return handle
+
+
+async def address_gone_back(world: World) -> Handle:
+    """Whoever ships it refuses the new address: the parcel goes to the former one."""
+    world.provider.address_until = None
+    _, handle = await world.accepted()
+    world.provider.fail_next("submit", CustomerError("address_refused", "no such postal code"))
+    await change(handle, "change_address", to_boston())
+    await world.resolve(handle, "ship_to_former", "address_refused")
+    await world.until(handle, lambda view: view.parcels[0].status is ParcelStatus.ACCEPTED)
+    await world.arrive(handle, 1, 3)
+    return handle
+
+
+async def sent_after_the_lost_one(world: World) -> Handle:
+    """One parcel has left when the other one's address changes; it is lost, and sent once more to where it went."""
+    world.restocked(("nj-1", "MUG", 10), ("ca-1", "TEE", 10))
+    placed, handle = await world.accepted(("MUG", 1), ("TEE", 1))
+    await world.report(handle, ParcelStatus.IN_TRANSIT)
+    world.provider.advance(world.reference(placed), ParcelStatus.IN_TRANSIT)
+    await world.until(handle, lambda view: view.parcels[0].captured > 0)
+    await change(handle, "change_address", to_boston())
+    await world.report(handle, ParcelStatus.IN_TRANSIT, parcel=2)
+    await world.until(handle, lambda view: view.parcels[1].captured > 0)
+    await world.report(handle, ParcelStatus.DELIVERED, parcel=2)
+    await world.until(handle, lambda view: view.parcels[1].status is ParcelStatus.DELIVERED)
+    await world.pass_time(handle, timedelta(days=6, hours=1))
+    await world.resolve(handle, "reship", "delivery_overdue")
+    await world.until(handle, lambda view: view.parcels[-1].status is ParcelStatus.ACCEPTED)
+    await world.until(handle, lambda view: view.awaiting == "the carrier's first scan")
+    await world.report(handle, ParcelStatus.IN_TRANSIT, parcel=3)
+    await world.until(handle, lambda view: view.awaiting == "delivery")
+    await world.report(handle, ParcelStatus.DELIVERED, parcel=3)
     return handle

@@ -6,9 +6,10 @@ import pytest
 import pytest_asyncio
 
 from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
+from ordersaga.domain.journal import ParcelAddress
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
 from tests.workflows.changes import BOSTON, change, expedited, refusal, since, to_boston
-from tests.workflows.world import World
+from tests.workflows.world import World, stalled
 from workflows.foretelling import Foretold, PreviewRequest
 from workflows.presentation import REGION
 
@@ -119,8 +120,15 @@ async def test_one_of_several_parcels_goes_back_alone(world: World) -> None:
     view = await world.until(handle, lambda seen: bool(seen.attention))
     refused = view.attention[0].parcel
     other = 3 - refused
-    await world.resolve(handle, "ship_to_former", "address_refused")
+    submits = len(world.provider.called("submit"))
+    async with stalled(world.provider, "submit") as begun:
+        await world.resolve(handle, "ship_to_former", "address_refused")
+        await begun.wait()
+        told = world.journal.updates[-1]
+        assert told.elsewhere == (ParcelAddress(parcel=refused, ship_to=placed.ship_to),), "before it is handed off"
+        assert len(world.provider.called("submit")) == submits
     await world.until(handle, lambda seen: all(each.status is ParcelStatus.ACCEPTED for each in seen.parcels))
+    assert f"Parcel {refused} goes to US-NY" in await handle.query("explain")
     assert (await change(handle, "expedite", expedited(other))).outcome == "done"
     await world.until(handle, lambda seen: seen.parcels[other - 1].status is ParcelStatus.ACCEPTED)
     goes = {parcel: world.provider.hand_offs[world.reference(placed, parcel, generation=3)] for parcel in (1, 2)}
@@ -299,8 +307,8 @@ async def test_request_asked_again_is_one_change(world: World, times: int) -> No
     assert world.story(placed).count("change_requested") == 1
 
 
-async def test_what_is_sent_once_more_has_the_lost_ones_address_to_go_back_to(world: World) -> None:
-    """The order goes to Boston, the lost parcel went to the former address: what Boston refuses is asked about."""
+async def test_what_is_sent_once_more_goes_where_the_lost_one_went(world: World) -> None:
+    """The order goes to Boston, the lost parcel went to the former address: so does what is sent for it."""
     world.restocked(("nj-1", "MUG", 10), ("ca-1", "TEE", 10))
     placed, handle = await world.accepted(("MUG", 1), ("TEE", 1))
     world.provider.advance(world.reference(placed), ParcelStatus.PICKED)
@@ -310,12 +318,12 @@ async def test_what_is_sent_once_more_has_the_lost_ones_address_to_go_back_to(wo
     await world.report(handle, ParcelStatus.IN_TRANSIT)
     world.provider.advance(world.reference(placed), ParcelStatus.IN_TRANSIT)
     await world.until(handle, lambda seen: seen.parcels[0].captured > 0)
-    world.provider.fail_next("submit", CustomerError("address_refused", "no such postal code"))
     await world.pass_time(handle, timedelta(days=6, hours=1))
     await world.resolve(handle, "reship", "delivery_overdue")
-    await world.resolve(handle, "ship_to_former", "address_refused")
     await world.until(handle, lambda seen: seen.parcels[-1].status is ParcelStatus.ACCEPTED)
-    assert world.provider.hand_offs[world.reference(placed, 3, generation=2)].ship_to == placed.ship_to
-    await world.arrive(handle, 3, 2)
+    assert world.provider.hand_offs[world.reference(placed, 3)].ship_to == placed.ship_to
+    told = next(update for update in world.journal.updates if any(each.kind == "reshipped" for each in update.entries))
+    assert [each.parcel for each in told.elsewhere or ()] == [1, 3]
+    await world.arrive(handle, 3)
     assert (await world.result(handle)).status is OrderStatus.COMPLETED
     await world.balanced(placed)
