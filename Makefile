@@ -40,7 +40,7 @@ up: $(RUNNABLE) ## Run the whole stack on this machine until Ctrl-C
 	$(ORDERSAGA) up $(UP_ARGS)
 
 test: $(STAMP) ## Run the tests; choose with TEST_ARGS, e.g. TEST_ARGS="tests/domain -k refund"
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 
 test-slow: $(STAMP) ## Run the tests of the whole stack: demos with kills and restarts, lost answers, decisions of providers, the runbook
 	$(BIN)/pytest -m slow -n 2 --dist loadfile $(TEST_ARGS)

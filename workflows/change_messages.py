@@ -25,7 +25,7 @@ from workflows.messages import (
     MoveParcel,
     SplitParcel,
 )
-from workflows.on_record import on_record
+from workflows.on_record import answered_on_record, on_record
 from workflows.order_messages import OrderMessages
 from workflows.order_state import ParcelState
 
@@ -43,6 +43,7 @@ class ChangeMessages(OrderMessages):
         self._changes = Changes(self._desk, self._journeys)
 
     @workflow.update(name="change_address", description="Ship to another address")
+    @answered_on_record
     async def on_change_address(self, asked: AddressChange) -> ChangeAnswer:
         """Every parcel that has not left."""
         await self._still(asked, self._may_change_address)
@@ -57,6 +58,7 @@ class ChangeMessages(OrderMessages):
             raise refused("ship_to: the order goes there already; name another address")
 
     @workflow.update(name="expedite", description="Ship by the faster service, at the seller's cost")
+    @answered_on_record
     async def on_expedite(self, asked: Expedite) -> ChangeAnswer:
         """One parcel, or all that have not left."""
         await self._still(asked, self._may_expedite)
@@ -71,6 +73,7 @@ class ChangeMessages(OrderMessages):
             raise refused("it is expedited already; move it to a nearer location")
 
     @workflow.update(name="split_parcel", description="Let some units leave in a parcel of their own")
+    @answered_on_record
     async def on_split_parcel(self, asked: SplitParcel) -> ChangeAnswer:
         """One parcel becomes two."""
         await self._still(asked, self._may_split)
@@ -88,6 +91,7 @@ class ChangeMessages(OrderMessages):
             raise refused("the shopper's card was not saved, so a second parcel could not be charged; move it instead")
 
     @workflow.update(name="move_parcel", description="Ship a parcel from another location, with its provider")
+    @answered_on_record
     async def on_move_parcel(self, asked: MoveParcel) -> ChangeAnswer:
         """Another location."""
         await self._still(asked, self._may_move)
@@ -102,6 +106,7 @@ class ChangeMessages(OrderMessages):
             raise refused(f"location: the parcel ships from {asked.location} already; name another one")
 
     @workflow.update(name="change_carrier", description="Let another carrier take a parcel")
+    @answered_on_record
     async def on_change_carrier(self, asked: ChangeCarrier) -> ChangeAnswer:
         """Another carrier."""
         await self._still(asked, self._may_change_carrier)
@@ -118,6 +123,7 @@ class ChangeMessages(OrderMessages):
             raise refused(f"carrier: {asked.carrier} has the parcel's label already; name another one")
 
     @workflow.update(name="refund", description="Give part of the money back though the goods are kept")
+    @answered_on_record
     async def on_refund(self, asked: GoodwillRefund) -> ChangeAnswer:
         """Goodwill."""
         await self._still(asked, self._may_refund)
@@ -138,6 +144,7 @@ class ChangeMessages(OrderMessages):
             )
 
     @workflow.update(name="change_payment", description="Reserve the amounts anew with another payment method")
+    @answered_on_record
     async def on_change_payment(self, asked: ChangePayment) -> ChangeAnswer:
         """Another payment method."""
         await self._still(asked, self._may_change_payment)
@@ -151,6 +158,7 @@ class ChangeMessages(OrderMessages):
             raise refused("everything is paid; use the other payment method for the next order")
 
     @workflow.update(name="answer_delay", description="The shopper's answer to a delay notice")
+    @answered_on_record
     async def on_answer_delay(self, asked: DelayConsent) -> ChangeAnswer:
         """Wait longer, or not."""
         await self._still(asked, self._may_answer_delay)

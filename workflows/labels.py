@@ -131,7 +131,8 @@ class Labels:
     def _only_one(self, account: str) -> CarrierChoice:
         """Where there is one account only, nobody is asked; it may be none of those that the seller allows."""
         allowed = self._desk.state.order.terms.carriers
-        if allowed and account not in allowed and workflow.patched(TERMS_OBEYED):
+        if allowed and account not in allowed:
+            workflow.deprecate_patch(TERMS_OBEYED)
             why = f"no allowed carrier: the seller's terms name {', '.join(allowed)}; there is {account} only"
             raise StepFailedError("operator", "no_carrier", why)
         return CarrierChoice(account=account, why="", carrier=self.parcel.carrier_wanted)

@@ -15,7 +15,7 @@ from workflows.explanation import explain as explain_in_words
 from workflows.journeys import Journeys
 from workflows.messages import CancelAnswer, CancelRequest, ConfirmAnswer, HoldRequest, OrderView, Resolution
 from workflows.news import hear
-from workflows.on_record import on_record
+from workflows.on_record import answered_on_record, in_first_task, on_record
 from workflows.order_state import OrderState, ParcelState
 
 OUTDATED = "canceling now would not come to what the preview said; look at a new preview"
@@ -39,9 +39,14 @@ class OrderMessages:
     @workflow.update(name="confirm", description="Wait for the checkout's answer")
     async def on_confirm(self) -> ConfirmAnswer:
         """Answer the checkout as soon as the outcome is known."""
+        return await (self._confirmation.answer() if in_first_task() else self._confirmed_later())
+
+    @answered_on_record
+    async def _confirmed_later(self) -> ConfirmAnswer:
         return await self._confirmation.answer()
 
     @workflow.update(name="cancel", description="Cancel the order, or some units of it, and hear what became of it")
+    @answered_on_record
     async def on_cancel(self, asked: CancelRequest | None = None) -> CancelAnswer:
         """Cancel, and answer truthfully."""
         asked = asked or CancelRequest(by="update")
@@ -134,6 +139,7 @@ class OrderMessages:
         self._desk.note("payment_event", f"{event.source}: {event.kind}", event.parcel)
 
     @workflow.update(name="place_hold", description="Keep the order from being handed off")
+    @answered_on_record
     async def on_place_hold(self, hold: HoldRequest) -> OrderView:
         """Place a typed hold; several may be in force."""
         self._state.holds[hold.kind] = hold
@@ -148,6 +154,7 @@ class OrderMessages:
             raise ApplicationError("too late for a hold: the hand-off has begun; cancel instead", type="customer")
 
     @workflow.update(name="release_hold", description="Release a hold of the same kind")
+    @answered_on_record
     async def on_release_hold(self, hold: HoldRequest) -> OrderView:
         """Release a hold."""
         self._state.holds.pop(hold.kind, None)
@@ -166,6 +173,7 @@ class OrderMessages:
             raise ApplicationError(f"no hold {hold.kind!r} is in force; in force: {held}", type="customer")
 
     @workflow.update(name="resolve_attention", description="Answer a parked question")
+    @answered_on_record
     async def on_resolve_attention(self, resolution: Resolution) -> AttentionItem:
         """Take a person's choice; lists show it before the person is answered."""
         await on_record()

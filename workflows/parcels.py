@@ -157,7 +157,8 @@ class ParcelSaga:
 
         What a lost task did by quick calls stands in no history, only in the effect ledger and at the company.
         """
-        if not self._undo.holds(Phase.MONEY) and workflow.patched(UNDO_UNBEGUN):
+        if not self._undo.holds(Phase.MONEY):
+            workflow.deprecate_patch(UNDO_UNBEGUN)
             self._undo.register(Phase.MONEY, self.payments.give_back)
 
     async def undone(self, reason: StepFailedError) -> bool:

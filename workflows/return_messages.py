@@ -15,7 +15,7 @@ from workflows import return_presentation as presentation
 from workflows.doors import check_answer, never_fails, not_empty
 from workflows.foretelling import Foretold
 from workflows.messages import Resolution
-from workflows.on_record import on_record
+from workflows.on_record import answered_on_record, on_record
 from workflows.return_desk import ReturnDesk
 from workflows.return_foretelling import ReturnPreview, canceled, received
 from workflows.return_state import CancelReturn, ReturnState, ReturnView
@@ -36,6 +36,7 @@ class ReturnMessages:
         self._desk.note("ignored", what)
 
     @workflow.update(name="receive", description="The warehouse says what it found")
+    @answered_on_record
     async def on_receive(self, inspection: Inspection) -> ReturnView:
         """Take the inspection; the same one again changes nothing."""
         await on_record()
@@ -59,6 +60,7 @@ class ReturnMessages:
             _refuse(wrong)
 
     @workflow.update(name="cancel_return", description="The shopper keeps the goods")
+    @answered_on_record
     async def on_cancel_return(self, asked: CancelReturn | None = None) -> ReturnView:
         """End the return without any goods; a second request changes nothing."""
         await on_record()
@@ -112,6 +114,7 @@ class ReturnMessages:
         self._desk.note(f"return_{event.status.value}", said)
 
     @workflow.update(name="resolve_attention", description="Answer a parked question")
+    @answered_on_record
     async def on_resolve_attention(self, resolution: Resolution) -> AttentionItem:
         """Take a person's choice; lists show it before the person is answered."""
         await on_record()

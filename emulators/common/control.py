@@ -119,4 +119,5 @@ class _Control:
 
     async def _reset(self, _: Request) -> Response:
         self._emulator.reset()
+        await self._emulator.webhooks.settled()
         return JSONResponse({"status": "ok"})

@@ -75,6 +75,7 @@ class Webhooks:
         self._rules: list[WebhookRule] = [WebhookRule(**rule) for rule in store.value("webhook_rules") or []]
         self._changed = asyncio.Event()
         self._paused: dict[str, float] = {}
+        self._sending = asyncio.Lock()
         self._db.executescript(_SCHEMA)
 
     def add_rule(self, rule: WebhookRule) -> None:
@@ -162,6 +163,11 @@ class Webhooks:
         moments = [*self._paused.values(), *([] if row["due"] is None else [float(row["due"])])]
         return max(0.005, min(moments) - self._clock.now()) if moments else _LONGEST_SLEEP
 
+    async def settled(self) -> None:
+        """Wait until nothing is on its way: what was forgotten meanwhile is not sent any more."""
+        async with self._sending:
+            return
+
     async def _deliver_due(self, client: httpx.AsyncClient) -> bool:
         """Send one batch; answers whether there was anything to send."""
         query = f"SELECT * FROM outbox WHERE {_OPEN} AND due <= ? ORDER BY position LIMIT ?"  # noqa: S608 - a constant
@@ -169,14 +175,20 @@ class Webhooks:
         by_lane = sorted(rows, key=lambda row: (row["url"], row["subject"], row["position"]))
         lanes = [list(group) for _, group in itertools.groupby(by_lane, key=lambda row: (row["url"], row["subject"]))]
         gate = asyncio.Semaphore(_LANES)
-        await asyncio.gather(*(self._deliver_lane(client, lane, gate) for lane in lanes))
+        async with self._sending:
+            await asyncio.gather(*(self._deliver_lane(client, lane, gate) for lane in lanes))
         return bool(rows)
 
     async def _deliver_lane(self, client: httpx.AsyncClient, rows: list[sqlite3.Row], gate: asyncio.Semaphore) -> None:
         async with gate:
             for row in rows:
-                if not await self._attempt(client, row):
+                if not self._known(row) or not await self._attempt(client, row):
                     return
+
+    def _known(self, row: sqlite3.Row) -> bool:
+        """Whether it is still to be sent: everything may have been forgotten meanwhile."""
+        same = (row["id"], row["message_id"])
+        return self._db.execute("SELECT 1 FROM outbox WHERE id = ? AND message_id = ?", same).fetchone() is not None
 
     async def _attempt(self, client: httpx.AsyncClient, row: sqlite3.Row) -> bool:
         """Send one message; answers whether the receiver could be reached."""

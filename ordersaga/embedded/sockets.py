@@ -4,7 +4,7 @@ import asyncio
 import http.client
 import random
 import socket
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 HOST = "127.0.0.1"
 CHOICE = range(12_000, 32_000)
@@ -29,8 +29,18 @@ def free_ports(names: Iterable[str]) -> dict[str, int]:
     They lie below the range from which the kernel serves whoever asks for any port: between our choosing a port
     and its part's binding it, nobody gets it by accident.
     """
-    candidates = (port for port in random.sample(CHOICE, len(CHOICE)) if not is_taken(port))
+    candidates = (port for port in _drawn() if not is_taken(port))
     return dict(zip(names, candidates, strict=False))
+
+
+def _drawn() -> Iterator[int]:
+    """Every port there is to choose from, once, at random: drawn as it is asked for, since few are."""
+    drawn = set[int]()
+    while len(drawn) < len(CHOICE):
+        port = random.choice(CHOICE)  # noqa: S311 - nobody need be kept from guessing it
+        if port not in drawn:
+            drawn.add(port)
+            yield port
 
 
 async def answers(port: int, host: str = HOST) -> bool:

@@ -19,12 +19,12 @@ from temporalio.worker import (
     Replayer,
     StartActivityInput,
     StartLocalActivityInput,
-    UnsandboxedWorkflowRunner,
     WorkflowInboundInterceptor,
     WorkflowInterceptorClassInput,
     WorkflowOutboundInterceptor,
 )
 
+from workers.sandbox import workflow_runner
 from workflows.order_fulfillment import OrderFulfillment
 from workflows.order_return import OrderReturn
 from workflows.reconciliation import Reconciliation, RepairFinding
@@ -141,7 +141,7 @@ async def calls_in(history: WorkflowHistory, converter: DataConverter) -> tuple[
     listener = Listener()
     replayer = Replayer(
         workflows=WORKFLOWS,
-        workflow_runner=UnsandboxedWorkflowRunner(),
+        workflow_runner=workflow_runner(sandboxed=False),
         data_converter=converter,
         interceptors=[listener],
     )

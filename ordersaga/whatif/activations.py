@@ -323,4 +323,4 @@ _READERS: Mapping[str, Any] = {
     "update_response": _answered,
     "complete_workflow_execution": lambda done: Ended(value_of([done.result], OrderResult)),
 }
-_SHOWN_ONLY: Final = frozenset({"upsert_workflow_search_attributes", "modify_workflow_properties"})
+_SHOWN_ONLY: Final = frozenset({"upsert_workflow_search_attributes", "modify_workflow_properties", "set_patch_marker"})

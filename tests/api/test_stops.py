@@ -16,10 +16,13 @@ from ordersaga.domain.orders import Address, SellerTerms
 from ordersaga.domain.shipping import ParcelEvent
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
 from ordersaga.domain.stops import STOP_FAILED
+from ordersaga.stores.stops import CHANNEL
 from tests.api.conftest import STOCK, Shop
 from tests.fakes.samples import address, catalog, order
+from tests.lanes.waiting import until
 from tests.support.api import Api, order_body, serving, settings_for
 from workflows.messages import AddressChange, OrderView
+from workflows.stop_orders import StopProgress
 
 STOPS = "/v1/stops"
 STRICT = {"accepted": "cancel", "confirmed": "hold", "at_provider": "cancel", "picked": "drain", "in_transit": "cancel"}
@@ -69,6 +72,15 @@ class Office:
     async def looked(self, stop_id: str, looks: int = 1, limit: float = 60) -> dict[str, Any]:
         """The stop, once all orders were gone through so often."""
         return await self.until(stop_id, lambda told: int(told["looks"]) >= looks, limit)
+
+    async def begins(self, stop_id: str) -> None:
+        """The hour has come: the door hears of it, and the stop's workflow begins to look."""
+        pool = self.api.services.pool
+        await pool.execute("UPDATE stops SET effective_at = now() WHERE stop_id = $1", stop_id)
+        await pool.execute("SELECT pg_notify($1, $2)", CHANNEL, stop_id)
+        saga = self.shop.orders.temporal.get_workflow_handle(f"stop-{stop_id}")
+        await saga.signal("stop_changed")
+        await until(lambda: saga.query("progress", result_type=StopProgress), lambda told: told.behind is not None)
 
     async def stocked(self, each: int) -> None:
         """Enough for everybody, lamps to wait for; bolt's orders are handed off a day later."""
@@ -271,7 +283,7 @@ async def test_undone_its_holds_are_released_and_what_was_canceled_stays_so(offi
 async def test_a_paused_stop_touches_nobody_while_its_door_stays_closed(office: Office) -> None:
     """It goes on when it is resumed, and every word is in the audit trail."""
     await office.stocked(3)
-    later = datetime.now(UTC) + timedelta(seconds=12)
+    later = datetime.now(UTC) + timedelta(hours=1)
     stop_id = (await office.stop(effective_at=later.isoformat()))["stop_id"]
     assert (await office.api.post("/v1/orders", california("just_before"))).status_code == 202
     foretold = (await office.api.post(f"{STOPS}/{stop_id}/pause?dry_run=true", {"reason": "wait"})).json()
@@ -279,7 +291,7 @@ async def test_a_paused_stop_touches_nobody_while_its_door_stays_closed(office: 
     assert (await office.api.post(f"{STOPS}/{stop_id}/pause", {"reason": "wait"})).json()["state"] == "paused"
     again = (await office.api.post(f"{STOPS}/{stop_id}/pause?dry_run=true")).json()
     assert again["effect"] == ["It is paused already: nothing changes."]
-    await asyncio.sleep(max(0.0, (later - datetime.now(UTC)).total_seconds()) + 0.2)
+    await office.begins(stop_id)
     assert (await office.api.post("/v1/orders", california("late"))).json()["code"] == "stopped"
     assert await office.answers(stop_id) == {}
     assert (await office.api.post(f"{STOPS}/{stop_id}/resume")).json()["state"] == "in_force"

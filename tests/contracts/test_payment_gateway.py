@@ -15,6 +15,8 @@ from tests.gateways.conftest import stripe_company, stripe_emulator, stripe_paym
 from tests.gateways.support import new_order, payment
 from tests.support.emulators import EmulatorProcess
 
+IN_TWO_HOURS = datetime.now(UTC) + timedelta(hours=2)
+"""The same moment whenever a page is asked for: a request is repeated as it was."""
 __all__ = ["stripe_company", "stripe_emulator", "stripe_payments"]
 
 
@@ -114,7 +116,7 @@ async def authorized(bank: Bank, order: str) -> PaymentState:
 
 async def paged(bank: Bank, order: str, **changes: Any) -> PaymentState:
     """A page on which 12.34 can be paid."""
-    link = PayLink(expires_at=datetime.now(UTC) + timedelta(hours=2), return_url="https://shop.example/thanks")
+    link = PayLink(expires_at=IN_TWO_HOURS, return_url="https://shop.example/thanks")
     request = payment(order, payment_method="", link=link, **changes)
     return await bank.gateway.authorize(request, key=f"{order}/authorize/1/1")
 

@@ -1,6 +1,5 @@
 """The reference courier served in this process, as it is or with one thing wrong."""
 
-import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,7 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from emulators.common import Answer, Call, EmulatorConfig
 from emulators.common.calls import Recorder
 from emulators.courier import build
-from tests.support.emulators import eventually, free_port
+from tests.support.emulators import free_port
+from tests.support.serving import served
 
 KEY = "sandbox_conformance"
 SECRET = "whsec_Y29uZm9ybWFuY2UtdGVzdHMtMDAwMQ=="
@@ -57,14 +57,8 @@ async def courier(
         "courier", "127.0.0.1", free_port(), data, webhook_url=webhook_url, webhook_secret=webhook_secret
     )
     app = Broken(build(config), fault)
-    server = uvicorn.Server(uvicorn.Config(app, port=config.port, lifespan="on", log_level="warning", ws="none"))
-    serving = asyncio.create_task(server.serve())
-    await eventually(lambda: server.started or serving.done(), seconds=30)
-    try:
+    async with served(uvicorn.Config(app, port=config.port, lifespan="on", log_level="warning", ws="none")):
         yield config.base_url
-    finally:
-        server.should_exit = True
-        await serving
 
 
 def with_headers(call: Call, **headers: str) -> Call:

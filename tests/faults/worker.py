@@ -90,7 +90,7 @@ class TrappedRunner(WorkflowRunner):
 def run() -> None:
     """Run the product's worker with traps."""
     traps = Traps(Path(os.environ[ENVIRONMENT]))
-    setattr(workers.orders, "workflow_runner", lambda: TrappedRunner(workflow_runner(), traps))  # noqa: B010
+    setattr(workers.orders, "workflow_runner", lambda **as_asked: TrappedRunner(workflow_runner(**as_asked), traps))  # noqa: B010
     sys.exit(Nursery().work())
 
 

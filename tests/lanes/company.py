@@ -1,6 +1,5 @@
 """A company that limits its callers, or is down: real HTTP; 429 with the seconds to wait after some calls."""
 
-import asyncio
 import json
 import math
 import time
@@ -15,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from tests.support.emulators import free_port
+from tests.support.serving import served
 
 ANSWERS: dict[str, Any] = {
     "/2026-01/order": [],
@@ -85,12 +85,5 @@ async def limiting(allowance: int, limit: float, header: str = "retry-after") ->
     """A running company."""
     company = Company(free_port(), allowance, limit, header)
     config = uvicorn.Config(company, host="127.0.0.1", port=company.port, log_level="error", lifespan="off")
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - it says so nowhere else
-        await asyncio.sleep(0.02)
-    try:
+    async with served(config):
         yield company
-    finally:
-        server.should_exit = True
-        await task

@@ -14,7 +14,6 @@ import pytest
 import pytest_asyncio
 import uvicorn
 from google.protobuf.json_format import MessageToDict, ParseDict
-from starlette.applications import Starlette
 from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.converter import DataConverter, WorkflowSerializationContext
 
@@ -34,6 +33,7 @@ from tests.privacy.test_planted import placed
 from tests.support.api import StubOrders, settings_for
 from tests.support.emulators import free_port
 from tests.support.oidc import Issuer, issuing
+from tests.support.serving import served as answering
 
 pytestmark = pytest.mark.timeout(120)
 UI = "http://127.0.0.1:8233"
@@ -106,22 +106,9 @@ async def served(settings: Settings, port: int) -> AsyncIterator[CodecServices]:
         async def opened() -> AsyncIterator[CodecServices]:
             yield services
 
-        async with _answering(create_codec_app(opened, UI), port):
+        app = create_codec_app(opened, UI)
+        async with answering(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, access_log=False)):
             yield services
-
-
-@contextlib.asynccontextmanager
-async def _answering(app: Starlette, port: int) -> AsyncIterator[None]:
-    running = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, access_log=False))
-    task = asyncio.create_task(running._serve())
-    try:
-        while not running.started:
-            assert not task.done(), "the codec server stopped while it was starting"
-            await asyncio.sleep(0.01)
-        yield
-    finally:
-        running.should_exit = True
-        await task
 
 
 def of(converter: DataConverter, workflow_id: str) -> DataConverter:

@@ -6,9 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio.client import WorkflowExecutionStatus, WorkflowUpdateFailedError
+from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Replayer
 
 from ordersaga.domain.orders import Order
 from ordersaga.domain.payments import PaymentStatus
@@ -18,8 +20,14 @@ from tests.fakes.samples import WEST
 from tests.properties.companies import LEFT, Companies, DecidingProvider, HonestCarrier
 from tests.workflows.moving import MovingWorld
 from tests.workflows.world import Handle, task_failures
+from workers.sandbox import workflow_runner
 from workflows.messages import CancelAnswer, OrderView
+from workflows.order_fulfillment import OrderFulfillment
 
+SHARED = {"shipbob in the east": WEST, "shipbob in the west": "nj-1"}
+"""Each coast has a provider of its own: which is the seller's."""
+HAND_OFF = 6
+"""Looks, in which an order that may be handed off is."""
 REFUSALS = {"customer", "operator"}
 """What may keep a request out: whoever asked hears why, in words."""
 
@@ -40,14 +48,14 @@ class Life:
         self.handle: Handle
 
     async def begin(self, lines: tuple[tuple[str, int], ...], provider: str, **changes: Any) -> None:
-        """Stock the shelves (`both`: each coast has a provider of its own), open the doors, and place the order."""
+        """Stock the shelves, open the doors, and place the order."""
         self.world.restocked(
             *((place, sku, 10) for place in ("nj-1", WEST) for sku in ("MUG", "TEE")),
-            provider="shipbob" if provider == "both" else provider,
+            provider="shipbob" if provider in SHARED else provider,
         )
-        if provider == "both":
-            west = self.world.memory.locations[WEST]
-            self.world.memory.locations[WEST] = west.model_copy(update={"provider": "seller_warehouse"})
+        if provider in SHARED:
+            own = self.world.memory.locations[SHARED[provider]]
+            self.world.memory.locations[own.location] = own.model_copy(update={"provider": "seller_warehouse"})
         await self.world.__aenter__()
         self.placed = self.world.order(*lines, **changes)
         self.handle = await self.world.started_later(self.placed, timedelta(0))
@@ -122,9 +130,11 @@ class Life:
 
     async def lacks(self, which: int, heard: int) -> None:
         """A provider finds that it has a unit less of what it was given, if it can; that is heard so many times."""
-        reference = self.picked(which)
-        if reference is not None and self.companies.can_lack(reference):
-            await self.tell([self.companies.lack(reference)] * heard)
+        for _ in range(HAND_OFF):
+            if able := [one for one in self.companies.orders if self.companies.can_lack(one)]:
+                await self.tell([self.companies.lack(able[which % len(able)])] * heard)
+                return
+            await asyncio.sleep(0.05)
 
     async def ships_all_the_same(self, which: int) -> None:
         """A parcel that its provider had canceled leaves."""
@@ -170,6 +180,15 @@ class Life:
     async def failures(self) -> list[str]:
         """Workflow tasks that failed, but for those that a slow machine broke off."""
         return [failure for failure in await task_failures(self.handle) if "TMPRL1101" not in failure]
+
+    async def replays(self) -> list[str]:
+        """Why another worker could not continue the order from its history, if it could not."""
+        known = Replayer(
+            workflows=[OrderFulfillment], workflow_runner=workflow_runner(), data_converter=pydantic_data_converter
+        )
+        history = await self.handle.fetch_history()
+        failure = (await known.replay_workflow(history, raise_on_replay_failure=False)).replay_failure
+        return [] if failure is None else [f"its history does not replay: {failure}"]
 
     async def workers_are_replaced(self) -> None:
         """Every worker ends and another begins, which knows of the order only what its history tells."""

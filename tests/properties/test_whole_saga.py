@@ -18,13 +18,13 @@ from tests.properties.audit import Audit
 from tests.properties.companies import CALLS, FAULTS
 from tests.properties.effort import effort
 from tests.properties.ending import the_end
-from tests.properties.life import Life
+from tests.properties.life import SHARED, Life
 from tests.properties.operator import Operator
 from tests.workflows import changes
 from workflows.messages import CancelAnswer, CancelRequest, HoldRequest
 
 ORDERS = [(("MUG", 2),), (("MUG", 2), ("TEE", 3)), (("MUG", 12),), (("MUG", 12), ("TEE", 1))]
-PROVIDERS = ["shipbob", "seller_warehouse", "both"]
+PROVIDERS = ["shipbob", "seller_warehouse", *SHARED]
 CARDS = {"a card": Payment(payment_method="pm_card_visa"), "a saved card": changes.SAVED}
 MOVES = [*P][1:]
 ASKS: dict[str, tuple[str, Any]] = {
@@ -65,6 +65,7 @@ class Orders(RuleBasedStateMachine):
         lost=st.sampled_from(LostPolicy),
         grace_hours=st.sampled_from([0, 0, 0, 1]),
         bank=st.sampled_from(["yes", "yes", "yes", "challenge", "no"]),
+        short=st.sampled_from([True, False, False]),
     )
     def an_order_is_placed(
         self,
@@ -75,8 +76,9 @@ class Orders(RuleBasedStateMachine):
         lost: LostPolicy,
         grace_hours: int,
         bank: str,
+        short: bool,
     ) -> None:
-        """Anybody's order, at any provider, with any terms."""
+        """Anybody's order, at any provider, with any terms; `short`: a provider finds at once that it lacks a unit."""
         if bank == "challenge":
             self.life.world.payments.require_action_next()
         if bank == "no":
@@ -84,6 +86,8 @@ class Orders(RuleBasedStateMachine):
         terms = {"capture": capture, "lost_parcel": lost, "hand_off_delay": timedelta(hours=grace_hours)}
         self.placed = True
         self.run(self.life.begin(lines, provider, payment=CARDS[card], terms=terms))
+        if short:
+            self.run(self.life.lacks(0, 1))
 
     # ---- what companies do -----------------------------------------------------------------------------------
 
@@ -102,6 +106,18 @@ class Orders(RuleBasedStateMachine):
     def a_unit_is_missing(self, which: int, heard: int) -> None:
         """Its provider took the parcel and has not all of it: the unit goes from elsewhere, or is given back."""
         self.run(self.life.lacks(which, heard))
+
+    @rule(which=some)
+    def a_missing_unit_goes_from_elsewhere(self, which: int) -> None:
+        """Its provider says so, and the order is given the time to plan it anew."""
+        self.run(self.life.lacks(which, 1))
+        self.everything_settles()
+
+    @rule(which=some)
+    def the_rest_leaves_while_a_missing_unit_is_planned(self, which: int) -> None:
+        """Its provider says both, one right after the other."""
+        self.run(self.life.lacks(which, 1))
+        self.run(self.life.moves(which, P.IN_TRANSIT, 1))
 
     @rule(which=some)
     def a_report_comes_again(self, which: int) -> None:
@@ -206,7 +222,7 @@ class Orders(RuleBasedStateMachine):
         result = await the_end(self.life, self.operator)
         await asyncio.wait_for(asyncio.gather(*self.life.asked), 20)
         found = await Audit(self.life, result, await self.life.view()).findings()
-        found += await self.life.failures()
+        found += [*await self.life.failures(), *await self.life.replays()]
         note("\n".join(["what the order tells:", *self.life.story()]))
         assert found == []
 

@@ -1,6 +1,7 @@
 """An order in several parcels whose address changes for some of them only."""
 
 from datetime import timedelta
+from typing import Any
 
 from ordersaga.domain.errors import CustomerError
 from ordersaga.domain.statuses import ParcelStatus
@@ -13,6 +14,7 @@ async def address_taken_in_part(world: World) -> Handle:
     world.restocked(("nj-1", "MUG", 10), ("ca-1", "TEE", 10))
     placed, handle = await world.accepted(("MUG", 1), ("TEE", 1))
     world.provider.advance(world.reference(placed), ParcelStatus.PICKED)
+    first_answered_last(world, world.reference(placed))
     await change(handle, "change_address", to_boston())
     await world.resolve(handle, "ship_to_former", "address_refused")
     for parcel in (1, 2):
@@ -52,3 +54,15 @@ async def sent_after_the_lost_one(world: World) -> Handle:
     await world.until(handle, lambda view: view.awaiting == "delivery")
     await world.report(handle, ParcelStatus.DELIVERED, parcel=3)
     return handle
+
+
+def first_answered_last(world: World, first: str) -> None:
+    """The provider answers for this parcel once the other's answer is on record: their order is part of the history."""
+    asked, known = world.provider.update_address, len(world.journal.called("record"))
+
+    async def answer(reference: str, *more: Any) -> Any:
+        if reference == first:
+            await world.called(world.journal, "record", known + 1)
+        return await asked(reference, *more)
+
+    setattr(world.provider, "update_address", answer)  # noqa: B010 - the type of a method cannot be assigned to

@@ -17,6 +17,7 @@ from ordersaga.api.limits import MAX_BODY, MAX_DEPTH, MAX_HEAD, MAX_HEADERS, MAX
 from ordersaga.catalog_csv import MAX_ROWS
 from tests.support.api import Api, order_body
 from tests.support.emulators import free_port
+from tests.support.serving import served
 
 DOORS = (
     ("POST", "/v1/orders", "checkout"),
@@ -124,15 +125,8 @@ async def bounded(app: object, within: float = 20.0) -> AsyncIterator[int]:
     """An application behind the API's HTTP; gives its port."""
     http = type("Hasty", (BoundedHttp,), {"within": within})
     config = uvicorn.Config(app, port=free_port(), http=http, log_config=None, lifespan="off")  # type: ignore[arg-type]
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server._serve())
-    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
-        await asyncio.sleep(0.01)
-    try:
+    async with served(config):
         yield config.port
-    finally:
-        server.should_exit = True
-        await task
 
 
 async def talk(port: int, *said: bytes) -> bytes:

@@ -4,7 +4,6 @@ async with serving(services) as api:
     answer = await api.post("/v1/orders", order_body(), role="checkout")
 """
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
 from ordersaga.settings import Settings
 from tests.support.emulators import free_port
+from tests.support.serving import served
 from workflows.foretelling import Foretold, PreviewRequest
 from workflows.messages import (
     Asked,
@@ -295,16 +295,7 @@ async def serving(services: Services, port: int | None = None) -> AsyncIterator[
     config = uvicorn.Config(
         create_app(open_them), host="127.0.0.1", port=port or free_port(), log_config=None, access_log=False
     )
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server._serve())
-    try:
-        while not server.started:
-            assert not task.done(), "the API stopped while it was starting"
-            await asyncio.sleep(0.01)
-        url = f"http://127.0.0.1:{config.port}"
-        async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as http:
-            keys = {role: await services.api_keys.issue(role, f"test {role}") for role in ROLES}
-            yield Api(url, services, http, keys)
-    finally:
-        server.should_exit = True
-        await task
+    url = f"http://127.0.0.1:{config.port}"
+    async with served(config), httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as http:
+        keys = {role: await services.api_keys.issue(role, f"test {role}") for role in ROLES}
+        yield Api(url, services, http, keys)

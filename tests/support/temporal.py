@@ -6,7 +6,7 @@
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,11 @@ _KEYS: dict[str, Callable[[str], SearchAttributeKey[Any]]] = {
 
 
 @contextlib.asynccontextmanager
-async def temporal_environment() -> AsyncIterator[WorkflowEnvironment]:
+async def temporal_environment(*tuning: str) -> AsyncIterator[WorkflowEnvironment]:
     """A development server with our search attributes; time stands until a test moves it.
 
     One for each folder of tests: what one leaves running would be carried on by another's workers, over its fakes.
+    `tuning`: further values of its dynamic configuration.
     """
     keys: list[SearchAttributeKey[Any]] = [_KEYS[kind](name) for name, kind in SEARCH_ATTRIBUTES.items()]
     async with await WorkflowEnvironment.start_time_skipping_v2(
@@ -42,10 +43,14 @@ async def temporal_environment() -> AsyncIterator[WorkflowEnvironment]:
         ts_config=TimeSkippingConfig(enabled=False),
         search_attributes=keys,
         data_converter=pydantic_data_converter,
-        dev_server_extra_args=list(dynamic_config(time_skipping=True)),
+        dev_server_extra_args=[*dynamic_config(time_skipping=True), *_given(tuning)],
     ) as environment:
         yield environment
         await asyncio.sleep(SETTLE)  # after the workers that tests have run on it, once for all
+
+
+def _given(values: Iterable[str]) -> list[str]:
+    return [word for value in values for word in ("--dynamic-config-value", value)]
 
 
 async def end_all(environment: WorkflowEnvironment) -> None:

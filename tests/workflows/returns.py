@@ -183,6 +183,7 @@ async def started(world: World, placed: Order, *lines: tuple[str, int], **change
         task_queue=ORDER_QUEUE,
         search_attributes=return_presentation.initial_attributes(case),
         static_summary=return_presentation.static_summary(case),
+        task_timeout=world.task_timeout,
     )
     world.handles.append(handle)
     return Returning(world, placed, handle, case.number)

@@ -1,5 +1,6 @@
 """Goodwill for an order that has ended: part of the price back, the goods kept."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -105,6 +106,7 @@ async def test_declined_goodwill_moves_nothing_and_may_be_asked_for_again(world:
 
 async def test_goodwill_is_withdrawn_until_the_money_moves(world: World) -> None:
     """The question is closed with it; afterwards a withdrawal is too late, and nothing can be received."""
+    world.hear_soon()
     placed = await delivered(world, **TIGHT)
     back = await given(world, placed, 600)
     await back.question("refund_approval")
@@ -140,15 +142,17 @@ async def test_goods_that_were_refunded_meanwhile_leave_nothing_to_give(world: W
 
 async def test_a_goods_refund_that_goodwill_overtook_gives_the_rest(world: World) -> None:
     """Both were quoted before either was paid: the second is refused, quoted again, and nobody need be asked."""
+    world.hear_soon()
     placed = await delivered(world, terms={"second_person_above": 200})
     back = await given(world, placed, 300)
     await back.question("refund_approval")
     goods = await (await started(world, placed)).awaited()
     async with stalled(world.payments, "inquire") as reached:
-        await goods.receive()
+        received = asyncio.create_task(goods.receive())
         await reached.wait()
         await back.resolve("refund_approval", "approve", by="bob")
         await back.until(lambda view: view.refunded == 300)
+    await received
     assert (await goods.result()).refunded == 700
     await world.pass_time(back.handle, LOOK_AGAIN)
     assert (await back.result()).refunded == 300
