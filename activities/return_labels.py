@@ -98,7 +98,7 @@ class ReturnLabels:
             for units in case.request.lines
         )
         plan = case.plan.model_copy(update={"lines": lines})
-        out = await self._stock.ship_from(plan.location, case.order, plan, case.reference)
+        out = await self._stock.ship_from(plan.location, case.way_out, plan, case.reference)
         turned = {"ship_from": out.ship_to, "ship_to": out.ship_from, "returning": True}
         return out.model_copy(update=turned)
 

@@ -13,16 +13,14 @@ from activities.reconciliation import kept_alive
 from ordersaga.domain.errors import OperatorError, OrdersagaError
 from ordersaga.domain.journal import AttentionItem, OrderRecord, UnreadOrder
 from ordersaga.domain.statuses import OrderStatus
+from ordersaga.domain.stop_decisions import Decision, SeenOrder, decide
 from ordersaga.domain.stops import (
     STOP_FAILED,
-    Decision,
-    SeenOrder,
     Stage,
     StopRecord,
     StopResult,
     Told,
     Treatment,
-    decide,
     hold_kind,
     question_id,
     stop_workflow_id,
@@ -232,7 +230,7 @@ class Stopping:
             return await self._in_line(stop, record, found)
         if found.treatment is Treatment.CANCEL:
             request = stop_workflow_id(stop.stop_id)
-            return await self._sagas.cancel(record, found.lines, request, stop.asked_by, _why(stop))
+            return await self._sagas.cancel(record, found, request, stop.asked_by, _why(stop))
         if _far(found.stage):
             return Told(answer="too_late", detail="its hand-off had begun: nothing can be held any more")
         return await self._sagas.hold(record, hold_kind(stop.stop_id), stop.asked_by, _why(stop))

@@ -22,9 +22,9 @@ from ordersaga.client_errors import (
 )
 from ordersaga.domain.errors import OrdersagaError
 from ordersaga.domain.journal import OrderRecord
-from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.statuses import FINAL_STATUSES
-from ordersaga.domain.stops import SeenOrder, SeenParcel, StopMatch, Told, stop_workflow_id
+from ordersaga.domain.stop_decisions import Decision, SeenOrder, SeenParcel
+from ordersaga.domain.stops import StopMatch, Told, stop_workflow_id
 from workflows.messages import ORDER_QUEUE, CancelAnswer, CancelRequest, HoldRequest, OrderView
 from workflows.stop_orders import StopOrders, StopProgress, initial_attributes, static_summary
 
@@ -119,12 +119,10 @@ class StoppedSagas:
             return Told(answer="released", detail=error.message)
         return Told(answer="released")
 
-    async def cancel(
-        self, record: OrderRecord, lines: tuple[LineQuantity, ...], request_id: str, by: str, reason: str
-    ) -> Told:
+    async def cancel(self, record: OrderRecord, wanted: Decision, request_id: str, by: str, reason: str) -> Told:
         """Ask to cancel; asked again with the same `request_id`, it is one request."""
         order_id = record.order.order_id
-        request = CancelRequest(by=by, reason=reason, lines=lines, request_id=request_id)
+        request = CancelRequest(by=by, reason=reason, lines=wanted.lines, parcels=wanted.parcels, request_id=request_id)
         try:
             answer = await self._ask_to_cancel(record, request)
         except OrderClosedError as error:

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Protocol
 
 from ordersaga.domain.journal import AttentionItem, OrderRecord, UnreadOrder
-from ordersaga.domain.orders import LineQuantity
-from ordersaga.domain.stops import Answer, SeenOrder, StopRecord, StopResult, StopRule, Told
+from ordersaga.domain.stop_decisions import Decision, SeenOrder
+from ordersaga.domain.stops import Answer, StopRecord, StopResult, StopRule, Told
 
 
 class StopStore(Protocol):
@@ -89,8 +89,6 @@ class StopSagas(Protocol):
         """Release it: `released`, also when it was not in force any more."""
         ...
 
-    async def cancel(
-        self, record: OrderRecord, lines: tuple[LineQuantity, ...], request_id: str, by: str, reason: str
-    ) -> Told:
-        """Ask to cancel the order, or these units of it, and hear the saga's answer; `pending` when it takes long."""
+    async def cancel(self, record: OrderRecord, wanted: Decision, request_id: str, by: str, reason: str) -> Told:
+        """Ask to cancel what is wanted, and hear the saga's answer; `pending` when it takes long."""
         ...

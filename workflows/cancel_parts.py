@@ -1,7 +1,7 @@
 """What a cancellation asks of each parcel: which units of it, and what became of that."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ordersaga.domain.lattices import reached
@@ -9,7 +9,7 @@ from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.shipping import InterceptDecision
 from ordersaga.domain.statuses import ParcelStatus
 from workflows.change import Change, counted
-from workflows.messages import CanceledPart, CancelOutcome
+from workflows.messages import CanceledPart, CancelOutcome, CancelRequest
 from workflows.order_state import OrderState, ParcelState
 from workflows.removals import nothing, removal, taken_from
 
@@ -127,11 +127,13 @@ def _being_canceled(state: OrderState, parcel: ParcelState) -> bool:
     return parcel.stop is not None or with_order or turned
 
 
-def allot(state: OrderState, lines: Iterable[LineQuantity]) -> list[Part]:
+def allot(state: OrderState, asked: CancelRequest) -> list[Part]:
     """Which parcels the units come from: those not handed off first, what may leave from elsewhere, what has left."""
-    wanted = counted(lines)
+    wanted = counted(asked.lines)
     parts = []
     for parcel, sent in _sources(state):
+        if asked.parcels and parcel.plan.parcel not in asked.parcels:
+            continue
         taken = taken_from(parcel, wanted) if sent is None else _both(sent.under_way, wanted)
         if taken:
             parts.append(part_of(parcel, taken, wanted) if sent is None else _recalled(parcel, sent, taken))

@@ -79,7 +79,7 @@ class Cancellations:
         """Requests for some units wait until the order is confirmed: before, there are no parcels to take them from."""
         for negotiation in self._waiting:
             negotiation.taken_up = True
-            negotiation.parts = allot(self._state, negotiation.request.lines)
+            negotiation.parts = allot(self._state, negotiation.request)
             for part in negotiation.parts:
                 self._ask_of_parcel(part, negotiation)
             self._say_what_left(negotiation)
@@ -151,7 +151,7 @@ class Cancellations:
         if self._state.closed_as is not None:
             return self._answer(self._without_parcels(), [])
         parts = (
-            allot(self._state, asked.lines)
+            allot(self._state, asked)
             if asked.lines
             else [whole_part(parcel) for parcel in self._state.parcels if not parcel.undone]
         )

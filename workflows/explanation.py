@@ -65,6 +65,9 @@ def _sentences(state: OrderState, deadline: datetime | None) -> Iterator[str]:
         yield f"Hold {kind}: {_stop(hold.reason)}"
     for parcel in state.parcels:
         yield from _parcel(parcel)
+    for own in state.elsewhere():
+        region = f"{own.ship_to.country}-{own.ship_to.region}"
+        yield f"Parcel {own.parcel} goes to {region}, to another address than the order."
     yield f"Next: {_NEXT[state.status]}. It is waiting for {_stop(_awaited(state))}{_by(deadline)}"
 
 

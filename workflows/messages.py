@@ -72,6 +72,7 @@ class CancelRequest(Message):
     """Who wants the order canceled and why; `lines`: only these units of it, empty for the whole order.
 
     No units cannot be told apart from the whole order here: who takes requests from outside refuses an empty list.
+    `parcels`: out of these only, empty for all.
     `request_id`: the same request sent again (a signal that is repeated) counts once.
     `digest`: of the preview this rests on; the update is refused as `preview_outdated` where it would come to
     something else now.
@@ -80,6 +81,7 @@ class CancelRequest(Message):
     by: Word = "unknown"
     reason: Word = "not given"
     lines: tuple[LineQuantity, ...] = ()
+    parcels: tuple[int, ...] = Field(default=(), exclude_if=not_given)
     request_id: Word | None = None
     digest: Word | None = Field(default=None, exclude_if=not_given)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from temporalio import workflow
 
-from ordersaga.domain.journal import AttentionItem, JournalEntry, JournalUpdate, Tracking
+from ordersaga.domain.journal import AttentionItem, JournalEntry, JournalUpdate, ParcelAddress, Tracking
 from ordersaga.domain.lattices import goods_left, scanned
 from ordersaga.domain.orders import Address, Order, ParcelPlan
 from ordersaga.domain.shipping import InterceptDecision, ShippingService
@@ -306,6 +306,11 @@ class OrderState:
         if self.order.ship_to not in going:
             self.goes_to(former)
 
+    def elsewhere(self) -> tuple[ParcelAddress, ...]:
+        """Parcels that go elsewhere than the order, or went."""
+        own = [(each.plan.parcel, each.ship_to) for each in self.parcels if each.ship_to and not each.undone]
+        return tuple(ParcelAddress(parcel=number, ship_to=to) for number, to in own if to != self.order.ship_to)
+
     def _everything(self) -> Known:
         return Known(len(self.entries), self.status, dict(self.attention), tuple(self._tracking()))
 
@@ -325,6 +330,7 @@ class OrderState:
             entries=tuple(self.entries[self.known.entries :]),
             attention=new_items,
             ship_to=self.ship_to,
+            elsewhere=self.elsewhere() if self.ship_to else None,
             tracking=tuple(found for found in self._tracking() if found not in self.known.tracking),
         )
         self.known = self._everything()

@@ -23,6 +23,7 @@ from workflows.short_picks import ShortPick
 _ADDRESS_REFUSED = ("address_refused", "label_refused")
 _PROBLEMS = frozenset({ParcelStatus.EXCEPTION, ParcelStatus.CANCELED})
 UNDO_UNBEGUN = "undo-unbegun-money"
+TELL_FORMER = "tell-former-address"
 _NEVER_ARRIVES = frozenset({ParcelStatus.LOST, ParcelStatus.RETURNED_TO_SENDER})
 
 
@@ -98,8 +99,15 @@ class ParcelSaga:
         choices = ("ship_to_former", "cancel")
         choice = await self._desk.park("address_refused", question, choices, self._number, self._interrupted)
         if choice == "ship_to_former":
-            self._desk.state.goes_back(self.parcel, former)
+            await self._goes_back(former)
         return refused if choice == "cancel" else None
+
+    async def _goes_back(self, former: Address) -> None:
+        """Stops must know before it is handed off."""
+        self._desk.state.goes_back(self.parcel, former)
+        if workflow.patched(TELL_FORMER):
+            self._desk.note("goes_back", "it goes to the former address", self._number)
+            await self._desk.publish()
 
     def _interrupted(self) -> bool:
         return self.parcel.wanted is not None or self._desk.stop(self.parcel) is not None

@@ -22,7 +22,7 @@ def initial_attributes(case: ReturnCase) -> TypedSearchAttributes:
         SearchAttributePair(STATUS, status.value),
         SearchAttributePair(SELLER, order.seller),
         SearchAttributePair(CHANNEL, order.channel),
-        SearchAttributePair(REGION, f"{order.ship_to.country}-{order.ship_to.region}"),
+        SearchAttributePair(REGION, f"{case.way_out.ship_to.country}-{case.way_out.ship_to.region}"),
         SearchAttributePair(PROVIDER, [case.plan.provider]),
     ]
     return TypedSearchAttributes(pairs)

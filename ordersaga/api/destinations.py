@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from ordersaga.api.problems import FieldError, invalid
 from ordersaga.bootstrap import Services
 from ordersaga.domain.journal import OrderRecord
-from ordersaga.domain.orders import Address
+from ordersaga.domain.orders import Address, Order
 from ordersaga.domain.stops import StopRule, avoided, stopping
 
 
@@ -34,8 +34,8 @@ async def stop_at_address(services: Services, record: OrderRecord, ship_to: Addr
     return (rule, f"{rule.told()}; give another address, or cancel") if rule else None
 
 
-async def stop_at_provider(services: Services, record: OrderRecord, provider: str) -> tuple[StopRule, str] | None:
-    """The stop that forbids the order this provider, and what to do instead."""
+async def stop_at_provider(services: Services, order: Order, provider: str) -> tuple[StopRule, str] | None:
+    """The stop that forbids the order, as it concerns a parcel, this provider, and what to do instead."""
     rules = await services.stop_rules.standing()
-    rule = avoided(rules, record.order, datetime.now(UTC)).get(provider)
+    rule = avoided(rules, order, datetime.now(UTC)).get(provider)
     return (rule, f"{rule.told()}; choose another location") if rule else None

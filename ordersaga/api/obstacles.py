@@ -19,7 +19,8 @@ from ordersaga.domain.lanes import PAYMENTS, LanePause, carrier_lane, channel_la
 from ordersaga.domain.lattices import goods_left
 from ordersaga.domain.orders import Order
 from ordersaga.domain.statuses import FINAL_STATUSES, OrderStatus, ParcelStatus
-from ordersaga.domain.stops import Answer, SeenParcel, StopRecord, StopRule, hold_kind
+from ordersaga.domain.stop_decisions import SeenParcel
+from ordersaga.domain.stops import Answer, StopRecord, StopRule, hold_kind
 from workflows.messages import OrderView
 
 _PROVIDERS: Final = provider_lane("")

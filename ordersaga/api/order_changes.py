@@ -172,7 +172,7 @@ async def move(body: bodies.MoveBody, change: ChangeDep) -> ChangeAnswer:
     """Ship a parcel from another location, with its provider."""
     record = await change.record()
     provider = await provider_at(change.services, record, body.location)
-    change.refuse_stopped(await stop_at_provider(change.services, record, provider))
+    change.refuse_stopped(await stop_at_provider(change.services, record.order_of(body.parcel), provider))
     return await change.ask(body, messages.MoveParcel, provider=provider)
 
 

@@ -89,7 +89,7 @@ async def move(body: bodies.MoveBody, preview: PreviewDep) -> Foretold:
     """What `move` with the same body would come to."""
     record = await preview.record()
     provider = await provider_at(preview.services, record, body.location)
-    stopped = _stopped(record, await stop_at_provider(preview.services, record, provider))
+    stopped = _stopped(record, await stop_at_provider(preview.services, record.order_of(body.parcel), provider))
     return stopped or await preview.change("move", body, messages.MoveParcel, provider=provider)
 
 

@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, ConfigDict, Field, field_validator, model_va
 from ordersaga.domain.catalog import StockLevel
 from ordersaga.domain.exchanges import EXCHANGE_CHANNEL
 from ordersaga.domain.identifiers import Code, OrderId
-from ordersaga.domain.journal import OrderRecord, TimelineEntry
+from ordersaga.domain.journal import OrderRecord, ParcelAddress, TimelineEntry
 from ordersaga.domain.money import Currency, MinorUnits
 from ordersaga.domain.orders import Address, Buyer, Order, OrderLine, ParcelPlan, Payment, Quantity, not_given
 from ordersaga.domain.payments import NextAction
@@ -192,14 +192,33 @@ class OrderSummary(Message):
         return cls(**_summary(record), waiting=waiting)
 
 
+class ParcelPlace(Message):
+    """Where a parcel goes, that goes elsewhere than its order."""
+
+    parcel: int
+    city: str
+    region: str
+    country: str
+
+    @classmethod
+    def of(cls, address: ParcelAddress) -> Self:
+        """The place, without the person."""
+        to = address.ship_to
+        return cls(parcel=address.parcel, city=to.city, region=to.region, country=to.country)
+
+
 class OrderDocument(OrderSummary):
-    """An order in full, without how it is paid. `started`: its saga runs. `live`: what the saga says, on request."""
+    """An order in full, without how it is paid. `started`: its saga runs. `live`: what the saga says, on request.
+
+    `elsewhere`: parcels that go to another address than `ship_to`, or went.
+    """
 
     lines: tuple[OrderLine, ...]
     shipping: int
     tax: int
     ship_to: Address
     parcels: tuple[ParcelPlan, ...]
+    elsewhere: tuple[ParcelPlace, ...] = ()
     started: bool
     live: OrderView | None = None
 
@@ -215,6 +234,7 @@ class OrderDocument(OrderSummary):
             tax=order.tax,
             ship_to=order.ship_to,
             parcels=record.parcels,
+            elsewhere=tuple(map(ParcelPlace.of, record.elsewhere)),
             started=record.started,
             live=live,
         )

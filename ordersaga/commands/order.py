@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ordersaga.api.shapes import OrderDocument, OrderSummary, PlacedOrder, WaitingPlace
+from ordersaga.api.shapes import OrderDocument, OrderSummary, ParcelPlace, PlacedOrder, WaitingPlace
 from ordersaga.catalog_csv import CsvFileError
 from ordersaga.commands import order_changes, order_history, order_records
 from ordersaga.commands.errors import FAILED, USAGE, CommandError
@@ -145,9 +145,14 @@ def _facts(order: OrderDocument) -> list[tuple[str, object]]:
         ("in line", in_line(order.waiting) if order.waiting else None),
         ("ship by", None if order.waiting else order.ship_by.isoformat()),
         ("promised", order.promised if order.promised == "later" else None),
+        ("elsewhere", "; ".join(map(_elsewhere, order.elsewhere)) or None),
         ("holds", ", ".join(live.holds) if live and live.holds else None),
         ("waits for", live.awaiting if live else None),
     ]
+
+
+def _elsewhere(place: ParcelPlace) -> str:
+    return f"parcel {place.parcel} goes to {place.city}, {place.region}, {place.country}"
 
 
 def _parcels(order: OrderDocument) -> list[tuple[object, ...]]:

@@ -75,11 +75,23 @@ class Tracking(Message):
     number: str
 
 
+class ParcelAddress(Message):
+    """Where a parcel goes, that goes elsewhere than its order."""
+
+    parcel: int
+    ship_to: Address
+
+
+def _not_told(value: object) -> bool:
+    return value is None
+
+
 class JournalUpdate(Message):
     """What changed since the last write: status, reason, new entries, attention items. Written in one transaction.
 
-    `ship_to`: where the order goes now, when that was changed after it was placed. `tracking`: numbers it was not told
-    before, by which the order is found from then on.
+    `ship_to`: where the order goes now, when that was changed after it was placed. `elsewhere`: all parcels that
+    go elsewhere, or went; None: as it was. `tracking`: numbers it was not told before, by which the order is found from
+    then on.
     """
 
     order_id: str
@@ -89,11 +101,12 @@ class JournalUpdate(Message):
     entries: tuple[JournalEntry, ...] = ()
     attention: tuple[AttentionItem, ...] = ()
     ship_to: Address | None = None
+    elsewhere: tuple[ParcelAddress, ...] | None = Field(default=None, exclude_if=_not_told)
     tracking: tuple[Tracking, ...] = Field(default=(), exclude_if=not_given)
 
 
 class OrderRecord(Message):
-    """An order as the journal holds it."""
+    """An order as the journal holds it. `elsewhere`: its parcels that go elsewhere than it, or went."""
 
     order: Order
     status: OrderStatus
@@ -103,6 +116,12 @@ class OrderRecord(Message):
     accepted_at: AwareDatetime
     updated_at: AwareDatetime
     started: bool
+    elsewhere: tuple[ParcelAddress, ...] = Field(default=(), exclude_if=not_given)
+
+    def order_of(self, parcel: int) -> Order:
+        """The order as it concerns one of its parcels: to that one's address."""
+        own = next((each.ship_to for each in self.elsewhere if each.parcel == parcel), None)
+        return self.order if own is None else self.order.model_copy(update={"ship_to": own})
 
 
 class TimelineEntry(Message):

@@ -21,7 +21,7 @@ from pydantic import AwareDatetime
 from ordersaga.domain.amounts import format_amount
 from ordersaga.domain.journal import JournalEntry
 from ordersaga.domain.money import apportion
-from ordersaga.domain.orders import LineQuantity, Order, ParcelPlan
+from ordersaga.domain.orders import Address, LineQuantity, Order, ParcelPlan
 from ordersaga.domain.returns import (
     LARGEST_NUMBER,
     RETURNABLE,
@@ -42,7 +42,8 @@ from ordersaga.domain.values import Message
 class ParcelFacts(Message):
     """What our books say of a parcel. `captured`: minus what was given back; `payment`: the captured generation.
 
-    `account`: the carrier account that sells the label of its way back; None: the first.
+    `account`: the carrier account that sells the label of its way back; None: the first. `sent_to`: where it went, if
+    not where the order goes.
     """
 
     plan: ParcelPlan
@@ -50,6 +51,7 @@ class ParcelFacts(Message):
     captured: int = 0
     payment: int = 1
     account: str | None = None
+    sent_to: Address | None = None
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,7 @@ def _case(facts: OrderFacts, parcel: ParcelFacts, request: ReturnRequest, now: d
         accepted_at=now,
         returned_before=_lines(facts.taken(parcel.plan.parcel)),
         account=parcel.account,
+        sent_to=parcel.sent_to,
     )
 
 

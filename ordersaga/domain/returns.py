@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 from ordersaga.domain.identifiers import Code, ReturnReference, Sku, return_id
 from ordersaga.domain.journal import AttentionItem, JournalEntry
 from ordersaga.domain.money import MinorUnits
-from ordersaga.domain.orders import LineQuantity, Order, ParcelPlan, Quantity, not_given
+from ordersaga.domain.orders import Address, LineQuantity, Order, ParcelPlan, Quantity, not_given
 from ordersaga.domain.statuses import OrderStatus
 from ordersaga.domain.values import Message
 
@@ -174,7 +174,8 @@ class ReturnCase(Message):
     """A return as it was accepted: the input of its workflow.
 
     `returned_before`: units of the parcel in its earlier returns, which the refund's rounding builds on.
-    `account`: the carrier account its label is bought at; None: the first.
+    `account`: the carrier account its label is bought at; None: the first. `sent_to`: where the parcel went, if not
+    where the order goes: from there it comes back.
     """
 
     order: Order
@@ -185,6 +186,12 @@ class ReturnCase(Message):
     accepted_at: AwareDatetime
     returned_before: tuple[LineQuantity, ...] = ()
     account: Code | None = Field(default=None, exclude_if=not_given)
+    sent_to: Address | None = Field(default=None, exclude_if=not_given)
+
+    @property
+    def way_out(self) -> Order:
+        """The order as it went to the shopper in this parcel."""
+        return self.order if self.sent_to is None else self.order.model_copy(update={"ship_to": self.sent_to})
 
     @property
     def order_id(self) -> str:

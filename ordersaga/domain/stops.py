@@ -13,8 +13,7 @@ The words of a result (`Answer`):
 | `could_not` | nobody answered, or it was refused; tried again at every look |
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Final, Literal, Self
@@ -22,9 +21,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from ordersaga.domain.identifiers import Code, Sku
-from ordersaga.domain.journal import OrderRecord
-from ordersaga.domain.orders import Address, LineQuantity, Order, ParcelPlan
-from ordersaga.domain.statuses import FINAL_STATUSES, OrderStatus, ParcelStatus
+from ordersaga.domain.orders import Address, Order
 from ordersaga.domain.values import Message, Value
 
 LOOK_EVERY: Final = timedelta(minutes=5)
@@ -69,19 +66,6 @@ class Treatment(StrEnum):
     CANCEL = "cancel"
 
 
-_STAGES: Final = list(Stage)
-_OF_PARCEL: Final[Mapping[ParcelStatus, Stage]] = {
-    ParcelStatus.ACCEPTED: Stage.AT_PROVIDER,
-    ParcelStatus.EXCEPTION: Stage.AT_PROVIDER,
-    ParcelStatus.PICKED: Stage.PICKED,
-    ParcelStatus.PACKED: Stage.PICKED,
-    ParcelStatus.LABELED: Stage.PICKED,
-    ParcelStatus.LEFT_WAREHOUSE: Stage.PICKED,
-    ParcelStatus.IN_TRANSIT: Stage.IN_TRANSIT,
-}
-_HELD_BACK: Final = frozenset({OrderStatus.CONFIRMED, OrderStatus.ON_HOLD})
-
-
 class StopPolicy(Value):
     """What is done with orders at each stage. A hold is possible until the hand-off has begun.
 
@@ -104,8 +88,8 @@ class StopPolicy(Value):
 class StopMatch(Value):
     """What is stopped; all that is given must match, and something must be given.
 
-    `region`: of the address it ships to. `provider` and `carrier`: of one of its parcels; only such parcels are
-    canceled.
+    `region`: of the address that one of its parcels ships to. `provider` and `carrier`: of one of its parcels. Only
+    such parcels are canceled.
     """
 
     region: Region | None = None
@@ -135,7 +119,7 @@ class StopMatch(Value):
         return self.provider is not None or self.carrier is not None
 
     def order(self, order: Order) -> bool:
-        """Whether the order matches, as far as it is known without its parcels."""
+        """Whether the order matches, as far as it is known without its parcels; or as it concerns one of them."""
         return (
             self.seller in (None, order.seller)
             and self.channel in (None, order.channel)
@@ -202,90 +186,6 @@ def passed_over(rules: Iterable[StopRule], order: Order, now: datetime) -> bool:
 
 def _matching(rules: Iterable[StopRule], order: Order, now: datetime) -> list[StopRule]:
     return [rule for rule in rules if rule.in_force(now) and rule.match.order(order)]
-
-
-class SeenParcel(Value):
-    """A parcel as its saga sees it now."""
-
-    plan: ParcelPlan
-    status: ParcelStatus
-    carrier: str | None = None
-
-
-class SeenOrder(Value):
-    """An order as its saga sees it now; without a saga, `confirmed` is False and there are no parcels."""
-
-    status: OrderStatus
-    confirmed: bool = False
-    parcels: tuple[SeenParcel, ...] = ()
-
-    @property
-    def departed(self) -> bool:
-        """Whether its hand-off has begun: a hold is refused then. An open question may hide it."""
-        return self.confirmed and self.status not in (_HELD_BACK | {OrderStatus.NEEDS_ATTENTION})
-
-
-class Decision(Value):
-    """What a stop does with one order. `lines`: of these units only, empty for all of it; `money`: what they are worth.
-
-    With several parcels, `stage` is that of the one least far.
-    """
-
-    stage: Stage
-    treatment: Treatment
-    lines: tuple[LineQuantity, ...] = ()
-    money: int
-
-
-def decide(rule: StopRule, record: OrderRecord, seen: SeenOrder) -> Decision | None:
-    """What is to be done with an order; None: it does not match, or nothing of it is left to be stopped."""
-    if record.status in FINAL_STATUSES or not rule.match.order(record.order):
-        return None
-    if not seen.confirmed:
-        return _before_confirmation(rule, record)
-    parcels = [each for each in seen.parcels if _stage(each, seen) is not None]
-    wanted = [each for each in parcels if rule.match.parcel(each.plan.provider, each.carrier)]
-    return _of_parcels(rule.policy, seen, parcels, wanted) if wanted else None
-
-
-def _before_confirmation(rule: StopRule, record: OrderRecord) -> Decision | None:
-    if rule.match.of_parcels and not any(rule.match.parcel(plan.provider, None) for plan in record.parcels):
-        return None
-    treatment = rule.policy.accepted
-    return Decision(stage=Stage.ACCEPTED, treatment=treatment, money=record.order.total)
-
-
-def _stage(parcel: SeenParcel, seen: SeenOrder) -> Stage | None:
-    if parcel.status is ParcelStatus.PLANNED:
-        return Stage.AT_PROVIDER if seen.departed else Stage.CONFIRMED
-    return _OF_PARCEL.get(parcel.status)
-
-
-def _of_parcels(
-    policy: StopPolicy, seen: SeenOrder, parcels: Sequence[SeenParcel], wanted: Sequence[SeenParcel]
-) -> Decision:
-    """Cancel those parcels whose stage says so; else hold, if any says so; else let it go on."""
-    stages = {each.plan.parcel: _stage(each, seen) or Stage.IN_TRANSIT for each in wanted}
-    least = min(stages.values(), key=_STAGES.index)
-    canceled = [each for each in wanted if policy.at(stages[each.plan.parcel]) is Treatment.CANCEL]
-    if canceled:
-        whole = len(canceled) == len(parcels)
-        lines = () if whole else _units(canceled)
-        return Decision(stage=least, treatment=Treatment.CANCEL, lines=lines, money=_worth(canceled))
-    held = any(policy.at(stage) is Treatment.HOLD for stage in stages.values())
-    treatment = Treatment.HOLD if held else Treatment.DRAIN
-    return Decision(stage=least, treatment=treatment, money=_worth(wanted))
-
-
-def _worth(parcels: Iterable[SeenParcel]) -> int:
-    return sum(each.plan.amount for each in parcels)
-
-
-def _units(parcels: Iterable[SeenParcel]) -> tuple[LineQuantity, ...]:
-    units = Counter[str]()
-    for each in parcels:
-        units.update({line.sku: line.quantity for line in each.plan.lines})
-    return tuple(LineQuantity(sku=sku, quantity=quantity) for sku, quantity in sorted(units.items()))
 
 
 class NewStop(Value):

@@ -57,11 +57,12 @@ def seal_request(key: DataKey | None, request: Mapping[str, Any]) -> dict[str, A
 
 
 def seal_case(key: DataKey | None, case: Mapping[str, Any]) -> dict[str, Any]:
-    """A return as it was accepted: its order, and what its shopper wrote."""
+    """A return as it was accepted: its order, where its parcel went, and what its shopper wrote."""
     if key is None:
         return dict(case)
+    went = {"sent_to": seal_address(key, case["sent_to"])} if case.get("sent_to") else {}
     asked = {**case["request"], "note": seal_text(key, case["request"].get("note"))}
-    return {**case, "order": seal_request(key, case["order"]), "request": asked}
+    return {**case, **went, "order": seal_request(key, case["order"]), "request": asked}
 
 
 def subjects_in(value: Any) -> Iterator[str]:

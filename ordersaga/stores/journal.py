@@ -21,6 +21,7 @@ from ordersaga.domain.journal import (
     OrderRecord,
     TimelineEntry,
 )
+from ordersaga.domain.orders import Address
 from ordersaga.domain.statuses import OrderStatus
 from ordersaga.privacy.key_ring import DataKey
 from ordersaga.privacy.sealing import seal_address, seal_text
@@ -36,7 +37,7 @@ from ordersaga.stores.vault import CLEAR, Vault
 _STATUS = """
 UPDATE orders SET status = $2, outcome = coalesce($3, outcome),
     reason = CASE WHEN status = $2 THEN coalesce($4, reason) ELSE $4 END, ship_to = coalesce($5::jsonb, ship_to),
-    updated_at = now()
+    elsewhere = coalesce($6::jsonb, elsewhere), updated_at = now()
 WHERE order_id = $1 RETURNING accepted_at
 """
 _ENTRIES = """
@@ -74,7 +75,7 @@ SELECT at, source, kind, text, parcel, data FROM (
 ORDER BY at, place, seq
 """
 _ORDER_COLUMNS = (
-    "request, terms, ship_by, ship_to, parcels, status, outcome, reason, accepted_at, updated_at, started_at"
+    "request, terms, ship_by, ship_to, elsewhere, parcels, status, outcome, reason, accepted_at, updated_at, started_at"
 )
 _GET = f"SELECT {_ORDER_COLUMNS} FROM orders WHERE order_id = $1"  # noqa: S608 - only column names are put in
 # Conditions that are not asked for fold away when PostgreSQL plans the statement with its values.
@@ -284,8 +285,17 @@ def _entry_row(entry: JournalEntry, key: DataKey | None) -> tuple[Any, ...]:
 
 
 def _standing(update: JournalUpdate, key: DataKey | None) -> tuple[Any, ...]:
-    ship_to = seal_address(key, storable(update.ship_to.model_dump(mode="json"))) if update.ship_to else None
-    return update.order_id, update.status.value, update.outcome, seal_text(key, storable(update.reason)), ship_to
+    ship_to = _address(update.ship_to, key) if update.ship_to else None
+    told = update.elsewhere
+    elsewhere = (
+        None if told is None else [{"parcel": one.parcel, "ship_to": _address(one.ship_to, key)} for one in told]
+    )
+    reason = seal_text(key, storable(update.reason))
+    return update.order_id, update.status.value, update.outcome, reason, ship_to, elsewhere
+
+
+def _address(address: Address, key: DataKey | None) -> dict[str, Any]:
+    return seal_address(key, storable(address.model_dump(mode="json")))
 
 
 def _entry(item: AttentionItem, kind: str, text: str) -> JournalEntry:

@@ -97,6 +97,7 @@ def load_record(row: Row) -> OrderRecord:
         accepted_at=row["accepted_at"],
         updated_at=row["updated_at"],
         started=row["started_at"] is not None,
+        elsewhere=row["elsewhere"] or (),
     )
 
 

@@ -166,12 +166,14 @@ async def _facts(reader: Connection, order_id: str, row: Row | None, returns: Se
     delivered = {found["parcel"]: found["at"] for found in await reader.fetch(_DELIVERED, order_id)}
     captured = {found["parcel"]: found["amount"] for found in await reader.fetch(_CAPTURED, order_id)}
     payments = {found["parcel"]: found["generation"] for found in await reader.fetch(_PAYMENTS, order_id)}
+    went = {each.parcel: each.ship_to for each in record.elsewhere}
     parcels = [
         ParcelFacts(
             plan=plan,
             delivered_at=delivered.get(plan.parcel),
             captured=captured.get(plan.parcel, 0),
             payment=payments.get(plan.parcel, 1),
+            sent_to=went.get(plan.parcel),
         )
         for plan in record.parcels
     ]

@@ -68,20 +68,20 @@ _LOOK_AT_ALL = "UPDATE waiting_lines SET stopped = false WHERE stopped"
 # What could not be held any more is looked at again when it has changed: another stage, another treatment. It may have
 # changed while it was being treated, so a change of the minute before counts.
 _PAGE = """
-SELECT order_id, seller, currency, total, request, terms, ship_by, ship_to, parcels, status, outcome, reason,
-    accepted_at, updated_at, started_at
+SELECT order_id, seller, currency, total, request, terms, ship_by, ship_to, elsewhere, parcels, status, outcome,
+    reason, accepted_at, updated_at, started_at
 FROM orders
 WHERE status NOT IN ('completed', 'canceled', 'rejected', 'returned') AND (accepted_at, order_id) > ($2, $3)
   AND ($4::text IS NULL OR seller = $4) AND ($5::text IS NULL OR channel = $5)
   AND ($6::text IS NULL OR request->'lines' @> jsonb_build_array(jsonb_build_object('sku', $6)))
-  AND ($7::text IS NULL OR coalesce(ship_to, request->'ship_to')->>'country' = $7)
-  AND ($8::text IS NULL OR coalesce(ship_to, request->'ship_to')->>'region' = $8)
-  AND ($9::text IS NULL OR parcels @> jsonb_build_array(jsonb_build_object('provider', $9)))
+  AND ($7::jsonb IS NULL OR coalesce(ship_to, request->'ship_to') @> $7
+       OR elsewhere @> jsonb_build_array(jsonb_build_object('ship_to', $7::jsonb)))
+  AND ($8::text IS NULL OR parcels @> jsonb_build_array(jsonb_build_object('provider', $8)))
   AND NOT EXISTS (SELECT FROM stop_orders AS known WHERE known.stop_id = $1 AND known.order_id = orders.order_id
                   AND known.answer <> 'could_not' AND (known.answer <> 'in_line' OR orders.status = 'waitlisted')
                   AND (known.answer <> 'too_late' OR known.treatment <> 'hold'
                        OR orders.updated_at < known.at - interval '1 minute'))
-ORDER BY accepted_at, order_id LIMIT $10
+ORDER BY accepted_at, order_id LIMIT $9
 """
 _RECORD = """
 INSERT INTO stop_orders AS known (stop_id, order_id, seller, currency, money, stage, treatment, answer, detail)
@@ -257,9 +257,8 @@ class PostgresStops:
 
     async def page(self, rule: StopRule, after: tuple[datetime, str], limit: int) -> list[OrderRecord | UnreadOrder]:
         """Open orders that may match and were not treated, oldest first, behind (acceptance, order id)."""
-        country, _, region = (rule.match.region or "").partition("-")
         match = rule.match
-        wanted = (match.seller, match.channel, match.sku, country or None, region or None, match.provider)
+        wanted = (match.seller, match.channel, match.sku, _place(match.region), match.provider)
         async with connection(self._pool) as reader:
             rows = await reader.fetch(_PAGE, rule.stop_id, *after, *wanted, limit)
         return [load_or_skip(row, load_record) for row in await self._vault.opened(rows)]
@@ -306,6 +305,13 @@ async def pass_over(work: Connection, order_ids: Sequence[str]) -> None:
 async def look_at_all(work: Connection) -> None:
     """Whoever was passed over is looked at again when there is something to give."""
     await work.execute(_LOOK_AT_ALL)
+
+
+def _place(region: str | None) -> dict[str, str] | None:
+    """What the addresses of a region have in common."""
+    country, _, part = (region or "").partition("-")
+    named = {"country": country, "region": part}
+    return {name: value for name, value in named.items() if value} or None
 
 
 def _row(stop: NewStop) -> tuple[Any, ...]:

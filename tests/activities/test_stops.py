@@ -11,9 +11,9 @@ from activities import stops as module
 from activities.stops import Behind, StopHeld, StopPage, StopPaged, Stopping
 from ordersaga.domain.errors import RetryError
 from ordersaga.domain.journal import JournalUpdate, OrderRecord
-from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
-from ordersaga.domain.stops import NewStop, SeenOrder, SeenParcel, StopMatch, StopPolicy, StopRule, Told, Treatment
+from ordersaga.domain.stop_decisions import Decision, SeenOrder, SeenParcel
+from ordersaga.domain.stops import NewStop, StopMatch, StopPolicy, StopRule, Told, Treatment
 from ordersaga.stores.accept import PostgresIntake
 from ordersaga.stores.catalog import PostgresCatalog
 from ordersaga.stores.journal import PostgresJournal
@@ -71,9 +71,7 @@ class FakeSagas:
             raise self.errors.popleft()
         return Told(answer="released")
 
-    async def cancel(
-        self, record: OrderRecord, lines: tuple[LineQuantity, ...], request_id: str, by: str, reason: str
-    ) -> Told:
+    async def cancel(self, record: OrderRecord, wanted: Decision, request_id: str, by: str, reason: str) -> Told:
         self.said.append(("cancel", record.order.order_id))
         return Told(answer="pending", detail=reason)
 

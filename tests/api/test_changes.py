@@ -12,10 +12,11 @@ from ordersaga.client_errors import (
     SagaUnreachableError,
     UndecidedError,
 )
-from ordersaga.domain.journal import JournalEntry, JournalUpdate
+from ordersaga.domain.journal import JournalEntry, JournalUpdate, ParcelAddress
 from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.statuses import OrderStatus
 from ordersaga.domain.stops import NewStop, StopMatch, StopRule
+from tests.fakes.samples import address
 from tests.support.api import Api, StubOrders, order_body
 from tests.support.starting import begun
 from workflows import messages
@@ -76,6 +77,21 @@ async def test_no_change_leads_into_a_stop(
         ("s1", True) if refused else (None, False)
     )
     assert [kind for kind, _ in orders.asked if kind == "change"] == ([] if refused else ["change"])
+
+
+@pytest.mark.parametrize(("region", "refused"), [("US-MA", True), ("US-NY", False)])
+async def test_a_parcel_is_led_into_no_stop_of_where_it_goes_itself(api: Api, region: str, refused: bool) -> None:
+    """Its order goes to New York; the stop is of a region and of the provider that the parcel is moved to."""
+    await place(api)
+    went = ParcelAddress(parcel=1, ship_to=address(city="Boston", region="MA"))
+    await api.services.journal.record(JournalUpdate(order_id="a1", status=OrderStatus.FULFILLING, elsewhere=(went,)))
+    match = StopMatch(region=region, provider="shipbob")
+    rule = StopRule(stop_id="s1", match=match, effective_at=datetime.now(UTC))
+    await api.services.stops.create(NewStop(rule=rule, reason="closed", asked_by="olga"))
+    body = {"parcel": 1, "location": "ca-1", "reason": "nearer"}
+    for path in ("move", "move-preview"):
+        told = (await api.post(f"/v1/orders/a1/{path}", body, role="support")).text
+        assert ("are stopped until" in told) is refused, told
 
 
 @pytest.mark.parametrize("path", CHANGES)

@@ -166,11 +166,11 @@ class Office:
     async def _stands(self, order_id: str, true: Callable[[ParcelStatus], bool]) -> None:
         await self._seen(order_id, lambda view: bool(view.parcels) and true(view.parcels[0].status))
 
-    async def _seen(self, order_id: str, true: Callable[[OrderView], bool]) -> None:
+    async def _seen(self, order_id: str, true: Callable[[OrderView], bool]) -> OrderView:
         async with asyncio.timeout(120):
             while True:
-                if true(await self.shop.orders.state(order_id)):
-                    return
+                if true(view := await self.shop.orders.state(order_id)):
+                    return view
                 await asyncio.sleep(0.1)
 
     async def moved(self, order_ids: list[str], status: ParcelStatus) -> None:

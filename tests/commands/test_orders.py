@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from ordersaga.domain.journal import JournalUpdate
+from ordersaga.domain.journal import JournalUpdate, ParcelAddress
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
+from tests.fakes.samples import address
 from tests.support.api import answered, attention, order_body
 from tests.support.database import database_server, database_url
 from tests.support.emulators import free_port
@@ -20,6 +21,21 @@ CSV = (
     "web_1,acme,MUG,2,1000,Ada,1 Main St,Oakland,CA,94601,US,pm_card_visa\n"
     "web_2,acme,MUG,99,1000,Ada,1 Main St,Oakland,CA,94601,US,pm_card_visa\n"
 )
+
+
+async def test_a_parcel_that_goes_elsewhere_is_told_with_its_place(terminal: Terminal, tmp_path: Path) -> None:
+    """In a line of its own, and in JSON; not whose address it is."""
+    file = tmp_path / "order.json"
+    file.write_text(json.dumps(order_body(order_id="web_1")))
+    await terminal("order", "place", str(file))
+    assert "elsewhere" not in (await terminal("order", "show", "web_1")).out
+    went = ParcelAddress(parcel=1, ship_to=address(name="Zebulon", line1="9 Quay", city="Boston", region="MA"))
+    update = JournalUpdate(order_id="web_1", status=OrderStatus.FULFILLING, elsewhere=(went,))
+    await terminal.api.services.journal.record(update)
+    assert "parcel 1 goes to Boston, MA, US" in (await terminal("order", "show", "web_1")).out
+    shown = await terminal("order", "show", "web_1", "--json")
+    assert json.loads(shown.out)["elsewhere"] == [{"parcel": 1, "city": "Boston", "region": "MA", "country": "US"}]
+    assert "Zebulon" not in shown.out
 
 
 async def test_a_json_order_is_placed_and_read_back(terminal: Terminal, tmp_path: Path) -> None:

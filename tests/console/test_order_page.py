@@ -9,9 +9,10 @@ import pytest
 from ordersaga.client_errors import OrderNotFoundError
 from ordersaga.domain.books import MoneyTransaction, authorized
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectStatus
-from ordersaga.domain.journal import AttentionItem, JournalEntry, JournalUpdate
+from ordersaga.domain.journal import AttentionItem, JournalEntry, JournalUpdate, ParcelAddress
 from ordersaga.domain.orders import LineQuantity, Payment
 from ordersaga.domain.statuses import OrderStatus
+from tests.fakes.samples import address
 from tests.support.api import Api, StubOrders, order_body
 from tests.support.console import Browser
 from workflows.messages import (
@@ -57,6 +58,17 @@ async def tried(api: Api, step: str, outcome: EffectStatus, code: str | None = N
 def line(page: str, text: str) -> str:
     """The row of the saga's list that says this."""
     return next(row for row in page.split("<tr ")[1:] if text in row).split("</tr>")[0]
+
+
+async def test_a_parcel_that_goes_elsewhere_is_told_with_its_place(api: Api, browser: Browser) -> None:
+    """City, region and country; whose address it is stands with the order's own only."""
+    await placed(api)
+    went = ParcelAddress(parcel=1, ship_to=address(name="Zebulon Quix", line1="9 Quay", city="Boston", region="MA"))
+    await api.services.journal.record(JournalUpdate(order_id="web_1", status=OrderStatus.FULFILLING, elsewhere=(went,)))
+    await browser.sign_in("viewer")
+    page = (await browser.get("/console/orders/web_1")).text
+    assert "<dt>Parcel 1 to</dt><dd>Boston, MA, US</dd>" in page
+    assert not [word for word in ("Zebulon", "Quay") if word in page]
 
 
 async def test_the_saga_is_drawn_and_listed(api: Api, browser: Browser) -> None:

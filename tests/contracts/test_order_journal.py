@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ordersaga.domain.effects import EffectIntent
-from ordersaga.domain.journal import AttentionAge, AttentionItem, JournalEntry, JournalUpdate
+from ordersaga.domain.journal import AttentionAge, AttentionItem, JournalEntry, JournalUpdate, ParcelAddress
 from ordersaga.domain.statuses import OrderStatus
 from tests.contracts.worlds import World
 from tests.fakes.samples import EAST, PLACED_AT, SELLER, WEST, address, catalog, order
@@ -119,6 +119,19 @@ async def test_a_corrected_address_stands_and_stays(world: World) -> None:
     assert record is not None
     assert record.order == order("o1", ("MUG", 1), ship_to=moved)
     assert await world.stock.confirm_hold(order("o1", ("MUG", 1))) == record.parcels
+
+
+async def test_where_a_parcel_goes_alone_stands_and_stays(world: World) -> None:
+    """Until it is said that none does; the order's own address is another matter."""
+    await accepted(world)
+    alone = ParcelAddress(parcel=1, ship_to=address(city="Boston", region="MA"))
+    told = []
+    for elsewhere in ((alone,), None, ()):
+        await world.journal.record(update(elsewhere=elsewhere))
+        record = await world.journal.get("o1")
+        assert record is not None
+        told.append((record.elsewhere, record.order_of(1).ship_to.region, record.order_of(2).ship_to.region))
+    assert told == [((alone,), "MA", "NY"), ((alone,), "MA", "NY"), ((), "NY", "NY")]
 
 
 async def test_what_is_at_stake_is_kept_and_follows_the_question(world: World) -> None:

@@ -7,7 +7,7 @@ import pytest
 from ordersaga.domain.books import MoneyTransaction, captured
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectStatus
 from ordersaga.domain.errors import CustomerError, OperatorError
-from ordersaga.domain.journal import AttentionItem, JournalEntry, JournalUpdate
+from ordersaga.domain.journal import AttentionItem, JournalEntry, JournalUpdate, ParcelAddress
 from ordersaga.domain.orders import LineQuantity, Order, Payment
 from ordersaga.domain.returns import (
     ExchangeAnswer,
@@ -25,7 +25,7 @@ from ordersaga.domain.returns import (
 )
 from ordersaga.domain.statuses import OrderStatus
 from tests.contracts.worlds import World
-from tests.fakes.samples import EAST, PLACED_AT, catalog, order, sale
+from tests.fakes.samples import EAST, PLACED_AT, address, catalog, order, sale
 
 NOW = PLACED_AT + timedelta(days=3)
 
@@ -81,6 +81,19 @@ async def test_the_label_back_is_sold_by_the_account_that_sold_the_way_out(world
         await world.effects.begin(label)
         await world.effects.settle(label.key, outcome)
     assert (await opened(world, asked())).case.account == "ups"
+
+
+async def test_a_parcel_comes_back_from_where_it_went(world: World) -> None:
+    """Not from where the order goes; an exchange for it goes where the order goes."""
+    bought = await delivered(world)
+    went = address(city="Boston", region="MA")
+    alone = (ParcelAddress(parcel=1, ship_to=went),)
+    await world.journal.record(JournalUpdate(order_id="o1", status=OrderStatus.COMPLETED, elsewhere=alone))
+    case = (await opened(world, asked())).case
+    assert (case.order.ship_to, case.way_out.ship_to) == (bought.ship_to, went)
+    stands = await world.returns.get("o1", 1)
+    assert stands is not None
+    assert stands.case == case
 
 
 async def test_an_accepted_return_stands_with_its_order_and_story(world: World) -> None:

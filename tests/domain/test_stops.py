@@ -5,19 +5,17 @@ from typing import Any
 
 import pytest
 
-from ordersaga.domain.journal import OrderRecord
+from ordersaga.domain.journal import OrderRecord, ParcelAddress
 from ordersaga.domain.orders import LineQuantity, OrderLine, ParcelPlan
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
+from ordersaga.domain.stop_decisions import SeenOrder, SeenParcel, decide
 from ordersaga.domain.stops import (
-    SeenOrder,
-    SeenParcel,
     Stage,
     StopMatch,
     StopPolicy,
     StopRule,
     Treatment,
     avoided,
-    decide,
     hold_kind,
     passed_over,
     stopping,
@@ -191,3 +189,26 @@ def test_an_order_that_now_ships_elsewhere_does_not_match() -> None:
 def test_the_hold_is_named_after_its_stop() -> None:
     """A name that holds may have."""
     assert hold_kind("20260301ab12cd34") == "stop_20260301ab12cd34"
+
+
+@pytest.mark.parametrize(
+    ("region", "parcels"), [("US-NY", (1,)), ("US-MA", (2,)), ("US", ()), ("US-CA", None)], ids=lambda each: str(each)
+)
+def test_each_parcel_is_of_the_region_that_it_goes_to_itself(region: str, parcels: tuple[int, ...] | None) -> None:
+    """Both have the same goods: the decision says out of which they are canceled; none means all of the order."""
+    elsewhere = (ParcelAddress(parcel=2, ship_to=address(city="Boston", region="MA")),)
+    parted = record().model_copy(update={"elsewhere": elsewhere})
+    both = seen(parcel(ParcelStatus.ACCEPTED), parcel(ParcelStatus.ACCEPTED, 2))
+    found = decide(rule(region=region), parted, both)
+    assert (found.parcels if found else None) == parcels
+    if found is not None and parcels:
+        assert (found.lines, found.money) == ((LineQuantity(sku="MUG", quantity=2),), 2000)
+
+
+def test_a_region_where_the_order_goes_but_no_parcel_any_more_is_left_alone() -> None:
+    """The one that went there has arrived; before there are parcels, the order's own address counts."""
+    elsewhere = (ParcelAddress(parcel=2, ship_to=address(city="Boston", region="MA")),)
+    parted = record().model_copy(update={"elsewhere": elsewhere})
+    assert decide(rule(), parted, seen(parcel(ParcelStatus.DELIVERED), parcel(ParcelStatus.ACCEPTED, 2))) is None
+    waits = SeenOrder(status=OrderStatus.PENDING)
+    assert decide(rule(region="US-MA"), record(OrderStatus.PENDING), waits) is None

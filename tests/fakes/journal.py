@@ -107,6 +107,7 @@ class FakeJournal(Scripted):
             "reason": update.reason or kept,
             "updated_at": self.memory.now(),
             "order": standing.order.model_copy(update={"ship_to": update.ship_to or standing.order.ship_to}),
+            "elsewhere": standing.elsewhere if update.elsewhere is None else update.elsewhere,
         }
         self.memory.orders[update.order_id] = standing.model_copy(update=changes)
 

@@ -98,6 +98,7 @@ class FakeReturns(Scripted):
         record = self.memory.orders.get(order_id)
         if record is None:
             raise CustomerError("order_not_found", f"there is no order {order_id}")
+        went = {each.parcel: each.ship_to for each in record.elsewhere}
         parcels = [
             ParcelFacts(
                 plan=plan,
@@ -105,6 +106,7 @@ class FakeReturns(Scripted):
                 captured=self._captured(order_id, plan.parcel),
                 payment=self._payment(order_id, plan.parcel),
                 account=self._sold_by(order_id, plan.parcel),
+                sent_to=went.get(plan.parcel),
             )
             for plan in record.parcels
         ]

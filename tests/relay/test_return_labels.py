@@ -7,14 +7,14 @@ from activities.effects import Effects
 from activities.return_labels import ReturnLabels
 from ordersaga.bootstrap import Services
 from ordersaga.domain.books import MoneyTransaction, captured
-from ordersaga.domain.journal import JournalEntry, JournalUpdate
+from ordersaga.domain.journal import JournalEntry, JournalUpdate, ParcelAddress
 from ordersaga.domain.messages_in import Incoming
 from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.returns import Opened, ReturnAsk, ReturnCase, ReturnReason, ReturnRequest, ReturnUpdate
 from ordersaga.domain.shipping import CancelDecision, ParcelEvent
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
 from ordersaga.gateways.easypost.carrier import EasyPost
-from tests.fakes.samples import order, sale
+from tests.fakes.samples import address, order, sale
 from tests.gateways.conftest import easypost, easypost_company, easypost_emulator
 from tests.gateways.test_easypost_choices import shipment_of
 from tests.support.emulators import EmulatorProcess, eventually
@@ -25,15 +25,21 @@ from workers.relay_voids import VoidPoller
 __all__ = ["easypost", "easypost_company", "easypost_emulator"]
 
 
-async def accepted(services: Services, order_id: str) -> ReturnCase:
-    """A return of the one MUG of an order that was delivered and paid."""
+async def accepted(services: Services, order_id: str, *elsewhere: ParcelAddress) -> ReturnCase:
+    """A return of the one MUG of an order that was delivered and paid; its parcel may have gone elsewhere than it."""
     (plan,) = await services.stock.confirm_hold(order(order_id)) or ()
     await services.stock.ship(order_id, plan, sale(order_id, plan))
     paid = {"transaction_id": f"{order_id}/paid", "order_id": order_id, "parcel": 1, "currency": "USD", "memo": "paid"}
     await services.effects.post(MoneyTransaction(**paid, postings=captured(1000, 0)))
     arrived = JournalEntry(entry_id="saga-1", at=datetime.now(UTC), kind="delivered", text="", parcel=1)
     await services.journal.record(
-        JournalUpdate(order_id=order_id, status=OrderStatus.COMPLETED, outcome="confirmed", entries=(arrived,))
+        JournalUpdate(
+            order_id=order_id,
+            status=OrderStatus.COMPLETED,
+            outcome="confirmed",
+            entries=(arrived,),
+            elsewhere=elsewhere or None,
+        )
     )
     request = ReturnRequest(lines=(LineQuantity(sku="MUG", quantity=1),), reason=ReturnReason.UNWANTED)
     answer = await services.returns.open(order_id, ReturnAsk(request), datetime.now(UTC))
@@ -60,6 +66,18 @@ async def test_a_label_for_the_way_back_is_bought_once_and_given_back(services: 
     assert await easypost.inquire("retlabel-1-1") is None
     assert await labels.void_return_label(case) in (CancelDecision.CANCELED, CancelDecision.PENDING)
     assert (await services.effects.balance("retlabel")).unsettled_effects == ()
+
+
+async def test_the_way_back_begins_where_the_parcel_went(
+    services: Services, easypost: EasyPost, easypost_emulator: EmulatorProcess
+) -> None:
+    """Not where the order goes: the carrier's own record says so."""
+    went = ParcelAddress(parcel=1, ship_to=address(city="Boston", region="MA", postal_code="02101"))
+    case = await accepted(services, "retboston", went)
+    assert case.order.ship_to.city == "New York"
+    assert (await labels_of(services, easypost).book_return_label(case)).bought
+    shipment = await shipment_of(easypost_emulator, case.reference)
+    assert (shipment["is_return"], shipment["from_address"]["city"]) == (True, "Boston")
 
 
 async def test_the_way_back_is_followed_without_any_webhook(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ordersaga.domain.errors import CustomerError
 from ordersaga.domain.statuses import ParcelStatus
 from tests.workflows.changes import change, to_boston
 from tests.workflows.world import Handle, World
@@ -17,6 +18,18 @@ async def address_taken_in_part(world: World) -> Handle:
     await world.resolve(handle, "noted", "address_kept")
     for parcel in (1, 2):
         await world.arrive(handle, parcel)
+    return handle
+
+
+async def address_gone_back(world: World) -> Handle:
+    """Whoever ships it refuses the new address: the parcel goes to the former one."""
+    world.provider.address_until = None
+    _, handle = await world.accepted()
+    world.provider.fail_next("submit", CustomerError("address_refused", "no such postal code"))
+    await change(handle, "change_address", to_boston())
+    await world.resolve(handle, "ship_to_former", "address_refused")
+    await world.until(handle, lambda view: view.parcels[0].status is ParcelStatus.ACCEPTED)
+    await world.arrive(handle, 1, 3)
     return handle
 
 

@@ -15,7 +15,7 @@ from ordersaga.domain.errors import CustomerError
 from ordersaga.domain.orders import LineQuantity
 from ordersaga.domain.shipping import CancelDecision
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
-from tests.replay.address_scenarios import address_taken_in_part
+from tests.replay.address_scenarios import address_gone_back, address_taken_in_part
 from tests.replay.aside_scenarios import (
     not_set_aside_and_moved,
     set_aside_and_canceled,
@@ -375,6 +375,7 @@ _ALL: tuple[Scenario, ...] = (
     parcel_moved,
     address_changed,
     address_taken_in_part,
+    address_gone_back,
     goodwill_approved,
     delayed_by_law,
     renewed,

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from ordersaga.domain.journal import OrderRecord, UnreadOrder
+from ordersaga.domain.journal import JournalUpdate, OrderRecord, ParcelAddress, UnreadOrder
 from ordersaga.domain.orders import Order
+from ordersaga.domain.statuses import OrderStatus
 from ordersaga.domain.stops import NewStop, Stage, StopMatch, StopPolicy, StopResult, StopRule, Treatment
 from ordersaga.stores.accept import Accepted, IdempotencyKey, PostgresIntake, Replay
 from ordersaga.stores.acceptances import Stopped, Waiting
@@ -17,6 +18,7 @@ from ordersaga.stores.audit_chain import PostgresAuditTrail
 from ordersaga.stores.catalog import PostgresCatalog
 from ordersaga.stores.exchanges import PostgresExchanges
 from ordersaga.stores.heard import Heard
+from ordersaga.stores.journal import PostgresJournal
 from ordersaga.stores.pools import Pool
 from ordersaga.stores.stops import PostgresStops, StopRules
 from ordersaga.stores.waitlist import PostgresWaitlist
@@ -171,6 +173,21 @@ async def test_every_process_that_listens_knows_at_once(pool: Pool, stops: Postg
         print(f"known after {await until(both_know):.3f} s")
         await stops.lift("s1", by="ann", reason="open")
         print(f"forgotten after {await until(none_knows):.3f} s")
+
+
+@pytest.mark.parametrize(
+    ("region", "found"), [("US-NY", True), ("US-MA", True), ("US", True), ("US-CA", False), ("CA", False)]
+)
+async def test_a_page_has_orders_of_which_a_parcel_goes_there(
+    pool: Pool, stops: PostgresStops, region: str, found: bool
+) -> None:
+    """Though the order itself goes elsewhere; the record says which parcel."""
+    await taken(pool, order("o1"))
+    alone = (ParcelAddress(parcel=1, ship_to=address(city="Boston", region="MA")),)
+    await PostgresJournal(pool).record(JournalUpdate(order_id="o1", status=OrderStatus.FULFILLING, elsewhere=alone))
+    stop = new_stop(region=region)
+    page = await stops.page(stop.rule, FIRST, 9)
+    assert [each.elsewhere for each in page if isinstance(each, OrderRecord)] == ([alone] if found else [])
 
 
 async def test_pages_are_stable_and_leave_out_what_was_treated(pool: Pool, stops: PostgresStops) -> None:

@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from ordersaga.domain.errors import CustomerError, OperatorError, RetryError
+from ordersaga.domain.journal import ParcelAddress
 from ordersaga.domain.orders import Order
 from ordersaga.domain.shipping import CancelDecision
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
@@ -122,8 +123,15 @@ async def test_one_of_several_parcels_goes_back_alone(world: World) -> None:
     view = await world.until(handle, lambda seen: bool(seen.attention))
     refused = view.attention[0].parcel
     other = 3 - refused
-    await world.resolve(handle, "ship_to_former", "address_refused")
+    submits = len(world.provider.called("submit"))
+    async with stalled(world.provider, "submit") as begun:
+        await world.resolve(handle, "ship_to_former", "address_refused")
+        await begun.wait()
+        told = world.journal.updates[-1]
+        assert told.elsewhere == (ParcelAddress(parcel=refused, ship_to=placed.ship_to),), "before it is handed off"
+        assert len(world.provider.called("submit")) == submits
     await world.until(handle, lambda seen: all(each.status is ParcelStatus.ACCEPTED for each in seen.parcels))
+    assert f"Parcel {refused} goes to US-NY" in await handle.query("explain")
     assert (await change(handle, "expedite", expedited(other))).outcome == "done"
     await world.until(handle, lambda seen: seen.parcels[other - 1].status is ParcelStatus.ACCEPTED)
     goes = {parcel: world.provider.hand_offs[world.reference(placed, parcel, generation=3)] for parcel in (1, 2)}
