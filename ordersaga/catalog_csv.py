@@ -269,6 +269,8 @@ def _row_problem(rows: Sequence[CsvRow], details: ErrorDetails) -> RowProblem:
     if column in ("payment", "dispatch", "(row)"):  # a rule over several columns names the one to look at
         named, _, rest = text.partition(": ")
         column, text = (named, rest) if rest else (column, text)
+    if column in _TERMS.values():  # the columns of hours
+        return RowProblem(line=row.line, column=_SHOWN[column], message=text, remedy="give a whole number of hours")
     return RowProblem(line=row.line, column=_SHOWN.get(column, column), message=text, remedy=remedy(details))
 
 
