@@ -113,10 +113,16 @@ async def test_a_failed_message_is_listed_and_requeued(terminal: Terminal) -> No
     (listed,) = json.loads((await terminal("inbox", "list", "--json")).out)["messages"]
     assert (listed["id"], listed["order_id"], listed["attempts"]) == (message.id, "web_1", 99)
     again = await terminal("inbox", "requeue", str(message.id))
-    assert (again.code, again.out) == (0, f"message {message.id} is delivered again\n")
+    told = f"message {message.id} of shipbob (m1, order web_1) is delivered again\n"
+    assert (again.code, again.out) == (0, told)
     assert [due.id for due in await inbox.claim(9)] == [message.id]
     twice = await terminal("inbox", "requeue", str(message.id))
     assert (twice.code, "message_not_found" in twice.err) == (1, True)
+    await inbox.mark_ignored(message.id, "not ours")
+    guessed = await terminal("inbox", "requeue", str(message.id))
+    assert (guessed.code, "list them: `GET /v1/inbox`, `ordersaga inbox list`" in guessed.err) == (1, True)
+    assert (await terminal("inbox", "list")).out == "nothing was given up on\n"
+    assert json.loads((await terminal("inbox", "list", "--json")).out) == {"messages": []}
     assert (await terminal("inbox", "list", role="support")).code == 1
 
 
