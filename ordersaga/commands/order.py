@@ -182,7 +182,9 @@ def list_orders(
     if as_json:
         show_json(page)
         return
-    show_table("Orders", ("order", "seller", "status", "total", "accepted", "reason"), map(summary_row, page.orders))
+    columns = ("order", "seller", "status", "total", "accepted", "reason")
+    empty = "no order matches" if any(filters.values()) else "there are no orders"
+    show_table("Orders", columns, map(summary_row, page.orders), empty=empty)
     if page.next_cursor:
         typer.echo(f"more: --cursor {page.next_cursor}")
 

@@ -14,7 +14,18 @@ from rich.console import Console
 
 from ordersaga.api.stop_shapes import StopCounts, StopDocument, StopList, StopOrderList, StopSum
 from ordersaga.commands.errors import USAGE, CommandError
-from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, By, call, given, show, show_pairs, show_table
+from ordersaga.commands.remote import (
+    NOT_DONE,
+    ApiKey,
+    ApiUrl,
+    AsJson,
+    By,
+    call,
+    given,
+    show,
+    show_pairs,
+    show_table,
+)
 from ordersaga.commands.times import moment
 from ordersaga.domain.amounts import format_amount
 from ordersaga.domain.stops import Stage, Treatment
@@ -95,7 +106,7 @@ def list_stops(
     """List stops, newest first."""
     params = {"limit": limit, "standing": "true" if standing else "false"}
     answer = call(api_url, api_key, lambda api: api.call("GET", PATH, StopList, params=params))
-    show(answer, _show_list, as_json=as_json)
+    show(answer, lambda found: _show_list(found, standing=standing), as_json=as_json)
 
 
 @app.command("show")
@@ -146,6 +157,8 @@ def _steering(word: str, told: str) -> None:
     ) -> None:
         stop = _sent(api_url, api_key, f"/{_id(stop_id)}/{word}", given(reason=reason, by=by), dry_run=preview)
         show(stop, _show_stop, as_json=as_json)
+        if preview and not as_json:
+            typer.echo(NOT_DONE)
 
     app.command(word, help=told)(steer)
 
@@ -172,7 +185,9 @@ def _policy(words: Iterable[str]) -> dict[str, str] | None:
     for word in words:
         stage, _, what = word.partition("=")
         if stage not in (*Stage, "all") or what not in list(Treatment):
-            raise CommandError(f"--policy {word!r}: write STAGE=WHAT, such as confirmed=hold; WHAT is {_WORDS}", USAGE)
+            stages = f"STAGE is one of {', '.join(Stage)}, or all"
+            wrong = f"--policy {word!r}: write STAGE=WHAT, such as confirmed=hold; {stages}; WHAT is {_WORDS}"
+            raise CommandError(wrong, USAGE)
         policy |= {each.value: what for each in Stage} if stage == "all" else {stage: what}
     return policy or None
 
@@ -190,12 +205,12 @@ def _show_stop(stop: StopDocument) -> None:
             ("stop", stop.stop_id),
             ("what", stop.match.words()),
             ("nobody knows", ", ".join(stop.unlisted) or None),
-            ("status", stop.state),
+            ("status", _status(stop)),
             ("from", f"{stop.effective_at:%Y-%m-%d %H:%M} UTC"),
             ("until", f"{stop.until:%Y-%m-%d %H:%M} UTC" if stop.until else None),
             ("asked by", f"{stop.asked_by}: {stop.reason}"),
             ("rests on", stop.legal_reference or None),
-            ("lifted by", stop.lifted_by),
+            ("lifted by", None if stop.dry_run else stop.lifted_by),
             ("workflow", f"{progress.phase}, {progress.looks} looks" if progress else None),
         ]
     )
@@ -204,6 +219,12 @@ def _show_stop(stop: StopDocument) -> None:
         typer.echo(line)
     if stop.message:
         typer.echo(stop.message)
+
+
+def _status(stop: StopDocument) -> str:
+    if not stop.dry_run:
+        return stop.state
+    return "dry run: nothing was done" if stop.state == "ended" else "dry run: not done yet"
 
 
 def _show_counts(counts: StopCounts) -> None:
@@ -220,14 +241,16 @@ def _money(summed: StopSum) -> str:
     return ", ".join(format_amount(amount, currency) for currency, amount in summed.money.items())
 
 
-def _show_list(found: StopList) -> None:
-    show_table("Stops", ("id", "what", "status", "from", "until", "orders", "asked by"), map(_row, found.stops))
+def _show_list(found: StopList, *, standing: bool) -> None:
+    columns = ("id", "what", "status", "from", "until", "orders", "asked by")
+    empty = "nothing is stopped" if standing else "nothing was ever stopped"
+    show_table("Stops", columns, map(_row, found.stops), empty=empty)
 
 
 def _row(stop: StopDocument) -> tuple[object, ...]:
     until = f"{stop.until:%Y-%m-%d %H:%M}" if stop.until else ""
     begins = f"{stop.effective_at:%Y-%m-%d %H:%M}"
-    return stop.stop_id, stop.match.words(), stop.state, begins, until, stop.counts.total.orders, stop.asked_by
+    return stop.stop_id, stop.match.words(), _status(stop), begins, until, stop.counts.total.orders, stop.asked_by
 
 
 def _orders(api_url: str, api_key: str, stop_id: str, wanted: dict[str, str]) -> StopOrderList:

@@ -154,7 +154,9 @@ async def test_a_key_may_here_what_it_may_elsewhere(shop: Shop) -> None:
     shop.api.keys["bolt"] = await shop.api.services.api_keys.issue("support", "bolt support", "bolt")
     async with assistant(shop, "checkout", *DOLLARS) as talk:
         assert len((await talk.ask("find_orders", text="mcp_whose"))["orders"]) == 1
-        assert "forbidden: a checkout key may not" in await talk.refused("preview_cancellation", order_id="mcp_whose")
+        assert "forbidden: the role checkout may not" in await talk.refused(
+            "preview_cancellation", order_id="mcp_whose"
+        )
     async with assistant(shop, "bolt", *DOLLARS) as talk:
         for text in ("mcp_whose", "MUG", "acme"):
             assert (await talk.ask("find_orders", text=text))["orders"] == []
