@@ -171,6 +171,16 @@ async def test_a_key_may_here_what_it_may_elsewhere(shop: Shop) -> None:
         assert "unreachable" in await talk.refused("explain_order", order_id="mcp_whose")
 
 
+async def test_wrong_arguments_are_told_like_every_other_refusal(shop: Shop) -> None:
+    """By name and with the remedy, all at once; no word of the library that reads them, and nothing is asked."""
+    async with assistant(shop, "support", *DOLLARS) as talk:
+        told = await talk.refused("preview_cancellation", lines=[{"sku": "MUG", "quantity": 0}])
+        assert "invalid_arguments: " in told
+        assert "order_id: Field required; add it" in told
+        assert "lines[0].quantity: Input should be greater than or equal to 1; use a number of at least 1" in told
+        assert "pydantic" not in told
+
+
 @pytest.mark.parametrize("limit", ["100", "USD", "USD 1.5", "usd 1", "USD -1", "JPY 1.50", "USD 1.000"])
 def test_a_limit_is_an_amount(limit: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A currency and all its decimals, or none; else one line says how to write it."""
