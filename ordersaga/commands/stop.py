@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 the API refused; 2 wrong usage, or no valid key; 3 no API.
 import asyncio
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from math import isfinite
 from typing import Annotated, Any, Final
 
@@ -80,11 +81,15 @@ def create(
         )
     if look_every is not None and not isfinite(look_every):
         raise CommandError(f"--look-every {look_every}: give a number of minutes, such as 5", USAGE)
+    begins, ends = _moment("--from", start), _moment("--until", until)
+    now = datetime.now(UTC)
+    if ends is not None and ends <= max(begins or now, now):
+        raise CommandError(f"--until {until}: must lie in the future, and after --from; give a later time", USAGE)
     body = given(
         match=match,
         policy=_policy(policy or []),
-        effective_at=_moment("--from", start),
-        until=_moment("--until", until),
+        effective_at=begins and begins.isoformat(),
+        until=ends and ends.isoformat(),
         look_every_minutes=look_every,
         legal_reference=legal_reference,
         reason=reason,
@@ -140,7 +145,7 @@ async def _looked(api: ApiClient, path: str, *, follow: bool) -> StopDocument:
 
 
 def _how_far(stop: StopDocument) -> str:
-    return f"{stop.state}: {stop.counts.total.orders} orders so far"
+    return f"{stop.state}: {_orders_told(stop.counts.total)} so far"
 
 
 def _steering(word: str, told: str) -> None:
@@ -192,10 +197,10 @@ def _policy(words: Iterable[str]) -> dict[str, str] | None:
     return policy or None
 
 
-def _moment(option: str, text: str | None) -> str | None:
+def _moment(option: str, text: str | None) -> datetime | None:
     """`2h` from now, or the time that is given."""
     wrong = f"{option} {text!r}: write 30m, 2h, 7d, or a time: 2026-03-01T08:00Z"
-    return moment(text, wrong).isoformat() if text is not None else None
+    return moment(text, wrong) if text is not None else None
 
 
 def _show_stop(stop: StopDocument) -> None:
@@ -234,7 +239,11 @@ def _show_counts(counts: StopCounts) -> None:
     show_table("By seller", ("seller", "orders", "amount"), sellers)
     answers = ((each.answer, each.orders, _money(each)) for each in counts.by_answer)
     show_table("By answer", ("answer", "orders", "amount"), answers)
-    show_pairs([("together", f"{counts.total.orders} orders, {_money(counts.total) or 'no money'}")])
+    show_pairs([("together", f"{_orders_told(counts.total)}, {_money(counts.total) or 'no money'}")])
+
+
+def _orders_told(summed: StopSum) -> str:
+    return "1 order" if summed.orders == 1 else f"{summed.orders} orders"
 
 
 def _money(summed: StopSum) -> str:

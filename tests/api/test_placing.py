@@ -84,20 +84,6 @@ async def test_a_refusing_outcome_is_a_problem(
     assert problem.get("decline_code") == ("insufficient_funds" if status == 402 else None)
 
 
-async def test_a_payment_method_nobody_knows_is_named(api: Api, orders: StubOrders) -> None:
-    """The field and what to do; another reason names no field."""
-    orders.answer = lambda order: answered(
-        order, ConfirmOutcome.REJECTED, OrderStatus.REJECTED, reason="stripe_refused"
-    )
-    problem = (await api.post("/v1/orders", order_body(order_id="web_1"), headers=WAIT)).json()
-    (error,) = problem["errors"]
-    assert (problem["code"], problem["reason"]) == ("order_rejected", "stripe_refused")
-    assert error["field"] == "payment.payment_method"
-    assert error["remedy"].startswith("send a payment method that exists in this account")
-    orders.answer = lambda order: answered(order, ConfirmOutcome.REJECTED, OrderStatus.REJECTED, reason="no_parcel")
-    assert "errors" not in (await api.post("/v1/orders", order_body(order_id="web_2"), headers=WAIT)).json()
-
-
 async def test_sold_out_names_the_skus_and_starts_nothing(api: Api, orders: StubOrders) -> None:
     """409 names what is missing; nothing is held, no saga is started, and the order is kept as rejected."""
     lines = [{"sku": "MUG", "quantity": 1, "unit_price": 10}, {"sku": "TEE", "quantity": 6, "unit_price": 10}]

@@ -65,7 +65,7 @@ async def test_a_stop_is_foreseen_made_shown_and_undone(terminal: Terminal) -> N
     foreseen = await terminal(*words)
     assert foreseen.code == 0, foreseen.err
     assert "a dry run: nothing was done" in foreseen.out
-    assert "1 orders, USD 10.00" in foreseen.out
+    assert "1 order, USD 10.00" in foreseen.out
     made = await terminal(*words, "--apply", "--legal-reference", "Order 12", "--by", "ann", "--json")
     told = json.loads(made.out)
     stop_id = told["stop_id"]
@@ -108,6 +108,11 @@ async def test_a_stop_is_foreseen_made_shown_and_undone(terminal: Terminal) -> N
         ),
         (("create", "--reason", "x", "--sku", "MUG", "--policy", "nope=hold"), "STAGE is one of accepted, confirmed"),
         (("create", "--reason", "x", "--sku", "MUG", "--until", "soon"), "write 30m, 2h, 7d"),
+        (
+            ("create", "--reason", "x", "--sku", "MUG", "--until", "2020-01-01T00:00Z"),
+            "--until 2020-01-01T00:00Z: must",
+        ),
+        (("create", "--reason", "x", "--sku", "MUG", "--from", "2h", "--until", "1h"), "future, and after --from"),
         (("show", "../orders"), "is no id of a stop"),
     ],
 )
