@@ -10,7 +10,8 @@ from ordersaga.settings import CREDENTIALS, Settings, environment_name
 _INTRODUCTION: Final = """# Settings
 
 Read from the environment, or from a file `.env` in the folder a process runs in. One list for every process. Durations
-are ISO 8601 (`PT90S`). A process that finds a value it cannot use names it and does not start.
+are ISO 8601 (`PT90S`); `90s`, `2d`, `30 days` and `1 day, 12:00:00` are read too. A process that finds a value it
+cannot use names it and does not start.
 
 **Needed** are the credentials of the outside companies: `api` and `worker` do not start without. The embedded stack
 (`ordersaga up`) makes up its own.

@@ -11,18 +11,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import ToolAnnotations
-from pydantic import Field
+from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
+from pydantic import Field, ValidationError
 
 from ordersaga.api.search_shapes import FoundPage
 from ordersaga.api.shapes import Explanation
 from ordersaga.domain.amounts import format_amount, minor_digits
 from ordersaga.domain.orders import LineQuantity
 from ordersaga.http_client import ApiClient, ApiError, ApiUnreachableError
+from ordersaga.remedies import essential, field_path, in_a_line
 from workflows.messages import CancelAnswer
 
 INSTRUCTIONS: Final = """\
@@ -141,9 +142,27 @@ class Desk:
         return f"above_limit: it gives back {told}, and at most {most} may be given back here; {remedy}"
 
 
+class _Server(MCPServer[Any]):
+    """Says in our words what is wrong with a tool's arguments."""
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Call a tool; arguments it does not take are refused by name, each with its remedy."""
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            cause = error.__cause__
+            if not isinstance(cause, ValidationError):
+                raise
+            wrong = essential(cause.errors(include_url=False, include_input=False))
+            told = "; ".join(f"{field_path(each['loc'])}: {in_a_line(each)}" for each in wrong)
+            raise ToolError(f"invalid_arguments: {told}") from cause
+
+
 def serve(desk: Desk) -> MCPServer:
     """The server that offers the desk's tools."""
-    server = MCPServer("ordersaga", instructions=INSTRUCTIONS, version=version("ordersaga"), log_level="WARNING")
+    server = _Server("ordersaga", instructions=INSTRUCTIONS, version=version("ordersaga"), log_level="WARNING")
     for look in (desk.find_orders, desk.explain_order, desk.preview_cancellation):
         server.tool(annotations=_LOOKS)(look)
     server.tool(annotations=_CANCELS)(desk.cancel_order)

@@ -25,6 +25,8 @@ MAX_PROBLEMS: Final = 100
 
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 _ADDRESS: Final = ("name", "line1", "line2", "city", "region", "postal_code", "country", "phone", "email")
+_SEPARATORS: Final = {";": "semicolon", "\t": "tab", "|": "bar"}
+"""What spreadsheets put between columns instead of a comma."""
 _TERMS: Final = {"ship_within_hours": "ship_within", "deliver_within_hours": "deliver_within"}
 _SHOWN: Final = {**{field: column for column, field in _TERMS.items()}, "type": "payment_type"}
 """Fields that have another name as a column."""
@@ -111,7 +113,7 @@ def read_catalog(
     """
     problems: list[RowProblem] = []
     items: list[tuple[CsvRow, Value]] = []
-    rows = read_rows(content, _KNOWN, required=("kind",))
+    rows = read_rows(content, _KNOWN, ("kind",), problems)
     fingerprint = _fingerprint(content)
     for row in rows:
         item = _read(row, fingerprint, problems)
@@ -156,11 +158,13 @@ def _strange_carriers(items: Sequence[tuple[CsvRow, Value]], carriers: list[str]
             yield RowProblem(line=row.line, column="carriers", message=f"{strange[0]!r} is not known", remedy=advice)
 
 
-def read_rows(content: bytes, known: set[str], required: tuple[str, ...]) -> list[CsvRow]:
+def read_rows(content: bytes, known: set[str], required: tuple[str, ...], problems: list[RowProblem]) -> list[CsvRow]:
     """The rows of a CSV file whose header has only `known` columns, among them the `required` ones.
 
+    Rows with too many cells are left out, and told in `problems`.
+
     Raises:
-        CsvFileError: the file as a whole is unusable: size, encoding, header, or rows with too many cells.
+        CsvFileError: the file as a whole is unusable: size, encoding or header.
     """
     if len(content) > MAX_BYTES:
         raise _unusable(f"the file has {len(content)} bytes", f"split it into files of at most {MAX_BYTES} bytes")
@@ -168,12 +172,12 @@ def read_rows(content: bytes, known: set[str], required: tuple[str, ...]) -> lis
     try:
         header = [cell.strip() for cell in next(reader, [])]
         _check_header(header, known, required)
-        rows = [row for row in _numbered(reader, header) if row.cells]
+        rows = [row for row in _numbered(reader, header, problems) if row.cells]
     except csv.Error as error:
         raise _unusable(str(error), "close every quoted cell", line=reader.line_num) from error
     if len(rows) > MAX_ROWS:
         raise _unusable(f"the file has {len(rows)} rows", f"split it into files of at most {MAX_ROWS} rows")
-    if not rows:
+    if not (rows or problems):
         raise _unusable("the file has no rows", "add at least one row under the header", line=2)
     return rows
 
@@ -187,6 +191,9 @@ def _decode(content: bytes) -> str:
 
 
 def _check_header(header: list[str], known: set[str], required: tuple[str, ...]) -> None:
+    for separator, name in _SEPARATORS.items():
+        if len(header) == 1 and known.intersection(header[0].split(separator)) and separator in header[0]:
+            raise _unusable(f"its columns are separated by {name}s", "save it with commas between the columns")
     problems = [
         RowProblem(line=1, column=name or "(empty)", message="unknown column", remedy=_expected(known))
         for name in header
@@ -209,14 +216,15 @@ def _expected(known: set[str]) -> str:
     return f"use only {', '.join(sorted(known))}"
 
 
-def _numbered(reader: Any, header: list[str]) -> Iterator[CsvRow]:
+def _numbered(reader: Any, header: list[str], problems: list[RowProblem]) -> Iterator[CsvRow]:
     start = reader.line_num + 1
     for cells in reader:
         if len(cells) > len(header):
             text, advice = f"{len(cells)} cells under {len(header)} columns", "quote cells that contain a comma"
-            raise _unusable(text, advice, line=start)
-        named = zip(header, (cell.strip() for cell in cells), strict=False)
-        yield CsvRow(start, {name: cell for name, cell in named if cell})
+            problems.append(RowProblem(line=start, column="(row)", message=text, remedy=advice))
+        else:
+            named = zip(header, (cell.strip() for cell in cells), strict=False)
+            yield CsvRow(start, {name: cell for name, cell in named if cell})
         start = reader.line_num + 1
 
 
@@ -269,6 +277,8 @@ def _row_problem(rows: Sequence[CsvRow], details: ErrorDetails) -> RowProblem:
     if column in ("payment", "dispatch", "(row)"):  # a rule over several columns names the one to look at
         named, _, rest = text.partition(": ")
         column, text = (named, rest) if rest else (column, text)
+    if column in _TERMS.values():  # the columns of hours
+        return RowProblem(line=row.line, column=_SHOWN[column], message=text, remedy="give a whole number of hours")
     return RowProblem(line=row.line, column=_SHOWN.get(column, column), message=text, remedy=remedy(details))
 
 

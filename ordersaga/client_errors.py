@@ -28,13 +28,15 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCStatusCode
 
 from ordersaga.domain.errors import CustomerError, OperatorError, OrdersagaError, RetryError
+from ordersaga.remedies import listed_at
 
 
 class OrderNotFoundError(CustomerError):
     """No saga has this order's id."""
 
     def __init__(self, order_id: str) -> None:
-        super().__init__("order_not_found", f"no running order has the id {order_id}; list them: ordersaga order list")
+        listed = listed_at("/v1/orders", "order list")
+        super().__init__("order_not_found", f"no running order has the id {order_id}; {listed}")
 
 
 class OrderClosedError(CustomerError):

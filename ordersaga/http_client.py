@@ -30,6 +30,7 @@ from ordersaga.api.shapes import (
     CatalogLoaded,
     Explanation,
     MessageList,
+    MessageRow,
     OrderDocument,
     OrderPage,
     PlacedOrder,
@@ -236,9 +237,9 @@ class ApiClient:
         """Messages of outside companies that were given up on."""
         return await self._get("/v1/inbox", MessageList)
 
-    async def requeue_message(self, message_id: int) -> None:
-        """Deliver one of them after all."""
-        await self._send("POST", f"/v1/inbox/{part(message_id)}/requeue")
+    async def requeue_message(self, message_id: int) -> MessageRow:
+        """Deliver one of them after all; the answer is which."""
+        return _read(await self._send("POST", f"/v1/inbox/{part(message_id)}/requeue"), MessageRow)
 
     async def lanes(self) -> LaneList:
         """Every lane, with what waits in it."""

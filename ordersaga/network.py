@@ -26,11 +26,13 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from ordersaga.domain.channels import CancelReason, RejectReason
 from ordersaga.domain.identifiers import Code, Sku
 from ordersaga.domain.shipping import ShippingService
 from ordersaga.domain.values import Value
+from ordersaga.remedies import in_a_line
 
 OWN: Final = frozenset({"stripe", "shipbob", "easypost", "seller_warehouse"})
 """Accounts that every deployment has by its settings."""
@@ -240,7 +242,6 @@ def field_of(problem: Mapping[str, Any]) -> str:
     return ".".join(place)
 
 
-def _said(problem: Mapping[str, Any]) -> str:
+def _said(problem: ErrorDetails) -> str:
     """One problem without the value that caused it, which may be a secret."""
-    text = str(problem["msg"]).removeprefix("Value error, ")
-    return f"{field_of(problem)}: {text}"
+    return f"{field_of(problem)}: {in_a_line(problem)}"

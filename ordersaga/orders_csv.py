@@ -45,7 +45,7 @@ def parse_order_rows(content: bytes) -> list[tuple[list[CsvRow], NewOrder]]:
     problems: list[RowProblem] = []
     orders: list[tuple[list[CsvRow], Value]] = []
     seen: dict[str, int] = {}
-    rows = read_rows(content, _KNOWN, required=("order_id", *_LINE))
+    rows = read_rows(content, _KNOWN, ("order_id", *_LINE), problems)
     for order_id, group in groupby(rows, key=lambda row: row.cells.get("order_id", "")):
         lines = list(group)
         problems.extend(_order_problems(order_id, lines, seen))

@@ -12,9 +12,9 @@ _REMEDIES: Final = {
     "string_too_long": "use at most {max_length} characters",
     "string_pattern_mismatch": "use a text that matches {pattern}",
     "string_type": "send a text",
-    "int_type": "send a whole number (amounts are minor units: 4500 is 45.00)",
+    "int_type": "send a whole number",
     "int_parsing": "send a whole number",
-    "int_from_float": "send a whole number (amounts are minor units: 4500 is 45.00)",
+    "int_from_float": "send a whole number",
     "greater_than_equal": "use a number of at least {ge}",
     "less_than_equal": "use a number of at most {le}",
     "too_short": "give at least {min_length}",
@@ -27,9 +27,12 @@ _REMEDIES: Final = {
     "dict_type": "send a JSON object",
     "tuple_type": "send a JSON array",
     "list_type": "send a JSON array",
-    "time_delta_parsing": "give a whole number of hours",
+    "time_delta_parsing": "write an ISO 8601 duration such as P2D or PT36H",
+    "time_delta_type": "write an ISO 8601 duration such as P2D or PT36H",
     "bool_parsing": "use true or false",
     "bool_type": "use true or false",
+    "union_tag_invalid": "use one of {expected_tags}",
+    "union_tag_not_found": "add {discriminator}",
     "timezone_aware": "add the offset from UTC, as in 2026-01-31T12:00:00Z",
 }
 _PATTERNS: Final = {
@@ -52,6 +55,32 @@ _PATTERNS: Final = {
     r"^cus_[A-Za-z0-9_]{1,120}$": "use the id of a customer at the payment company, cus_...",
 }
 """Every pattern a caller's value is held against, in words."""
+_MESSAGES: Final = {
+    "string_pattern_mismatch": "is written in another form",
+    "time_delta_parsing": "is no duration",
+    "time_delta_type": "is no duration",
+    "bool_parsing": "is neither true nor false",
+    "union_tag_invalid": "{tag} is no {discriminator} that is known",
+    "union_tag_not_found": "has no {discriminator}",
+}
+"""What pydantic says in words of its own."""
+_AMOUNTS: Final = frozenset(
+    [
+        "amount",
+        "unit_price",
+        "price",
+        "shipping",
+        "tax",
+        "refund",
+        "parcel_fee",
+        "unit_fee",
+        "shipping_by_zone",
+        "second_person_above",
+        "move_costs_at_most",
+    ]
+)
+"""Fields of money; every other whole number counts something."""
+_NO_ADVICE: Final = "correct the value"
 _NO_OBJECT: Final = ("missing", "model_type", "model_attributes_type", "dict_type")
 
 
@@ -69,20 +98,33 @@ def remedy(error: ErrorDetails) -> str:
     """What to do about one of pydantic's errors; own rules carry theirs in the message, after a semicolon."""
     if error["type"] == "value_error":
         _, _, advice = error["msg"].partition("; ")
-        return advice or "correct the value"
+        return advice or _NO_ADVICE
     if error["loc"] == ("body",) and error["type"] in _NO_OBJECT:
         return "send a JSON object, with `Content-Type: application/json`"
     context: dict[str, Any] = dict(error.get("ctx") or {})
     if error["type"] == "string_pattern_mismatch" and context.get("pattern") in _PATTERNS:
         return _PATTERNS[context["pattern"]]
-    return _REMEDIES.get(error["type"], "correct the value").format_map(_Lenient(context))
+    if error["type"].startswith("int_") and _AMOUNTS.intersection(error["loc"]):
+        return "send a whole number of minor units: 4500 is 45.00"
+    return _REMEDIES.get(error["type"], _NO_ADVICE).format_map(_Lenient(context))
 
 
 def message(error: ErrorDetails) -> str:
     """Pydantic's sentence, without its prefix for our own rules and without the remedy, which stands apart."""
-    if error["type"] == "string_pattern_mismatch":
-        return "is written in another form"
+    if error["type"] in _MESSAGES:
+        return _MESSAGES[error["type"]].format_map(_Lenient(error.get("ctx") or {}))
     return error["msg"].removeprefix("Value error, ").partition("; ")[0]
+
+
+def in_a_line(error: ErrorDetails) -> str:
+    """What is wrong and what to do about it; no remedy that says nothing."""
+    advice = remedy(error)
+    return message(error) if advice == _NO_ADVICE else f"{message(error)}; {advice}"
+
+
+def listed_at(path: str, command: str) -> str:
+    """Where to look what there is, true at every door: of the HTTP API, and on the command line."""
+    return f"list them: `GET {path}`, `ordersaga {command}`"
 
 
 def field_path(location: Sequence[int | str]) -> str:

@@ -6,7 +6,7 @@ that cannot be opened keeps nobody else's closed; what is changed wrongly leaves
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 import structlog
 from pydantic import ValidationError
@@ -39,7 +39,7 @@ class SellerAccounts:
     ) -> None:
         self._network, self._read, self._join = network, read, join
         self._opened: dict[str, Account] = {}
-        self._wrong: dict[str, list[str]] = {}
+        self._wrong: dict[tuple[str, str], list[str]] = {}
         self._turn = asyncio.Lock()
 
     async def open(self) -> tuple[str, ...]:
@@ -56,6 +56,11 @@ class SellerAccounts:
             if changed := sorted(found.keys() - set(new)):
                 log.info("seller_accounts_changed", accounts=changed)
         return new
+
+    @property
+    def closed(self) -> Mapping[tuple[str, str], Sequence[str]]:
+        """Accounts as last read that cannot be opened, each with its seller: the fields that cannot be used."""
+        return {name: wrong for name, wrong in self._wrong.items() if wrong and name[0] not in self._opened}
 
     def _openable(self, told: Iterable[OwnAccount]) -> Mapping[str, Account]:
         found: dict[str, Account] = {}
@@ -75,6 +80,7 @@ class SellerAccounts:
             return [field_of(each) for each in error.errors(include_url=False, include_input=False)]
 
     def _tell_once(self, own: OwnAccount, wrong: list[str]) -> None:
-        if wrong and self._wrong.get(own.account) != wrong:
+        name = own.account, own.seller
+        if wrong and self._wrong.get(name) != wrong:
             log.warning("seller_account_not_opened", account=own.account, seller=own.seller, fields=wrong)
-        self._wrong[own.account] = wrong
+        self._wrong[name] = wrong

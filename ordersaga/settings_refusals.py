@@ -15,6 +15,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings
 
+from ordersaga.remedies import in_a_line
+
 S = TypeVar("S", bound=BaseSettings)
 
 
@@ -63,5 +65,4 @@ def _names(kind: type[BaseSettings], prefix: str, fault: ErrorDetails) -> set[st
 
 def _told(prefix: str, fault: ErrorDetails) -> str:
     """The refusal; a rule about the whole names settings itself."""
-    text = fault["msg"].removeprefix("Value error, ")
-    return f"{prefix}{fault['loc'][0]}: ".upper() + text if fault["loc"] else text
+    return f"{prefix}{fault['loc'][0]}: ".upper() + in_a_line(fault) if fault["loc"] else in_a_line(fault)

@@ -77,19 +77,25 @@ def test_an_empty_file_has_no_accounts(folder: Path) -> None:
         (("{folder}/secret", "s3cret-one"), "accounts.newegg.secret_key: what file: names is empty or not there"),
         (('seller_id = "A0BC"', 'seller_id = "A0BC"\nurl = "https://us:s3cret@here.example"'), "accounts.newegg.url"),
         (('"A0BC"', '""'), "accounts.newegg.seller_id: String should have at least 1 character"),
-        (('"ups"', '"dhl"'), "accounts.ups-east: Input tag 'dhl'"),
+        (
+            ('"ups"', '"dhl"'),
+            "accounts.ups-east: dhl is no 'kind' that is known; use one of 'newegg', 'amazon_mcf', 'ups', ",
+        ),
         (
             ("calls_per_minute = 30", "calls_per_minute = 0"),
             "accounts.newegg.calls_per_minute: Input should be greater",
         ),
-        (('"A1B2C3"', '"?"'), "accounts.ups-east.account_number: String should match"),
+        (('"A1B2C3"', '"?"'), "accounts.ups-east.account_number: is written in another form; use "),
         (("ups-east", '"ups east"'), "accounts.ups east"),
         (("[accounts.newegg]", "[accounts.newegg"), "is not TOML"),
         (("calls_per_minute = 30", "calls_per_minute = " + "9" * 5_000), "is not TOML"),
         (("calls_per_minute = 30", "calls_per_minute = " + "[" * 3_000), "is not TOML"),
         (("accounts.newegg", "accounts.warehouse"), "accounts.warehouse: call it newegg, or newegg- and what you like"),
         (("accounts.ups-east", "accounts.shipbob"), "accounts.shipbob: this one is in the settings already"),
-        (("calls_per_minute", "calls_per_hour"), "accounts.newegg.calls_per_hour: Extra inputs"),
+        (
+            ("calls_per_minute", "calls_per_hour"),
+            "accounts.newegg.calls_per_hour: Extra inputs are not permitted; remove it, or correct its spelling",
+        ),
     ],
 )
 def test_a_mistake_is_named_and_no_value_repeated(folder: Path, change: tuple[str, str], told: str) -> None:

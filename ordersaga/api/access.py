@@ -90,8 +90,7 @@ def require(key: ApiKey, *roles: Role) -> None:
     allowed = (*roles, Role.ADMIN) if Role.OPERATOR in roles else roles
     if key.role not in allowed:
         names = [role.value for role in allowed]
-        article = "an" if key.role[0] in "aeiou" else "a"
-        detail = f"{article} {key.role} key may not do this; it takes the role {' or '.join(names)}"
+        detail = f"the role {key.role} may not do this; it takes the role {' or '.join(names)}"
         raise Problem(403, "forbidden", detail, allowed_roles=names)
 
 

@@ -8,6 +8,7 @@ from ordersaga.api.access import Operator, Overseer, ServicesDep
 from ordersaga.api.problems import Problem
 from ordersaga.api.shapes import MessageList, MessageRow
 from ordersaga.bootstrap import ApiKey
+from ordersaga.remedies import listed_at
 
 LARGEST_ID = 2**63 - 1
 router = APIRouter(prefix="/v1/inbox", tags=["inbox"])
@@ -23,12 +24,17 @@ async def list_failed(
     return MessageList(messages=tuple(MessageRow.model_validate(row, from_attributes=True) for row in failed))
 
 
-@router.post("/{message_id}/requeue", status_code=204)
-async def requeue(message_id: Annotated[int, Path(ge=1, le=LARGEST_ID)], services: ServicesDep, key: Operator) -> None:
-    """Deliver a failed or ignored message after all, once what was in its way is repaired."""
+@router.post("/{message_id}/requeue")
+async def requeue(
+    message_id: Annotated[int, Path(ge=1, le=LARGEST_ID)], services: ServicesDep, key: Operator
+) -> MessageRow:
+    """Deliver a message that was given up on after all, once what was in its way is repaired; the answer is which."""
     _whole_house(key)
-    if not await services.inbox.requeue(message_id):
-        raise Problem(404, "message_not_found", f"no failed or ignored message has the id {message_id}")
+    requeued = await services.inbox.requeue(message_id)
+    if requeued is None:
+        detail = f"no message that was given up on has the id {message_id}; {listed_at('/v1/inbox', 'inbox list')}"
+        raise Problem(404, "message_not_found", detail)
+    return MessageRow.model_validate(requeued, from_attributes=True)
 
 
 def _whole_house(key: ApiKey) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence, Set
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from fastapi.responses import JSONResponse
 
@@ -26,6 +26,14 @@ from ordersaga.domain.orders import Order, OrderLine
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
 from ordersaga.domain.stops import StopRule
 from workflows.messages import ConfirmAnswer
+
+_PAYMENT_REFUSED: Final = "stripe_refused"
+"""A reason: the payment company took the request for a wrong one, and declined nothing."""
+_METHOD_REFUSED: Final = FieldError(
+    field="payment.payment_method",
+    message="the payment company refused the request that names it, as of one it does not know",
+    remedy="send a payment method that exists in this account; if it does, read the worker's log",
+)
 
 
 def answer_from_saga(order: Order, answer: ConfirmAnswer, wait: timedelta | None) -> JSONResponse:
@@ -161,7 +169,11 @@ def _refusal(order: Order, outcome: ConfirmOutcome, reason: str | None) -> JSONR
         return problem.response()
     if outcome in (ConfirmOutcome.REJECTED, ConfirmOutcome.CANCELED):
         detail = f"the order was {outcome}: {reason or 'no reason given'}"
-        return Problem(422, f"order_{outcome}", detail, order_id=order_id, reason=reason, headers=headers).response()
+        errors = [_METHOD_REFUSED] if reason == _PAYMENT_REFUSED else []
+        told = Problem(
+            422, f"order_{outcome}", detail, errors=errors, order_id=order_id, reason=reason, headers=headers
+        )
+        return told.response()
     return None
 
 

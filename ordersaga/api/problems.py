@@ -20,15 +20,17 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.routing import Match
 
 from ordersaga.catalog_csv import CsvFileError, RowProblem
 from ordersaga.client_errors import OrderClosedError, OrderNotFoundError, OrderRefusedError
 from ordersaga.domain.errors import CustomerError, OperatorError, OrdersagaError, RetryError
 from ordersaga.domain.values import Value
 from ordersaga.privacy.key_ring import KeyErasedError
-from ordersaga.remedies import essential, field_path, message, remedy
+from ordersaga.remedies import essential, field_path, listed_at, message, remedy
 
 MEDIA_TYPE: Final = "application/problem+json"
+_REFERENCE: Final = "all paths are in /openapi.json"
 _REQUEST_PARTS: Final = ("body", "query", "path", "header")
 
 log = structlog.get_logger(__name__)
@@ -96,9 +98,8 @@ def invalid(errors: Sequence[FieldError], status: int = 422) -> Problem:
 
 def not_found(order_id: str) -> Problem:
     """No order of this id, or none that the caller may see."""
-    return Problem(
-        404, "order_not_found", f"there is no order {order_id}; list them: ordersaga order list", order_id=order_id
-    )
+    detail = f"there is no order {order_id}; {listed_at('/v1/orders', 'order list')}"
+    return Problem(404, "order_not_found", detail, order_id=order_id)
 
 
 def from_validation(details: Sequence[ErrorDetails]) -> Problem:
@@ -167,8 +168,22 @@ async def _on_validation(request: Request, error: Exception) -> JSONResponse:
 
 async def _on_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, StarletteHTTPException)
-    code = {400: "malformed_body", 404: "no_such_path", 405: "method_not_allowed"}.get(error.status_code, "refused")
+    path = request.url.path
+    if error.status_code == 404:
+        return Problem(404, "no_such_path", f"there is no {path}; {_REFERENCE}").response()
+    if error.status_code == 405:
+        allowed = ", ".join(_methods(request))
+        detail = f"{path} takes no {request.method}; use {allowed}; {_REFERENCE}"
+        return Problem(405, "method_not_allowed", detail, headers={"Allow": allowed}).response()
+    code = "malformed_body" if error.status_code == 400 else "refused"
     return Problem(error.status_code, code, str(error.detail), headers=error.headers).response()
+
+
+def _methods(request: Request) -> list[str]:
+    """What the path takes, of all routes that have it."""
+    app: FastAPI = request.app
+    routes = (route for route in app.routes if route.matches(request.scope)[0] is Match.PARTIAL)
+    return sorted({method for route in routes for method in getattr(route, "methods", None) or ()})
 
 
 async def _on_bug(request: Request, error: Exception) -> JSONResponse:

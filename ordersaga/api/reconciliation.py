@@ -33,6 +33,7 @@ from ordersaga.domain.carriers import EASYPOST
 from ordersaga.domain.identifiers import Code, OrderId
 from ordersaga.domain.lanes import PAYMENTS
 from ordersaga.domain.reconciliation import FindingFilter, FindingKind, FindingStatus, RunRecord, StoredFinding
+from ordersaga.remedies import listed_at
 from workflows.reconciliation import Reconcile
 
 router = APIRouter(tags=["reconciliation"])
@@ -114,7 +115,8 @@ async def show_run(run_id: RunId, services: ServicesDep, key: Watcher) -> RunRec
     """One run; while it goes on, what it has looked at so far."""
     run = await services.findings.run(run_id, key.seller)
     if run is None:
-        raise Problem(404, "run_not_found", f"there is no run {run_id}; list them: ordersaga reconcile runs")
+        detail = f"there is no run {run_id}; {listed_at('/v1/reconciliations', 'reconcile runs')}"
+        raise Problem(404, "run_not_found", detail)
     if run.ended_at is not None:
         return run
     return await ReconciliationClient(services.orders).progress(run_id) or run
@@ -172,7 +174,7 @@ async def repair(
 async def _find(services: Services, key: ApiKey, finding_id: str) -> StoredFinding:
     found = await services.findings.get(finding_id)
     if found is None or (key.seller and found.finding.seller != key.seller):
-        detail = f"there is no finding {finding_id}; list them: ordersaga reconcile findings"
+        detail = f"there is no finding {finding_id}; {listed_at('/v1/findings', 'reconcile findings')}"
         raise Problem(404, "finding_not_found", detail)
     if found.finding.order_id:
         bind_order(found.finding.order_id)

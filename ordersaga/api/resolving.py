@@ -28,6 +28,7 @@ from ordersaga.domain.journal import AttentionItem
 from ordersaga.domain.recovering import RECOVERY
 from ordersaga.domain.starting import START_QUESTIONS
 from ordersaga.domain.stops import STOP_FAILED
+from ordersaga.remedies import listed_at
 from workflows.messages import Resolution
 
 AT_ONCE: Final = 16
@@ -74,7 +75,8 @@ async def _answer_in_journal(services: Services, item: AttentionItem, said: Reso
 
 def not_open(item_id: str) -> Problem:
     """404: nobody asks this, or somebody answered."""
-    return Problem(404, "attention_not_found", f"no open question has the id {item_id}; list them: /v1/attention")
+    detail = f"no open question has the id {item_id}; {listed_at('/v1/attention', 'attention list')}"
+    return Problem(404, "attention_not_found", detail)
 
 
 async def resolve_many(services: Services, key: ApiKey, body: ResolveManyBody, by: str) -> ResolvedMany:

@@ -48,6 +48,7 @@ from ordersaga.domain.returns import (
     ReturnWish,
     WishedLine,
 )
+from ordersaga.remedies import listed_at
 from workflows.return_state import CancelReturn, ReturnView
 
 router = APIRouter(tags=["returns"])
@@ -99,7 +100,8 @@ async def _found(return_id: ReturnId, services: ServicesDep, key: Reader) -> Ret
     owner = parse_return_id(return_id)
     record = await services.returns.get(*owner) if owner else None
     if record is None or (key.seller and record.case.order.seller != key.seller):
-        detail = f"there is no return {return_id}; list them: ordersaga return list ORDER_ID"
+        listed = listed_at("/v1/orders/ORDER_ID/returns", "return list ORDER_ID")
+        detail = f"there is no return {return_id}; {listed}"
         raise Problem(404, "return_not_found", detail, return_id=return_id)
     bind_order(record.case.order_id)
     return record

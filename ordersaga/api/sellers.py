@@ -17,6 +17,7 @@ from ordersaga.api.stock import load_file
 from ordersaga.bootstrap import ApiKey, Services
 from ordersaga.domain.identifiers import Code
 from ordersaga.domain.sellers import SellerProfile, SellerRecord, Surroundings, differences
+from ordersaga.remedies import listed_at
 from ordersaga.seller_checks import Checked, Deployment, check
 
 router = APIRouter(prefix="/v1/sellers", tags=["sellers"])
@@ -103,7 +104,7 @@ async def _find(services: Services, key: ApiKey, seller: str) -> SellerRecord:
     """The seller, or problem 404 when none was onboarded that this key may see."""
     record = None if key.seller not in (None, seller) else await services.sellers.get(seller)
     if record is None:
-        detail = f"no seller {seller} was onboarded; list them: ordersaga seller list"
+        detail = f"no seller {seller} was onboarded; {listed_at('/v1/sellers', 'seller list')}"
         raise Problem(404, "seller_not_found", detail)
     return record
 

@@ -10,6 +10,7 @@ from ordersaga.api.inbox import LARGEST_ID
 from ordersaga.api.problems import Problem
 from ordersaga.domain.people import PersonSession, SignIn
 from ordersaga.domain.values import Value
+from ordersaga.remedies import listed_at
 
 router = APIRouter(prefix="/v1", tags=["sessions"])
 
@@ -56,7 +57,7 @@ async def end_session(
 ) -> None:
     """End somebody's session at once. Problem 404 when none of this id is in force."""
     if not await services.people.end(session_id, key.name, key.seller):
-        detail = f"no session {session_id} is in force; list them: GET /v1/sessions"
+        detail = f"no session {session_id} is in force; {listed_at('/v1/sessions', 'sessions list')}"
         raise Problem(404, "session_not_found", detail)
 
 

@@ -59,9 +59,9 @@ class StopBody(Request):
     def _in_reach(self) -> Self:
         now = datetime.now(UTC)
         if self.until is not None and self.until <= max(self.effective_at or now, now):
-            raise ValueError("until: must lie in the future, and after effective_at")
+            raise ValueError("until: must lie in the future, and after effective_at; send a later time, or none")
         if self.effective_at is not None and self.effective_at - now > FURTHEST:
-            raise ValueError(f"effective_at: must lie at most {FURTHEST.days} days ahead")
+            raise ValueError(f"effective_at: must lie at most {FURTHEST.days} days ahead; send an earlier time")
         return self
 
 

@@ -22,6 +22,7 @@ from ordersaga.bootstrap import ApiKey, Services
 from ordersaga.client_stops import StopClient
 from ordersaga.domain.errors import OrdersagaError
 from ordersaga.domain.stops import Answer, NewStop, StopMatch, StopRecord, StopRule
+from ordersaga.remedies import listed_at
 
 FORESEEN_WITHIN: Final = 25.0
 """Seconds that a dry run is waited for; afterwards it is looked at."""
@@ -130,15 +131,14 @@ async def undo_stop(
     asked, stop = body or StopSaid(), await _find(services, key, stop_id)
     if stop.dry_run:
         raise Problem(409, "stop_over", f"{stop_id} is a dry run: there is nothing to undo")
-    effect = undo_effect(stop)
+    effect, message = undo_effect(stop), opened(stop)
     if dry_run:
         response.status_code = 200
         return document(stop, effect=effect)
     await services.stops.lift(stop_id, by=acting(key, asked.by), reason=asked.reason)
     await StopClient(services.orders).changed(stop_id)
     log.info("stop_lifted", stop_id=stop_id, key=key.name)
-    stop = await _find(services, key, stop_id)
-    return document(stop, effect=effect, message=opened(stop))
+    return document(await _find(services, key, stop_id), effect=effect, message=message)
 
 
 async def _steer(
@@ -221,5 +221,6 @@ async def _foreseen(services: Services, stop_id: str) -> bool:
 async def _find(services: Services, key: ApiKey, stop_id: str) -> StopRecord:
     stop = await services.stops.get(stop_id)
     if stop is None or (key.seller and stop.match.seller != key.seller):
-        raise Problem(404, "stop_not_found", f"there is no stop {stop_id}; list them: ordersaga stop list")
+        detail = f"there is no stop {stop_id}; {listed_at('/v1/stops', 'stop list')}"
+        raise Problem(404, "stop_not_found", detail)
     return stop

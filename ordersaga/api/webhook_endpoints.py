@@ -23,6 +23,7 @@ from ordersaga.domain.errors import CustomerError
 from ordersaga.domain.identifiers import Code
 from ordersaga.domain.notification_targets import kind_of
 from ordersaga.domain.notifications import BOTH_SECRETS_SIGN, EMAIL_TYPES, DeliveryStatus
+from ordersaga.remedies import listed_at
 
 EndpointId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_]{1,64}$")]
 
@@ -117,7 +118,8 @@ async def _find(services: Services, key: ApiKey, endpoint_id: str) -> Endpoint:
 
 
 def _not_found(endpoint_id: str) -> Problem:
-    return Problem(404, "endpoint_not_found", f"there is no endpoint {endpoint_id}; list them: /v1/webhook-endpoints")
+    detail = f"there is no endpoint {endpoint_id}; {listed_at('/v1/webhook-endpoints', 'webhooks list')}"
+    return Problem(404, "endpoint_not_found", detail)
 
 
 def _refusal(error: CustomerError) -> Problem:

@@ -9,6 +9,7 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated, Final, NoReturn
 
+import structlog
 import typer
 from typer.exceptions import TyperException
 from typer.main import get_command
@@ -54,6 +55,8 @@ COMMANDS: Final[dict[str, str]] = {
 def run(arguments: list[str] | None = None) -> None:
     """Parse the command line and run one command; wrong usage, or a `CommandError`, is one line and an exit code."""
     words = sys.argv[1:] if arguments is None else arguments
+    if not structlog.is_configured():
+        structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))  # stdout is the answer
     try:
         _refuse_bytes(words)
         code = get_command(build(_typed() or words)).main(words, standalone_mode=False)

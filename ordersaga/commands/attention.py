@@ -16,6 +16,7 @@ from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, By, call, given, s
 from ordersaga.domain.amounts import format_amount
 from ordersaga.http_client import ApiClient
 
+_LOOK: Final = "list them: ordersaga attention list"
 AT_ONCE: Final = 20
 """Questions answered by one request: so often a bar moves."""
 
@@ -50,7 +51,7 @@ def list_items(
         show_json(answer)
     else:
         columns = ("item", "order", "parcel", "age", "at stake", "question", "choices", "proposed")
-        show_table("Attention", columns, map(_row, answer.items))
+        show_table("Attention", columns, map(_row, answer.items), empty=_nothing(kind, seller, provider, older_than))
 
 
 @app.command()
@@ -65,12 +66,17 @@ def groups(
     """Count open questions by cause: how many, since when, with how much money at stake."""
     path, params = "/v1/attention/groups", given(seller=seller, provider=provider, older_than_hours=older_than)
     found = call(api_url, api_key, lambda api: api.call("GET", path, AttentionGroups, params=params))
-    show(found, _show_groups, as_json=as_json)
+    empty = _nothing(seller, provider, older_than)
+    show(found, lambda told: _show_groups(told, empty), as_json=as_json)
 
 
-def _show_groups(found: AttentionGroups) -> None:
+def _nothing(*filters: object) -> str:
+    return "nothing that matches waits for a person" if any(filters) else "nothing waits for a person"
+
+
+def _show_groups(found: AttentionGroups, empty: str) -> None:
     columns = ("cause", "open", "older than a day", "oldest", "at stake", "wait for a second person")
-    show_table("Attention by cause", columns, map(_group_row, found.groups))
+    show_table("Attention by cause", columns, map(_group_row, found.groups), empty=empty)
 
 
 def _group_row(group: AttentionGroup) -> tuple[object, ...]:
@@ -148,7 +154,7 @@ def resolve_many(
         show_json(answer)
     else:
         _show_many(answer)
-    if why := _shortfall(answer):
+    if why := _shortfall(answer, item or (), order or ()):
         raise CommandError(why, FAILED)
 
 
@@ -169,15 +175,19 @@ async def _answered(
     return ResolvedMany(dry_run=False, choice=foretold.choice, items=items, totals=totals)
 
 
-def _shortfall(answer: ResolvedMany) -> str | None:
-    """Why it is not done: some failed, or nothing was done where something was to be."""
+def _shortfall(answer: ResolvedMany, items: Sequence[str], orders: Sequence[str]) -> str | None:
+    """Why it is not done: some failed, one that was named is not open, or nothing was to be done."""
     totals = answer.totals
     if totals.failed:
         return f"{totals.failed} of {totals.count} failed and are still open"
+    strange = [f"--item {name}" for name in items if name not in {each.item_id for each in answer.items}]
+    strange += [f"--order {name}" for name in orders if name not in {each.order_id for each in answer.items}]
+    if strange and not totals.left:
+        return f"no open question matches {', '.join(strange)}; {_LOOK}"
+    if not totals.count:
+        return f"no open question matches; {_LOOK}"
     if answer.dry_run or totals.resolved or totals.waiting_for_second_person:
         return None
-    if not totals.count:
-        return "no open question matches; list them: ordersaga attention list"
     choices = "; ".join(sorted({item.detail for item in answer.items if item.detail}))
     return f"nothing was resolved: none of {totals.count} offers {answer.choice}; {choices}"
 

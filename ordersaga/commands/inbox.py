@@ -23,7 +23,7 @@ def list_failed(as_json: AsJson = False, api_url: ApiUrl = "", api_key: ApiKey =
     else:
         columns = ("id", "source", "order", "received", "attempts", "why")
         rows = ((m.id, m.source, m.order_id or "", m.received_at, m.attempts, m.error or "") for m in answer.messages)
-        show_table("Inbox", columns, rows)
+        show_table("Inbox", columns, rows, empty="nothing was given up on")
 
 
 @app.command()
@@ -34,8 +34,9 @@ def requeue(
     api_key: ApiKey = "",
 ) -> None:
     """Deliver a message after all, once what was in its way is repaired."""
-    call(api_url, api_key, lambda api: api.requeue_message(message_id))
+    found = call(api_url, api_key, lambda api: api.requeue_message(message_id))
     if as_json:
-        show_json({"requeued": message_id})
+        show_json(found)
     else:
-        typer.echo(f"message {message_id} is delivered again")
+        about = f"order {found.order_id}" if found.order_id else "no order named"
+        typer.echo(f"message {found.id} of {found.source} ({found.source_id}, {about}) is delivered again")

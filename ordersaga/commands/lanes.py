@@ -8,7 +8,7 @@ import typer
 
 from ordersaga.api.lane_shapes import LaneHistory, LaneList, LaneView
 from ordersaga.commands.errors import USAGE, CommandError
-from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, By, call, show, show_table
+from ordersaga.commands.remote import NOT_DONE, ApiKey, ApiUrl, AsJson, By, call, show, show_table
 from ordersaga.commands.times import span
 from ordersaga.domain.breakers import BreakerState
 from ordersaga.http_client import part
@@ -96,7 +96,7 @@ def _minutes(text: str) -> float:
 def _say_effect(view: LaneView) -> None:
     for line in view.effect:
         typer.echo(line)
-    typer.echo("nothing was done: leave out --preview to do it")
+    typer.echo(NOT_DONE)
 
 
 def _say_pause(view: LaneView) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ordersaga.api.order_books import OrderBooks
 from ordersaga.api.shapes import OrderDocument, OrderSummary, ParcelPlace, PlacedOrder, WaitingPlace
 from ordersaga.catalog_csv import CsvFileError
 from ordersaga.commands import order_changes, order_history, order_records
@@ -18,6 +19,7 @@ from ordersaga.commands.errors import FAILED, USAGE, CommandError
 from ordersaga.commands.order_changes import OrderIdArgument, Preview, Reason, Wait, show_foretold
 from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, Repeat, call, show_json, show_pairs, show_table, steps
 from ordersaga.domain.amounts import format_amount
+from ordersaga.domain.books import Account
 from ordersaga.http_client import ApiClient, ApiError, part
 from ordersaga.orders_csv import parse_orders
 from workflows.messages import OrderView
@@ -80,7 +82,7 @@ async def _place(
 def _placed_row(result: tuple[str, PlacedOrder | ApiError]) -> tuple[object, ...]:
     name, answer = result
     if isinstance(answer, ApiError):
-        return name, "refused", answer.code, "", answer.detail
+        return name, "refused", answer.code, "", answer.told().removeprefix(f"{answer.code}: ")
     step = answer.next_action.url or answer.next_action.kind if answer.next_action else answer.reason
     if answer.waiting:
         step = in_line(answer.waiting)
@@ -97,9 +99,7 @@ def in_line(place: WaitingPlace) -> str:
 def _fail_if_refused(refused: list[tuple[str, ApiError]]) -> None:
     if refused:
         name, error = refused[0]
-        first = error.errors[0] if error.errors else None
-        why = f"{first['field']}: {first['message']} ({first['remedy']})" if first else error.detail
-        raise CommandError(f"{len(refused)} order(s) refused; {name}: {error.code}: {why}", FAILED)
+        raise CommandError(f"{len(refused)} order(s) refused; {name}: {error.told()}", FAILED)
 
 
 def _read_orders(file: Path) -> list[dict[str, Any]]:
@@ -125,12 +125,36 @@ def _read_orders(file: Path) -> list[dict[str, Any]]:
 @app.command()
 def show(order_id: OrderIdArgument, as_json: AsJson = False, api_url: ApiUrl = "", api_key: ApiKey = "") -> None:
     """Show one order, with what its saga says now."""
-    order = call(api_url, api_key, lambda api: api.order(order_id, live=True))
+
+    async def work(api: ApiClient) -> tuple[OrderDocument, OrderBooks | None]:
+        return await api.order(order_id, live=True), None if as_json else await _books(api, order_id)
+
+    order, books = call(api_url, api_key, work)
     if as_json:
         show_json(order)
     else:
-        show_pairs(_facts(order))
+        show_pairs([*_facts(order), *(_paid(books) if books else ())])
         show_table("Parcels", ("parcel", "from", "provider", "amount", "status", "tracking"), _parcels(order))
+
+
+async def _books(api: ApiClient, order_id: str) -> OrderBooks | None:
+    """The order's books; None for a key that may not see them."""
+    try:
+        return await api.call("GET", f"/v1/orders/{part(order_id)}/books", OrderBooks)
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        return None
+
+
+def _paid(books: OrderBooks) -> list[tuple[str, object]]:
+    """What was taken and given back so far, at the payment company or on the platform."""
+    moved = [line.amount for line in books.money if line.account in (Account.CASH, Account.PLATFORM)]
+    captured, refunded = sum(each for each in moved if each > 0), -sum(each for each in moved if each < 0)
+    return [
+        ("captured", format_amount(captured, books.currency) if moved else None),
+        ("refunded", format_amount(refunded, books.currency) if refunded else None),
+    ]
 
 
 def _facts(order: OrderDocument) -> list[tuple[str, object]]:
@@ -143,7 +167,7 @@ def _facts(order: OrderDocument) -> list[tuple[str, object]]:
         ("total", format_amount(order.total, order.currency)),
         ("lines", ", ".join(f"{line.quantity} x {line.sku}" for line in order.lines)),
         ("in line", in_line(order.waiting) if order.waiting else None),
-        ("ship by", None if order.waiting else order.ship_by.isoformat()),
+        ("ship by", None if order.waiting else f"{order.ship_by:%Y-%m-%d %H:%M} UTC"),
         ("promised", order.promised if order.promised == "later" else None),
         ("elsewhere", "; ".join(map(_elsewhere, order.elsewhere)) or None),
         ("holds", ", ".join(live.holds) if live and live.holds else None),
@@ -187,7 +211,9 @@ def list_orders(
     if as_json:
         show_json(page)
         return
-    show_table("Orders", ("order", "seller", "status", "total", "accepted", "reason"), map(summary_row, page.orders))
+    columns = ("order", "seller", "status", "total", "accepted", "reason")
+    empty = "no order matches" if any(filters.values()) else "there are no orders"
+    show_table("Orders", columns, map(summary_row, page.orders), empty=empty)
     if page.next_cursor:
         typer.echo(f"more: --cursor {page.next_cursor}")
 

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Final
 import typer
 
 from ordersaga.api.shapes import Arrival
-from ordersaga.commands.errors import USAGE, CommandError
-from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, Repeat, call, show_json, show_pairs, show_table
+from ordersaga.commands.errors import FAILED, USAGE, CommandError
+from ordersaga.commands.remote import NOT_DONE, ApiKey, ApiUrl, AsJson, Repeat, call, show_json, show_pairs, show_table
 from ordersaga.domain.amounts import format_amount
 from ordersaga.http_client import ApiClient, ChangeName, part
 from workflows.foretelling import Foretold
@@ -272,13 +272,16 @@ def arrived(
 
 
 def show_foretold(api_url: str, api_key: str, path: str, body: Mapping[str, Any], *, as_json: bool) -> None:
-    """Show what an action would come to, as the API's `path` says it; nothing is done."""
+    """Show what an action would come to, as the API's `path` says it; nothing is done. A refusal ends as in earnest."""
     told = call(api_url, api_key, lambda api: api.call("POST", path, Foretold, json=body))
+    refused = told.outcome == "refused"
     if as_json:
         show_json(told)
-        return
-    for line in (told.outcome, *told.effects, "nothing was done: leave out --preview to do it"):
-        typer.echo(line)
+    else:
+        for line in (told.outcome, *told.effects, "nothing was done" if refused else NOT_DONE):
+            typer.echo(line)
+    if refused:
+        raise typer.Exit(FAILED)
 
 
 def _change(

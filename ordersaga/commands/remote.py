@@ -29,6 +29,7 @@ NO_STACK: Final = "; or start a stack here: ordersaga up (in another folder: ORD
 WHOLE: Final = frozenset({"order", "status", "accepted", "at", "total", "amount", "id", "item"})
 """Columns whose cells are never broken: people copy and search for them."""
 PIPED_WIDTH: Final = 500
+NOT_DONE: Final = "nothing was done: leave out --preview to do it"
 
 
 def _repeatable(key: str) -> str:
@@ -126,12 +127,16 @@ def steps(what: str, total: int) -> Iterator[Callable[[], None]]:
         yield lambda: bar.advance(task)
 
 
-def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table."""
+def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str = "") -> None:
+    """Print a table; of one without rows the sentence that says so."""
+    found = list(rows)
+    if not found:
+        typer.echo(empty or f"{title}: nothing")
+        return
     console = Console()
     if not console.is_terminal:  # read by a program, or in a pager: one line for each row
         console.width = PIPED_WIDTH
-    console.print(table_of(title, columns, rows))
+    console.print(table_of(title, columns, found))
 
 
 def table_of(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:

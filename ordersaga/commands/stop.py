@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 the API refused; 2 wrong usage, or no valid key; 3 no API.
 import asyncio
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from math import isfinite
 from typing import Annotated, Any, Final
 
@@ -14,7 +15,18 @@ from rich.console import Console
 
 from ordersaga.api.stop_shapes import StopCounts, StopDocument, StopList, StopOrderList, StopSum
 from ordersaga.commands.errors import USAGE, CommandError
-from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, By, call, given, show, show_pairs, show_table
+from ordersaga.commands.remote import (
+    NOT_DONE,
+    ApiKey,
+    ApiUrl,
+    AsJson,
+    By,
+    call,
+    given,
+    show,
+    show_pairs,
+    show_table,
+)
 from ordersaga.commands.times import moment
 from ordersaga.domain.amounts import format_amount
 from ordersaga.domain.stops import Stage, Treatment
@@ -69,11 +81,15 @@ def create(
         )
     if look_every is not None and not isfinite(look_every):
         raise CommandError(f"--look-every {look_every}: give a number of minutes, such as 5", USAGE)
+    begins, ends = _moment("--from", start), _moment("--until", until)
+    now = datetime.now(UTC)
+    if ends is not None and ends <= max(begins or now, now):
+        raise CommandError(f"--until {until}: must lie in the future, and after --from; give a later time", USAGE)
     body = given(
         match=match,
         policy=_policy(policy or []),
-        effective_at=_moment("--from", start),
-        until=_moment("--until", until),
+        effective_at=begins and begins.isoformat(),
+        until=ends and ends.isoformat(),
         look_every_minutes=look_every,
         legal_reference=legal_reference,
         reason=reason,
@@ -95,7 +111,7 @@ def list_stops(
     """List stops, newest first."""
     params = {"limit": limit, "standing": "true" if standing else "false"}
     answer = call(api_url, api_key, lambda api: api.call("GET", PATH, StopList, params=params))
-    show(answer, _show_list, as_json=as_json)
+    show(answer, lambda found: _show_list(found, standing=standing), as_json=as_json)
 
 
 @app.command("show")
@@ -129,7 +145,7 @@ async def _looked(api: ApiClient, path: str, *, follow: bool) -> StopDocument:
 
 
 def _how_far(stop: StopDocument) -> str:
-    return f"{stop.state}: {stop.counts.total.orders} orders so far"
+    return f"{stop.state}: {_orders_told(stop.counts.total)} so far"
 
 
 def _steering(word: str, told: str) -> None:
@@ -146,6 +162,8 @@ def _steering(word: str, told: str) -> None:
     ) -> None:
         stop = _sent(api_url, api_key, f"/{_id(stop_id)}/{word}", given(reason=reason, by=by), dry_run=preview)
         show(stop, _show_stop, as_json=as_json)
+        if preview and not as_json:
+            typer.echo(NOT_DONE)
 
     app.command(word, help=told)(steer)
 
@@ -172,15 +190,17 @@ def _policy(words: Iterable[str]) -> dict[str, str] | None:
     for word in words:
         stage, _, what = word.partition("=")
         if stage not in (*Stage, "all") or what not in list(Treatment):
-            raise CommandError(f"--policy {word!r}: write STAGE=WHAT, such as confirmed=hold; WHAT is {_WORDS}", USAGE)
+            stages = f"STAGE is one of {', '.join(Stage)}, or all"
+            wrong = f"--policy {word!r}: write STAGE=WHAT, such as confirmed=hold; {stages}; WHAT is {_WORDS}"
+            raise CommandError(wrong, USAGE)
         policy |= {each.value: what for each in Stage} if stage == "all" else {stage: what}
     return policy or None
 
 
-def _moment(option: str, text: str | None) -> str | None:
+def _moment(option: str, text: str | None) -> datetime | None:
     """`2h` from now, or the time that is given."""
     wrong = f"{option} {text!r}: write 30m, 2h, 7d, or a time: 2026-03-01T08:00Z"
-    return moment(text, wrong).isoformat() if text is not None else None
+    return moment(text, wrong) if text is not None else None
 
 
 def _show_stop(stop: StopDocument) -> None:
@@ -190,12 +210,12 @@ def _show_stop(stop: StopDocument) -> None:
             ("stop", stop.stop_id),
             ("what", stop.match.words()),
             ("nobody knows", ", ".join(stop.unlisted) or None),
-            ("status", stop.state),
+            ("status", _status(stop)),
             ("from", f"{stop.effective_at:%Y-%m-%d %H:%M} UTC"),
             ("until", f"{stop.until:%Y-%m-%d %H:%M} UTC" if stop.until else None),
             ("asked by", f"{stop.asked_by}: {stop.reason}"),
             ("rests on", stop.legal_reference or None),
-            ("lifted by", stop.lifted_by),
+            ("lifted by", None if stop.dry_run else stop.lifted_by),
             ("workflow", f"{progress.phase}, {progress.looks} looks" if progress else None),
         ]
     )
@@ -206,6 +226,12 @@ def _show_stop(stop: StopDocument) -> None:
         typer.echo(stop.message)
 
 
+def _status(stop: StopDocument) -> str:
+    if not stop.dry_run:
+        return stop.state
+    return "dry run: nothing was done" if stop.state == "ended" else "dry run: not done yet"
+
+
 def _show_counts(counts: StopCounts) -> None:
     stages = ((each.stage, each.treatment, each.orders, _money(each)) for each in counts.by_stage)
     show_table("By stage", ("stage", "treated", "orders", "amount"), stages)
@@ -213,21 +239,27 @@ def _show_counts(counts: StopCounts) -> None:
     show_table("By seller", ("seller", "orders", "amount"), sellers)
     answers = ((each.answer, each.orders, _money(each)) for each in counts.by_answer)
     show_table("By answer", ("answer", "orders", "amount"), answers)
-    show_pairs([("together", f"{counts.total.orders} orders, {_money(counts.total) or 'no money'}")])
+    show_pairs([("together", f"{_orders_told(counts.total)}, {_money(counts.total) or 'no money'}")])
+
+
+def _orders_told(summed: StopSum) -> str:
+    return "1 order" if summed.orders == 1 else f"{summed.orders} orders"
 
 
 def _money(summed: StopSum) -> str:
     return ", ".join(format_amount(amount, currency) for currency, amount in summed.money.items())
 
 
-def _show_list(found: StopList) -> None:
-    show_table("Stops", ("id", "what", "status", "from", "until", "orders", "asked by"), map(_row, found.stops))
+def _show_list(found: StopList, *, standing: bool) -> None:
+    columns = ("id", "what", "status", "from", "until", "orders", "asked by")
+    empty = "nothing is stopped" if standing else "nothing was ever stopped"
+    show_table("Stops", columns, map(_row, found.stops), empty=empty)
 
 
 def _row(stop: StopDocument) -> tuple[object, ...]:
     until = f"{stop.until:%Y-%m-%d %H:%M}" if stop.until else ""
     begins = f"{stop.effective_at:%Y-%m-%d %H:%M}"
-    return stop.stop_id, stop.match.words(), stop.state, begins, until, stop.counts.total.orders, stop.asked_by
+    return stop.stop_id, stop.match.words(), _status(stop), begins, until, stop.counts.total.orders, stop.asked_by
 
 
 def _orders(api_url: str, api_key: str, stop_id: str, wanted: dict[str, str]) -> StopOrderList:

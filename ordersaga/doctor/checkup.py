@@ -11,7 +11,7 @@ from temporalio.service import RPCError
 from ordersaga.archive import archiver_of
 from ordersaga.bootstrap import ENCRYPTION_REFUSALS, Services, copies_of, look_at_database, open_services
 from ordersaga.doctor.archive import archive_lines
-from ordersaga.doctor.companies import company_lines, lane_lines
+from ordersaga.doctor.companies import company_lines, lane_lines, seller_account_lines
 from ordersaga.doctor.database import database_lines, encryption_line, key_lines
 from ordersaga.doctor.lines import Checkup, Line, fail, ok, warn
 from ordersaga.doctor.names import unknown_names
@@ -30,9 +30,10 @@ async def check_all(folder: Path) -> Checkup:
     try:
         settings = read_complete()
     except SettingsError as error:
-        return Checkup(lines=(fail("settings", str(error), "correct them all, then look again"),))
-    lines = [ok("settings", "complete"), *unknown_names(Path(".env")), _disk(folder)]
-    return Checkup(lines=(*lines, *await _connected(settings)))
+        return Checkup(lines=(fail("settings", str(error), "correct what is named, then: ordersaga doctor"),))
+    connected = await _connected(settings)
+    complete = [] if any(line.check == "settings" for line in connected) else [ok("settings", "complete")]
+    return Checkup(lines=(*complete, *unknown_names(Path(".env")), _disk(folder), *connected))
 
 
 async def _connected(settings: Settings) -> list[Line]:
@@ -40,7 +41,7 @@ async def _connected(settings: Settings) -> list[Line]:
         try:
             services = await stack.enter_async_context(open_services(settings, name=NAME, looks_only=True))
         except SettingsError as error:
-            return [fail("settings", str(error), "correct them all, then look again")]
+            return [fail("settings", str(error), "correct what is named, then: ordersaga doctor")]
         except OrdersagaError as error:
             return [_no_database(error)]
         return await _looked(services)
@@ -69,7 +70,7 @@ async def _looked(services: Services) -> list[Line]:
     lines += await _or_fail("temporal", TemporalCheckup(services.orders.temporal, queues).lines(), "start Temporal")
     lines += await _or_fail("archive", archive_lines(archiver_of(services)), "start Temporal")
     lines += await _or_fail("lanes", lane_lines(services), "ordersaga migrate")
-    return [*lines, *await company_lines(services)]
+    return [*lines, *seller_account_lines(services), *await company_lines(services)]
 
 
 async def _database(services: Services) -> list[Line]:

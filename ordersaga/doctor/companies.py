@@ -36,6 +36,15 @@ async def lane_lines(services: Services) -> list[Line]:
     return lines
 
 
+def seller_account_lines(services: Services) -> list[Line]:
+    """Sellers' own accounts that cannot be opened with what is here."""
+    advice = "put each secret where its reference leads, or correct the profile: docs/sellers.md"
+    return [
+        fail("seller_account", f"{account} of {seller} cannot be opened: {', '.join(wrong)}", advice)
+        for (account, seller), wrong in services.seller_accounts.closed.items()
+    ]
+
+
 def _questions(services: Services) -> Mapping[str, Ask]:
     providers = {f"provider {name}": partial(each.inquire, NOBODY) for name, each in services.providers.items()}
     carriers = {f"carrier {name}": partial(each.inquire, NOBODY) for name, each in services.carriers.items()}

@@ -52,7 +52,7 @@ class TemporalCheckup:
 
     def _namespace(self, found: DescribeNamespaceResponse) -> list[Line]:
         retention = found.config.workflow_execution_retention_ttl.ToTimedelta()
-        kept = f"{self._temporal.namespace}: histories are kept for {retention.total_seconds() / 86400:g} days"
+        kept = f"{self._temporal.namespace}: histories are kept for {_days(retention)}"
         advice = "temporal operator namespace update --retention 168h"
         enough = ok("namespace", kept) if retention >= LEAST_RETENTION else warn("namespace", kept, advice)
         able = found.namespace_info.capabilities
@@ -100,3 +100,8 @@ class TemporalCheckup:
         paused = described.schedule.state.paused
         advice = f"temporal schedule toggle --unpause --schedule-id {SCHEDULE_ID}"
         return warn("reconciliation", "is paused", advice) if paused else ok("reconciliation", "is scheduled")
+
+
+def _days(span: timedelta) -> str:
+    days = f"{span / timedelta(days=1):g}"
+    return f"{days} day" if days == "1" else f"{days} days"

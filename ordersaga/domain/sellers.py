@@ -40,7 +40,7 @@ class PresetTerms(SellerTerms):
     @classmethod
     def _says_its_unit(cls, value: object) -> object:
         if not isinstance(value, str | timedelta):
-            raise ValueError("has no unit; write a duration such as P2D or PT36H")
+            raise ValueError("has no unit; write an ISO 8601 duration such as P2D or PT36H")
         return value
 
     @field_validator(*_DURATIONS)

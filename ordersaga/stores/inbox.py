@@ -38,7 +38,7 @@ WHERE id = ANY($1::bigint[]) AND status = 'pending'
 """
 _REQUEUE = """
 UPDATE webhook_inbox SET status = 'pending', attempts = 0, next_attempt_at = clock_timestamp()
-WHERE id = $1 AND status IN ('failed', 'ignored') RETURNING id
+WHERE id = $1 AND status = 'failed' RETURNING id, source, source_id, order_id, attempts, received_at, error
 """
 _FAILED = """
 SELECT id, source, source_id, order_id, attempts, received_at, error FROM webhook_inbox
@@ -126,13 +126,14 @@ class WebhookInbox:
         async with connection(self._pool) as reader:
             return [FailedMessage(**dict(row)) for row in await reader.fetch(_FAILED, limit)]
 
-    async def requeue(self, message_id: int) -> bool:
-        """Deliver a failed or ignored message after all; False when it is neither."""
+    async def requeue(self, message_id: int) -> FailedMessage | None:
+        """Deliver a message after all that was given up on: which one; None: there is none."""
         async with transaction(self._pool) as work:
-            found = await work.fetchval(_REQUEUE, message_id)
-            if found is not None:
-                await work.execute("SELECT pg_notify('inbox', $1)", str(found))
-            return found is not None
+            row = await work.fetchrow(_REQUEUE, message_id)
+            if row is None:
+                return None
+            await work.execute("SELECT pg_notify('inbox', $1)", str(message_id))
+            return FailedMessage(**dict(row))
 
     async def waiting(self) -> dict[str, int]:
         """How many messages are pending, and how many failed."""

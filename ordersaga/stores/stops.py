@@ -57,9 +57,9 @@ _STARTED = "UPDATE stops SET started_at = coalesce(started_at, now()) WHERE stop
 _PAUSE = """
 UPDATE stops SET paused = $2 WHERE stop_id = $1 AND paused <> $2 AND lifted_at IS NULL AND NOT dry_run RETURNING true
 """
-_LIFT = "UPDATE stops SET lifted_at = now(), lifted_by = $2 WHERE stop_id = $1 AND lifted_at IS NULL RETURNING true"
+_LIFT = "UPDATE stops SET lifted_at = now(), lifted_by = $2 WHERE stop_id = $1 AND lifted_at IS NULL RETURNING dry_run"
 _LIFTED = "SELECT lifted_at IS NOT NULL FROM stops WHERE stop_id = $1"
-_END = "UPDATE stops SET ended_at = now() WHERE stop_id = $1 AND ended_at IS NULL RETURNING true"
+_END = "UPDATE stops SET ended_at = now() WHERE stop_id = $1 AND ended_at IS NULL RETURNING dry_run"
 _LOOKED = "UPDATE stops SET looks = looks + 1, looked_at = now() WHERE stop_id = $1 AND looks = $2"
 _ANNOUNCE = "SELECT pg_notify('stops_changed', $1)"
 # Whoever was passed over is looked at again; another stop that still forbids it passes it over anew.
@@ -234,20 +234,23 @@ class PostgresStops:
             return bool(await reader.fetchval(_LIFTED, stop_id))
 
     async def lift(self, stop_id: str, *, by: str, reason: str) -> bool:
-        """Open the door; its holds are released by its workflow. False: it was lifted before."""
+        """Open the door; its holds are released by its workflow. A dry run had none. False: it was lifted before."""
         async with transaction(self._pool, scoped=False) as work:
-            if not await work.fetchval(_LIFT, stop_id, storable(by)):
+            dry_run = await work.fetchval(_LIFT, stop_id, storable(by))
+            if dry_run is None:
                 return False
-            await look_at_all(work)
-            await self._tell(work, stop_id, "lifted", f"lifted by {by}: {reason}")
+            if not dry_run:
+                await look_at_all(work)
+                await self._tell(work, stop_id, "lifted", f"lifted by {by}: {reason}")
         self.rules.forget()
         return True
 
     async def end(self, stop_id: str) -> None:
         """Nothing of it goes on."""
         async with transaction(self._pool) as work:
-            if await work.fetchval(_END, stop_id):
-                await self._tell(work, stop_id, "ended", "ended")
+            dry_run = await work.fetchval(_END, stop_id)
+            if dry_run is not None:
+                await self._tell(work, stop_id, "ended", "a dry run ended: nothing was done" if dry_run else "ended")
 
     async def looked(self, stop_id: str, looks: int) -> None:
         """All orders were gone through once more; `looks`: how often before. Undecided cancellations are looked up."""

@@ -9,6 +9,7 @@ from typing import Literal
 
 from ordersaga.domain.errors import CustomerError
 from ordersaga.domain.notifications import BOTH_SECRETS_SIGN
+from ordersaga.remedies import listed_at
 from ordersaga.stores.pools import Pool, connection, transaction
 
 EndpointKind = Literal["http", "email"]
@@ -71,7 +72,10 @@ class WebhookEndpoints:
                 raise CustomerError("seller_unknown", f"no seller {seller} is in the catalog; load it first")
             row = await work.fetchrow(_ADD, f"whe_{secrets.token_hex(8)}", seller, kind, url, list(types), secret)
         if row is None:
-            raise CustomerError("endpoint_exists", "this URL is an endpoint already; list them: /v1/webhook-endpoints")
+            raise CustomerError(
+                "endpoint_exists",
+                f"this URL is an endpoint already; {listed_at('/v1/webhook-endpoints', 'webhooks list')}",
+            )
         return _endpoint(dict(row)), secret
 
     async def list(self, seller: str | None = None) -> "list[Endpoint]":

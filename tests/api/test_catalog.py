@@ -205,9 +205,10 @@ async def test_another_content_type_is_415(api: Api) -> None:
     [
         (b"", "line 1, column kind: the column is missing"),
         (b"kind\n", "line 2, column (file): the file has no rows"),
+        (b"kind;seller;name\nseller;a;A\n", "line 1, column (file): its columns are separated by semicolons"),
         (b"kind,price\nseller,1\n", "line 1, column price: unknown column"),
         (b"kind,sku,sku\nstock,1,2\n", "line 1, column sku: the column stands twice"),
-        (b"kind,sku\nstock,a,b\n", "line 2, column (file): 3 cells under 2 columns"),
+        (b"kind,sku\nstock,a,b\n", "line 2, column (row): 3 cells under 2 columns"),
         (b"kind,seller\nseller,\xff\n", "line 2, column (file): the file is not UTF-8"),
         (b'kind,seller\nseller,"open\n', "line 2, column (file): unexpected end of data"),
         (b"kind,seller,name,sku\nseller,a-shop,A,S1\n", "line 2, column sku: does not belong to a seller row"),
@@ -221,6 +222,17 @@ def test_an_unusable_file_says_where_and_why(content: bytes, problem: str) -> No
     with pytest.raises(CsvFileError) as caught:
         parse_catalog(content)
     assert str(caught.value.problems[0]).startswith(problem)
+
+
+def test_a_row_with_too_many_cells_hides_no_other() -> None:
+    """Each bad row is told at once, in a catalog and among orders."""
+    with pytest.raises(CsvFileError) as caught:
+        parse_catalog(b"kind,sku,quantity\nstock,a,1,b,c\nshelf,a,1\nstock,a,1,b\n")
+    assert [(each.line, each.column) for each in caught.value.problems] == [(2, "(row)"), (3, "kind"), (4, "(row)")]
+    with pytest.raises(CsvFileError) as caught:
+        parse_orders(b"order_id,sku,quantity,unit_price\nweb_1,MUG,1,10,00\n,MUG,1,10\n")
+    told = {(each.line, each.column) for each in caught.value.problems}
+    assert {(2, "(row)"), (3, "order_id")} <= told
 
 
 def test_an_excel_export_is_read() -> None:

@@ -52,10 +52,17 @@ async def test_an_unknown_order_is_404(api: Api, path: str) -> None:
 
 
 async def test_an_unknown_path_is_a_problem_too(api: Api) -> None:
-    """404 and 405 have the same shape as everything else."""
-    assert (await api.get("/v2/orders")).json()["code"] == "no_such_path"
+    """404 and 405 have the same shape as everything else: what was asked for, what there is, and where that is told."""
+    unknown = (await api.get("/v2/orders")).json()
+    assert (unknown["code"], unknown["detail"]) == (
+        "no_such_path",
+        "there is no /v2/orders; all paths are in /openapi.json",
+    )
     answer = await api.send("PATCH", "/v1/orders")
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    detail = "/v1/orders takes no PATCH; use GET, POST; all paths are in /openapi.json"
+    assert (answer.json()["detail"], answer.headers["allow"]) == (detail, "GET, POST")
+    assert (await api.get("/openapi.json")).status_code == 200
 
 
 async def test_the_timeline_tells_the_journal(api: Api) -> None:

@@ -265,13 +265,16 @@ async def test_undone_its_holds_are_released_and_what_was_canceled_stays_so(offi
     foretold = await office.api.post(f"{STOPS}/{stop_id}/undo?dry_run=true", {"reason": "open again"})
     assert (foretold.status_code, foretold.json()["state"]) == (200, "in_force")
     assert foretold.json()["effect"][1:] == [
-        "1 orders that it holds are released; another stop or hold may keep them.",
-        "1 orders that were asked to be canceled stay so.",
+        "1 order that it holds is released; another stop or hold may keep it.",
+        "1 order that was asked to be canceled stays so.",
     ]
     assert (await office.api.post("/v1/orders", california("yet"))).json()["code"] == "stopped"
     undone = await office.api.post(f"{STOPS}/{stop_id}/undo", {"reason": "open again", "by": "ann"})
     assert undone.status_code == 202
-    assert undone.json()["message"] == "the door is open; 1 held orders are released; 1 asked to be canceled stay so"
+    assert undone.json()["message"] == "the door is open; 1 held order is released; 1 asked to be canceled stays so"
+    again = await office.api.post(f"{STOPS}/{stop_id}/undo", {"reason": "open again"})
+    assert (again.status_code, again.json()["message"]) == (202, "nothing was done: it was lifted before")
+    assert again.json()["effect"] == ["It is lifted already: nothing changes."]
     assert (await office.api.post("/v1/orders", california("after"))).status_code == 202
     ended = await office.until(stop_id, lambda told: told["state"] == "ended")
     assert ended["lifted_by"] == "test operator:ann"

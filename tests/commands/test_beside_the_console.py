@@ -97,7 +97,7 @@ async def test_sessions_are_listed_and_ended_by_an_admin(terminal: Terminal) -> 
     assert (again.code, again.out, "no session" in again.err) == (1, "", True)
     for words in (("list",), ("end", ann)):
         refused = await terminal("sessions", *words)
-        assert (refused.code, refused.out, "an operator key may not do this" in refused.err) == (1, "", True)
+        assert (refused.code, refused.out, "the role operator may not do this" in refused.err) == (1, "", True)
     told = (await terminal("audit", "sign-ins", "--limit", "2")).out
     assert "ended by test admin" in told
     newest = json.loads((await terminal("audit", "sign-ins", "--json")).out)["sign_ins"]

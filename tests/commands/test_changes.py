@@ -113,8 +113,10 @@ async def test_a_refused_change_ends_with_one_line_that_says_what_to_do(terminal
         (("order", "cancel", "no/pe x"), 1, "order_id: "),
         (("order", "cancel", "..", "--preview"), 1, "order_id: "),
         (("order", "cancel", ""), 1, "order_id: "),
-        (("order", "show", "ghost"), 1, "there is no order ghost; list them: ordersaga order list"),
-        (("return", "show", "ghost-r1"), 1, "there is no return ghost-r1; list them: ordersaga return list ORDER_ID"),
+        (("order", "show", "ghost"), 1, "there is no order ghost; list them: `GET /v1/orders`, `ordersaga order list`"),
+        (("return", "show", "ghost-r1"), 1, "`ordersaga return list ORDER_ID`"),
+        (("attention", "resolve", "ghost", "adopt", "--reason", "x"), 1, "`ordersaga attention list`"),
+        (("webhooks", "deliveries", "whe_0123456789abcdef"), 1, "`ordersaga webhooks list`"),
         (("attention", "list", "--older-than", "0"), 2, "--older-than"),
         (("attention", "list", "--provider", "Ship Bob"), 1, "provider"),
     ],
@@ -163,14 +165,16 @@ async def test_the_preview_of_an_order_that_has_ended_is_told_from_its_record(te
     ],
 )
 async def test_each_of_these_may_be_foretold(terminal: Terminal, words: tuple[str, ...], outcome: str) -> None:
-    """As text and as JSON, with why; nothing is asked of the order."""
+    """As text and as JSON, with why; a refusal ends as in earnest. Nothing is asked of the order."""
     await place(terminal)
     await terminal.api.services.journal.record(JournalUpdate(order_id="web_1", status=OrderStatus.COMPLETED))
     told = await terminal("order", *words, "--preview")
     first, *effects, last = told.out.splitlines()
-    assert (told.code, first, last) == (0, outcome, "nothing was done: leave out --preview to do it"), told.err
-    foretold = json.loads((await terminal("order", *words, "--preview", "--json")).out)
-    assert (foretold["outcome"], foretold["effects"]) == (outcome, effects)
+    ends = (1, "nothing was done") if outcome == "refused" else (0, "nothing was done: leave out --preview to do it")
+    assert (first, told.code, last) == (outcome, *ends), told.err
+    as_json = await terminal("order", *words, "--preview", "--json")
+    foretold = json.loads(as_json.out)
+    assert (as_json.code, foretold["outcome"], foretold["effects"]) == (told.code, outcome, effects)
     assert effects
     assert [what for what, _ in terminal.orders.asked] == ["place"]
 
@@ -252,6 +256,29 @@ async def test_very_many_are_answered_a_few_at_a_time(terminal: Terminal) -> Non
     said = [said.item_id for said in terminal.orders.requests if isinstance(said, Resolution)]
     assert sorted(said) == sorted(each["item_id"] for each in told["items"])
     assert len(set(said)) == AT_ONCE + 1
+
+
+async def test_a_question_that_is_not_open_is_named(terminal: Terminal) -> None:
+    """Alone or beside one that is, foretold or in earnest: exit code 1, and which."""
+    await ask(terminal, "web_1")
+    words = ("attention", "resolve-many", "adopt", "--reason", "seen", "--item", "ghost-a1")
+    alone = await terminal(*words)
+    assert alone.code == 1
+    told = "ordersaga: no open question matches --item ghost-a1; list them: ordersaga attention list\n"
+    assert alone.err == told
+    (item,) = json.loads((await terminal("attention", "list", "--json")).out)["items"]
+    beside = await terminal(*words, "--item", item["item_id"])
+    assert (beside.code, beside.err, "would be resolved: 1" in beside.out) == (1, told, True)
+    assert terminal.orders.requests == []
+
+
+async def test_nothing_is_a_sentence(terminal: Terminal) -> None:
+    """No empty table; JSON stays as it was."""
+    assert (await terminal("attention", "list")).out == "nothing waits for a person\n"
+    assert (await terminal("attention", "list", "--seller", "acme")).out == "nothing that matches waits for a person\n"
+    assert (await terminal("stop", "list", "--standing")).out == "nothing is stopped\n"
+    assert (await terminal("order", "list")).out == "there are no orders\n"
+    assert json.loads((await terminal("attention", "list", "--json")).out) == {"items": []}
 
 
 async def test_a_choice_that_nothing_offers_is_told(terminal: Terminal) -> None:

@@ -154,7 +154,9 @@ async def test_a_key_may_here_what_it_may_elsewhere(shop: Shop) -> None:
     shop.api.keys["bolt"] = await shop.api.services.api_keys.issue("support", "bolt support", "bolt")
     async with assistant(shop, "checkout", *DOLLARS) as talk:
         assert len((await talk.ask("find_orders", text="mcp_whose"))["orders"]) == 1
-        assert "forbidden: a checkout key may not" in await talk.refused("preview_cancellation", order_id="mcp_whose")
+        assert "forbidden: the role checkout may not" in await talk.refused(
+            "preview_cancellation", order_id="mcp_whose"
+        )
     async with assistant(shop, "bolt", *DOLLARS) as talk:
         for text in ("mcp_whose", "MUG", "acme"):
             assert (await talk.ask("find_orders", text=text))["orders"] == []
@@ -167,6 +169,16 @@ async def test_a_key_may_here_what_it_may_elsewhere(shop: Shop) -> None:
     assert "asks to cancel" not in await story(shop, "mcp_whose")
     async with assistant(shop, "support", url="http://127.0.0.1:1") as talk:
         assert "unreachable" in await talk.refused("explain_order", order_id="mcp_whose")
+
+
+async def test_wrong_arguments_are_told_like_every_other_refusal(shop: Shop) -> None:
+    """By name and with the remedy, all at once; no word of the library that reads them, and nothing is asked."""
+    async with assistant(shop, "support", *DOLLARS) as talk:
+        told = await talk.refused("preview_cancellation", lines=[{"sku": "MUG", "quantity": 0}])
+        assert "invalid_arguments: " in told
+        assert "order_id: Field required; add it" in told
+        assert "lines[0].quantity: Input should be greater than or equal to 1; use a number of at least 1" in told
+        assert "pydantic" not in told
 
 
 @pytest.mark.parametrize("limit", ["100", "USD", "USD 1.5", "usd 1", "USD -1", "JPY 1.50", "USD 1.000"])

@@ -1,11 +1,13 @@
 """`ordersaga order`, `stock`, `attention`: real processes' worth of command line before a real API."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ordersaga.domain.books import MoneyTransaction, captured, refunded
 from ordersaga.domain.journal import JournalUpdate, ParcelAddress
 from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
 from tests.fakes.samples import address
@@ -73,6 +75,36 @@ async def test_a_csv_places_what_it_can_and_says_what_was_refused(terminal: Term
     assert level["held"] == 2
 
 
+async def test_every_refused_value_of_an_order_is_told(terminal: Terminal, tmp_path: Path) -> None:
+    """Also without --json: each with its field and remedy, in the table and in the one line."""
+    file = tmp_path / "order.json"
+    file.write_text('{"a": 1}')
+    answer = json.loads((await terminal("order", "place", str(file), "--json")).out)[0]
+    outcome = await terminal("order", "place", str(file))
+    fields = [error["field"] for error in answer["errors"]]
+    assert (outcome.code, len(fields) > 3, outcome.err.count("\n")) == (1, True, 1)
+    assert [field for field in fields if f"{field}: " not in outcome.err or f"{field}: " not in outcome.out] == []
+    assert "see errors" not in outcome.out
+
+
+async def test_what_was_taken_and_given_back_is_shown(terminal: Terminal, tmp_path: Path) -> None:
+    """With the order, to whoever may see its books; the time to ship by is written as everywhere else."""
+    file = tmp_path / "order.json"
+    file.write_text(json.dumps(order_body(order_id="web_1")))
+    await terminal("order", "place", str(file))
+    before = (await terminal("order", "show", "web_1")).out
+    assert "captured" not in before
+    assert re.search(r"^ship by: +\d{4}-\d\d-\d\d \d\d:\d\d UTC$", before, re.MULTILINE)
+    paid = (("capture", captured(1590, 1590)), ("refund", refunded(590)), ("goodwill", refunded(100)))
+    for memo, postings in paid:
+        head = {"transaction_id": f"web_1/{memo}", "order_id": "web_1", "parcel": 1, "currency": "USD", "memo": memo}
+        await terminal.api.services.effects.post(MoneyTransaction(**head, postings=postings))
+    shown = (await terminal("order", "show", "web_1")).out
+    assert "captured:    USD 15.90\nrefunded:    USD 6.90\n" in shown
+    theirs = await terminal("order", "show", "web_1", role="checkout")
+    assert (theirs.code, "captured" in theirs.out) == (0, False), theirs.err
+
+
 async def test_a_bad_csv_places_nothing(terminal: Terminal, tmp_path: Path) -> None:
     """Every bad row is named; the API hears of none."""
     file = tmp_path / "orders.csv"
@@ -129,10 +161,16 @@ async def test_a_failed_message_is_listed_and_requeued(terminal: Terminal) -> No
     (listed,) = json.loads((await terminal("inbox", "list", "--json")).out)["messages"]
     assert (listed["id"], listed["order_id"], listed["attempts"]) == (message.id, "web_1", 99)
     again = await terminal("inbox", "requeue", str(message.id))
-    assert (again.code, again.out) == (0, f"message {message.id} is delivered again\n")
+    told = f"message {message.id} of shipbob (m1, order web_1) is delivered again\n"
+    assert (again.code, again.out) == (0, told)
     assert [due.id for due in await inbox.claim(9)] == [message.id]
     twice = await terminal("inbox", "requeue", str(message.id))
     assert (twice.code, "message_not_found" in twice.err) == (1, True)
+    await inbox.mark_ignored(message.id, "not ours")
+    guessed = await terminal("inbox", "requeue", str(message.id))
+    assert (guessed.code, "list them: `GET /v1/inbox`, `ordersaga inbox list`" in guessed.err) == (1, True)
+    assert (await terminal("inbox", "list")).out == "nothing was given up on\n"
+    assert json.loads((await terminal("inbox", "list", "--json")).out) == {"messages": []}
     assert (await terminal("inbox", "list", role="support")).code == 1
 
 

@@ -65,7 +65,7 @@ async def test_a_stop_is_foreseen_made_shown_and_undone(terminal: Terminal) -> N
     foreseen = await terminal(*words)
     assert foreseen.code == 0, foreseen.err
     assert "a dry run: nothing was done" in foreseen.out
-    assert "1 orders, USD 10.00" in foreseen.out
+    assert "1 order, USD 10.00" in foreseen.out
     made = await terminal(*words, "--apply", "--legal-reference", "Order 12", "--by", "ann", "--json")
     told = json.loads(made.out)
     stop_id = told["stop_id"]
@@ -87,9 +87,12 @@ async def test_a_stop_is_foreseen_made_shown_and_undone(terminal: Terminal) -> N
     assert {each["order_id"] for each in json.loads(orders.out)["orders"]} <= {"cli_1"}
     foretold = await terminal("stop", "undo", stop_id, "--reason", "open", "--preview")
     assert (foretold.code, "New orders that match are taken from then on" in foretold.out) == (0, True), foretold.err
+    assert foretold.out.endswith("nothing was done: leave out --preview to do it\n")
     assert (await terminal.api.post("/v1/orders", order_body(order_id="yet"))).json()["code"] == "stopped"
     undone = await terminal("stop", "undo", stop_id, "--reason", "open")
     assert "the door is open" in undone.out
+    assert "nothing was done" not in undone.out
+    assert (await terminal("stop", "undo", stop_id)).out.endswith("nothing was done: it was lifted before\n")
     assert (await terminal.api.post("/v1/orders", order_body(order_id="after"))).status_code == 202
     again = await terminal("stop", "pause", stop_id)
     assert (again.code, "stop_over" in again.err) == (1, True)
@@ -99,8 +102,17 @@ async def test_a_stop_is_foreseen_made_shown_and_undone(terminal: Terminal) -> N
     ("words", "said"),
     [
         (("create", "--reason", "x"), "nothing is named"),
-        (("create", "--reason", "x", "--sku", "MUG", "--policy", "confirmed=burn"), "write STAGE=WHAT"),
+        (
+            ("create", "--reason", "x", "--sku", "MUG", "--policy", "confirmed=burn"),
+            "STAGE is one of accepted, confirmed, at_provider, picked, in_transit, or all",
+        ),
+        (("create", "--reason", "x", "--sku", "MUG", "--policy", "nope=hold"), "STAGE is one of accepted, confirmed"),
         (("create", "--reason", "x", "--sku", "MUG", "--until", "soon"), "write 30m, 2h, 7d"),
+        (
+            ("create", "--reason", "x", "--sku", "MUG", "--until", "2020-01-01T00:00Z"),
+            "--until 2020-01-01T00:00Z: must",
+        ),
+        (("create", "--reason", "x", "--sku", "MUG", "--from", "2h", "--until", "1h"), "future, and after --from"),
         (("show", "../orders"), "is no id of a stop"),
     ],
 )
@@ -108,6 +120,21 @@ async def test_wrong_usage_is_told(terminal: Terminal, words: tuple[str, ...], s
     """Before anything is asked of the API."""
     outcome = await terminal("stop", *words)
     assert (outcome.code, said in outcome.err) == (2, True), outcome.err
+
+
+async def test_a_dry_run_is_never_shown_as_a_stop(terminal: Terminal) -> None:
+    """Neither in the list nor by itself, and its story says that nothing was done."""
+    made = await terminal("stop", "create", "--sku", "MUG", "--reason", "closed", "--json")
+    stop_id = json.loads(made.out)["stop_id"]
+    (row,) = [line for line in (await terminal("stop", "list")).out.splitlines() if stop_id in line]
+    shown = (await terminal("stop", "show", stop_id)).out
+    assert "dry run: nothing was done" in row
+    assert "status:      dry run: nothing was done" in shown
+    assert "lifted" not in shown
+    trail = await terminal.api.services.audit_trail.trail(f"stop-{stop_id}")
+    told = [str(fact.words[0]) for fact in trail.facts]
+    assert "a dry run ended: nothing was done" in told
+    assert not [text for text in told if "lifted" in text]
 
 
 async def test_what_nobody_knows_is_stopped_only_when_that_is_meant(terminal: Terminal) -> None:

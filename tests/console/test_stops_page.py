@@ -69,14 +69,14 @@ async def test_a_stop_is_tried_applied_paused_and_undone(shop: Shop, ann: Browse
     assert "held bolt confirmed hold held" in words_of((await ann.get(f"{stop}/orders?answer=held")).text)
     foretold = words_of((await ann.post(f"{stop}/pause", {"reason": "one moment"})).text)
     assert "This would happen: pause No further order is touched" in foretold
-    assert "1 orders that it holds stay held. Reason: one moment" in foretold
+    assert "1 order that it holds stays held. Reason: one moment" in foretold
     assert "in force 3 orders" in words_of((await ann.get(stop, headers=HTMX)).text)
     await ann.post(f"{stop}/pause", {"reason": "one moment", **SURE})
     assert "paused 3 orders" in words_of((await ann.get(stop, headers=HTMX)).text)
     assert "Go on…" in (await ann.get(stop)).text
     await ann.post(f"{stop}/resume", {"reason": "seen", **SURE})
     foretold = words_of((await ann.post(f"{stop}/undo", {"reason": "open again"})).text)
-    assert "1 orders that it holds are released" in foretold
+    assert "1 order that it holds is released" in foretold
     assert "2 orders that were asked to be canceled stay so" in foretold
     assert (await office.api.post("/v1/orders", california("not_yet"))).json()["code"] == "stopped"
     await ann.post(f"{stop}/undo", {"reason": "open again", **SURE})

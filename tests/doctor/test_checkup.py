@@ -1,6 +1,7 @@
 """A whole checkup of an installation of which one thing is wrong: it is named, and the rest is looked at too."""
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -16,6 +17,7 @@ from temporalio.testing import WorkflowEnvironment
 from ordersaga.bootstrap import open_services
 from ordersaga.doctor.checkup import check_all
 from ordersaga.doctor.lines import Checkup, Line
+from ordersaga.domain.sellers import SellerProfile
 from ordersaga.embedded.environment import as_environment
 from ordersaga.settings import CREDENTIALS, Settings, environment_name
 from tests.lanes.waiting import until
@@ -53,6 +55,20 @@ def settings_of(environment: WorkflowEnvironment, database_url: str, **changes: 
     """An installation whose databases answer, and whose companies do not."""
     address = environment.client.service_client.config.target_host
     return settings_for(database_url, **{"temporal_address": address, **changes})
+
+
+async def ended(folder: Path, settings: Settings, *words: str) -> tuple[int | None, str, str]:
+    """The console script with these settings: exit code, stdout, stderr."""
+    given = as_environment(settings)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "ordersaga", *words),
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(folder), "COLUMNS": "200", **given},
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, errors = await asyncio.wait_for(process.communicate(), 120)
+    return process.returncode, out.decode(), errors.decode()
 
 
 async def checked(folder: Path) -> tuple[Checkup, dict[str, Line]]:
@@ -138,7 +154,7 @@ async def test_a_namespace_that_is_not_there_or_not_prepared(
     asked.workflow_execution_retention_period.FromTimedelta(timedelta(days=1))
     await environment.client.workflow_service.register_namespace(asked)
     _, lines = await until(lambda: checked(tmp_path), lambda seen: "workers" in seen[1])
-    assert (lines["namespace"].verdict, "1 days" in lines["namespace"].told) == ("warn", True)
+    assert (lines["namespace"].verdict, lines["namespace"].told.endswith("kept for 1 day")) == ("warn", True)
     assert lines["search_attributes"].verdict == "fail"
     assert "ShipBy" in lines["search_attributes"].told
     assert lines["workers"].told.startswith("nobody polls orders, books, payments, ")
@@ -168,20 +184,40 @@ async def test_each_company_is_asked_whether_it_knows_us(
     assert "expired" not in found.model_dump_json()
 
 
+async def test_a_bad_network_file_is_never_said_to_be_complete(
+    configure: Configure, environment: WorkflowEnvironment, database_url: str, tmp_path: Path
+) -> None:
+    """One line about settings: what is wrong in the file, in our words, with its remedy."""
+    network = tmp_path / "network.toml"
+    network.write_text('[accounts.here]\nkind = "foo"\n', encoding="utf-8")
+    configure(settings_of(environment, database_url, network=network))
+    found, lines = await checked(tmp_path)
+    assert [line.verdict for line in found.lines if line.check == "settings"] == ["fail"]
+    assert "accounts.here: foo is no 'kind' that is known; use one of 'newegg', " in lines["settings"].told
+
+
+async def test_a_sellers_account_that_cannot_be_opened_is_told(tmp_path: Path, database_url: str) -> None:
+    """It has a line with its fields, and what is logged stands beside the answer, not in it."""
+    settings = settings_for(database_url)
+    secrets = {"authorization": "env:NOT_SET_HERE", "secret_key": "env:NOT_SET_HERE"}
+    account = {"kind": "newegg", "seller_id": "A0BC", "phone": "555-0100", **secrets}
+    profile = SellerProfile.model_validate({"name": "Sunny Socks", "accounts": {"newegg-socks": account}})
+    async with open_services(settings) as services, services.sellers.changing("socks") as changing:
+        await changing.write(profile, "ada")
+    code, out, errors = await ended(tmp_path, settings, "doctor", "--json")
+    lines = {line["check"]: line for line in json.loads(out)["lines"]}
+    assert code == 1
+    assert lines["seller_account"]["verdict"] == "fail"
+    assert lines["seller_account"]["told"].startswith("newegg-socks of socks cannot be opened: accounts.newegg-socks.")
+    assert "seller_account_not_opened" in errors
+
+
 async def test_the_command_ends_with_what_it_found(tmp_path: Path, database_url: str) -> None:
     """Every line as a table, and exit code 1: for whoever starts it from a script."""
-    given = as_environment(settings_for(database_url))
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "ordersaga", "doctor"),
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "COLUMNS": "200", **given},
-        cwd=tmp_path,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, errors = await asyncio.wait_for(process.communicate(), 120)
-    told = out.decode()
-    assert process.returncode == 1
+    settings = settings_for(database_url)
+    code, told, errors = await ended(tmp_path, settings, "doctor")
+    assert code == 1
     assert "all applied" in told
     assert "start Temporal" in told
-    assert "check(s) failed" in errors.decode()
-    assert settings_for(database_url).stripe_api_key.get_secret_value() not in told
+    assert "check(s) failed" in errors
+    assert settings.stripe_api_key.get_secret_value() not in told

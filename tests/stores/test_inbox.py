@@ -117,7 +117,10 @@ async def test_failures_wait_longer_and_then_stop(pool: Pool) -> None:
     assert await inbox.claim(1) == []
     assert await inbox.count_by_status() == {"failed": 1}
     assert [(failed.id, failed.error) for failed in await inbox.failed(9)] == [(message.id, "no such workflow")]
-    assert await inbox.requeue(message.id) is True
+    requeued = await inbox.requeue(message.id)
+    assert requeued is not None
+    assert (requeued.id, requeued.source, requeued.source_id) == (message.id, "stripe", "evt_1")
+    assert await inbox.requeue(message.id) is None
     assert [again.attempts for again in await inbox.claim(1)] == [1]
 
 
