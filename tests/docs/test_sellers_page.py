@@ -23,6 +23,6 @@ async def test_a_seller_is_onboarded_as_the_page_says(tmp_path: Path) -> None:
 
 
 def test_the_examples_seller_is_of_this_page_alone() -> None:
-    """What is onboarded by a file is not loaded with a catalog, so other pages' rehearsals still work after this one."""
+    """A seller that a file onboarded is loaded with no catalog: other pages' rehearsals work after this one."""
     (seller,) = set(re.findall(r'^seller = "(.+)"$', PAGE.read_text(encoding="utf-8"), re.MULTILINE))
     assert seller not in (ROOT / "examples" / "catalog.csv").read_text(encoding="utf-8")
