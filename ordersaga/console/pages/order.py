@@ -61,15 +61,16 @@ async def now(request: Request) -> Response:
     """What its saga says now: its words, the next deadline, its holds and its parcels; without htmx a whole page."""
     order, why = await _told(request, "?live=true", "/explain")
     live = order["live"]
-    left, gone = _left(live), live is not None and all(each["status"] in _GONE for each in live["parcels"])
+    gone = live is not None and all(each["status"] in _GONE for each in live["parcels"])
+    details = () if gone else why["details"]
     person = person_of(request)
     may = {
-        "details": () if gone else why["details"],
         "releasable": person.role in ACTING,
         "oversees": person.role in OVERSEERS and person.seller is None,
     }
     template = "order/_now.html" if is_partial(request) else "order/now.html"
-    return render(request, template, order=order, why=why, said=_sentences(why), left=left, **may)
+    said: dict[str, Any] = {"why": why, "said": _sentences(why), "details": details}
+    return render(request, template, order=order, left=_left(live), **said, **may)
 
 
 async def story(request: Request) -> Response:
