@@ -7,8 +7,9 @@ from typing import TypeVar
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from ordersaga.domain.orders import CapturePolicy, LineQuantity, Order
+from ordersaga.domain.orders import LineQuantity, Order
 from ordersaga.domain.shipping import ShippingService
+from workflows import offers
 from workflows.activity_policies import PATIENCE, StepFailedError
 from workflows.change import Change
 from workflows.changes import Changes
@@ -91,7 +92,7 @@ class ChangeMessages(OrderMessages):
             return
         (parcel,) = self._check_movable(asked.parcel, one=True)
         _check_part(parcel, asked.lines)
-        if parcel.paid or self._state.order.terms.capture is CapturePolicy.AT_CONFIRMATION:
+        if offers.paid_whole(self._state, parcel):
             raise refused("the parcel is paid as a whole; cancel these units and order them again")
         if not self._may_charge_again(parcel):
             raise refused("the shopper's card was not saved, so a second parcel could not be charged; move it instead")
@@ -154,13 +155,13 @@ class ChangeMessages(OrderMessages):
     async def on_change_payment(self, asked: ChangePayment) -> ChangeAnswer:
         """Another payment method."""
         await self._still(asked, self._may_change_payment)
-        return await self._carried_out(asked, lambda: self._changes.payment(asked, self._unpaid()))
+        return await self._carried_out(asked, lambda: self._changes.payment(asked, offers.unpaid(self._state)))
 
     @on_change_payment.validator
     def _may_change_payment(self, asked: ChangePayment) -> None:
         if not self._is_new(asked):
             return
-        if not self._unpaid():
+        if not offers.unpaid(self._state):
             raise refused("everything is paid; use the other payment method for the next order")
 
     @workflow.update(name="answer_delay", description="The shopper's answer to a delay notice")
@@ -168,7 +169,7 @@ class ChangeMessages(OrderMessages):
     async def on_answer_delay(self, asked: DelayConsent) -> ChangeAnswer:
         """Wait longer, or not."""
         await self._still(asked, self._may_answer_delay)
-        for parcel in self._delayed():
+        for parcel in offers.delayed(self._state):
             parcel.delay_consent = asked.consent
             if not asked.consent:
                 parcel.stop = StepFailedError("customer", "delay_not_accepted", f"{asked.by} does not want to wait")
@@ -180,7 +181,7 @@ class ChangeMessages(OrderMessages):
     @on_answer_delay.validator
     def _may_answer_delay(self, asked: DelayConsent) -> None:
         self._is_new(asked)
-        if not self._delayed():
+        if not offers.delayed(self._state):
             raise refused("no delay notice is open; cancel the order if the shopper does not want it")
 
     # ---- what they share -------------------------------------------------------------------------------------
@@ -242,8 +243,7 @@ class ChangeMessages(OrderMessages):
         return movable
 
     def _movable(self, number: int) -> list[ParcelState]:
-        chosen = [parcel for parcel in self._state.parcels if number in (0, parcel.plan.parcel)]
-        return [parcel for parcel in chosen if parcel.movable and parcel.stop is None]
+        return [each for each in offers.changeable_of(self._state) if number in (0, each.plan.parcel)]
 
     def _going_elsewhere(self, asked: AddressChange) -> list[ParcelState]:
         """Those that do not go to this address, or that a change which was asked before may yet send elsewhere."""
@@ -257,20 +257,6 @@ class ChangeMessages(OrderMessages):
         chosen = [parcel for parcel in self._state.parcels if asked.parcel in (0, parcel.plan.parcel)]
         left = [parcel for parcel in chosen if parcel.scanned_at is not None]
         return [parcel for parcel in left if parcel.captured - parcel.refunded >= asked.amount]
-
-    def _unpaid(self) -> list[ParcelState]:
-        """Whose money is still to be taken; of what arrived, only when the bank has not paid for it yet."""
-        owing = [
-            parcel for parcel in self._state.parcels if parcel.plan.amount and not (parcel.paid or parcel.written_off)
-        ]
-        return [parcel for parcel in owing if not (parcel.ended or parcel.undoing) or parcel.arrived_unpaid]
-
-    def _delayed(self) -> list[ParcelState]:
-        return [parcel for parcel in self._state.parcels if parcel.delay_told and parcel.movable]
-
-    def _may_charge_again(self, parcel: ParcelState) -> bool:
-        saved = self._journeys.saga_of(parcel.plan.parcel).payments.customer
-        return (saved or self._state.order.payment.customer) is not None
 
 
 def _check_part(parcel: ParcelState, lines: Sequence[LineQuantity]) -> None:

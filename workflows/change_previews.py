@@ -6,7 +6,7 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from workflows import foretelling
+from workflows import foretelling, offers
 from workflows.change_messages import ChangeMessages, refused
 from workflows.foretelling import Foretold, ForetoldOutcome, PreviewRequest
 
@@ -60,9 +60,9 @@ class ChangePreviews(ChangeMessages):
             "expedite": (self._may_expedite, lambda asked: foretelling.expedited(state, asked, movable(asked.parcel))),
             "payment": (
                 self._may_change_payment,
-                lambda _: foretelling.paid_otherwise(self._unpaid(), self._desk.money),
+                lambda _: foretelling.paid_otherwise(offers.unpaid(self._state), self._desk.money),
             ),
-            "delay": (self._may_answer_delay, lambda asked: foretelling.delayed(asked, self._delayed())),
+            "delay": (self._may_answer_delay, lambda asked: foretelling.delayed(asked, offers.delayed(self._state))),
             "hold": (self._may_hold, lambda asked: foretelling.held(state, asked)),
             "release": (self._is_held, lambda asked: foretelling.released(state, asked)),
         }

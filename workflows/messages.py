@@ -254,7 +254,10 @@ class ParcelView(Message):
 
 
 class OrderView(Message):
-    """The answer of `order_state`. `holds`: kinds in force, with their reasons; `attention`: open questions."""
+    """The answer of `order_state`. `holds`: kinds in force, with their reasons; `attention`: open questions.
+
+    `possible`: what may be asked of it now, such as `cancel` or `split`; None: its build does not say.
+    """
 
     order_id: str
     status: OrderStatus
@@ -265,6 +268,7 @@ class OrderView(Message):
     attention: tuple[AttentionItem, ...]
     next_deadline: AwareDatetime | None
     awaiting: str
+    possible: tuple[str, ...] | None = None
 
 
 class OrderResult(Message):

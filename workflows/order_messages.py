@@ -7,6 +7,7 @@ from ordersaga.domain.journal import AttentionItem, JournalEntry
 from ordersaga.domain.lattices import goods_left
 from ordersaga.domain.orders import ADDRESS_AWAITED, Order
 from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
+from workflows import offers
 from workflows.cancel_parts import units_left
 from workflows.cancellation import Cancellations
 from workflows.confirmation import Confirmation
@@ -189,8 +190,15 @@ class OrderMessages:
 
     @workflow.query(description="The order as its saga sees it")
     def order_state(self) -> OrderView:
-        """Status, parcels, holds, attention, next deadline."""
-        return self._state.view(self._desk.deadline)
+        """Status, parcels, holds, attention, next deadline, and what may be asked of it."""
+        late = self._cancellations.preview(CancelRequest()).outcome == "too_late"
+        journeys, charged = self._journeys, self._may_charge_again
+        asked = offers.possible(self._state, too_late=late, departed=journeys.departed, charged_again=charged)
+        return self._state.view(self._desk.deadline, asked)
+
+    def _may_charge_again(self, parcel: ParcelState) -> bool:
+        saved = self._journeys.saga_of(parcel.plan.parcel).payments.customer
+        return (saved or self._state.order.payment.customer) is not None
 
     @workflow.query(description="The order's story so far")
     def timeline(self) -> list[JournalEntry]:

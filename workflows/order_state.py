@@ -336,7 +336,7 @@ class OrderState:
         self.known = self._everything()
         return update
 
-    def view(self, next_deadline: datetime | None) -> OrderView:
+    def view(self, next_deadline: datetime | None, possible: tuple[str, ...]) -> OrderView:
         """The answer of the `order_state` query."""
         return OrderView(
             order_id=self.order.order_id,
@@ -348,6 +348,7 @@ class OrderState:
             attention=tuple(self.open_attention),
             next_deadline=next_deadline,
             awaiting="nothing" if self.closed_as else self.awaiting,
+            possible=possible,
         )
 
     def result(self) -> OrderResult:

@@ -1,6 +1,7 @@
 """Why an order or a return is where it is, in words: asked of its workflow, else read from its record."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import structlog
 
@@ -21,6 +22,8 @@ from ordersaga.domain.routing_words import told_briefly
 from ordersaga.domain.statuses import FINAL_STATUSES, OrderStatus
 from workflows.explanation import stands
 
+_LEFT: Final = FINAL_STATUSES | {OrderStatus.WAITLISTED, OrderStatus.SHIPPED, OrderStatus.DELIVERED}
+
 log = structlog.get_logger(__name__)
 
 
@@ -32,9 +35,12 @@ async def order_explained(services: Services, record: OrderRecord, key: ApiKey) 
         text = " ".join([stands(order_id, record.status), *(one.text for one in returns)])
         return Explanation(order_id=order_id, status=record.status, text=text, live=all(one.live for one in returns))
     text, live = await _told(services, record)
+    details = await _places(services, record, text) if live else []
     found = await obstacles(services, record, key)
-    text = " ".join([text, *(f"{one.text} {one.remedy}" for one in found)])
-    return Explanation(order_id=order_id, status=record.status, text=text, live=live, obstacles=found)
+    text = " ".join([text, *details, *(f"{one.text} {one.remedy}" for one in found)])
+    return Explanation(
+        order_id=order_id, status=record.status, text=text, live=live, obstacles=found, details=tuple(details)
+    )
 
 
 async def _told(services: Services, record: OrderRecord) -> tuple[str, bool]:
@@ -42,8 +48,7 @@ async def _told(services: Services, record: OrderRecord) -> tuple[str, bool]:
     if record.status is OrderStatus.WAITLISTED:
         return await explained(services, record), True
     try:
-        text = await services.orders.explain(record.order.order_id)
-        return " ".join([text, *await _places(services, record, text)]), True
+        return await services.orders.explain(record.order.order_id), True
     except OrdersagaError as error:
         log.info("saga_not_asked", code=error.code)
         return _of_order(record), False
@@ -51,7 +56,7 @@ async def _told(services: Services, record: OrderRecord) -> tuple[str, bool]:
 
 async def _places(services: Services, record: OrderRecord, told: str) -> list[str]:
     """Why its parcels ship from where they do, as long as they may still leave; of those that moved the saga tells."""
-    if record.status in FINAL_STATUSES or not record.parcels:
+    if record.status in _LEFT or not record.parcels:
         return []
     plans = [plan for plan in record.parcels if f"Parcel {plan.parcel} ships from" not in told]
     why = await services.places.why(record.order.order_id)

@@ -126,9 +126,14 @@ class ReturnDocument(Message):
 
 
 class ReturnList(Message):
-    """An order's returns, by number."""
+    """An order's returns, by number. `returnable`: units that may still come back.
+
+    `refundable`: the most that may be given of what was paid for one parcel, its goods kept.
+    """
 
     returns: tuple[ReturnDocument, ...]
+    returnable: tuple[LineQuantity, ...] = ()
+    refundable: int = 0
 
 
 class ReturnExplanation(Message):

@@ -35,7 +35,7 @@ from ordersaga.client_errors import OrderClosedError, OrderNotFoundError
 from ordersaga.client_returns import ReturnClient
 from ordersaga.domain.errors import OrdersagaError
 from ordersaga.domain.identifiers import OrderId, parse_return_id
-from ordersaga.domain.return_rules import wrong_inspection
+from ordersaga.domain.return_rules import refundable, returnable, wrong_inspection
 from ordersaga.domain.returns import (
     FINAL_RETURNS,
     InspectedLine,
@@ -90,9 +90,14 @@ async def request_return(
 
 @router.get("/v1/orders/{order_id}/returns")
 async def list_returns(order_id: OrderId, services: ServicesDep, key: Reader) -> ReturnList:
-    """The order's returns, by number."""
+    """The order's returns, by number, and what else may come back or be given back."""
     await find_order(services, key, order_id)
-    return ReturnList(returns=tuple(map(ReturnDocument.of, await services.returns.of_order(order_id))))
+    facts = await services.returns.facts(order_id)
+    return ReturnList(
+        returns=tuple(map(ReturnDocument.of, facts.returns)),
+        returnable=returnable(facts, datetime.now(UTC)),
+        refundable=refundable(facts),
+    )
 
 
 async def _found(return_id: ReturnId, services: ServicesDep, key: Reader) -> ReturnRecord:

@@ -290,7 +290,8 @@ class Obstacle(Message):
 class Explanation(Message):
     """Why an order is where it is. `live` is False when the saga could not be asked and the journal answers.
 
-    `obstacles`: what outside the order keeps it; `text` tells of them, too.
+    `obstacles`: what outside the order keeps it; `details`: why its parcels ship from where they do; `text` tells of
+    both, too.
     """
 
     order_id: str
@@ -298,6 +299,7 @@ class Explanation(Message):
     text: str
     live: bool
     obstacles: tuple[Obstacle, ...] = ()
+    details: tuple[str, ...] = ()
 
 
 class HoldBody(Request):

@@ -3,6 +3,7 @@
 from typing import Final
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
@@ -25,7 +26,7 @@ from ordersaga.console.pages import (
     stops,
     surge,
 )
-from ordersaga.console.rendering import FOLDER, problem_notice
+from ordersaga.console.rendering import FOLDER, no_page, problem_notice
 
 PAGES: Final = (find, order, attention, surge, network, stops, reconciliation, audit, sellers, sessions)
 
@@ -40,7 +41,7 @@ def create_console(api: ASGIApp) -> Starlette:
     console = Starlette(
         routes=routes,
         middleware=[Middleware(SafeHeaders), Middleware(Guard), Middleware(NoNul)],
-        exception_handlers={ApiProblemError: problem_notice},
+        exception_handlers={ApiProblemError: problem_notice, HTTPException: no_page},
     )
     console.state.api = api
     return console

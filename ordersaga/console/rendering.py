@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -63,6 +64,15 @@ def render_text(request: Request, template: str, **context: Any) -> str:
 def is_partial(request: Request) -> bool:
     """Whether htmx asks for a part of a page; what it asks for as a whole page (a link it boosts) is none."""
     return "hx-request" in request.headers and "hx-boosted" not in request.headers
+
+
+async def no_page(request: Request, error: Exception) -> Response:
+    """What no page answers, as problems of the API are shown."""
+    assert isinstance(error, HTTPException)
+    missing = {"title": "There is no such page", "detail": f"Nothing is at {request.url.path}. Choose a page above."}
+    return await problem_notice(
+        request, ApiProblemError(error.status_code, missing if error.status_code == 404 else {})
+    )
 
 
 async def problem_notice(request: Request, error: Exception) -> Response:

@@ -101,6 +101,22 @@ def accept(facts: OrderFacts, request: ReturnRequest, now: datetime, number: int
     return refusal or _case(facts, parcel, request, now, number or facts.next_number)
 
 
+def returnable(facts: OrderFacts, now: datetime) -> tuple[LineQuantity, ...]:
+    """Units that may still come back: delivered in time, paid for, and in no other return."""
+    open_ones = [
+        one
+        for one in facts.parcels
+        if one.delivered_at is not None and not (_too_late(facts.order, one, now) or _unpaid(one))
+    ]
+    return () if _not_yet(facts) else _lines(sum((facts.left(one) for one in open_ones), Counter[str]()))
+
+
+def refundable(facts: OrderFacts) -> int:
+    """The most that may be given of what was paid for one parcel, its goods kept."""
+    left = [one.captured - facts.promised(one.plan.parcel) for one in facts.parcels if one.delivered_at is not None]
+    return 0 if _not_yet(facts) else max(0, 0, *left)
+
+
 def answered(facts: OrderFacts, standing: ReturnRecord | None, ask: ReturnAsk, now: datetime) -> Opened | Refusal:
     """The answer to a request, given the return that stands under its key or number, if one does."""
     if standing is None:

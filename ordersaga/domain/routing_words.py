@@ -45,12 +45,12 @@ def told_briefly(order: Order, plan: ParcelPlan, offer: StockOffer) -> str:
     """Why a parcel ships from there, when nothing else was there to choose or nothing was kept of it."""
     return (
         f"Parcel {plan.parcel} ships from {plan.location} ({plan.provider}), {near(offer.zone(order.ship_to))}: "
-        "the first by the rules, with as few parcels as could be."
+        "the best place by the rules, with the fewest parcels."
     )
 
 
 def _ships(plan: ParcelPlan, facts: Facts, currency: str) -> str:
-    leaves = "leaves on the day" if facts.days == 0 else f"leaves in {facts.days} day{'s' * (facts.days > 1)}"
+    leaves = "leaves the same day" if facts.days == 0 else f"leaves in {facts.days} day{'s' * (facts.days > 1)}"
     where = f"{plan.location} ({plan.provider}), {near(facts.zone)}"
     cost = format_amount(facts.cost, currency)
     return f"Parcel {plan.parcel} ships from {where}: it costs about {cost} and {leaves}."
@@ -75,6 +75,6 @@ def _fell(passed: Passed, currency: str) -> str:
         RouteRule.ZONE: f"{there}, here {here}",
         RouteRule.CUT_OFF: f"leaves {there - here} day{'s' * (there - here > 1)} later",
         RouteRule.COST: f"about {format_amount(there - here, currency)} more",
-        NAME: "equal, and later by name",
+        NAME: "as good, and the other comes first by name",
     }
     return f"{passed.rule}: {words.get(passed.rule, 'as told then')}"

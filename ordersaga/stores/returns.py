@@ -95,9 +95,13 @@ class PostgresReturns:
 
     async def foresee(self, order_id: str, request: ReturnRequest, now: datetime) -> ReturnCase | Refusal:
         """What `open` would accept or refuse; nothing is written."""
+        return accept(await self.facts(order_id), request, now)
+
+    async def facts(self, order_id: str) -> OrderFacts:
+        """What decides about returns of an order, with those it has."""
         async with connection(self._pool) as reader:
             rows = await self._vault.opened(await reader.fetch(_OF_ORDER, order_id))
-            return accept(await self._facts(reader, order_id, rows), request, now)
+            return await self._facts(reader, order_id, rows)
 
     async def record(self, update: ReturnUpdate) -> None:
         """Write what changed of a return. OperatorError `return_missing` for one that was never accepted."""

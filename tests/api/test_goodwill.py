@@ -174,7 +174,7 @@ async def test_a_kept_return_is_for_those_who_may_refund(shop: Shop) -> None:
     remedy = "change it, or give goodwill: POST /v1/orders/{id}/refunds, or ordersaga order refund"
     assert named.json()["errors"][0]["remedy"] == remedy
     assert code(await shop.api.post(path, keep(PAID + 1), role="support")) == (409, "too_much")
-    assert (await shop.api.get(path)).json() == {"returns": []}
+    assert (await shop.api.get(path)).json()["returns"] == []
     opened = await shop.api.post(path, keep(PAID, reason="damaged", note="one is chipped"), role="support")
     assert opened.status_code == 201
     await until(shop, "/v1/returns/gwdoor-r1", status="refunded", refunded=PAID)

@@ -117,7 +117,11 @@ async def test_what_the_policy_refuses_is_a_problem_with_an_alternative(shop: Sh
         assert code(answer) == (422, "invalid_request"), body
         assert [error["field"] for error in answer.json()["errors"]] == [field]
         assert all(error["remedy"] for error in answer.json()["errors"])
-    assert (await shop.api.get(f"/v1/orders/{order}/returns")).json() == {"returns": []}
+    paid = (await shop.api.get(f"/v1/orders/{order}")).json()["total"]
+    told = (await shop.api.get(f"/v1/orders/{order}/returns")).json()
+    assert told == {"returns": [], "returnable": MUG["lines"], "refundable": paid}
+    unended = (await shop.api.get("/v1/orders/backearly/returns")).json()
+    assert unended == {"returns": [], "returnable": [], "refundable": 0}
     assert code(await shop.api.post("/v1/orders/nosuch/returns", MUG)) == (404, "order_not_found")
     for name in ("nosuch-r1", "backbad-r9", "backbad", "a-b-r1"):
         assert code(await shop.api.get(f"/v1/returns/{name}")) == (404, "return_not_found")
@@ -131,6 +135,8 @@ async def test_the_window_is_closed_by_the_sellers_terms(shop: Shop) -> None:
     answer = await shop.api.post(f"/v1/orders/{order}/returns", {**MUG, "reason": "damaged"})
     assert code(answer) == (409, "window_closed")
     assert "goodwill" in answer.json()["alternative"]
+    told = (await shop.api.get(f"/v1/orders/{order}/returns")).json()
+    assert (told["returnable"], told["refundable"] > 0) == ([], True)
     await until(shop, f"/v1/orders/{order}", status="completed")
 
 
@@ -140,6 +146,7 @@ async def test_a_return_is_canceled_and_its_units_may_be_asked_for_again(shop: S
     await shop.api.post(f"/v1/orders/{order}/returns", {**MUG, "number": 1})
     taken = await shop.api.post(f"/v1/orders/{order}/returns", {**MUG, "number": 2})
     assert code(taken) == (409, "returned_before")
+    assert (await shop.api.get(f"/v1/orders/{order}/returns")).json()["returnable"] == []
     wrong = await shop.api.post("/v1/returns/backkeep-r1/receipt", {"lines": [{"sku": "MUG", "sellable": 2}]})
     assert code(wrong) == (422, "invalid_request")
     assert wrong.json()["errors"][0]["field"] == "lines"

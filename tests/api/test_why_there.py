@@ -28,7 +28,7 @@ async def test_explain_names_every_location_it_does_not_ship_from(api: Api) -> N
     await stock_more(api, near.model_copy(update={"dispatch": Dispatch(parcel_fee=9000)}), at=())
     assert await explained(api, "a1") == (
         "It waits for the carrier. "
-        "Parcel 1 ships from ny-1 (shipbob), in zone 1: it costs about USD 6.00 and leaves on the day. "
+        "Parcel 1 ships from ny-1 (shipbob), in zone 1: it costs about USD 6.00 and leaves the same day. "
         "Not from ca-1 (zone: 2, here 1), nj-1 (zone: 2, here 1), ny-2 (region: does not ship there)."
     )
 
@@ -51,5 +51,5 @@ async def test_where_nothing_else_was_there_little_is_said(api: Api) -> None:
     await api.post("/v1/orders", order_body(order_id="a1"))
     assert await api.services.places.why("a1") is None
     assert (await explained(api, "a1")).endswith(
-        "Parcel 1 ships from nj-1 (shipbob), in zone 2: the first by the rules, with as few parcels as could be."
+        "Parcel 1 ships from nj-1 (shipbob), in zone 2: the best place by the rules, with the fewest parcels."
     )

@@ -59,6 +59,23 @@ async def test_the_surge_pages_columns_stand_under_their_headers(chromium: Brows
         tab.went_well()
 
 
+async def test_on_a_phone_all_pages_are_in_sight_and_the_colors_button_says_what_it_does(
+    chromium: Browser, api: Api
+) -> None:
+    """No page of the bar is beyond the edge; dark, the button leads to light colors, and back."""
+    phone = {"width": 390, "height": 844}
+    async with open_tab(chromium, api.url, viewport=phone, color_scheme="dark") as tab:
+        await tab.sign_in("admin")
+        links = await tab.page.get_by_role("navigation", name="Pages").get_by_role("link").all()
+        boxes = [box for link in links if (box := await link.bounding_box())]
+        assert len(boxes) == len(links) > 8
+        assert [box for box in boxes if box["x"] < 0 or box["x"] + box["width"] > phone["width"]] == []
+        await tab.page.get_by_role("button", name="Use light colors").click()
+        await expect(tab.page.get_by_role("button", name="Use dark colors")).to_be_visible()
+        assert await tab.page.evaluate("document.documentElement.dataset.theme") == "light"
+        tab.went_well()
+
+
 async def test_an_order_is_canceled_without_scripts(chromium: Browser, api: Api, orders: StubOrders) -> None:
     """Found, previewed on a page of its own, done on another; no page promises what only a script would bring."""
     await api.post("/v1/orders", order_body(order_id="web_1"))
@@ -69,6 +86,7 @@ async def test_an_order_is_canceled_without_scripts(chromium: Browser, api: Api,
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("heading", level=1)).to_have_text("web_1")
         await expect(page.get_by_text("Its saga is asked")).not_to_be_visible()
+        await expect(page.get_by_text("What can be done is being looked up.")).not_to_be_visible()
         await page.get_by_text("Cancel", exact=True).click()
         await page.locator("#cancel-reason").fill("by hand")
         await page.locator("form:has(#cancel-reason)").get_by_role("button", name="Preview").click()

@@ -70,7 +70,7 @@ async def test_an_operator_moves_a_parcel(chromium: Browser, shop: RealShop) -> 
         there = ({"reno-1", "allentown-1"} - {here}).pop()
         await tab.sign_in("operator", f"/console/orders/{MOVED}")
         await expect(menu.get_by_role("heading", level=3)).to_have_text(["Change", "Ship", "Money"])
-        for name in ("Split a parcel", "Move a parcel"):
+        for name in ("Ship faster", "Move a parcel"):
             await menu.get_by_text(name, exact=True).click()
         await expect(menu.locator("details[open]")).to_have_count(1)
         await tab.looks_well("journey-menu")

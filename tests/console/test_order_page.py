@@ -10,8 +10,8 @@ from ordersaga.client_errors import OrderNotFoundError
 from ordersaga.domain.books import MoneyTransaction, authorized
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectStatus
 from ordersaga.domain.journal import AttentionItem, JournalEntry, JournalUpdate, ParcelAddress
-from ordersaga.domain.orders import LineQuantity, Payment
-from ordersaga.domain.statuses import OrderStatus
+from ordersaga.domain.orders import LineQuantity, ParcelPlan, Payment
+from ordersaga.domain.statuses import OrderStatus, ParcelStatus
 from tests.fakes.samples import address
 from tests.support.api import Api, StubOrders, order_body
 from tests.support.console import Browser
@@ -23,6 +23,7 @@ from workflows.messages import (
     DelayConsent,
     Expedite,
     MoveParcel,
+    ParcelView,
     SplitParcel,
 )
 
@@ -143,6 +144,23 @@ async def test_why_and_what_its_saga_says_come_apart(api: Api, browser: Browser,
     assert "this is from our records" in (await browser.get("/console/orders/web_1/now")).text
 
 
+async def test_why_it_ships_from_there_is_folded_until_it_has_left(
+    api: Api, browser: Browser, orders: StubOrders
+) -> None:
+    """Its saga's words stand there a sentence each; where from is a detail, and none of what has left."""
+    await placed(api)
+    orders.said = "It waits for the carrier. Next: the first scan."
+    await browser.sign_in("support")
+    (plan,) = (await api.get("/v1/orders/web_1")).json()["parcels"]
+    for status, is_told in (("accepted", True), ("delivered", False)):
+        parcel = ParcelView(plan=ParcelPlan.model_validate(plan), status=ParcelStatus(status))
+        orders.live = {"parcels": (parcel,)}
+        page = (await browser.get("/console/orders/web_1/now", headers=PART)).text
+        said, _, folded = page.partition("<details")
+        assert "<p>It waits for the carrier.</p><p>Next: the first scan.</p>" in said
+        assert ("ships from nj-1" in said, "ships from nj-1" in folded.partition("</details>")[0]) == (False, is_told)
+
+
 async def test_what_keeps_it_is_told_and_a_link_away(api: Api, browser: Browser) -> None:
     """Support reads it in words; who oversees lanes and stops is led to them."""
     await placed(api)
@@ -248,7 +266,7 @@ async def test_the_menu_offers_what_is_possible(api: Api, browser: Browser) -> N
             "cancel", "hold", "address", "expedite", "move", "carrier", "split", "arrival", "payment"
         },
         OrderStatus.SHIPPED: {"cancel", "arrival", "refund", "payment"},
-        OrderStatus.COMPLETED: {"refund", "return", "erase"},
+        OrderStatus.COMPLETED: {"erase"},
         OrderStatus.CANCELED: {"erase"},
     }  # fmt: skip
     for role, never in (("operator", set[str]()), ("support", {"erase"})):
@@ -258,6 +276,31 @@ async def test_the_menu_offers_what_is_possible(api: Api, browser: Browser) -> N
             for path in ("/console/orders/web_1", "/console/orders/web_1/actions"):
                 assert forms(await browser.get(path)) == names - never, (role, status)
         await browser.post("/console/sign-out")
+
+
+async def test_the_menu_is_what_the_order_says_may_be_asked(api: Api, browser: Browser, orders: StubOrders) -> None:
+    """Needs attention, and there: nothing that its status would let be; arrival while something is on its way."""
+    await placed(api, units=2)
+    await api.services.journal.record(JournalUpdate(order_id="web_1", status=OrderStatus.NEEDS_ATTENTION))
+    await browser.sign_in("support")
+    (plan,) = (await api.get("/v1/orders/web_1")).json()["parcels"]
+    for status, arrival in (("delivered", set[str]()), ("in_transit", {"arrival"})):
+        parcel = ParcelView(plan=ParcelPlan.model_validate(plan), status=ParcelStatus(status))
+        orders.live = {"parcels": (parcel,), "possible": ("payment",)}
+        assert forms(await browser.get("/console/orders/web_1/actions")) == {"payment"} | arrival
+    orders.live = {"possible": None}
+    assert "move" in forms(await browser.get("/console/orders/web_1/actions"))
+
+
+async def test_the_menu_is_there_once_the_order_was_asked(api: Api, browser: Browser) -> None:
+    """The page waits for what its saga says; what the records say stands there for who has no scripts."""
+    await placed(api)
+    await browser.sign_in("support")
+    page = (await browser.get("/console/orders/web_1")).text
+    by_records = page.partition('<div id="actions"')[2].partition("<noscript>")
+    assert 'hx-trigger="load, order-changed from:body"' in by_records[0]
+    assert "/cancel/preview" in by_records[2].partition("</noscript>")[0]
+    assert page.count("/cancel/preview") == by_records[2].partition("</noscript>")[0].count("/cancel/preview")
 
 
 async def test_a_delay_notice_is_answered_once_there_is_one(api: Api, browser: Browser) -> None:

@@ -1,8 +1,11 @@
 """Every page, for everybody who may read it."""
 
+import re
+
 import pytest
 
 from ordersaga.console.navigation import ENTRIES
+from ordersaga.console.rendering import FOLDER
 from tests.support.api import Api, order_body
 from tests.support.console import Browser
 
@@ -32,3 +35,23 @@ async def test_an_order_is_found_and_shown(api: Api, browser: Browser) -> None:
     missing = await browser.get("/console/orders/ord_2")
     assert missing.status_code == 404
     assert "there is no order ord_2" in missing.text
+
+
+async def test_an_address_without_a_page_is_told_on_a_page(api: Api, browser: Browser) -> None:
+    """404 with a title, the bar of pages, and what to do."""
+    await browser.sign_in("support")
+    page = await browser.get("/console/nope")
+    assert page.status_code == 404
+    assert "<title>There is no such page" in page.text
+    assert "Nothing is at /console/nope." in page.text
+    assert '<a href="/console/attention"' in page.text
+
+
+def test_what_must_have_a_form_says_which() -> None:
+    """A browser refuses a text by its pattern with the title beside it."""
+    folder = FOLDER / "templates"
+    fields = [
+        each for page in folder.rglob("*.html") for each in re.findall(r"<input[^>]*pattern=[^>]*>", page.read_text())
+    ]
+    assert len(fields) > 3
+    assert [each for each in fields if "title=" not in each] == []

@@ -146,7 +146,7 @@ def test_why_is_kept_in_little_and_told_in_full() -> None:
     stored = kept(many)
     assert stored is not None
     sentences = told(many.parcels, Why.model_validate(stored), "USD")
-    assert sentences[0] == "Parcel 1 ships from a (of-a), in zone 1: it costs about USD 6.00 and leaves on the day."
+    assert sentences[0] == "Parcel 1 ships from a (of-a), in zone 1: it costs about USD 6.00 and leaves the same day."
     assert sentences[1].startswith("Not from x00 (zone: 3, here 1), x01 (")
     assert sentences[1].endswith("x09 (zone: 3, here 1), 2 more.")
     moved = many.parcels[0].model_copy(update={"location": "x00"})

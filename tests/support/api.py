@@ -88,6 +88,9 @@ class StubOrders(OrderClient):
         self.resolved: dict[str, Any] = {}
         self.canceled: dict[str, Any] = {}
         self.foretold: dict[str, Any] = {}
+        self.said = "It waits for the carrier."
+        self.live: dict[str, Any] | None = None
+        """What it says of itself; None: it cannot be asked."""
         self.queue = QueueState(1.0, 7, timedelta(seconds=30))
         """How every lane stands."""
 
@@ -165,13 +168,15 @@ class StubOrders(OrderClient):
         return attention(order_id, resolution.item_id, resolved=resolution.choice).model_copy(update=self.resolved)
 
     async def state(self, order_id: str) -> OrderView:
-        """Never asked for in these tests."""
-        raise OrderNotFoundError(order_id)
+        """As `live` says."""
+        if self.live is None:
+            raise OrderNotFoundError(order_id)
+        return view(order_id, {}).model_copy(update=self.live)
 
     async def explain(self, order_id: str) -> str:
-        """A sentence."""
+        """As `said` says."""
         self._noted("explain", order_id)
-        return "It waits for the carrier."
+        return self.said
 
     async def parcel_event(self, order_id: str, event: ParcelEvent) -> None:
         """Delivered."""

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from ordersaga.console.batches import MOST, batch_of
 from ordersaga.console.choice_words import choice_words
-from ordersaga.console.client import all_of, console_api
+from ordersaga.console.client import ApiProblemError, all_of, console_api
 from ordersaga.console.forms import form_of, missing, queried, text
 from ordersaga.console.rendering import is_partial, render
 
@@ -19,6 +19,7 @@ SHOWN: Final = 200
 """Questions of a group that one page lists; all of them can be chosen."""
 AT_ONCE: Final = 20
 """Questions answered between two looks at the progress."""
+_NONE: Final = "Go back and tick at least one question, or answer all of them. Others may have answered some meanwhile."
 _FILTERS: Final = ("seller", "provider", "older_than_hours")
 
 
@@ -94,7 +95,7 @@ async def _chosen(request: Request, form: FormData, kind: str) -> Sequence[dict[
     ids = {only} if only else {str(each) for each in form.getlist("id")}
     chosen = items if everything and not only else [item for item in items if item["item_id"] in ids]
     if not chosen:
-        raise missing("id", "no open question is chosen", "go back and tick some; others may have answered meanwhile")
+        raise ApiProblemError(422, {"title": "No question is ticked", "detail": _NONE})
     return chosen[:MOST]
 
 

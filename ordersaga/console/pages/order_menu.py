@@ -12,6 +12,9 @@ from ordersaga.console.pages.order_forms import ACTIONS, Action
 
 _DELAYS: Final = frozenset({"delay_notice", "delay_consent_wanted"})
 _WITH_RETURNS: Final = frozenset({"completed", "returning", "returned"})
+ENDED: Final = _WITH_RETURNS | {"canceled", "rejected"}
+"""Its saga is over: what is possible, our records tell."""
+_ON_ITS_WAY: Final = frozenset({"left_warehouse", "in_transit"})
 _UNSENT: Final = frozenset({"requested", "awaiting_goods", "needs_attention"})
 _OVER: Final = frozenset({"refunded", "partly_refunded", "refused", "lost", "expired", "canceled"})
 _MOST_SKUS: Final = 5
@@ -31,23 +34,38 @@ class Entry:
 Menu = list[tuple[str, list[Entry]]]
 
 
-def menu(role: str, order: Told, returns: Iterable[Told], story: Iterable[Told]) -> Menu:
+def menu(role: str, order: Told, returns: Told, story: Iterable[Told]) -> Menu:
     """By group, in their order; none that has nothing to offer."""
-    impossible = _impossible(order, story)
+    by_saga = _by_saga(order)
+    offered = _by_records(order, returns, story) if by_saga is None else by_saga
     entries = [
         entry
         for action in ACTIONS
-        if role in action.roles and order["status"] in action.when and action.name not in impossible
-        for entry in _entries(action, returns)
+        if role in action.roles and action.name in offered
+        for entry in _entries(action, returns["returns"])
     ]
     return [(name, list(each)) for name, each in groupby(entries, key=lambda entry: entry.action.group)]
 
 
-def _impossible(order: Told, story: Iterable[Told]) -> set[str]:
-    """What the order's status does not tell: no delay was told of, no parcel has two units."""
-    delayed = any(entry["kind"] in _DELAYS for entry in story)
-    divisible = any(sum(line["quantity"] for line in parcel["lines"]) > 1 for parcel in order["parcels"])
-    return {name for name, possible in (("delay", delayed), ("split", divisible)) if not possible}
+def _by_saga(order: Told) -> set[str] | None:
+    """What it says may be asked of it, and whether anything is on its way; None: nobody asked it, or it has ended."""
+    live = order["live"]
+    if live is None or live["possible"] is None or order["status"] in ENDED:
+        return None
+    arriving = any(parcel["status"] in _ON_ITS_WAY for parcel in live["parcels"])
+    return {*live["possible"], *(["arrival"] if arriving else [])}
+
+
+def _by_records(order: Told, returns: Told, story: Iterable[Told]) -> set[str]:
+    """By its status; no delay was told of, no parcel has two units, nothing is left to come or to be given back."""
+    ended = order["status"] in ENDED
+    facts = {
+        "delay": any(entry["kind"] in _DELAYS for entry in story),
+        "split": any(sum(line["quantity"] for line in parcel["lines"]) > 1 for parcel in order["parcels"]),
+        "return": bool(returns["returnable"]),
+        "refund": bool(returns["refundable"]) or not ended,
+    }
+    return {action.name for action in ACTIONS if order["status"] in action.when and facts.get(action.name, True)}
 
 
 def _entries(action: Action, returns: Iterable[Told]) -> list[Entry]:
@@ -68,11 +86,11 @@ def _fits(action: Action, each: Told) -> bool:
     return goods if action.name == "receive" else each["status"] in _UNSENT
 
 
-async def returns_of(api: httpx.AsyncClient, path: str, order: Told) -> list[Told]:
-    """Its returns; an order that has not ended has none."""
+async def returns_of(api: httpx.AsyncClient, path: str, order: Told) -> Told:
+    """Its returns, and what else may come back; an order that has not ended has none."""
     if order["status"] not in _WITH_RETURNS:
-        return []
-    returns: list[Told] = (await api.get(f"{path}/returns")).json()["returns"]
+        return {"returns": [], "returnable": [], "refundable": 0}
+    returns: Told = (await api.get(f"{path}/returns")).json()
     return returns
 
 

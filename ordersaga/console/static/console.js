@@ -9,7 +9,8 @@
   }
 
   function showTheme() {
-    document.getElementById("theme")?.setAttribute("aria-pressed", String(dark()));
+    const button = document.getElementById("theme");
+    if (button) button.textContent = dark() ? "Use light colors" : "Use dark colors";
   }
 
   function turnTheme() {
@@ -44,12 +45,6 @@
     going = 0;
   }
 
-  function showPlace() {
-    document.querySelector("nav a[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
-  }
-
-  showPlace();
-  addEventListener("resize", showPlace);
   showTheme();
   system.addEventListener("change", showTheme);
   document.addEventListener("keydown", pressed);
@@ -63,8 +58,7 @@
     if (shown.get(requestConfig.path) === serverResponse) event.detail.shouldSwap = false;
     shown.set(requestConfig.path, serverResponse);
   });
-  // A drawing begins with its newest end in sight; one that was scrolled stays where it was when it is drawn anew.
-  for (const each of document.querySelectorAll("[data-scrolls]")) each.scrollLeft = each.scrollWidth;
+  // A drawing that was scrolled stays where it was when it is drawn anew.
   document.body.addEventListener("htmx:beforeSwap", (event) => {
     const places = [...event.detail.target.querySelectorAll("[data-scrolls]")].map((each) => [each.id, each.scrollLeft]);
     event.detail.target.addEventListener("htmx:afterSwap", () => {
