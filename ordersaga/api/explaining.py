@@ -10,6 +10,7 @@ from ordersaga.api.shapes import Explanation
 from ordersaga.api.waiting import explained
 from ordersaga.bootstrap import ApiKey, Services
 from ordersaga.client_returns import ReturnClient
+from ordersaga.domain.amounts import format_amount
 from ordersaga.domain.errors import OrdersagaError
 from ordersaga.domain.journal import OrderRecord, TimelineEntry
 from ordersaga.domain.return_rules import wanted
@@ -29,12 +30,19 @@ async def order_explained(services: Services, record: OrderRecord, key: ApiKey) 
     order_id = record.order.order_id
     returns = [await return_explained(services, one) for one in await services.returns.of_order(order_id)]
     if returns:
-        text = " ".join([stands(order_id, record.status), *(one.text for one in returns)])
+        stood = stands(order_id, record.status, await _written_off(services, record))
+        text = " ".join([stood, *(one.text for one in returns)])
         return Explanation(order_id=order_id, status=record.status, text=text, live=all(one.live for one in returns))
     text, live = await _told(services, record)
     found = await obstacles(services, record, key)
     text = " ".join([text, *(f"{one.text} {one.remedy}" for one in found)])
     return Explanation(order_id=order_id, status=record.status, text=text, live=live, obstacles=found)
+
+
+async def _written_off(services: Services, record: OrderRecord) -> str:
+    """The amount that nobody will pay any more, in words; empty where there is none."""
+    loss = (await services.effects.balance(record.order.order_id)).written_off
+    return format_amount(loss, record.order.currency) if loss else ""
 
 
 async def _told(services: Services, record: OrderRecord) -> tuple[str, bool]:
