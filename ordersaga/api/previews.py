@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from ordersaga.api import change_shapes as bodies
 from ordersaga.api.access import Agent, ServicesDep, acting, find_order
 from ordersaga.api.arrivals import cannot_arrive, parcel_status
-from ordersaga.api.destinations import provider_at, stop_at_address, stop_at_provider
+from ordersaga.api.destinations import check_carrier, provider_at, stop_at_address, stop_at_provider
 from ordersaga.api.goodwill import request_of
 from ordersaga.api.shapes import HoldBody
 from ordersaga.api.started import check_lines, has_ended
@@ -99,6 +99,7 @@ async def move(body: bodies.MoveBody, preview: PreviewDep) -> Foretold:
 @router.post("/carrier-preview")
 async def carrier(body: bodies.CarrierBody, preview: PreviewDep) -> Foretold:
     """What `carrier` with the same body would come to."""
+    check_carrier(preview.services, await preview.record(), body.carrier)
     return await preview.change("carrier", body, messages.ChangeCarrier)
 
 
