@@ -12,7 +12,7 @@ from ordersaga.domain.catalog import StockLevel
 from ordersaga.domain.exchanges import EXCHANGE_CHANNEL
 from ordersaga.domain.identifiers import Code, OrderId
 from ordersaga.domain.journal import OrderRecord, TimelineEntry
-from ordersaga.domain.money import Currency, MinorUnits
+from ordersaga.domain.money import MinorUnits, OrderCurrency
 from ordersaga.domain.orders import Address, Buyer, Order, OrderLine, ParcelPlan, Payment, Quantity, not_given
 from ordersaga.domain.payments import NextAction
 from ordersaga.domain.shipping import ShippingService
@@ -109,7 +109,7 @@ class NewOrder(Request):
     buyer: Buyer | None = Field(default=None, exclude_if=not_given)
     waitlist: bool = Field(default=False, exclude_if=not_given)
     wait_until: AwareDatetime | None = Field(default=None, exclude_if=not_given)
-    currency: Currency = "USD"
+    currency: OrderCurrency = "USD"
     lines: Annotated[tuple[NewLine, ...], Field(min_length=1, max_length=100)]
     shipping: Annotated[MinorUnits, Whole] = 0
     tax: Annotated[MinorUnits, Whole] = 0
