@@ -161,7 +161,7 @@ async def test_the_preview_of_an_order_that_has_ended_is_told_from_its_record(te
         (("hold", "web_1", "fraud_check"), "refused"),
         (("release", "web_1", "fraud_check"), "refused"),
         (("address", "web_1", *SHIP_TO), "refused"),
-        (("refund", "web_1", "450"), "possible"),
+        (("refund", "web_1", "450"), "refused"),
     ],
 )
 async def test_each_of_these_may_be_foretold(terminal: Terminal, words: tuple[str, ...], outcome: str) -> None:
