@@ -57,7 +57,8 @@ class _Looking:
         there = countries()
         if country not in there:
             other = meant(country)
-            return _error("region", f"ISO 3166 has no country {country}", [other] if other else near(country, there), ())
+            alike = [other] if other else near(country, there)
+            return _error("region", f"ISO 3166 has no country {country}", alike, ())
         if not part or part in there[country]:
             return None
         codes = [f"{country}-{code}" for code in sorted(there[country])]

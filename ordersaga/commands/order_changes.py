@@ -185,9 +185,7 @@ def carrier(
 
 def refund(
     order_id: OrderIdArgument,
-    amount: Annotated[
-        int, typer.Argument(metavar="AMOUNT", parser=minor_units, help="In minor units: 450 is 4.50.")
-    ],
+    amount: Annotated[int, typer.Argument(metavar="AMOUNT", parser=minor_units, help="In minor units: 450 is 4.50.")],
     parcel: AnyParcel = 0,
     preview: Preview = False,
     reason: Reason = "not given",
