@@ -1,6 +1,7 @@
 """Why an order or a return is where it is, in words: asked of its workflow, else read from its record."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import structlog
 
@@ -21,6 +22,9 @@ from ordersaga.domain.routing_words import told as places_told
 from ordersaga.domain.routing_words import told_briefly
 from ordersaga.domain.statuses import FINAL_STATUSES, OrderStatus
 from workflows.explanation import stands
+
+_CANCELED: Final = ("cancel_requested", "canceled")
+"""Entries that say who canceled an order, and why."""
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +58,7 @@ async def _told(services: Services, record: OrderRecord) -> tuple[str, bool]:
         return " ".join([text, *await _places(services, record, text)]), True
     except OrdersagaError as error:
         log.info("saga_not_asked", code=error.code)
-        return _of_order(record), False
+        return _of_order(record, await _cancellation(services, record)), False
 
 
 async def _places(services: Services, record: OrderRecord, told: str) -> list[str]:
@@ -80,10 +84,19 @@ async def return_explained(services: Services, record: ReturnRecord) -> ReturnEx
     return ReturnExplanation(return_id=case.return_id, status=record.status, text=text, live=live)
 
 
-def _of_order(record: OrderRecord) -> str:
+async def _cancellation(services: Services, record: OrderRecord) -> str:
+    """Who canceled it and why, as the journal has it."""
+    if record.status is not OrderStatus.CANCELED:
+        return ""
+    story = await services.journal.timeline(record.order.order_id)
+    asked = [entry.text for entry in story if entry.source == "journal" and entry.kind in _CANCELED]
+    return f" In its story: {asked[-1]}." if asked else ""
+
+
+def _of_order(record: OrderRecord, canceled: str) -> str:
     reason = f": {record.reason}" if record.reason else ""
     saga = "" if record.started else " Its saga has not started yet."
-    return f"The order is {record.status} since {record.updated_at:%Y-%m-%d %H:%M:%S} UTC{reason}.{saga}"
+    return f"The order is {record.status} since {record.updated_at:%Y-%m-%d %H:%M:%S} UTC{reason}.{saga}{canceled}"
 
 
 def _of_return(record: ReturnRecord, story: Sequence[TimelineEntry]) -> str:

@@ -82,6 +82,17 @@ async def test_explain_falls_back_to_the_journal(api: Api, orders: StubOrders) -
     assert (document["order_id"], document["live"]) == ("a1", None)
 
 
+async def test_who_canceled_an_order_is_told_without_its_saga(api: Api, orders: StubOrders) -> None:
+    """From the journal, once nobody can be asked any more."""
+    await place(api, "a1")
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    entry = JournalEntry(entry_id="1", at=at, kind="cancel_requested", text="ada asks to cancel: too big")
+    await api.services.journal.record(JournalUpdate(order_id="a1", status=OrderStatus.CANCELED, entries=(entry,)))
+    orders.error = SagaUnreachableError("away")
+    told = (await api.get("/v1/orders/a1/explain")).json()["text"]
+    assert told.endswith("In its story: ada asks to cancel: too big.")
+
+
 async def test_cancel_reaches_the_saga_once(api: Api, orders: StubOrders) -> None:
     """The answer is the saga's; the body may be left out."""
     await place(api, "a1")
