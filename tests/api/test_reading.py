@@ -44,6 +44,19 @@ async def test_a_wrong_query_is_a_problem(api: Api, query: str) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize(
+    ("path", "named"), [("/v1/orders?sttus=canceled", "status"), ("/v1/attention?order=a1", "order_id")]
+)
+async def test_a_query_parameter_nobody_declared_is_refused(api: Api, path: str, named: str) -> None:
+    """By its name, with those there are: a misspelled filter would find everything."""
+    answer = await api.get(path)
+    assert answer.status_code == 422, answer.text
+    (error,) = answer.json()["errors"]
+    assert path.partition("?")[2].startswith(f"{error['field']}=")
+    assert named in error["remedy"]
+    assert (await api.post("/v1/orders?wait=1", order_body())).status_code == 422
+
+
 @pytest.mark.parametrize("path", ["", "/timeline", "/explain"])
 async def test_an_unknown_order_is_404(api: Api, path: str) -> None:
     """Each way of reading says so."""
