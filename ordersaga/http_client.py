@@ -27,18 +27,17 @@ from ordersaga.api.notification_shapes import (
 )
 from ordersaga.api.return_shapes import ReturnDocument, ReturnExplanation, ReturnList
 from ordersaga.api.shapes import (
-    CatalogLoaded,
     Explanation,
     MessageList,
     MessageRow,
     OrderDocument,
     OrderPage,
     PlacedOrder,
-    StockList,
     TicketList,
     TicketMoved,
     Timeline,
 )
+from ordersaga.api.stock_shapes import CatalogLoaded, StockList
 from ordersaga.api_errors import ApiError as ApiError
 from ordersaga.api_errors import ApiUnreachableError as ApiUnreachableError
 from ordersaga.domain.journal import AttentionItem

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from ordersaga.domain.amounts import format_amount
 from ordersaga.domain.shipping import InterceptDecision
 from ordersaga.domain.statuses import OrderStatus as S
 from ordersaga.domain.statuses import ParcelStatus
+from workflows.messages import NO_REASON
 from workflows.order_state import OrderState, ParcelState
 
 _STANDS: dict[S, str] = {
@@ -15,10 +17,10 @@ _STANDS: dict[S, str] = {
     S.CONFIRMED: "is confirmed: stock is held and the payment authorized, and nothing is handed off yet",
     S.ON_HOLD: "is on hold: stock and payment stand, and nothing is handed off before the last hold is released",
     S.FULFILLING: "is being fulfilled: it is with its provider and no carrier has scanned it yet",
-    S.PARTIALLY_SHIPPED: "has left in part: the rest is still with its provider",
-    S.SHIPPED: "is on its way to the shopper, and paid for",
+    S.PARTIALLY_SHIPPED: "has left in part: no carrier has scanned the rest yet",
+    S.SHIPPED: "is on its way to the shopper, and {paid}",
     S.DELIVERED: "is delivered",
-    S.COMPLETED: "is completed: delivered, paid for, and its books balance",
+    S.COMPLETED: "is completed: delivered, {paid}, and its books balance",
     S.CANCELING: "is being canceled: what can be stopped is stopped, then stock and money are given back",
     S.CANCELED: "is canceled: nothing of it is held, shipped or charged",
     S.REJECTED: "was rejected before anything was shipped or charged",
@@ -42,18 +44,29 @@ _NEXT: dict[S, str] = {
 }
 
 
+_HANDED_OVER = "is being fulfilled: it is being handed to its provider, and no carrier has scanned it yet"
+_TAKEN_NEXT = "its provider takes it; then the carrier scans it, and the money is taken"
+_GONE = frozenset({ParcelStatus.LOST, ParcelStatus.RETURNED_TO_SENDER})
+
+
 def explain(state: OrderState, deadline: datetime | None) -> str:
     """Where the order is, why, the next action and its deadline: one paragraph."""
     return " ".join(_sentences(state, deadline))
 
 
-def stands(order_id: str, status: S, because: str = "") -> str:
-    """Where an order is, in a sentence."""
-    return f"Order {order_id} {_STANDS[status]}{because}."
+def stands(order_id: str, status: S, written_off: str = "") -> str:
+    """Where an order is, in a sentence; `written_off`: the amount that nobody will pay any more, in words."""
+    return f"Order {order_id} {_STANDS[status].format(paid=_paid(written_off))}."
+
+
+def _paid(written_off: str) -> str:
+    return f"{written_off} of it written off instead of paid" if written_off else "paid for"
 
 
 def _sentences(state: OrderState, deadline: datetime | None) -> Iterator[str]:
-    yield stands(state.order.order_id, state.status, _because(state))
+    words = _HANDED_OVER if _is_handed_over(state) else _STANDS[state.status]
+    yield f"Order {state.order.order_id} {words.format(paid=_money(state))}{_because(state)}."
+    yield from _asked(state)
     if state.closed_as is not None:
         yield "Nothing more will happen by itself."
         return
@@ -68,7 +81,36 @@ def _sentences(state: OrderState, deadline: datetime | None) -> Iterator[str]:
     for own in state.elsewhere():
         region = f"{own.ship_to.country}-{own.ship_to.region}"
         yield f"Parcel {own.parcel} goes to {region}, to another address than the order."
-    yield f"Next: {_NEXT[state.status]}. It is waiting for {_stop(_awaited(state))}{_by(deadline)}"
+    following = _TAKEN_NEXT if _is_handed_over(state) else _NEXT[state.status]
+    yield f"Next: {following}. It is waiting for {_stop(_awaited(state))}{_by(deadline)}"
+
+
+def _asked(state: OrderState) -> Iterator[str]:
+    """By whom an order is canceled and why; else why its parcels were."""
+    if state.status not in (S.CANCELING, S.CANCELED):
+        return
+    if state.cancel is not None:
+        why = "no reason given" if state.cancel.reason == NO_REASON else state.cancel.reason
+        yield f"{state.cancel.by} asked to cancel it: {_stop(why)}"
+    elif state.closed_as is not None:
+        stops = {parcel.stop.message or parcel.stop.code for parcel in state.parcels if parcel.stop is not None}
+        yield from (f"It was {_stop(why)}" if why.startswith("canceled") else _stop(why) for why in sorted(stops))
+
+
+def _is_handed_over(state: OrderState) -> bool:
+    """Some of it is still to be taken by its provider."""
+    going = [parcel for parcel in state.parcels if not parcel.undone]
+    waits = any(not parcel.given_away and parcel.status is ParcelStatus.PLANNED for parcel in going)
+    return state.status is S.FULFILLING and waits
+
+
+def _money(state: OrderState) -> str:
+    """What became of the price of what was not lost."""
+    going = [parcel for parcel in state.parcels if not parcel.undone and parcel.status not in _GONE]
+    loss = sum(parcel.written_off for parcel in going)
+    if not loss and any(parcel.plan.amount and not parcel.captured for parcel in going):
+        return "its money is still to be taken"
+    return _paid(format_amount(loss, state.order.currency) if loss else "")
 
 
 def _parcel(parcel: ParcelState) -> Iterator[str]:

@@ -24,7 +24,7 @@
 
 import hashlib
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
@@ -68,6 +68,10 @@ class ConfirmAnswer(Message):
     ship_by: AwareDatetime | None = None
 
 
+NO_REASON: Final = "not given"
+"""The reason of what was asked for without one."""
+
+
 class CancelRequest(Message):
     """Who wants the order canceled and why; `lines`: only these units of it, empty for the whole order.
 
@@ -79,7 +83,7 @@ class CancelRequest(Message):
     """
 
     by: Word = "unknown"
-    reason: Word = "not given"
+    reason: Word = NO_REASON
     lines: tuple[LineQuantity, ...] = ()
     parcels: tuple[int, ...] = Field(default=(), exclude_if=not_given)
     request_id: Word | None = None
@@ -138,7 +142,7 @@ class Asked(Message):
     """Who asks for a change, and why. `request_id`: the same change asked again counts once."""
 
     by: Word
-    reason: Word = "not given"
+    reason: Word = NO_REASON
     request_id: Word | None = None
 
 
@@ -226,7 +230,7 @@ class HoldRequest(Message):
 
     kind: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
     by: Word
-    reason: Word = "not given"
+    reason: Word = NO_REASON
 
 
 class Resolution(Message):

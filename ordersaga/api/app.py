@@ -37,6 +37,7 @@ from ordersaga.api import (
     webhooks,
 )
 from ordersaga.api.addresses import NoNul
+from ordersaga.api.known_queries import refuse_unknown
 from ordersaga.api.limits import RequestLimits
 from ordersaga.api.overload import Overload, OverloadLimit
 from ordersaga.api.placing import Placing
@@ -109,6 +110,8 @@ def create_app(open_services: Callable[[], AbstractAsyncContextManager[Services]
     )
     for router in (orders.placing_router, *(module.router for module in ROUTERS)):
         app.router.routes.extend(router.routes)  # as they are: included, each would be built anew at a first request
+    for route in app.router.routes:
+        refuse_unknown(route)
     problems.install(app)
     openapi.install(app)
     app.mount("/console", create_console(app))

@@ -20,7 +20,7 @@ from ordersaga.api.problems import FieldError, invalid
 from ordersaga.api.request_log import bind_order
 from ordersaga.api.resolving import answer, not_open, open_items, resolve_many
 from ordersaga.bootstrap import ApiKey, Services
-from ordersaga.domain.identifiers import Code
+from ordersaga.domain.identifiers import Code, OrderId
 from ordersaga.domain.journal import AttentionItem
 from workflows.messages import Resolution
 
@@ -35,11 +35,11 @@ async def list_attention(
     seller: Annotated[Code | None, Query()] = None,
     provider: Annotated[Code | None, Query()] = None,
     older_than_hours: Annotated[Hours | None, Query()] = None,
+    order_id: Annotated[OrderId | None, Query()] = None,
 ) -> AttentionList:
     """Open questions, oldest first, with their age."""
-    items = await open_items(
-        services, key, kind=kind, seller=seller, provider=provider, older_than_hours=older_than_hours
-    )
+    named = {"kind": kind, "seller": seller, "provider": provider, "order_id": order_id}
+    items = await open_items(services, key, **named, older_than_hours=older_than_hours)
     return AttentionList(items=tuple(map(OpenItem.of, items)))
 
 

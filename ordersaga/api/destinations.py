@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from ordersaga.api.problems import FieldError, invalid
+from ordersaga.api.stop_names import carrier_names, near
 from ordersaga.bootstrap import Services
 from ordersaga.domain.journal import OrderRecord
 from ordersaga.domain.orders import Address, Order
@@ -16,6 +17,17 @@ async def provider_at(services: Services, record: OrderRecord, location: str) ->
         advice = f"use one of {', '.join(places)}" if places else "load the catalog first"
         raise invalid([FieldError(field="location", message=f"no location is called {location}", remedy=advice)])
     return places[location]
+
+
+def check_carrier(services: Services, record: OrderRecord, carrier: str) -> None:
+    """Problem 422 for a carrier that nobody knows, naming those that are meant perhaps, and those there are."""
+    names = carrier_names(services, record.order.seller)
+    if carrier in names:
+        return
+    alike = near(carrier, names)
+    meant = f"did you mean {' or '.join(alike)}? " if alike else ""
+    advice = f"{meant}use one of {', '.join(sorted(names))}"
+    raise invalid([FieldError(field="carrier", message=f"no carrier is called {carrier}", remedy=advice)])
 
 
 async def _places(services: Services, record: OrderRecord) -> dict[str, str]:

@@ -11,6 +11,7 @@ from ordersaga.api.shapes import Explanation
 from ordersaga.api.waiting import explained
 from ordersaga.bootstrap import ApiKey, Services
 from ordersaga.client_returns import ReturnClient
+from ordersaga.domain.amounts import format_amount
 from ordersaga.domain.errors import OrdersagaError
 from ordersaga.domain.journal import OrderRecord, TimelineEntry
 from ordersaga.domain.return_rules import wanted
@@ -23,6 +24,8 @@ from ordersaga.domain.statuses import FINAL_STATUSES, OrderStatus
 from workflows.explanation import stands
 
 _LEFT: Final = FINAL_STATUSES | {OrderStatus.WAITLISTED, OrderStatus.SHIPPED, OrderStatus.DELIVERED}
+_CANCELED: Final = ("cancel_requested", "canceled")
+"""Entries that say who canceled an order, and why."""
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +35,8 @@ async def order_explained(services: Services, record: OrderRecord, key: ApiKey) 
     order_id = record.order.order_id
     returns = [await return_explained(services, one) for one in await services.returns.of_order(order_id)]
     if returns:
-        text = " ".join([stands(order_id, record.status), *(one.text for one in returns)])
+        stood = stands(order_id, record.status, await _written_off(services, record))
+        text = " ".join([stood, *(one.text for one in returns)])
         return Explanation(order_id=order_id, status=record.status, text=text, live=all(one.live for one in returns))
     text, live = await _told(services, record)
     details = await _places(services, record, text) if live else []
@@ -43,6 +47,12 @@ async def order_explained(services: Services, record: OrderRecord, key: ApiKey) 
     )
 
 
+async def _written_off(services: Services, record: OrderRecord) -> str:
+    """The amount that nobody will pay any more, in words; empty where there is none."""
+    loss = (await services.effects.balance(record.order.order_id)).written_off
+    return format_amount(loss, record.order.currency) if loss else ""
+
+
 async def _told(services: Services, record: OrderRecord) -> tuple[str, bool]:
     """What its saga, or its line, says of it, and whether that could be asked."""
     if record.status is OrderStatus.WAITLISTED:
@@ -51,7 +61,7 @@ async def _told(services: Services, record: OrderRecord) -> tuple[str, bool]:
         return await services.orders.explain(record.order.order_id), True
     except OrdersagaError as error:
         log.info("saga_not_asked", code=error.code)
-        return _of_order(record), False
+        return _of_order(record, await _cancellation(services, record)), False
 
 
 async def _places(services: Services, record: OrderRecord, told: str) -> list[str]:
@@ -77,10 +87,19 @@ async def return_explained(services: Services, record: ReturnRecord) -> ReturnEx
     return ReturnExplanation(return_id=case.return_id, status=record.status, text=text, live=live)
 
 
-def _of_order(record: OrderRecord) -> str:
+async def _cancellation(services: Services, record: OrderRecord) -> str:
+    """Who canceled it and why, as the journal has it."""
+    if record.status is not OrderStatus.CANCELED:
+        return ""
+    story = await services.journal.timeline(record.order.order_id)
+    asked = [entry.text for entry in story if entry.source == "journal" and entry.kind in _CANCELED]
+    return f" In its story: {asked[-1]}." if asked else ""
+
+
+def _of_order(record: OrderRecord, canceled: str) -> str:
     reason = f": {record.reason}" if record.reason else ""
     saga = "" if record.started else " Its saga has not started yet."
-    return f"The order is {record.status} since {record.updated_at:%Y-%m-%d %H:%M:%S} UTC{reason}.{saga}"
+    return f"The order is {record.status} since {record.updated_at:%Y-%m-%d %H:%M:%S} UTC{reason}.{saga}{canceled}"
 
 
 def _of_return(record: ReturnRecord, story: Sequence[TimelineEntry]) -> str:

@@ -19,7 +19,7 @@ from ordersaga.domain.returns import (
     ReturnStatus,
     ReturnWish,
 )
-from workflows.messages import ChangeAnswer, ChangeOutcome, GoodwillRefund
+from workflows.messages import NO_REASON, ChangeAnswer, ChangeOutcome, GoodwillRefund
 
 APPROVAL: Final = "refund_approval"
 """The question that a second person answers."""
@@ -38,21 +38,21 @@ async def give(
     if before is not None:
         return before
     key = f"refund/{asked.request_id}" if asked.request_id else None
-    opened = await services.returns.open(record.order.order_id, ReturnAsk(_request(asked), key), datetime.now(UTC))
+    opened = await services.returns.open(record.order.order_id, ReturnAsk(request_of(asked), key), datetime.now(UTC))
     if isinstance(opened, Refusal):
         return _refused(record, opened)
     await start_return(services, opened.record)
     return await _heard(services, record, opened.record, wait or CALL_TIMEOUT)
 
 
-def _request(asked: GoodwillRefund) -> ReturnRequest:
+def request_of(asked: GoodwillRefund) -> ReturnRequest:
     return ReturnRequest(
         reason=ReturnReason.GOODWILL,
         wish=ReturnWish.KEEP,
         parcel=asked.parcel,
         amount=asked.amount,
         by=asked.by,
-        note=asked.reason,
+        note=None if asked.reason == NO_REASON else asked.reason,
     )
 
 
@@ -84,7 +84,8 @@ async def _outcome(services: Services, found: ReturnRecord) -> ChangeOutcome:
 
 def _told(order: OrderRecord, found: ReturnRecord, outcome: ChangeOutcome) -> ChangeAnswer:
     waits = outcome in ("pending", "awaiting_approval")
-    said = {"done": f"{wanted(found.case)}: {found.case.request.note}", "refused": found.reason or found.status.value}
+    why = f": {found.case.request.note}" if found.case.request.note else ""
+    said = {"done": f"{wanted(found.case)}{why}", "refused": found.reason or found.status.value}
     words = {"pending": f"not decided yet: {wanted(found.case)}", "awaiting_approval": "waits for a second person"}
     return ChangeAnswer(
         order_id=found.case.order_id,

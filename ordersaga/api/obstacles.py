@@ -166,7 +166,7 @@ class _Case:
             parcels=parcels,
             since=breaker.since,
             until=breaker.next_probe,
-            text=f"{self._state(breaker, forced)} What {_named(parcels)} needs there waits.",
+            text=f"{self._state(breaker, forced)} What {_named(parcels)} {_needs(breaker, self.now)}",
             remedy=self._remedy(
                 lane, parcels, f"An operator can let calls pass before: ordersaga lanes {word} {lane} --reason WHY."
             ),
@@ -178,9 +178,10 @@ class _Case:
             by = f" by {breaker.by}" if self.whole else " by hand"
             end = f"No call passes before {_at(breaker.forced_until)}."
             return f"The breaker of {breaker.lane} is kept open{by} since {since}. {end}"
+        if _tried(breaker, self.now):
+            once = f"The breaker of {breaker.lane}, open since {_at(breaker.since)}, is half-open"
+            return f"{once}: one call at a time tries it now; {GOOD_PROBES} answers in a row close it."
         state = f"{breaker.lane} gives no answers: its breaker is open since {since}."
-        if breaker.state is BreakerState.HALF_OPEN:
-            return f"{state} It is tried with one call at a time now; {GOOD_PROBES} answers in a row close it."
         probe = f"No call passes before the next probe, at {_at(breaker.next_probe)}"
         return f"{state} {probe}; {GOOD_PROBES} answers in a row close it."
 
@@ -208,6 +209,16 @@ class _Case:
         if lane.startswith(_PROVIDERS):
             return f"{said} Where its units lie elsewhere too: ordersaga order move {parcel} LOCATION."
         return f"{said} For another carrier: ordersaga order carrier {parcel} CARRIER."
+
+
+def _tried(breaker: Breaker, now: datetime) -> bool:
+    """Whether a call may pass: its reason is then that of the last change, and not why it opened."""
+    due = breaker.next_probe is not None and breaker.next_probe <= now
+    return breaker.state is BreakerState.HALF_OPEN or (due and not breaker.forced(now))
+
+
+def _needs(breaker: Breaker, now: datetime) -> str:
+    return "still needs there may wait." if _tried(breaker, now) else "needs there waits."
 
 
 def _end(rule: StopRule) -> str:

@@ -17,7 +17,7 @@ from fastapi import APIRouter, Depends, Response
 from ordersaga.api import change_shapes as bodies
 from ordersaga.api import goodwill
 from ordersaga.api.access import Agent, ServicesDep, acting, find_order
-from ordersaga.api.destinations import provider_at, stop_at_address, stop_at_provider
+from ordersaga.api.destinations import check_carrier, provider_at, stop_at_address, stop_at_provider
 from ordersaga.api.idempotency import RepeatKey, request_id
 from ordersaga.api.prefer import Wait, applied
 from ordersaga.api.problems import Problem
@@ -179,6 +179,7 @@ async def move(body: bodies.MoveBody, change: ChangeDep) -> ChangeAnswer:
 @router.post("/carrier")
 async def carrier(body: bodies.CarrierBody, change: ChangeDep) -> ChangeAnswer:
     """Let another carrier take a parcel whose label we buy."""
+    check_carrier(change.services, await change.record(), body.carrier)
     return await change.ask(body, messages.ChangeCarrier)
 
 

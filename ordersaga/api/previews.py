@@ -1,5 +1,6 @@
 """Routes: what a hold, its release or a change would come to now; nothing is done. Cancellations: `cancel-preview`."""
 
+from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends
@@ -7,7 +8,8 @@ from fastapi import APIRouter, Depends
 from ordersaga.api import change_shapes as bodies
 from ordersaga.api.access import Agent, ServicesDep, acting, find_order
 from ordersaga.api.arrivals import cannot_arrive, parcel_status
-from ordersaga.api.destinations import provider_at, stop_at_address, stop_at_provider
+from ordersaga.api.destinations import check_carrier, provider_at, stop_at_address, stop_at_provider
+from ordersaga.api.goodwill import request_of
 from ordersaga.api.shapes import HoldBody
 from ordersaga.api.started import check_lines, has_ended
 from ordersaga.api.waiting import refuse_if_waiting
@@ -16,7 +18,8 @@ from ordersaga.client_errors import OrderClosedError, OrderNotFoundError
 from ordersaga.domain.identifiers import OrderId
 from ordersaga.domain.journal import OrderRecord
 from ordersaga.domain.orders import LineQuantity
-from ordersaga.domain.returns import RETURNABLE
+from ordersaga.domain.return_rules import wanted
+from ordersaga.domain.returns import RETURNABLE, Refusal
 from ordersaga.domain.statuses import FINAL_STATUSES, ParcelStatus
 from ordersaga.domain.stops import StopRule
 from workflows import messages
@@ -96,6 +99,7 @@ async def move(body: bodies.MoveBody, preview: PreviewDep) -> Foretold:
 @router.post("/carrier-preview")
 async def carrier(body: bodies.CarrierBody, preview: PreviewDep) -> Foretold:
     """What `carrier` with the same body would come to."""
+    check_carrier(preview.services, await preview.record(), body.carrier)
     return await preview.change("carrier", body, messages.ChangeCarrier)
 
 
@@ -116,7 +120,7 @@ async def refund(body: bodies.RefundBody, preview: PreviewDep) -> Foretold:
     """What `refunds` with the same body would come to."""
     record = await preview.record()
     if record.status in RETURNABLE:
-        return _after_the_end(record, body)
+        return await _after_the_end(preview, record, body)
     return await preview.change("refund", body, messages.GoodwillRefund)
 
 
@@ -185,12 +189,14 @@ def _possible(record: OrderRecord, *effects: str) -> Foretold:
     return Foretold(order_id=record.order.order_id, outcome="possible", effects=effects)
 
 
-def _after_the_end(record: OrderRecord, body: bodies.RefundBody) -> Foretold:
-    """Goodwill is a return then, in which nothing comes back; how much of what was paid is left, it looks up."""
+async def _after_the_end(preview: Preview, record: OrderRecord, body: bodies.RefundBody) -> Foretold:
+    """Goodwill is a return then, in which nothing comes back: it is accepted or refused as at its own door."""
+    asked = messages.GoodwillRefund(amount=body.amount, parcel=body.parcel, by=preview.by(body.by), reason=body.reason)
+    case = await preview.services.returns.foresee(record.order.order_id, request_of(asked), datetime.now(UTC))
+    if isinstance(case, Refusal):
+        return _refused(record, f"{case.reason}; {case.alternative}.")
     guarded = body.amount > record.order.terms.second_person_above
-    effects = [
-        "A return is opened in which nothing comes back; it gives this amount, if as much is left of what was paid."
-    ]
+    effects = [f"A return is opened in which nothing comes back: {wanted(case)}."]
     if guarded:
         effects.append("It is more than one person may give: it waits for a second one.")
     outcome = "awaiting_approval" if guarded else "possible"

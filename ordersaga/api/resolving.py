@@ -44,12 +44,13 @@ async def open_items(
     kind: str | None = None,
     seller: str | None = None,
     provider: str | None = None,
+    order_id: str | None = None,
     older_than_hours: int | None = None,
 ) -> Sequence[AttentionItem]:
     """Open questions that the key may see, oldest first; only those that match what is named."""
     before = datetime.now(UTC) - timedelta(hours=older_than_hours) if older_than_hours else None
     return await services.journal.open_attention(
-        seller=seller_scope(key, seller), kind=kind, provider=provider, opened_before=before
+        seller=seller_scope(key, seller), kind=kind, provider=provider, order_id=order_id, opened_before=before
     )
 
 

@@ -12,8 +12,8 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from ordersaga.api.access import Operator, Overseer, ServicesDep, acting, seller_scope
 from ordersaga.api.problems import FieldError, Problem, invalid
 from ordersaga.api.seller_shapes import SellerApplied, SellerBody, SellerChanges, SellerDocument, SellerList
-from ordersaga.api.shapes import CatalogLoaded
 from ordersaga.api.stock import load_file
+from ordersaga.api.stock_shapes import CatalogLoaded
 from ordersaga.bootstrap import ApiKey, Services
 from ordersaga.domain.identifiers import Code
 from ordersaga.domain.sellers import SellerProfile, SellerRecord, Surroundings, differences

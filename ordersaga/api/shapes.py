@@ -8,11 +8,10 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AwareDatetime, ConfigDict, Field, field_validator, model_validator
 
-from ordersaga.domain.catalog import StockLevel
 from ordersaga.domain.exchanges import EXCHANGE_CHANNEL
 from ordersaga.domain.identifiers import Code, OrderId
 from ordersaga.domain.journal import OrderRecord, ParcelAddress, TimelineEntry
-from ordersaga.domain.money import Currency, MinorUnits
+from ordersaga.domain.money import MinorUnits, OrderCurrency
 from ordersaga.domain.orders import Address, Buyer, Order, OrderLine, ParcelPlan, Payment, Quantity, not_given
 from ordersaga.domain.payments import NextAction
 from ordersaga.domain.shipping import ShippingService
@@ -109,7 +108,7 @@ class NewOrder(Request):
     buyer: Buyer | None = Field(default=None, exclude_if=not_given)
     waitlist: bool = Field(default=False, exclude_if=not_given)
     wait_until: AwareDatetime | None = Field(default=None, exclude_if=not_given)
-    currency: Currency = "USD"
+    currency: OrderCurrency = "USD"
     lines: Annotated[tuple[NewLine, ...], Field(min_length=1, max_length=100)]
     shipping: Annotated[MinorUnits, Whole] = 0
     tax: Annotated[MinorUnits, Whole] = 0
@@ -336,33 +335,6 @@ class MessageList(Message):
     messages: tuple[MessageRow, ...]
 
 
-class StockRow(Message):
-    """Units of a SKU at a location, and what holds for the SKU: units one buyer may have, units that can be shipped on
-    a day (null: any number), whether shoppers may wait for it, and how many orders wait in its line."""
-
-    location: str
-    sku: str
-    on_hand: int
-    held: int
-    available: int
-    max_per_buyer: int | None = None
-    daily_units: int | None = None
-    waitlist: bool = False
-    waiting: int = 0
-
-    @classmethod
-    def of(cls, level: StockLevel) -> Self:
-        """The row of a level."""
-        return cls(**level.model_dump(), available=level.available)
-
-
-class StockList(Message):
-    """Stock levels, by SKU and location. `next_cursor` fetches the page after this one."""
-
-    levels: tuple[StockRow, ...]
-    next_cursor: str | None = None
-
-
 class Ticket(Message):
     """Units to pack for a shopper, and by when the carrier must have them."""
 
@@ -389,14 +361,3 @@ class TicketMoved(Message):
 
     reference: str
     status: ParcelStatus
-
-
-class CatalogLoaded(Message):
-    """What a catalog file brought, or with `dry_run` would bring: rows written; receipts that were new, their units."""
-
-    dry_run: bool = False
-    sellers: int
-    locations: int
-    products: int
-    receipts: int
-    units: int

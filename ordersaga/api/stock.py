@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request
 
 from ordersaga.api.access import Operator, ServicesDep, Watcher, seller_scope
 from ordersaga.api.problems import Problem
-from ordersaga.api.shapes import CatalogLoaded, StockList, StockRow
+from ordersaga.api.stock_shapes import CatalogLoaded, StockList, StockRow
 from ordersaga.bootstrap import Services
 from ordersaga.catalog_csv import read_catalog
 from ordersaga.catalog_references import Uses, contradictions

@@ -39,6 +39,12 @@ async def unknown_names(services: Services, match: StopMatch, key: ApiKey) -> li
     return [error for error in found if error is not None]
 
 
+def carrier_names(services: Services, seller: str | None) -> set[str]:
+    """By which carriers are known: those of the accounts that take the seller's parcels, and the usual ones."""
+    accounts = [one for one in services.carrier_accounts if seller is None or not one.sellers or seller in one.sellers]
+    return {name for one in accounts for name in (one.code, *one.carriers)} | CARRIERS
+
+
 class _Looking:
     """One look at what there is, for whoever's key it is."""
 
@@ -50,12 +56,13 @@ class _Looking:
         country, _, part = region.partition("-")
         there = countries()
         if country not in there:
-            near = meant(country)
-            return _error("region", f"ISO 3166 has no country {country}", [near] if near else _near(country, there), ())
+            other = meant(country)
+            alike = [other] if other else near(country, there)
+            return _error("region", f"ISO 3166 has no country {country}", alike, ())
         if not part or part in there[country]:
             return None
         codes = [f"{country}-{code}" for code in sorted(there[country])]
-        return _error("region", f"ISO 3166 has no {part} in {country}", _near(region, codes), codes)
+        return _error("region", f"ISO 3166 has no {part} in {country}", near(region, codes), codes)
 
     async def seller(self, seller: str) -> FieldError | None:
         return _strange("seller", seller, await self._names.sellers())
@@ -65,8 +72,8 @@ class _Looking:
         if await self._names.sells(sku, seller):
             return None
         whose = f"the catalog of {seller}" if seller else "any catalog"
-        near = _near(sku, await self._names.skus_alike(sku, seller))
-        return _error("sku", f"{sku} is no SKU in {whose}", near, ())
+        alike = near(sku, await self._names.skus_alike(sku, seller))
+        return _error("sku", f"{sku} is no SKU in {whose}", alike, ())
 
     async def channel(self, channel: str) -> FieldError | None:
         told = {account.channel for account in self._services.channel_accounts.values()}
@@ -74,10 +81,7 @@ class _Looking:
         return _strange("channel", channel, {*usual, *told, *await self._names.channels()})
 
     async def carrier(self, carrier: str) -> FieldError | None:
-        accounts = self._services.carrier_accounts
-        mine = [one for one in accounts if self._of is None or not one.sellers or self._of in one.sellers]
-        names = {name for one in mine for name in (one.code, *one.carriers)} | CARRIERS
-        return _strange("carrier", carrier, names)
+        return _strange("carrier", carrier, carrier_names(self._services, self._of))
 
     async def provider(self, provider: str) -> FieldError | None:
         owners = self._services.account_owners
@@ -89,7 +93,7 @@ def _strange(field: str, name: str, known: Collection[str]) -> FieldError | None
     """None where it is known, in whatever letters."""
     if name.casefold() in {each.casefold() for each in known}:
         return None
-    return _error(field, f"no {field} is called {name}", _near(name, known), sorted(known))
+    return _error(field, f"no {field} is called {name}", near(name, known), sorted(known))
 
 
 def _error(field: str, message: str, near: Sequence[str], known: Collection[str]) -> FieldError:
@@ -101,7 +105,7 @@ def _error(field: str, message: str, near: Sequence[str], known: Collection[str]
     return FieldError(field=f"match.{field}", message=message, remedy="; ".join([*said, _ANYWAY]))
 
 
-def _near(name: str, known: Iterable[str]) -> list[str]:
+def near(name: str, known: Iterable[str]) -> list[str]:
     """Those that are spelled nearly so, the nearest first; of equals those that begin alike."""
     spelled, given = {each.casefold(): each for each in known}, name.casefold()
     alike = get_close_matches(given, spelled, len(spelled) or 1, _ALIKE)

@@ -27,7 +27,15 @@ Preview = Annotated[bool, typer.Option("--preview", help="Only say what it would
 
 _PREVIEWS: Final = {"refunds": "refund"}
 """Whose preview has another name."""
+_AMOUNT: Final = re.compile(r"[1-9][0-9]{0,12}")
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
+
+
+def minor_units(word: str) -> int:
+    """An amount as it is given on the command line: digits alone, for 5.00 would be read as five minor units."""
+    if not _AMOUNT.fullmatch(word):
+        raise typer.BadParameter(f"{word!r}: amounts are minor units: 500 is USD 5.00")
+    return int(word)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -177,7 +185,7 @@ def carrier(
 
 def refund(
     order_id: OrderIdArgument,
-    amount: Annotated[int, typer.Argument(metavar="AMOUNT", min=1, help="In minor units: 450 is 4.50.")],
+    amount: Annotated[int, typer.Argument(metavar="AMOUNT", parser=minor_units, help="In minor units: 450 is 4.50.")],
     parcel: AnyParcel = 0,
     preview: Preview = False,
     reason: Reason = "not given",

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import typer
 
 from ordersaga.api.seller_shapes import SellerApplied, SellerChanges, SellerDocument, SellerList
-from ordersaga.api.shapes import CatalogLoaded
+from ordersaga.api.stock_shapes import CatalogLoaded
 from ordersaga.commands.errors import FAILED, USAGE, CommandError
 from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_table
 from ordersaga.http_client import ApiClient, ApiError

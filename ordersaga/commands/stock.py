@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from ordersaga.api.shapes import CatalogLoaded, StockRow
+from ordersaga.api.stock_shapes import CatalogLoaded, StockRow
 from ordersaga.catalog_csv import CsvFileError, read_catalog
 from ordersaga.commands.errors import USAGE, CommandError
 from ordersaga.commands.remote import ApiKey, ApiUrl, AsJson, call, show_json, show_table

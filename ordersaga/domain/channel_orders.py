@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field, ValidationError
 from ordersaga.domain.channels import ChannelAccount, ChannelLine, ChannelOrder, ChannelStatus, Recipient
 from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.identifiers import Code, OrderId
-from ordersaga.domain.money import Currency, MinorUnits
+from ordersaga.domain.money import MinorUnits, OrderCurrency
 from ordersaga.domain.orders import (
     AWAITED,
     Address,
@@ -57,7 +57,7 @@ class OrderParts(Value):
     seller: Code
     channel: Code
     buyer: Buyer | None
-    currency: Currency
+    currency: OrderCurrency
     lines: tuple[OrderLine, ...] = Field(min_length=1, max_length=100)
     shipping: MinorUnits
     tax: MinorUnits

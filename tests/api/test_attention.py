@@ -44,6 +44,8 @@ async def test_questions_are_found_by_what_they_are_about(api: Api) -> None:
     assert await listed(api, "") == ["a1", "a2"]
     assert await listed(api, "kind=lost_parcel") == ["a2"]
     assert await listed(api, "older_than_hours=48") == ["a1"]
+    assert await listed(api, "order_id=a2") == ["a2"]
+    assert await listed(api, "order_id=a2&kind=capture_refused") == []
     assert await listed(api, "provider=shipbob") == ["a1", "a2"]
     assert await listed(api, "provider=seller_warehouse") == []
     assert await listed(api, "seller=acme&older_than_hours=1000") == []

@@ -73,6 +73,34 @@ async def test_goodwill_after_the_end_is_answered_like_a_change(shop: Shop) -> N
     assert "Goodwill gwdone-r1 of USD 3.00 of parcel 1 back, goods kept is refunded. Nothing more" in told
 
 
+async def test_goodwill_without_a_reason_is_not_told_as_not_given(shop: Shop) -> None:
+    """The money went back: its answer ends with the amount."""
+    order = await delivered(shop, "gwquiet")
+    done = (await refund(shop, order, 500)).json()
+    assert (done["outcome"], done["message"]) == ("done", "USD 5.00 of parcel 1 back, goods kept")
+    told = (await shop.api.get(f"/v1/orders/{order}/timeline")).text
+    assert "not given" not in told
+
+
+async def test_a_preview_after_the_end_says_what_the_door_will_say(shop: Shop) -> None:
+    """With the amount; what the door refuses is refused, in the same words, and nothing is opened."""
+    order = await delivered(shop, "gwfore")
+
+    async def foretold(**body: int) -> dict[str, Any]:
+        answer = await shop.api.post(f"/v1/orders/{order}/refund-preview", body, role="support")
+        told: dict[str, Any] = answer.json()
+        return told
+
+    told = await foretold(amount=500)
+    words = "A return is opened in which nothing comes back: USD 5.00 of parcel 1 back, goods kept."
+    assert (told["outcome"], told["effects"]) == ("possible", [words])
+    for amount, parcel in ((999_999, 0), (100, 99)):
+        told, door = await foretold(amount=amount, parcel=parcel), await refund(shop, order, amount, parcel=parcel)
+        assert (told["outcome"], door.status_code) == ("refused", 409)
+        assert all(words in door.json()["detail"] for words in told["effects"][0].rstrip(".").split("; ")[:1])
+    assert (await shop.api.get(f"/v1/orders/{order}/returns")).json()["returns"] == []
+
+
 async def test_a_repeated_key_gives_once_before_after_and_across_the_end(shop: Shop) -> None:
     """The saga's own answer stands once it has ended; another body under the key is refused."""
     await terms(shop, capture=CapturePolicy.AT_CONFIRMATION)

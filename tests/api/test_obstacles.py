@@ -79,7 +79,10 @@ async def test_a_breaker_that_may_be_tried_says_so(placed: Api) -> None:
     await placed.post(f"/v1/lanes/{LANE}/breaker", OPEN)
     await placed.post(f"/v1/lanes/{LANE}/breaker", {"state": "auto", "reason": "they say it is mended"})
     kept = (await kept_by(placed))[LANE]
-    assert "It is tried with one call at a time now; 3 answers in a row close it." in kept["text"]
+    assert "is half-open: one call at a time tries it now; 3 answers in a row close it." in kept["text"]
+    assert "What parcel 1 still needs there may wait." in kept["text"]
+    assert "gives no answers" not in kept["text"]
+    assert "they say it is mended" not in kept["text"], "that is no reason why it opened"
 
 
 async def test_one_that_a_person_keeps_open_names_the_person(placed: Api) -> None:

@@ -257,6 +257,7 @@ def address(**changes: Any) -> dict[str, Any]:
         ({"payment": {"payment_method": "4242424242424242"}}, "payment.payment_method", "pm_..."),
         ({"order_id": "no/slash"}, "order_id", "such as web_1001"),
         ({"currency": "usd"}, "currency", "such as USD"),
+        ({"currency": "XXZ"}, "currency", "such as USD"),
         ({"ship_to": address(postal_code="#")}, "ship_to.postal_code", "2 to 12 letters, digits, spaces or hyphens"),
         ({"ship_to": address(region="ca")}, "ship_to.region", "such as CA"),
         ({"lines": [line(sku="A B")]}, "lines[0].sku", "such as MUG-RED"),

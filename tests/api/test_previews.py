@@ -56,6 +56,20 @@ async def test_every_change_is_foretold_and_nothing_is_done(shop: Shop) -> None:
     assert await asked_of(shop, "web_3") == before
 
 
+async def test_a_carrier_nobody_knows_is_refused_at_the_door_and_foretold_so(shop: Shop) -> None:
+    """Named with those that are alike; the order hears nothing of it."""
+    await shop.api.post("/v1/orders", order_body(order_id="web_6"), headers={"Prefer": "wait=20"})
+    before = await taken_by_its_provider(shop, "web_6")
+    for path in ("carrier-preview", "carrier"):
+        body = {"parcel": 1, "carrier": "fedx"}
+        answer = await shop.api.post(f"/v1/orders/web_6/{path}", body, role="support")
+        assert answer.status_code == 422, answer.text
+        (error,) = answer.json()["errors"]
+        assert (error["field"], error["message"]) == ("carrier", "no carrier is called fedx")
+        assert error["remedy"].startswith("did you mean fedex? use one of amazon, ")
+    assert await asked_of(shop, "web_6") == before
+
+
 async def taken_by_its_provider(shop: Shop, order_id: str) -> tuple[object, ...]:
     """What `asked_of` says from then on, as nothing else moves the order now."""
     for _ in range(200):

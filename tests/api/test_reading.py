@@ -44,6 +44,19 @@ async def test_a_wrong_query_is_a_problem(api: Api, query: str) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize(
+    ("path", "named"), [("/v1/orders?sttus=canceled", "status"), ("/v1/attention?order=a1", "order_id")]
+)
+async def test_a_query_parameter_nobody_declared_is_refused(api: Api, path: str, named: str) -> None:
+    """By its name, with those there are: a misspelled filter would find everything."""
+    answer = await api.get(path)
+    assert answer.status_code == 422, answer.text
+    (error,) = answer.json()["errors"]
+    assert path.partition("?")[2].startswith(f"{error['field']}=")
+    assert named in error["remedy"]
+    assert (await api.post("/v1/orders?wait=1", order_body())).status_code == 422
+
+
 @pytest.mark.parametrize("path", ["", "/timeline", "/explain"])
 async def test_an_unknown_order_is_404(api: Api, path: str) -> None:
     """Each way of reading says so."""
@@ -87,6 +100,17 @@ async def test_explain_falls_back_to_the_journal(api: Api, orders: StubOrders) -
     assert fallen["text"].startswith("The order is pending since ")
     document = (await api.get("/v1/orders/a1?live=true")).json()
     assert (document["order_id"], document["live"]) == ("a1", None)
+
+
+async def test_who_canceled_an_order_is_told_without_its_saga(api: Api, orders: StubOrders) -> None:
+    """From the journal, once nobody can be asked any more."""
+    await place(api, "a1")
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    entry = JournalEntry(entry_id="1", at=at, kind="cancel_requested", text="ada asks to cancel: too big")
+    await api.services.journal.record(JournalUpdate(order_id="a1", status=OrderStatus.CANCELED, entries=(entry,)))
+    orders.error = SagaUnreachableError("away")
+    told = (await api.get("/v1/orders/a1/explain")).json()["text"]
+    assert told.endswith("In its story: ada asks to cancel: too big.")
 
 
 async def test_cancel_reaches_the_saga_once(api: Api, orders: StubOrders) -> None:

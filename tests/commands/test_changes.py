@@ -105,6 +105,8 @@ async def test_a_refused_change_ends_with_one_line_that_says_what_to_do(terminal
         (("order", "split", "web_1", "0", "--line", "MUG=1"), 2, "PARCEL"),
         (("order", "move", "web_1", "1", "moon"), 1, "location: no location is called moon (use one of ca-1, nj-1)"),
         (("order", "refund", "web_1", "4.50"), 2, "AMOUNT"),
+        (("order", "refund", "web_1", "5.00"), 2, "amounts are minor units: 500 is USD 5.00"),
+        (("order", "refund", "web_1", "1_000"), 2, "minor units"),
         (("order", "payment", "web_1", "4242"), 1, "payment.payment_method"),
         (("order", "delay", "web_1"), 2, "--consent"),
         (("order", "address", "web_1", *SHIP_TO, "--country", "usa"), 1, "ship_to.country"),
@@ -161,7 +163,7 @@ async def test_the_preview_of_an_order_that_has_ended_is_told_from_its_record(te
         (("hold", "web_1", "fraud_check"), "refused"),
         (("release", "web_1", "fraud_check"), "refused"),
         (("address", "web_1", *SHIP_TO), "refused"),
-        (("refund", "web_1", "450"), "possible"),
+        (("refund", "web_1", "450"), "refused"),
     ],
 )
 async def test_each_of_these_may_be_foretold(terminal: Terminal, words: tuple[str, ...], outcome: str) -> None:

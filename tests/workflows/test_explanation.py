@@ -92,6 +92,53 @@ def test_what_is_unusual_about_a_parcel_is_said() -> None:
         assert words in explain(state(OrderStatus.FULFILLING, parcel), NOW)
 
 
+@pytest.mark.parametrize("status", [OrderStatus.SHIPPED, OrderStatus.COMPLETED])
+def test_what_was_written_off_is_not_told_as_paid(status: OrderStatus) -> None:
+    """The loss is named; nothing is said of a lost parcel's, which nobody owes any more."""
+    plan = state(status).parcels[0].plan
+    told = explain(state(status, ParcelState(plan, ParcelStatus.DELIVERED, written_off=1000)), NOW)
+    assert "USD 10.00 of it written off instead of paid" in told
+    assert "paid for" not in told
+    lost = state(status, ParcelState(plan, ParcelStatus.DELIVERED, captured=1000))
+    lost.parcels.append(ParcelState(plan, ParcelStatus.LOST, written_off=1000))
+    assert "paid for" in explain(lost, NOW)
+
+
+def test_what_left_is_not_told_as_paid_before_it_is() -> None:
+    """While the payment company gives no answer."""
+    told = explain(state(OrderStatus.SHIPPED), NOW)
+    assert "is on its way to the shopper, and its money is still to be taken." in told
+
+
+def test_what_no_provider_has_taken_is_not_told_as_with_one() -> None:
+    """While an attempt to hand it over is repeated; afterwards it is."""
+    plan = state(OrderStatus.FULFILLING).parcels[0].plan
+    told = explain(state(OrderStatus.FULFILLING, ParcelState(plan, handed_off=True)), NOW)
+    assert "it is being handed to its provider" in told
+    assert "it is with its provider" not in told
+    assert "Next: its provider takes it; then the carrier scans it, and the money is taken." in told
+    taken = explain(state(OrderStatus.FULFILLING, ParcelState(plan, handed_off=True, given_away=True)), NOW)
+    assert "it is with its provider" in taken
+    assert "Next: the carrier's first scan" in taken
+
+
+def test_a_canceled_order_says_who_asked_and_why() -> None:
+    """Of the whole order; else why its parcels were stopped. An order that could not be stopped says nothing of it."""
+    for status in (OrderStatus.CANCELING, OrderStatus.CANCELED):
+        whole = state(status)
+        whole.cancel = CancelRequest(by="stop s1", reason="flooded")
+        assert "stop s1 asked to cancel it: flooded." in explain(whole, NOW)
+        whole.cancel = CancelRequest(by="ada")
+        assert "ada asked to cancel it: no reason given." in explain(whole, NOW)
+    plan = state(OrderStatus.CANCELED).parcels[0].plan
+    why = StepFailedError("customer", "canceled", "canceled by ada: too big")
+    parts = explain(state(OrderStatus.CANCELED, ParcelState(plan, stop=why, undone=True)), NOW)
+    assert "It was canceled by ada: too big." in parts
+    late = state(OrderStatus.COMPLETED)
+    late.cancel = CancelRequest(by="ada", reason="too big")
+    assert "ada" not in explain(late, NOW)
+
+
 def test_holds_and_questions_are_named_with_what_answers_them() -> None:
     """The question, its choices, who proposed what; each hold with its reason."""
     made = state(OrderStatus.NEEDS_ATTENTION)
