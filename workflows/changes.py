@@ -14,6 +14,7 @@ from workflows.change import Change, ChangeRefusedError
 from workflows.desk import Desk, Stake
 from workflows.journeys import Journeys
 from workflows.messages import (
+    NO_REASON,
     AddressChange,
     ChangeCarrier,
     ChangePayment,
@@ -213,7 +214,7 @@ class Changes:
 
     def goodwill(self, asked: GoodwillRefund, parcel: ParcelState) -> Change:
         """Part of the price back; more than one person may give waits for a second."""
-        what = f"parcel {parcel.plan.parcel}: {self._desk.money(asked.amount)} given back: {asked.reason}"
+        what = f"parcel {parcel.plan.parcel}: {self._desk.money(asked.amount)} given back{_because(asked)}"
         change = Change(f"{self._state.order.order_id}-g{len(self._state.entries)}", what, _nothing)
         guarded = asked.amount > self._state.order.terms.second_person_above
         change.outcome = "awaiting_approval" if guarded else "pending"
@@ -232,7 +233,7 @@ class Changes:
 
     async def _approved(self, asked: GoodwillRefund, parcel: ParcelState) -> bool:
         amount = self._desk.money(asked.amount)
-        question = f"{asked.by} wants to give {amount} of parcel {parcel.plan.parcel} back: {asked.reason}. Approve?"
+        question = f"{asked.by} wants to give {amount} of parcel {parcel.plan.parcel} back{_because(asked)}. Approve?"
         stake = Stake(asked.amount, ("approve",), proposed="approve", proposed_by=asked.by)
         choices = ("approve", "decline")
         return await self._desk.park("refund_approval", question, choices, parcel.plan.parcel, stake=stake) == "approve"
@@ -247,3 +248,7 @@ async def _nothing() -> None:
 
 def _goes_elsewhere_or_nowhere(parcel: ParcelState, former: Address | None) -> bool:
     return parcel.ended or parcel.ship_to != former
+
+
+def _because(asked: GoodwillRefund) -> str:
+    return "" if asked.reason == NO_REASON else f": {asked.reason}"

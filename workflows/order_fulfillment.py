@@ -45,7 +45,7 @@ class OrderFulfillment(ChangePreviews):
         await self._confirmation.run()
 
     async def clear(self) -> None:
-        """Wait out what forbids hand-off: the channel's grace period, then every hold; or a cancellation."""
+        """Wait out what forbids hand-off: the hand-off delay, then every hold; or a cancellation."""
         self._cancellations.take_up()
         while not self._cleared():
             await self._changed_while_here()
@@ -55,7 +55,7 @@ class OrderFulfillment(ChangePreviews):
             held_by = sorted(self._state.holds)
             moved = partial(self._cleared_or_held_otherwise, held_by)
             if self._in_grace():
-                await self._desk.until(moved, self._grace_ends, "the channel's grace period")
+                await self._desk.until(moved, self._grace_ends, "the hand-off delay")
             else:
                 await self._desk.until(moved, self._looks_again(), f"the release of holds: {', '.join(held_by)}")
 

@@ -189,7 +189,9 @@ class SellerTerms(Value):
         exclude_if=_is_usual_wait,
         description="how long stock is held for a bank that confirms days later",
     )
-    hand_off_delay: timedelta = Field(default=timedelta(0), description="the channel's grace period before hand-off")
+    hand_off_delay: timedelta = Field(
+        default=timedelta(0), description="waited out before hand-off; a channel's grace period, say"
+    )
     early_capture: bool = Field(
         default=False, description="a reservation about to lapse may be taken once the provider has the parcel"
     )

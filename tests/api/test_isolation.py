@@ -151,7 +151,8 @@ async def ask(api: Api, method: str, path: str, ids: dict[str, str], role: str, 
     url = path.replace(":path", "").format(**ids)
     if isinstance(body, bytes):
         return await api.send(method, url, role=role, content=body, headers={"Content-Type": "text/csv"})
-    params = {"kind": "fraud_review"} if path.endswith("/holds") else {"q": "MUG"} if path == "/v1/search" else {}
+    released = (method, path) == ("DELETE", "/v1/orders/{order_id}/holds")
+    params = {"kind": "fraud_review"} if released else {"q": "MUG"} if path == "/v1/search" else {}
     return await api.send(method, url, role=role, json=body, params=params)
 
 

@@ -187,7 +187,7 @@ async def action_required(world: World) -> Stage:
 
 
 async def confirmed(world: World) -> Stage:
-    """In the channel's grace period."""
+    """In the hand-off delay."""
     world.restocked(("nj-1", "MUG", 10), ("ca-1", "TEE", 10), provider="seller_warehouse")
     placed, handle = await world.confirmed(("MUG", 2), terms=GRACE)
     return Stage(world, placed, handle, lambda: world.pass_time(handle, timedelta(hours=2)))

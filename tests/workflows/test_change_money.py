@@ -9,7 +9,7 @@ from ordersaga.domain.payments import PaymentStatus
 from ordersaga.domain.statuses import OrderStatus, ParcelStatus
 from tests.workflows.changes import SAVED, change, goodwill, paying_with, refusal, split
 from tests.workflows.world import Handle, World
-from workflows.messages import Resolution
+from workflows.messages import NO_REASON, Resolution
 
 LITTLE = {"second_person_above": 500}
 """Terms under which more than 500 minor units need a second person."""
@@ -39,7 +39,8 @@ async def test_goodwill_is_limited_to_what_was_taken(world: World) -> None:
     placed, handle = await world.accepted()
     early = await refusal(handle, "refund", goodwill(1))
     await _shipped(world, handle)
-    await change(handle, "refund", goodwill(400))
+    given = await change(handle, "refund", goodwill(400, reason=NO_REASON))
+    assert given.message == "parcel 1: USD 4.00 given back"
     late = [await refusal(handle, "refund", goodwill(amount)) for amount in (601, 1000)]
     most = "of what a parcel that left cost can be given; ask for less, or cancel"
     assert early == "customer: nothing that left is paid; ask again after the first scan, or cancel units"

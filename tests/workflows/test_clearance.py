@@ -1,4 +1,4 @@
-"""What may keep an order from being handed off: the channel's grace period and typed holds, several at once."""
+"""What may keep an order from being handed off: the hand-off delay and typed holds, several at once."""
 
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ async def test_grace_period_delays_the_hand_off(world: World) -> None:
     _, handle = await world.confirmed(terms={"hand_off_delay": GRACE})
     await world.pass_time(handle, timedelta(minutes=58))
     view = await world.until(handle, lambda seen: seen.status is OrderStatus.CONFIRMED)
-    assert (view.awaiting, world.provider.calls) == ("the channel's grace period", [])
+    assert (view.awaiting, world.provider.calls) == ("the hand-off delay", [])
     await world.pass_time(handle, timedelta(minutes=3))
     await world.until(handle, lambda seen: seen.parcels[0].status is ParcelStatus.ACCEPTED)
 

@@ -65,7 +65,7 @@ async def test_details_and_explanation_tell_every_stage(world: World) -> None:
     world.payments.complete_action(world.payment(placed).payment_id)
     await world.payment_moved(handle)
     await world.until(handle, lambda view: view.status is OrderStatus.CONFIRMED)
-    assert "waiting for the channel's grace period. It is looked at again by" in await explained(handle)
+    assert "waiting for the hand-off delay. It is looked at again by" in await explained(handle)
     await world.pass_time(handle, timedelta(hours=1, minutes=1))
     await world.until(handle, lambda view: view.parcels[0].status is ParcelStatus.ACCEPTED)
     told = await explained(handle)
