@@ -181,7 +181,8 @@ class ChannelDesk:
         except RetryError:
             await self._ask_in_time(told, made, answer_by)
             raise
-        if answer is None or answer.outcome in ("too_late", "partly_canceled"):
+        undone = answer is None and await self._undone(told.order_id)
+        if not undone and (answer is None or answer.outcome in ("too_late", "partly_canceled")):
             where = self._sold_at(told, account)
             await self._intake.channels.turned_down(told.order_id, where, made.cancellation_id)
         await settled(self._services, told.order_id, REQUEST)

@@ -34,6 +34,8 @@ ANSWER_WITHIN = timedelta(seconds=30)
 """How long the asker is kept waiting for a decision before being told `pending`."""
 A = TypeVar("A", bound=Asked)
 _RETURN = "offer a return once it is delivered"
+KEPT = "address-kept"
+"""Orders that had asked about a kept address before ask as they did, and are answered as they were."""
 
 
 class ChangeMessages(OrderMessages):
@@ -48,7 +50,9 @@ class ChangeMessages(OrderMessages):
     async def on_change_address(self, asked: AddressChange) -> ChangeAnswer:
         """Every parcel that has not left."""
         await self._still(asked, self._may_change_address)
-        return await self._carried_out(asked, lambda: self._changes.address(asked, self._going_elsewhere(asked)))
+        kept = len(self._state.parcels) > 1 and workflow.patched(KEPT)
+        going = self._going_elsewhere
+        return await self._carried_out(asked, lambda: self._changes.address(asked, going(asked), tells_kept=kept))
 
     @on_change_address.validator
     def _may_change_address(self, asked: AddressChange) -> None:

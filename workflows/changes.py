@@ -28,9 +28,6 @@ from workflows.order_state import ParcelState
 from workflows.parcels import ParcelSaga
 from workflows.stock_plan import planned_at
 
-KEPT = "address-kept"
-"""Orders that had asked about a kept address before ask as they did, and are answered as they were."""
-
 
 class Changes:
     """Puts changes on the parcels they are about; each parcel's own saga carries them out, one after another."""
@@ -67,29 +64,29 @@ class Changes:
 
     # ---- where it goes ---------------------------------------------------------------------------------------
 
-    def address(self, asked: AddressChange, parcels: Iterable[ParcelState]) -> list[Change]:
+    def address(self, asked: AddressChange, parcels: Iterable[ParcelState], *, tells_kept: bool) -> list[Change]:
         """Every one of the parcels goes to the other address, in its turn; until then each goes where it went."""
         if not self._state.order.address_awaited:
             for parcel in self._state.parcels:
                 parcel.ship_to = parcel.ship_to or self._state.order.ship_to
         readdress = partial(self._readdress, asked.ship_to)
         changes = self._put(parcels, "goes to the other address", readdress, back=False, of_all=True)
-        self._desk.errand(self._ask_about_two_addresses(changes, asked.ship_to))
+        self._desk.errand(self._ask_about_two_addresses(changes, asked.ship_to, tells_kept))
         return changes
 
-    async def _ask_about_two_addresses(self, changes: list[Change], new: Address) -> None:
+    async def _ask_about_two_addresses(self, changes: list[Change], new: Address, tells_kept: bool) -> None:
         """Some parcels go to the new address, and others cannot: the answer said so, a person sees to those."""
         await workflow.wait_condition(lambda: not any(change.undecided for change in changes))
         kept = [change for change in changes if change.outcome == "refused" and not change.superseded]
         if len(kept) == len(changes):
             return  # the order goes where it went
         for change in kept:
-            self._desk.errand(self._tell_of_former_address(change, new))
+            self._desk.errand(self._tell_of_former_address(change, new, tells_kept))
 
-    async def _tell_of_former_address(self, change: Change, new: Address) -> None:
+    async def _tell_of_former_address(self, change: Change, new: Address, tells_kept: bool) -> None:
         """A person tells the shopper, or the provider, as long as it is true and the parcel is on its way."""
         question = f"Parcel {change.parcel} goes to the former address, others to the new one: {change.message}."
-        if not workflow.patched(KEPT):
+        if not tells_kept:
             await self._desk.park("address_refused", question, ("ship_to_former",), change.parcel)
             return
         parcel = self._journeys.saga_of(change.parcel).parcel

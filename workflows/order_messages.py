@@ -20,6 +20,7 @@ from workflows.news import hear
 from workflows.on_record import answered_on_record, in_first_task, on_record
 from workflows.order_state import OrderState, ParcelState
 
+TELL_FORMER = "tell-former-address"
 OUTDATED = "canceling now would not come to what the preview said; look at a new preview"
 
 
@@ -181,6 +182,8 @@ class OrderMessages:
         await on_record()
         self._may_resolve(resolution)
         answered = self._desk.resolve(resolution)
+        if resolution.choice == "ship_to_former" and answered.parcel:
+            self._journeys.saga_of(answered.parcel).parcel.tells_former = workflow.patched(TELL_FORMER)
         await self._desk.publish()
         return answered
 

@@ -28,9 +28,9 @@ class ParcelState:
     the goods could not be stopped. `handed_off`: its provider may have it; `given_away`: it does, and no label is
     missing. `stop`: why this parcel alone is to be canceled. `changes`: what was asked of it, oldest first.
     `ship_to`: where it goes, None: where the order goes; `former_ship_to`: where it went before, until somebody accepts
-    its new address. `replaces`: the lost parcel it was sent for, free of charge. `taken_back`: generations that are
-    given up, of which `left_twice` left all the same. `missing`: units that the provider took out of the hand-off that
-    stands.
+    its new address; `tells_former`: going back there, PostgreSQL hears of it first. `replaces`: the lost parcel it was
+    sent for, free of charge. `taken_back`: generations that are given up, of which `left_twice` left all the same.
+    `missing`: units that the provider took out of the hand-off that stands.
     `set_aside`: its provider may keep its units aside for the hand-off to come, under `generation`.
     `moved_from`: locations it was moved away from, and `moved_why` the last time.
     `tells_delivery`: somebody will say when it arrived. `changes_address`, `cancels_parts`: its provider can.
@@ -70,6 +70,7 @@ class ParcelState:
     replaces: int = 0
     ship_to: Address | None = None
     former_ship_to: Address | None = None
+    tells_former: bool = False
     delay_told: bool = False
     delay_consent: bool | None = None
     consent_wanted: bool = False

@@ -23,7 +23,6 @@ from workflows.short_picks import ShortPick
 _ADDRESS_REFUSED = ("address_refused", "label_refused")
 _PROBLEMS = frozenset({ParcelStatus.EXCEPTION, ParcelStatus.CANCELED})
 UNDO_UNBEGUN = "undo-unbegun-money"
-TELL_FORMER = "tell-former-address"
 _NEVER_ARRIVES = frozenset({ParcelStatus.LOST, ParcelStatus.RETURNED_TO_SENDER})
 
 
@@ -105,7 +104,7 @@ class ParcelSaga:
     async def _goes_back(self, former: Address) -> None:
         """Stops must know before it is handed off."""
         self._desk.state.goes_back(self.parcel, former)
-        if workflow.patched(TELL_FORMER):
+        if self.parcel.tells_former:
             self._desk.note("goes_back", "it goes to the former address", self._number)
             await self._desk.publish()
 

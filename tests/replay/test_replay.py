@@ -11,6 +11,7 @@ from temporalio.worker import Replayer
 from tests.replay.commands import HISTORIES, baseline, commands
 from tests.replay.scenarios import SCENARIOS, played
 from tests.replay.wire import WORKFLOWS
+from tests.workflows.parted import parted, quick_calls
 from workers.sandbox import workflow_runner
 
 NAMES = list(SCENARIOS)
@@ -49,9 +50,19 @@ async def test_every_committed_history_replays() -> None:
         assert result.replay_failure is None, f"{name} cannot continue on this code: {result.replay_failure}"
 
 
+@pytest.mark.parametrize("name", NAMES)
+async def test_every_committed_history_replays_wherever_a_query_parted_it(name: str) -> None:
+    """A query may part any quick call's end from what follows it: no patch is asked for there, no answer given."""
+    runner, history = replayer(), recorded(name)
+    for marker in quick_calls(history):
+        result = await runner.replay_workflow(parted(history, marker), raise_on_replay_failure=False)
+        assert result.replay_failure is None, f"{name}, parted at event {marker}: {result.replay_failure}"
+
+
 async def test_histories_from_before_a_patch_replay() -> None:
     """What stands behind `workflow.patched` is not met by orders that began before it, until the last of them ended."""
     known = replayer()
+    assert list(EARLIER.glob("*.json"))
     for path in sorted(EARLIER.glob("*.json")):
         history = WorkflowHistory.from_json(f"order-{path.stem}_1", path.read_text(encoding="utf-8"))
         result = await known.replay_workflow(history, raise_on_replay_failure=False)
