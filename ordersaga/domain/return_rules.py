@@ -122,10 +122,15 @@ def answered(facts: OrderFacts, standing: ReturnRecord | None, ask: ReturnAsk, n
     if standing is None:
         case = accept(facts, ask.request, now, ask.number)
         return case if isinstance(case, Refusal) else Opened(ReturnRecord(case=case))
-    if standing.case.request == ask.request:
+    if _plain(standing.case.request) == _plain(ask.request):
         return Opened(standing, repeated=True)
     reason = f"{standing.case.return_id} was asked for with other words under the same key or number"
     return Refusal("return_mismatch", reason, "use a new Idempotency-Key and number for another return")
+
+
+def _plain(request: ReturnRequest) -> ReturnRequest:
+    """Gifts without a reason once had the note `not given`: asked for again, they are the same."""
+    return request.model_copy(update={"note": None}) if request.note == "not given" else request
 
 
 def opening_entry(case: ReturnCase) -> JournalEntry:

@@ -25,6 +25,7 @@ from ordersaga.domain.return_rules import (
     OrderFacts,
     ParcelFacts,
     accept,
+    answered,
     counted,
     order_status,
     outcome_of,
@@ -34,7 +35,9 @@ from ordersaga.domain.return_rules import (
 from ordersaga.domain.returns import (
     InspectedLine,
     Inspection,
+    Opened,
     Refusal,
+    ReturnAsk,
     ReturnCase,
     ReturnRecord,
     ReturnRequest,
@@ -403,3 +406,12 @@ def test_texts_that_name_no_return(text: str) -> None:
     """Other systems share the carrier's account."""
     assert parse_return_reference(text) is None
     assert parse_return_id(text) is None
+
+
+@pytest.mark.parametrize(("first", "again", "same"), [("not given", None, True), ("late", None, False)])
+def test_a_gift_that_had_no_reason_is_the_same_when_asked_for_again(first: str, again: str | None, same: bool) -> None:
+    """Such gifts once stood with `not given`: their key gives nothing twice."""
+    stood = accept(facts(), gift(note=first), NOW)
+    assert isinstance(stood, ReturnCase)
+    answer = answered(facts(), ReturnRecord(case=stood), ReturnAsk(gift(note=again), "k"), NOW)
+    assert isinstance(answer, Opened) is same
