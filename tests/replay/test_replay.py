@@ -36,10 +36,10 @@ def recorded(name: str) -> WorkflowHistory:
     return WorkflowHistory.from_json(f"order-{name}_1", (HISTORIES / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def replayer(*workflows: type) -> Replayer:
+def replayer(*workflows: type, sandboxed: bool = True) -> Replayer:
     """What workers use: the same sandbox, the same converter."""
-    known = workflows or WORKFLOWS
-    return Replayer(workflows=known, workflow_runner=workflow_runner(), data_converter=pydantic_data_converter)
+    known, runner = workflows or WORKFLOWS, workflow_runner(sandboxed=sandboxed)
+    return Replayer(workflows=known, workflow_runner=runner, data_converter=pydantic_data_converter)
 
 
 async def test_every_committed_history_replays() -> None:
@@ -53,7 +53,7 @@ async def test_every_committed_history_replays() -> None:
 @pytest.mark.parametrize("name", NAMES)
 async def test_every_committed_history_replays_wherever_a_query_parted_it(name: str) -> None:
     """A query may part any quick call's end from what follows it: no patch is asked for there, no answer given."""
-    runner, history = replayer(), recorded(name)
+    runner, history = replayer(sandboxed=False), recorded(name)
     for marker in quick_calls(history):
         result = await runner.replay_workflow(parted(history, marker), raise_on_replay_failure=False)
         assert result.replay_failure is None, f"{name}, parted at event {marker}: {result.replay_failure}"
