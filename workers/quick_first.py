@@ -6,68 +6,28 @@ cancellations that came meanwhile: the SDK runs those first. A replay finds the 
 follows it before them. So the run is made to do as its replay will.
 """
 
-from typing import Any
-
-from temporalio import workflow
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation, WorkflowActivationJob
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
-from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
+
+from workers.wrapping import WrappedInstance
 
 
-class QuickCallsFirstInstance(WorkflowInstance):
-    """A running workflow."""
-
-    def __init__(self, inner: WorkflowInstance) -> None:
-        self._inner = inner
+class QuickCallsFirst(WrappedInstance):
+    """A running workflow that takes in the ends of its local activities first."""
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         """Two activations in place of one that brings the ends of local activities and anything else."""
         first = [job for job in act.jobs if _goes_first(job)]
         rest = [job for job in act.jobs if not _goes_first(job)]
         if not rest or not any(job.resolve_activity.is_local for job in first):
-            return self._inner.activate(act)
-        done = self._inner.activate(_only(act, first))
+            return super().activate(act)
+        done = super().activate(_only(act, first))
         if done.HasField("failed"):
             return done
-        then = self._inner.activate(_only(act, rest))
+        then = super().activate(_only(act, rest))
         if then.HasField("successful"):
             _put_before(then, done)
         return then
-
-    def get_serialization_context(self, command_info: Any) -> Any:
-        """As the workflow's."""
-        return self._inner.get_serialization_context(command_info)
-
-    def get_external_store_context(self, command_info: Any) -> Any:
-        """As the workflow's."""
-        return self._inner.get_external_store_context(command_info)
-
-    def get_info(self) -> workflow.Info:
-        """As the workflow's."""
-        return self._inner.get_info()
-
-    def get_thread_id(self) -> int | None:
-        """As the workflow's."""
-        return self._inner.get_thread_id()
-
-
-class QuickCallsFirst(WorkflowRunner):
-    """A runner whose workflows take in the ends of local activities first."""
-
-    def __init__(self, inner: WorkflowRunner) -> None:
-        self._inner = inner
-
-    def prepare_workflow(self, defn: Any) -> None:
-        """As the runner inside."""
-        self._inner.prepare_workflow(defn)
-
-    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        """As the runner inside."""
-        return QuickCallsFirstInstance(self._inner.create_instance(det))
-
-    def set_worker_level_failure_exception_types(self, types: Any) -> None:
-        """As the runner inside."""
-        self._inner.set_worker_level_failure_exception_types(types)
 
 
 def _goes_first(job: WorkflowActivationJob) -> bool:

@@ -8,6 +8,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from workers.quick_first import QuickCallsFirst
+from workers.wrapping import WrappingRunner
 
 PASS_THROUGH = (
     *("activities", "ordersaga", "pydantic", "pydantic_core", "annotated_types"),
@@ -22,10 +23,10 @@ Building the models anew for every workflow was a fifth of a worker's time for a
 def workflow_runner(*, sandboxed: bool = True) -> WorkflowRunner:
     """The sandboxed runner; a workflow that reaches for time, chance or I/O fails in it."""
     if not sandboxed:
-        return QuickCallsFirst(UnsandboxedWorkflowRunner())
+        return WrappingRunner(UnsandboxedWorkflowRunner(), QuickCallsFirst)
     _compile()
     restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASS_THROUGH)
-    return QuickCallsFirst(SandboxedWorkflowRunner(restrictions=restrictions))
+    return WrappingRunner(SandboxedWorkflowRunner(restrictions=restrictions), QuickCallsFirst)
 
 
 @functools.cache

@@ -11,16 +11,16 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from temporalio import workflow
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
-from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
+from temporalio.worker import WorkflowInstance, WorkflowRunner
 
 import workers.orders
 from tests.faults.awaits import Ear
 from tests.faults.traps import ENVIRONMENT, Traps
 from workers.__main__ import main
 from workers.sandbox import workflow_runner
+from workers.wrapping import WrappedInstance, WrappingRunner
 
 _PR_SET_PDEATHSIG = 1
 
@@ -29,68 +29,39 @@ class AskedToFailError(Exception):
     """A workflow task that was asked to fail."""
 
 
-class TrappedInstance(WorkflowInstance):
+class Trapped(WrappedInstance):
     """A running workflow and the traps on its way."""
 
     def __init__(self, inner: WorkflowInstance, traps: Traps) -> None:
-        self._inner, self._traps, self._ear = inner, traps, Ear()
+        super().__init__(inner)
+        self._traps, self._ear = traps, Ear()
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         """Fail, die or go on: what happened before this worker knew the workflow is past."""
         heard = self._ear.hear(act)
         if heard and not act.is_replaying:
             self._spring(heard)
-        completion = self._inner.activate(act)
+        completion = super().activate(act)
         self._ear.learn(completion)
         return completion
 
     def _spring(self, heard: list[str]) -> None:
-        deed = self._traps.spring(self._inner.get_info().workflow_id, heard)
+        deed = self._traps.spring(self.get_info().workflow_id, heard)
         if deed == "fail":
             raise AskedToFailError(f"asked to fail at {', '.join(heard)}")
         if deed == "die":
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def get_serialization_context(self, command_info: Any) -> Any:
-        """As the product's."""
-        return self._inner.get_serialization_context(command_info)
-
-    def get_external_store_context(self, command_info: Any) -> Any:
-        """As the product's."""
-        return self._inner.get_external_store_context(command_info)
-
-    def get_info(self) -> workflow.Info:
-        """As the product's."""
-        return self._inner.get_info()
-
-    def get_thread_id(self) -> int | None:
-        """As the product's."""
-        return self._inner.get_thread_id()
-
-
-class TrappedRunner(WorkflowRunner):
-    """The product's own runner, sandbox included, with traps around each workflow."""
-
-    def __init__(self, inner: WorkflowRunner, traps: Traps) -> None:
-        self._inner, self._traps = inner, traps
-
-    def prepare_workflow(self, defn: Any) -> None:
-        """As the product's."""
-        self._inner.prepare_workflow(defn)
-
-    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        """The product's, with traps."""
-        return TrappedInstance(self._inner.create_instance(det), self._traps)
-
-    def set_worker_level_failure_exception_types(self, types: Any) -> None:
-        """As the product's."""
-        self._inner.set_worker_level_failure_exception_types(types)
-
 
 def run() -> None:
     """Run the product's worker with traps."""
     traps = Traps(Path(os.environ[ENVIRONMENT]))
-    setattr(workers.orders, "workflow_runner", lambda **as_asked: TrappedRunner(workflow_runner(**as_asked), traps))  # noqa: B010
+
+    def trapped(**asked: Any) -> WorkflowRunner:
+        """The product's own runner, sandbox included, with traps around each workflow."""
+        return WrappingRunner(workflow_runner(**asked), lambda inner: Trapped(inner, traps))
+
+    setattr(workers.orders, "workflow_runner", trapped)  # noqa: B010
     sys.exit(Nursery().work())
 
 

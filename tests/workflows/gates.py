@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from temporalio import workflow
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
-from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
+from temporalio.worker import WorkflowInstance, WorkflowRunner
 
 from tests.workflows.world import Handle, World
 from workers.sandbox import workflow_runner
+from workers.wrapping import WrappedInstance, WrappingRunner
 
 LONGEST = 1.5
 """Seconds; the SDK takes a workflow that runs for two for a deadlock."""
@@ -63,7 +63,7 @@ class Gates:
 
     def runner(self, **asked: Any) -> WorkflowRunner:
         """The product's, with these gates."""
-        return _GatedRunner(workflow_runner(**asked), self)
+        return WrappingRunner(workflow_runner(**asked), lambda inner: _Gated(inner, self))
 
     def meet(self, kinds: set[str]) -> None:
         """Wait at a gate, if one stands here."""
@@ -99,42 +99,17 @@ class Gates:
         await asked
 
 
-class _GatedInstance(WorkflowInstance):
+class _Gated(WrappedInstance):
     def __init__(self, inner: WorkflowInstance, gates: Gates) -> None:
-        self._inner, self._gates = inner, gates
+        super().__init__(inner)
+        self._gates = gates
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         kinds = {str(job.WhichOneof("variant")) for job in act.jobs}
         self._gates.meet(kinds)
-        done = self._inner.activate(act)
+        done = super().activate(act)
         if self._gates.loses and "resolve_activity" in kinds and not act.is_replaying:
             self._gates.loses = False
             done = WorkflowActivationCompletion()
             done.failed.failure.message = "lost"
         return done
-
-    def get_serialization_context(self, command_info: Any) -> Any:
-        return self._inner.get_serialization_context(command_info)
-
-    def get_external_store_context(self, command_info: Any) -> Any:
-        return self._inner.get_external_store_context(command_info)
-
-    def get_info(self) -> workflow.Info:
-        return self._inner.get_info()
-
-    def get_thread_id(self) -> int | None:
-        return self._inner.get_thread_id()
-
-
-class _GatedRunner(WorkflowRunner):
-    def __init__(self, inner: WorkflowRunner, gates: Gates) -> None:
-        self._inner, self._gates = inner, gates
-
-    def prepare_workflow(self, defn: Any) -> None:
-        self._inner.prepare_workflow(defn)
-
-    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        return _GatedInstance(self._inner.create_instance(det), self._gates)
-
-    def set_worker_level_failure_exception_types(self, types: Any) -> None:
-        self._inner.set_worker_level_failure_exception_types(types)

@@ -1,6 +1,8 @@
 """A query parts a quick call's end from what follows it: the order goes on, and replays, as if nobody had asked."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -45,19 +47,26 @@ async def replayed(history: WorkflowHistory) -> None:
     await replayer.replay_workflow(history)
 
 
+@asynccontextmanager
+async def held_meanwhile(world: World, gates: Gates, handle: Handle) -> AsyncIterator[asyncio.Task[Any]]:
+    """Somebody holds the order, and a query parts the record of it from what the block does. Yields the answer."""
+    as_over_a_network(world.journal, "record")
+    asked: list[asyncio.Task[Any]] = []
+
+    async def holds() -> None:
+        asked.append(asyncio.create_task(handle.execute_update("place_hold", HOLD)))
+
+    async with gates.parted(world, handle, holds):
+        yield asked[0]
+
+
 async def test_an_answer_whose_task_is_lost_is_given_again(environment: WorkflowEnvironment, gates: Gates) -> None:
     """The task that would have answered never reaches the server: the next one does, and the order goes on."""
     async with World(environment) as world:
         _, handle = await world.confirmed(("MUG", 1), terms=IN_GRACE)
-        as_over_a_network(world.journal, "record")
-        asked: list[asyncio.Task[Any]] = []
-
-        async def holds() -> None:
-            asked.append(asyncio.create_task(handle.execute_update("place_hold", HOLD)))
-
-        async with gates.parted(world, handle, holds):
+        async with held_meanwhile(world, gates, handle) as hold:
             gates.loses = True
-        await asyncio.wait_for(asked[0], 10)
+        await asyncio.wait_for(hold, 10)
 
         assert await task_failures(handle) == [f"{handle.id}: lost"]
         assert (await world.cancel(handle)).outcome == "canceled"
@@ -69,16 +78,10 @@ async def test_what_a_quick_call_came_to_is_taken_in_first(environment: Workflow
     """A cancellation arrives with the end of the call before it: the order replays in the order it ran."""
     async with World(environment) as world:
         _, handle = await world.confirmed(("MUG", 1), terms=IN_GRACE)
-        as_over_a_network(world.journal, "record")
-        asked: list[asyncio.Task[Any]] = []
-
-        async def holds() -> None:
-            asked.append(asyncio.create_task(handle.execute_update("place_hold", HOLD)))
-
-        async with gates.parted(world, handle, holds):
+        async with held_meanwhile(world, gates, handle) as hold:
             await handle.signal("request_cancel")
             await handle.cancel()
-        await asked[0]
+        await hold
 
         assert (await world.result(handle)).status is OrderStatus.CANCELED
         await replays(handle)
