@@ -272,7 +272,7 @@ async def open_services(
             inbox=WebhookInbox(pool, vault=vault),
             poll_cursors=PollCursors(pool),
             stock=PostgresStock(pool, stop_rules, health, vault),
-            effects=PostgresEffects(pool),
+            effects=PostgresEffects(pool, vault),
             catalog=catalog,
             known_names=PostgresKnownNames(pool),
             sellers=sellers,

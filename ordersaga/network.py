@@ -66,6 +66,32 @@ def _read(path: str) -> str:
         return ""
 
 
+_SETTINGS: Final = ("ORDERSAGA_", "TEMPORAL_")
+"""With what the names of our own settings begin, and of the files that hold them."""
+_SYSTEMS: Final = ("/proc", "/sys", "/dev", "/run/secrets/kubernetes.io", "/var/run/secrets/kubernetes.io")
+"""Where the system tells of processes, and who they are to it."""
+
+
+def is_ours(reference: object) -> bool:
+    """Whether a reference leads to what this deployment itself is given: nothing that an account of a seller's needs.
+
+    Whoever writes the account says where its secrets are sent, too.
+    """
+    place, _, name = reference.partition(":") if isinstance(reference, str) else ("", "", "")
+    if place == "env":
+        return name.upper().startswith(_SETTINGS)
+    return place == "file" and _is_our_file(Path(name))
+
+
+def _is_our_file(path: Path) -> bool:
+    try:
+        real = path.resolve()
+    except (OSError, ValueError, RuntimeError):
+        return True
+    named = any(each.name.upper().startswith(_SETTINGS) for each in (path, real))
+    return named or any(real.is_relative_to(Path(folder).resolve()) for folder in _SYSTEMS)
+
+
 _PLACES: Final = {"env": lambda name: os.environ.get(name, ""), "file": _read}
 
 Secret = Annotated[SecretStr, BeforeValidator(_fetched)]

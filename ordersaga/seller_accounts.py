@@ -12,7 +12,7 @@ import structlog
 from pydantic import ValidationError
 
 from ordersaga.domain.sellers import OwnAccount
-from ordersaga.network import Account, Network, NetworkError, field_of, read_network
+from ordersaga.network import Account, Network, NetworkError, field_of, is_ours, read_network
 from ordersaga.settings import Settings, SettingsError, environment_name
 
 log = structlog.get_logger(__name__)
@@ -74,6 +74,8 @@ class SellerAccounts:
         """It alone, or what is wrong with it."""
         if own.account in self._network.accounts:
             return ["its name is taken"]
+        if ours := [f"accounts.{own.account}.{name}" for name, value in own.told.items() if is_ours(value)]:
+            return ours
         try:
             return Network.model_validate({"accounts": {own.account: {**own.told, "seller": own.seller}}})
         except ValidationError as error:

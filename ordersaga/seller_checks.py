@@ -15,7 +15,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from ordersaga.domain.sellers import SellerProfile, Surroundings
-from ordersaga.network import OWN, Network, field_of
+from ordersaga.network import OWN, Network, field_of, is_ours
 from ordersaga.remedies import essential, field_path, message, remedy
 
 _PROVIDERS: Final = ("newegg", "amazon_mcf")
@@ -122,6 +122,7 @@ def _accounts(seller: str, raw: _Raw) -> list[SellerProblem]:
     for code, account in raw.accounts.items():
         if "seller" in account:
             problems.append(SellerProblem(f"accounts.{code}.seller", "is told by whose file it is", "remove it"))
+        problems += [_ours(code, name) for name, value in account.items() if is_ours(value)]
         referred = {name: _STAND_IN if _is_reference(value) else value for name, value in account.items()}
         try:
             Network.model_validate({"accounts": {code: {**referred, "seller": seller}}})
@@ -131,6 +132,11 @@ def _accounts(seller: str, raw: _Raw) -> list[SellerProblem]:
     if len(set(map(str, shops))) != len(shops):
         problems.append(SellerProblem("accounts", "two have the same shop_id", "say each shop once"))
     return problems
+
+
+def _ours(code: str, name: str) -> SellerProblem:
+    advice = "name a variable or a file that was put there for this account"
+    return SellerProblem(f"accounts.{code}.{name}", "leads to what is this deployment's own", advice)
 
 
 def _is_reference(value: object) -> bool:

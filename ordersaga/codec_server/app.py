@@ -108,7 +108,7 @@ def _ring(services: CodecServices) -> KeyRing:
 async def _payloads(request: Request) -> Sequence[Payload]:
     try:
         return list(Parse(await request.body(), Payloads()).payloads)
-    except (ParseError, UnicodeDecodeError):
+    except (ParseError, UnicodeDecodeError, RecursionError):
         raise Problem(400, "malformed", "the body is no JSON of temporal.api.common.v1.Payloads") from None
 
 

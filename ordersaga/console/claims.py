@@ -29,10 +29,15 @@ def identify(claims: Mapping[str, Any], settings: SignInSettings) -> Identity:
 def name_of(claims: Mapping[str, Any], settings: SignInSettings) -> str | None:
     """What the person is called; None when the issuer does not vouch for it."""
     told = _claim(claims, settings.oidc_name_claim)
-    if not isinstance(told, str) or (settings.oidc_name_claim == "email" and claims.get("email_verified") is False):
+    if not isinstance(told, str) or (settings.oidc_name_claim == "email" and not _verified(claims)):
         return None
     name = " ".join(told.split())
     return name if name.isprintable() and len(name) <= _LONGEST else None
+
+
+def _verified(claims: Mapping[str, Any]) -> bool:
+    """Whether the issuer has verified the address, or says nothing of it; some write the truth as a text."""
+    return claims.get("email_verified", True) in (True, "true")
 
 
 def _role(claims: Mapping[str, Any], settings: SignInSettings) -> PersonRole:

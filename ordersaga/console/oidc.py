@@ -1,6 +1,7 @@
 """The OpenID Connect issuer, as we meet it: authorization code flow with PKCE, state and nonce.
 
-What the issuer tells of itself and its keys are remembered for an hour; a key nobody knew yet is asked for at once.
+What the issuer tells of itself and its keys are remembered for an hour; a key nobody knew yet is asked for at once, and
+once in ten seconds: whoever sends us made-up tokens has the issuer asked no oftener.
 """
 
 import secrets
@@ -24,6 +25,9 @@ from ordersaga.signing_in import SignInSettings
 
 _ALGORITHMS: Final = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
 _REMEMBERED: Final = 3600.0
+_ASKED_AGAIN: Final = 10.0
+_UNREADABLE: Final = (JoseError, ValueError, RecursionError)
+"""What is raised by a token that is none, or is nested without end."""
 _PATIENCE: Final = 5.0
 _ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _OTHERS: Final = ("userinfo_endpoint", "end_session_endpoint")
@@ -80,6 +84,7 @@ class OpenIdProvider:
         self._settings, self._redirect_uri = settings, redirect_uri
         self._metadata: tuple[float, dict[str, Any]] | None = None
         self._keys: tuple[float, KeySet] | None = None
+        self._asked_again = float("-inf")
 
     async def authorization_url(self, beginning: Beginning) -> str:
         """Where the person signs in. Raises SignInError `issuer_unreachable` or `issuer_malformed`."""
@@ -126,7 +131,7 @@ class OpenIdProvider:
         try:
             claims = (await self._verified(metadata, token)).claims
             rules.validate(claims)
-        except (JoseError, ValueError, TypeError) as error:
+        except (*_UNREADABLE, TypeError) as error:
             raise SignInError("token_invalid", type(error).__name__) from error
         return await self._completed(metadata, {"access_token": token}, dict(claims))
 
@@ -188,17 +193,20 @@ class OpenIdProvider:
             read = await self._verified(metadata, token["id_token"])
             claims = CodeIDToken(read.claims, read.header, options, params)
             claims.validate(leeway=round(self._settings.oidc_clock_skew.total_seconds()))
-        except (JoseError, ValueError, TypeError) as error:
+        except (*_UNREADABLE, TypeError) as error:
             raise SignInError("token_invalid", f"{type(error).__name__}: {error}"[:200]) from error
         return dict(claims)
 
     async def _verified(self, metadata: Mapping[str, Any], id_token: str) -> jwt.Token:
         """The token, by the keys we know, else by those the issuer has now."""
-        if self._keys is not None and time.monotonic() - self._keys[0] < _REMEMBERED:
+        now = time.monotonic()
+        if self._keys is not None and now - self._keys[0] < _REMEMBERED:
             try:
                 return jwt.decode(id_token, self._keys[1], algorithms=_ALGORITHMS)
-            except (JoseError, ValueError):
-                self._keys = None
+            except _UNREADABLE:
+                if now - self._asked_again < _ASKED_AGAIN:
+                    raise
+                self._asked_again = now
         keys = KeySet.import_key_set(await self._get(metadata["jwks_uri"]))  # type: ignore[arg-type]  # checked by it
         self._keys = (time.monotonic(), keys)
         return jwt.decode(id_token, keys, algorithms=_ALGORITHMS)

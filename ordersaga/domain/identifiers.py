@@ -26,6 +26,11 @@ def effect_key(order_id: str, step: str, parcel: int, generation: int) -> str:
     return f"{order_id}/{step}/{parcel}/{generation}"
 
 
+def order_of_effect(key: str) -> str:
+    """Whose effect it is."""
+    return key.partition("/")[0]
+
+
 class ParcelReference(NamedTuple):
     """What providers and carriers know a parcel by; unique at each of them, and readable by people."""
 

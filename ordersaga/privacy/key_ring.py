@@ -15,7 +15,10 @@ EVERYBODY: Final = "@deployment"
 """Whose key is used by what belongs to no order: runs of reconciliation, stops, schedules. No order is called so."""
 REMEMBERED: Final = 10_000
 LIFE: Final = 300.0
-"""Seconds. A key that was destroyed is forgotten at once by who hears of it, and then by everybody."""
+"""Seconds. A key that was destroyed is forgotten at once by who hears of it, and then by everybody.
+
+One that was being read while it was destroyed is used for what it was read for, and not remembered.
+"""
 
 
 class KeyErasedError(OperatorError):
@@ -84,6 +87,7 @@ class KeyRing:
         self._store, self._masters = store, masters
         self._remembered, self._life = remembered, life
         self._known: OrderedDict[str, tuple[DataKey, float]] = OrderedDict()
+        self._forgotten = 0
 
     async def of(self, subject: str) -> DataKey:
         """The subject's key; the first who asks makes it.
@@ -93,20 +97,22 @@ class KeyRing:
         known = self._recalled(subject)
         if known is not None:
             return known
+        look = self._forgotten
         stored = (await self._store.read([subject])).get(subject)
         if stored is None:
             stored = await self._store.keep((await self.new(subject))[1])
-        return await self._unwrapped(stored)
+        return await self._unwrapped(stored, look)
 
     async def existing(self, subject: str) -> DataKey:
         """The key with which something was written. Raises what `of` does, and KeyLostError."""
         known = self._recalled(subject)
         if known is not None:
             return known
+        look = self._forgotten
         stored = (await self._store.read([subject])).get(subject) or await self._store.copy_of(subject)
         if stored is None:
             raise KeyLostError(subject)
-        return await self._unwrapped(stored)
+        return await self._unwrapped(stored, look)
 
     async def everybodys(self) -> DataKey:
         """The deployment's own key."""
@@ -116,10 +122,10 @@ class KeyRing:
         """The keys of those that have one; who never had one, or has it no more, is left out."""
         wanted = set(subjects)
         found = {subject: known for subject in wanted if (known := self._recalled(subject)) is not None}
-        missing = sorted(wanted - set(found))
+        missing, look = sorted(wanted - set(found)), self._forgotten
         for stored in (await self._store.read(missing) if missing else {}).values():
             if stored.wrapped is not None:
-                found[stored.subject] = await self._unwrapped(stored)
+                found[stored.subject] = await self._unwrapped(stored, look)
         return found
 
     async def made(self, subjects: Sequence[str]) -> list[tuple[DataKey, WrappedKey]]:
@@ -128,9 +134,10 @@ class KeyRing:
         A copy that stands is taken, whose store has forgotten it. Raises KeyErasedError for one that was destroyed.
         """
         new = {subject: await self.new(subject) for subject in subjects}
+        look = self._forgotten
         standing = await self._store.copied([wrapped for _, wrapped in new.values()])
         return [
-            each if standing[subject] == each[1] else (await self._unwrapped(standing[subject]), standing[subject])
+            each if (stands := standing[subject]) == each[1] else (await self._unwrapped(stands, look), stands)
             for subject, each in new.items()
         ]
 
@@ -148,7 +155,8 @@ class KeyRing:
             self._known.popitem(last=False)
 
     def forget(self, subject: str | None = None) -> None:
-        """Remember a subject's key no more, or nobody's."""
+        """Remember a subject's key no more, or nobody's; nor one that is being read."""
+        self._forgotten += 1
         if subject is None:
             self._known.clear()
         else:
@@ -156,13 +164,13 @@ class KeyRing:
 
     async def rewrapped(self, stored: WrappedKey) -> WrappedKey:
         """The same key, wrapped by the current master key."""
-        key = await self._unwrapped(stored)
+        key = await self.opens(stored)
         wrapped = await self._masters.wrap(key.key, key.key_id, key.subject)
         return WrappedKey(key.subject, key.key_id, self._masters.current, wrapped)
 
     async def opens(self, stored: WrappedKey) -> DataKey:
         """A stored key, unwrapped. Raises OperatorError when these master keys are not the ones that wrapped it."""
-        return await self._unwrapped(stored)
+        return await self._unwrapped(stored, self._forgotten)
 
     @property
     def master(self) -> str:
@@ -176,10 +184,12 @@ class KeyRing:
         self._known.move_to_end(subject)
         return known[0]
 
-    async def _unwrapped(self, stored: WrappedKey) -> DataKey:
+    async def _unwrapped(self, stored: WrappedKey, look: int) -> DataKey:
+        """The key, which is remembered unless one was destroyed since `look`, when it began to be read."""
         if stored.wrapped is None:
             raise KeyErasedError(stored.subject)
         key = await self._masters.unwrap(stored.master, stored.wrapped, stored.key_id, stored.subject)
         found = DataKey(stored.subject, stored.key_id, key)
-        self.remember(found)
+        if look == self._forgotten:
+            self.remember(found)
         return found

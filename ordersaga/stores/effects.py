@@ -1,5 +1,9 @@
-"""The effect ledger: every outside call, written before it is made and after."""
+"""The effect ledger: every outside call, written before it is made and after.
 
+Of what a company answered, the address of a label is sealed: whoever opens it sees where the shopper lives.
+"""
+
+from collections.abc import Sequence
 from datetime import timedelta
 
 import asyncpg
@@ -8,10 +12,12 @@ from ordersaga import meters
 from ordersaga.domain.books import Balance, MoneyTransaction
 from ordersaga.domain.effects import EffectIntent, EffectOutcome, EffectRow, EffectStatus
 from ordersaga.domain.errors import OperatorError, RetryError
+from ordersaga.domain.identifiers import order_of_effect
 from ordersaga.stores.books import post_transactions, read_balance
 from ordersaga.stores.pools import Connection, Pool, connection
 from ordersaga.stores.pools import transaction as begin
 from ordersaga.stores.storable import storable
+from ordersaga.stores.vault import CLEAR, Vault
 
 _COLUMNS = """key, order_id, step, parcel, generation, amount, currency, status, external_id, answer, code, message,
 attempts, intended_at, account"""
@@ -53,14 +59,16 @@ WHERE step IN ('void_label', 'void_return_label') AND status = 'done' AND answer
                                        ELSE 'void-r' || effects.generation || '-' || effects.parcel END)
 ORDER BY key LIMIT $2
 """  # noqa: S608 - only column names are put in
+_LABEL = "url"
 _FINAL = {EffectStatus.DONE.value, EffectStatus.REFUSED.value}
 
 
 class PostgresEffects:
     """The EffectLedger port on PostgreSQL."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, vault: Vault = CLEAR) -> None:
         self._pool = pool
+        self._vault = vault
 
     async def begin(self, intent: EffectIntent) -> EffectRow:
         """Write the intention (`fresh`), take over one whose lease ended, or return what it came to.
@@ -78,7 +86,7 @@ class PostgresEffects:
                 raise _conflict(intent.key, f"it stands for {row['amount']} {row['currency']}")
             if row["account"] != intent.account:
                 raise _conflict(intent.key, f"it stands at the account {row['account'] or 'that was the first'}")
-            return _effect(row)
+        return (await self._effects([row]))[0]
 
     async def settle(self, key: str, outcome: EffectOutcome) -> None:
         """Write what it came to and the money it moved, in one transaction.
@@ -86,13 +94,14 @@ class PostgresEffects:
         The same outcome again is harmless, and so is `unknown` about an effect that is known by now. Raises
         OperatorError `effect_conflict` for a contradiction, `effect_missing` for a key never intended.
         """
+        kept = await self._sealed(key, outcome)
         async with begin(self._pool) as work:
             standing = await work.fetchrow(_LOCK, key)
             if standing is None:
                 raise OperatorError("effect_missing", f"Effect {key} was never intended")
             new = standing["status"] not in _FINAL
             if new:
-                await _write(work, key, outcome)
+                await _write(work, key, kept)
             elif outcome.status is EffectStatus.UNKNOWN:
                 return
             elif not _agrees(standing, outcome):
@@ -105,7 +114,7 @@ class PostgresEffects:
         """This generation of an effect, or the latest one, if it was ever intended."""
         async with connection(self._pool) as reader:
             row = await reader.fetchrow(_LATEST, order_id, step, parcel, generation)
-            return _effect(row) if row else None
+        return (await self._effects([row]))[0] if row else None
 
     async def post(self, transaction: MoneyTransaction) -> None:
         """Write money that moved without a call of ours; the same transaction again is harmless.
@@ -123,22 +132,36 @@ class PostgresEffects:
     async def of_order(self, order_id: str) -> list[EffectRow]:
         """Every effect of an order, oldest first."""
         async with connection(self._pool) as reader:
-            return [_effect(row) for row in await reader.fetch(_OF_ORDER, order_id)]
+            rows = await reader.fetch(_OF_ORDER, order_id)
+        return await self._effects(rows)
 
     async def by_external_id(self, external_id: str) -> list[EffectRow]:
         """The effects an outside id belongs to: a payment's authorization, capture and refunds share one."""
         async with connection(self._pool) as reader:
-            return [_effect(row) for row in await reader.fetch(_BY_EXTERNAL_ID, external_id)]
+            rows = await reader.fetch(_BY_EXTERNAL_ID, external_id)
+        return await self._effects(rows)
 
     async def unsettled(self, *, older_than: timedelta, limit: int = 100) -> list[EffectRow]:
         """Effects without a known outcome, intended at least `older_than` ago, oldest first: for reconciliation."""
         async with connection(self._pool) as reader:
-            return [_effect(row) for row in await reader.fetch(_UNSETTLED, older_than, limit)]
+            rows = await reader.fetch(_UNSETTLED, older_than, limit)
+        return await self._effects(rows)
 
     async def open_voids(self, *, after: str = "", limit: int = 100) -> list[EffectRow]:
         """Voids the carrier took and has not decided, of either way's labels, by key, those behind `after`."""
         async with connection(self._pool) as reader:
-            return [_effect(row) for row in await reader.fetch(_OPEN_VOIDS, after, limit)]
+            rows = await reader.fetch(_OPEN_VOIDS, after, limit)
+        return await self._effects(rows)
+
+    async def _sealed(self, key: str, outcome: EffectOutcome) -> EffectOutcome:
+        """The outcome as it is stored."""
+        if not outcome.answer.get(_LABEL):
+            return outcome
+        sealed = await self._vault.text(order_of_effect(key), outcome.answer[_LABEL])
+        return outcome.model_copy(update={"answer": {**outcome.answer, _LABEL: sealed}})
+
+    async def _effects(self, rows: Sequence[asyncpg.Record]) -> list[EffectRow]:
+        return [EffectRow.model_validate(dict(row)) for row in await self._vault.opened(rows)]
 
 
 def _intended(intent: EffectIntent) -> tuple[object, ...]:
@@ -152,10 +175,6 @@ def _intended(intent: EffectIntent) -> tuple[object, ...]:
         intent.currency,
         intent.account,
     )
-
-
-def _effect(row: asyncpg.Record) -> EffectRow:
-    return EffectRow.model_validate(dict(row))
 
 
 def _refuse_in_flight(row: asyncpg.Record) -> None:

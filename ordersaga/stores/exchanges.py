@@ -39,7 +39,7 @@ class PostgresExchanges:
         """How the order stands."""
         async with connection(self._pool) as reader:
             found = await reader.fetchrow(_LOOK, order_id)
-        row = await self._vault.opened_one(found)
+        row = await self._vault.opened_one(found, order_id)
         if row is None:
             raise OperatorError("exchange_missing", f"Order {order_id} was never accepted")
         outcome = ConfirmOutcome(row["outcome"]) if row["outcome"] else None

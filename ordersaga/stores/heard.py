@@ -66,6 +66,7 @@ class Heard:
             try:
                 for channel in sorted({ear.channel for ear in self._ears}):
                     await connection.add_listener(channel, self._hear)
+                self._lose()  # what was remembered while nobody listened may have been changed
                 self.alive = True
                 await self._until_dead(connection)
             finally:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from ordersaga.privacy.key_ring import EVERYBODY
 from ordersaga.stores.pools import Pool, connection, transaction
 from ordersaga.stores.storable import storable
 from ordersaga.stores.vault import CLEAR, Row, Vault
@@ -100,7 +101,8 @@ class WebhookInbox:
         """Take up to `limit` due messages, oldest first; nobody else gets them while the lease runs."""
         async with connection(self._pool) as work:
             rows = await work.fetch(_CLAIM, limit, lease)
-        return sorted((_message(row) for row in await self._vault.opened(rows)), key=lambda message: message.id)
+        opened = await self._vault.opened(rows, EVERYBODY)
+        return sorted(map(_message, opened), key=lambda message: message.id)
 
     async def mark_delivered(self, message_id: int, *, order_id: str | None = None) -> None:
         """It reached its saga, or the list of open questions; `order_id` when delivery found out whose it is."""

@@ -131,14 +131,14 @@ class PostgresJournal:
         """The order as it stands, or None."""
         async with connection(self._pool) as reader:
             found = await reader.fetchrow(_GET, order_id)
-        row = await self._vault.opened_one(found)
+        row = await self._vault.opened_one(found, order_id)
         return load_record(row) if row else None
 
     async def timeline(self, order_id: str) -> Sequence[TimelineEntry]:
         """The whole story by time: journal, effects (at their intention), messages received."""
         async with connection(self._pool) as reader:
             rows = await reader.fetch(_TIMELINE, order_id)
-        return [TimelineEntry.model_validate(dict(row)) for row in await self._vault.opened(rows)]
+        return [TimelineEntry.model_validate(dict(row)) for row in await self._vault.opened(rows, order_id)]
 
     async def open_attention(
         self,

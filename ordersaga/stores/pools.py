@@ -208,7 +208,7 @@ async def _narrowed(connection: Connection, seller: str | None) -> AsyncIterator
         yield
     except _LATE:
         raise  # the connection is closed
-    except Exception:
+    except BaseException:  # whoever stops reading a stream leaves by GeneratorExit
         await _widen(connection)
         raise
     else:

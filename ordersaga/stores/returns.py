@@ -56,7 +56,7 @@ SELECT DISTINCT ON (parcel) parcel, account FROM effects
 WHERE order_id = $1 AND step = 'book_label' AND status = 'done' ORDER BY parcel, generation DESC
 """
 _UNSTARTED = """
-SELECT "case" FROM returns WHERE started_at IS NULL AND requested_at <= now() - $1::interval
+SELECT order_id, "case" FROM returns WHERE started_at IS NULL AND requested_at <= now() - $1::interval
 ORDER BY requested_at LIMIT $2
 """
 _WITH_LABEL = """
@@ -209,7 +209,7 @@ def _changes(record: ReturnRecord, key: DataKey | None) -> tuple[Any, ...]:
         {**inspection, "reason": seal_text(key, inspection["reason"])} if inspection else None,
         record.carrier,
         record.tracking_number,
-        record.label_url,
+        seal_text(key, storable(record.label_url)),
         seal_text(key, storable(record.instructions)),
         record.refunded,
         record.exchange_order_id,

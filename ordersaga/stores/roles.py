@@ -124,10 +124,14 @@ _SHARED: Final = frozenset({"locations"})
 
 DEFINERS: Final = (
     *("account_is_its_locations", "audit_orders", "audit_row", "audit_unit", "audit_units", "give_room_back"),
-    *("list_skus", "location_is_its_accounts", "receipt_is_its_sellers", "stock_is_its_locations"),
-    *("rotate_webhook_record", "webhook_record_stands"),
+    *("list_skus", "location_is_its_accounts", "receipt_is_its_sellers", "refuse_in_the_clear"),
+    *("refuse_while_recovering", "rotate_webhook_record", "stock_is_its_locations", "webhook_record_stands"),
 )
-"""Functions that write, lock or read what who calls them may not: most are called by triggers, none takes a word."""
+"""Functions that write, lock or read what who calls them may not: most are called by triggers, none takes a word.
+
+They look names up in our schema before anybody's temporary one, and nobody else hangs those of triggers on a table of
+their own: what they are handed there would be done with the owner's rights.
+"""
 
 SEEN_AS: Final = """
 CREATE OR REPLACE FUNCTION its_seller() RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS

@@ -25,9 +25,13 @@ JOIN pg_class ON pg_class.oid = format('%I.%I', schemaname, tablename)::regclass
 WHERE table_schema = current_schema() GROUP BY 1 ORDER BY 1
 """
 _FUNCTIONS: Final = """
-SELECT proname FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND proname = ANY($1::text[]) ORDER BY 1
+SELECT proname AS name, prorettype = 'trigger'::regtype AS of_triggers FROM pg_proc
+WHERE pronamespace = current_schema()::regnamespace AND proname = ANY($1::text[]) AND NOT (
+    prosecdef AND format('search_path=%I, pg_temp', current_schema()) = ANY(coalesce(proconfig, '{}'))
+    AND NOT (prorettype = 'trigger'::regtype AND has_function_privilege('public', oid, 'EXECUTE')))
+ORDER BY 1
 """
-_DEFINED: Final = "SELECT prosecdef FROM pg_proc WHERE proname = $1 AND pronamespace = current_schema()::regnamespace"
+"""Those that are not as they are wanted."""
 _SAID: Final = "SELECT obj_description(to_regprocedure('its_seller()'), 'pg_proc')"
 
 Patience = Callable[[str, Callable[[timedelta], Awaitable[None]]], Awaitable[None]]
@@ -73,12 +77,16 @@ async def _once(connection: "asyncpg.Connection[asyncpg.Record]", statement: str
 
 
 async def _see_to_functions(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    """A migration that replaced a function has taken its owner's rights from it: they are given again."""
+    """A migration that replaced a function has taken its owner's rights from it: they are given again.
+
+    What is called by a trigger is called by ours alone, and every name in it is looked up in our schema first.
+    """
     schema = await connection.fetchval("SELECT quote_ident(current_schema())")
     for row in await connection.fetch(_FUNCTIONS, list(DEFINERS)):
-        name = row["proname"]
-        if not await connection.fetchval(_DEFINED, name):
-            await connection.execute(f"ALTER FUNCTION {name}() SECURITY DEFINER SET search_path = {schema}, pg_temp")
+        name = row["name"]
+        await connection.execute(f"ALTER FUNCTION {name}() SECURITY DEFINER SET search_path = {schema}, pg_temp")
+        if row["of_triggers"]:
+            await connection.execute(f"REVOKE EXECUTE ON FUNCTION {name}() FROM PUBLIC")
 
 
 async def _together(

@@ -92,18 +92,21 @@ class Vault:
             return {}
         return {buyer: await self.mark(buyer) for buyer in {order.buyer for order in orders} if buyer}
 
-    async def opened(self, rows: Sequence[asyncpg.Record]) -> Sequence[Row]:
-        """The rows with everything opened; erased where there is no key any more."""
+    async def opened(self, rows: Sequence[asyncpg.Record], *also: str) -> Sequence[Row]:
+        """The rows with everything opened that was sealed for the order whose row it is (`order_id`), or for `also`.
+
+        It is erased where there is no key any more.
+        """
         if self._ring is None:
             return rows
         values = [dict(row) for row in rows]
         subjects = set(subjects_in(values))
         keys = await self._ring.find(subjects) if subjects else {}
-        return [opened(row, keys) for row in values] if subjects else rows
+        return [opened(row, keys, {*also, row.get("order_id")}) for row in values] if subjects else rows
 
-    async def opened_one(self, row: asyncpg.Record | None) -> Row | None:
-        """A row, if there is one, with everything opened."""
-        return None if row is None else (await self.opened([row]))[0]
+    async def opened_one(self, row: asyncpg.Record | None, *also: str) -> Row | None:
+        """A row, if there is one, opened as `opened` does."""
+        return None if row is None else (await self.opened([row], *also))[0]
 
 
 def vault_of(pool: Pool, masters: MasterKeys | None) -> Vault:

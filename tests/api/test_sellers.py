@@ -3,6 +3,7 @@
 import asyncio
 import copy
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -102,6 +103,22 @@ async def test_every_change_is_kept_with_who_made_it(api: Api) -> None:
     assert (second["before"]["daily_orders"], second["after"]["daily_orders"]) == (500, 900)
     assert "dana" in second["changed_by"]
     assert (await api.get("/v1/sellers/socks")).json()["profile"]["daily_orders"] == 900
+
+
+async def test_a_sellers_account_is_sent_nothing_of_the_deployments_own(api: Api, tmp_path: Path) -> None:
+    """Whoever writes the account says where its secrets go: our settings, files and processes are not among them."""
+    disguised = tmp_path / "socks"
+    disguised.symlink_to("/run/secrets/ordersaga_encryption_keys")
+    for reference in (
+        *("env:ORDERSAGA_ENCRYPTION_KEYS", "env:ordersaga_stripe_api_key", "env:TEMPORAL_API_KEY"),
+        *("file:/run/secrets/ordersaga_encryption_keys", "file:/etc/../run/secrets/ordersaga_database_password"),
+        *("file:/proc/self/environ", "file:/var/run/secrets/kubernetes.io/serviceaccount/token", f"file:{disguised}"),
+    ):
+        wrong = profile()
+        wrong["accounts"]["socks-courier"]["token"] = reference
+        answer = await put(api, wrong)
+        assert fields(answer) == ["accounts.socks-courier.token"], reference
+    assert (await api.get("/v1/sellers/socks")).status_code == 404
 
 
 async def test_everything_that_is_wrong_is_told_at_once(api: Api) -> None:

@@ -196,6 +196,7 @@ STRANGERS: tuple[tuple[dict[str, Any], str], ...] = (
     ({"email": "eve@example.com"}, "no_role"),
     ({"email": "eve@example.com", "groups": {"ops": True}}, "no_role"),
     ({"email": "eve@example.com", "email_verified": False, "groups": ["ops"]}, "no_name"),
+    ({"email": "eve@example.com", "email_verified": "false", "groups": ["ops"]}, "no_name"),
     ({"email": " ", "groups": ["ops"]}, "no_name"),
     ({"email": "ADA@example.com", "groups": ["ops"]}, "name_taken"),
 )

@@ -224,6 +224,8 @@ async def test_browsers_ask_from_temporals_ui_only(server: Server) -> None:
     assert "access-control-allow-origin" not in refused.headers
     bearer = {"Authorization": f"Bearer {await server.key('operator')}"}
     assert (await server.http.post("/decode", content=b"{", headers=bearer)).status_code == 400
+    deep, as_a_file = b"[" * 100_000, {**bearer, "Content-Type": "text/csv"}
+    assert (await server.http.post("/decode", content=deep, headers=as_a_file)).status_code == 400
     assert (await server.http.get("/healthz")).text == "ok\n"
 
 

@@ -1,5 +1,7 @@
 """Master keys, orders' keys, and what only they open."""
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,9 @@ from hypothesis import strategies as st
 from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.identifiers import owner_of_workflow
 from ordersaga.privacy.ciphers import AlteredError, decrypt, encrypt, new_key
-from ordersaga.privacy.key_ring import DataKey, KeyErasedError, KeyRing
+from ordersaga.privacy.key_ring import DataKey, KeyErasedError, KeyRing, WrappedKey
 from ordersaga.privacy.master_keys import CloudMasterKeys, read_master_key_file, read_master_keys
-from ordersaga.privacy.sealing import ERASED, opened, seal_request, seal_text, subjects_in
+from ordersaga.privacy.sealing import ERASED, opened, seal_all, seal_request, seal_text, subjects_in
 from ordersaga.settings import SettingsError, read_settings
 from tests.fakes.samples import order
 from tests.privacy.keys import ONE, TWO, KeyService, MemoryKeys
@@ -64,6 +66,36 @@ async def test_a_destroyed_key_is_not_made_anew() -> None:
     with pytest.raises(KeyErasedError):
         await ring.of("o1")
     assert await ring.find(["o1", "o2"]) == {}
+
+
+class SlowKeys(MemoryKeys):
+    """Keys whose rows are on their way until `go` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read_them, self.go = asyncio.Event(), asyncio.Event()
+
+    async def read(self, subjects: Sequence[str]) -> Mapping[str, WrappedKey]:
+        """As they stood when they were asked for."""
+        found = await super().read(subjects)
+        self.read_them.set()
+        await self.go.wait()
+        return found
+
+
+async def test_a_key_that_is_destroyed_while_it_is_read_is_not_remembered() -> None:
+    """Who asked for it before still gets it; nobody after."""
+    store = SlowKeys()
+    store.rows["o1"] = (await KeyRing(store, read_master_keys(ONE)).new("o1"))[1]
+    ring = KeyRing(store, read_master_keys(ONE))
+    reading = asyncio.create_task(ring.of("o1"))
+    await store.read_them.wait()
+    store.destroy("o1")
+    ring.forget("o1")
+    store.go.set()
+    assert (await reading).subject == "o1"
+    with pytest.raises(KeyErasedError):
+        await ring.of("o1")
 
 
 async def test_the_first_master_key_wraps_and_all_unwrap() -> None:
@@ -172,14 +204,34 @@ def test_what_is_not_sealed_stays_as_it_is(value: Any) -> None:
 
 @given(st.text(min_size=1))
 def test_a_sealed_text_opens_with_its_key_only(text: str) -> None:
-    """Without the key it is said to be erased."""
+    """Without the key it is said to be erased; what is none of the key's stays as it is, and is refused as a part."""
     key = DataKey("o1", "k1", b"k" * 32)
     token = seal_text(key, text)
     assert list(subjects_in({"a": [token]})) == ["o1"]
     assert opened({"a": [token]}, {"o1": key}) == {"a": [text]}
     assert opened(token, {}) == ERASED
+    other = {"o1": DataKey("o1", "k1", b"x" * 32)}
+    assert opened(token, other) == token
     with pytest.raises(OperatorError, match="data_altered"):
-        opened(token, {"o1": DataKey("o1", "k1", b"x" * 32)})
+        opened(seal_all(key, text), other)
+
+
+def test_a_token_is_opened_in_a_row_of_its_own_order_only() -> None:
+    """Copied to another's, a text stays shut and a part of an object is refused."""
+    key = DataKey("o1", "k1", b"k" * 32)
+    text, part = seal_text(key, "Ada"), seal_all(key, "Ada")
+    assert opened([text, part], {"o1": key}, {"o1"}) == ["Ada", "Ada"]
+    assert opened(text, {"o1": key}, {"o2", None}) == text
+    for keys in ({"o1": key}, {}):
+        with pytest.raises(OperatorError, match="data_altered"):
+            opened(part, keys, {"o2", None})
+
+
+@pytest.mark.parametrize("rest", ["", "abc", "o1:k1:", "o1:k1:!!!!", "o1:k1:QUJD", "o1:k1:QUJ", "a:b:c:d"])
+def test_a_text_that_looks_like_a_token_stays_as_it_is(rest: str) -> None:
+    """Whoever writes one keeps nobody from reading what stands beside it."""
+    written = {"text": f"sealed:1:{rest}"}
+    assert opened(written, {"o1": DataKey("o1", "k1", b"k" * 32)}, {"o1"}) == written
 
 
 def test_an_order_is_sealed_but_for_where_it_goes() -> None:

@@ -9,7 +9,7 @@ from ordersaga.domain.books import MoneyTransaction, captured
 from ordersaga.domain.erasure import Verdict
 from ordersaga.domain.journal import JournalEntry, JournalUpdate, ParcelAddress
 from ordersaga.domain.orders import LineQuantity
-from ordersaga.domain.returns import Opened, ReturnAsk, ReturnReason, ReturnRequest, ReturnStatus
+from ordersaga.domain.returns import Opened, ReturnAsk, ReturnReason, ReturnRequest, ReturnStatus, ReturnUpdate
 from ordersaga.domain.statuses import OrderStatus
 from ordersaga.domain.stops import StopMatch, StopRule
 from ordersaga.privacy.sealing import ERASED
@@ -20,7 +20,9 @@ from tests.privacy.keys import ONE
 from tests.support.api import StubOrders, settings_for
 
 WENT = ParcelAddress(parcel=1, ship_to=address(name="Zebulon Quix", line1="9 Quay", city="Boston", region="MA"))
-WORDS = ("Zebulon", "Quay", "Boston")
+LABEL = "https://easypost-files.example/labels/20260301/abc.png"
+"""Whoever opens it sees where the shopper sends from."""
+WORDS = ("Zebulon", "Quay", "Boston", "easypost-files")
 
 
 async def arrived(services: Services) -> None:
@@ -51,9 +53,13 @@ async def test_where_a_parcel_goes_is_hidden_and_erased_with_its_order(database_
         opened = await services.returns.open("o1", ReturnAsk(request), datetime.now(UTC))
         assert isinstance(opened, Opened)
         assert opened.record.case.sent_to == WENT.ship_to
+        labeled = opened.record.model_copy(update={"label_url": LABEL})
+        await services.returns.record(ReturnUpdate(record=labeled))
         found = await services.returns.get("o1", 1)
+        assert found is not None
+        assert found.label_url == LABEL
         record = await services.journal.get("o1")
-        assert (found and found.case.way_out.ship_to, record and record.elsewhere) == (WENT.ship_to, (WENT,))
+        assert (found.case.way_out.ship_to, record and record.elsewhere) == (WENT.ship_to, (WENT,))
         assert not [word for word in WORDS if word in await rows(pool)]
 
         await pool.execute("UPDATE returns SET status = $1", ReturnStatus.CANCELED.value)
@@ -64,6 +70,7 @@ async def test_where_a_parcel_goes_is_hidden_and_erased_with_its_order(database_
         record, found = await services.journal.get("o1"), await services.returns.get("o1", 1)
         assert record is not None
         assert found is not None
+        assert found.label_url == ERASED
         for gone in (record.elsewhere[0].ship_to, found.case.way_out.ship_to):
             assert (gone.name, gone.line1, gone.city, gone.region, gone.country) == (ERASED, ERASED, ERASED, "MA", "US")
 

@@ -158,10 +158,35 @@ async def test_everybody_may_exactly_what_is_said(owner: Connection) -> None:
 
 async def test_triggers_write_as_their_owner(owner: Connection) -> None:
     """What writes the audit trail does so with its owner's rights, and looks no name up where others could put one."""
-    asked = "SELECT proname, prosecdef, proconfig FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
-    rows = {row["proname"]: row for row in await owner.fetch(asked) if row["prosecdef"]}
-    assert rows.keys() >= set(roles.DEFINERS)
-    assert {name for name, row in rows.items() if not str(row["proconfig"]).startswith("['search_path=")} == set()
+    asked = "SELECT proname, proconfig FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef"
+    found = {row["proname"]: row["proconfig"] for row in await owner.fetch(asked)}
+    assert found.keys() == set(roles.DEFINERS)
+    assert {name for name, said in found.items() if "search_path=public, pg_temp" not in (said or ())} == set()
+
+
+@pytest.mark.parametrize("role", ["api", "worker", "relay"])
+async def test_a_name_of_ones_own_is_not_read_with_the_owners_rights(as_role: As, role: str) -> None:
+    """A temporary view that is called as our table is not looked into: what is in it would run as the owner."""
+    connection = await as_role(role)
+    await connection.execute("CREATE TEMP TABLE ran_as (who text); GRANT ALL ON ran_as TO PUBLIC")
+    run = "BEGIN INSERT INTO pg_temp.ran_as VALUES (current_user); RETURN now(); END"
+    await connection.execute(f"CREATE FUNCTION pg_temp.run() RETURNS timestamptz LANGUAGE plpgsql AS $$ {run} $$")
+    await connection.execute("CREATE TEMP VIEW recoveries AS SELECT pg_temp.run() AS ended_at")
+    await connection.execute("GRANT ALL ON pg_temp.recoveries TO PUBLIC")
+    await connection.execute("INSERT INTO orders (order_id) SELECT 'o_1' WHERE false")
+    assert await connection.fetch("SELECT who FROM ran_as") == []
+
+
+async def test_nobody_hangs_what_triggers_call_on_a_table_of_their_own(owner: Connection, as_role: As) -> None:
+    """What such a table would hand to it would be done with the owner's rights."""
+    worker = await as_role("worker")
+    await worker.execute("CREATE TEMP TABLE mine (order_id text)")
+    asked = "SELECT proname FROM pg_proc WHERE proname = ANY($1::text[]) AND prorettype = 'trigger'::regtype"
+    names = [row["proname"] for row in await owner.fetch(asked, roles.DEFINERS)]
+    assert len(names) == len(roles.DEFINERS) - 2, "all but those that processes call themselves"
+    for name in names:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="for function"):
+            await worker.execute(f"CREATE TRIGGER mine AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION {name}()")
 
 
 async def at_once(_: str, apply: Callable[[timedelta], Awaitable[None]]) -> None:
@@ -173,8 +198,11 @@ async def test_a_second_time_changes_nothing_and_mends_what_was_changed(owner: C
     """What a CREATE OR REPLACE takes from a function the next `migrate` gives back; it sees to new tables as well."""
     await secure(owner, at_once)
     await owner.execute("ALTER FUNCTION audit_row() SECURITY INVOKER")
+    await owner.execute("ALTER FUNCTION refuse_in_the_clear() SET search_path = public")
     await secure(owner, at_once)
     assert await owner.fetchval("SELECT prosecdef FROM pg_proc WHERE proname = 'audit_row'")
+    looked_up_in = await owner.fetchval("SELECT proconfig FROM pg_proc WHERE proname = 'refuse_in_the_clear'")
+    assert looked_up_in == ["search_path=public, pg_temp"]
     await owner.execute("CREATE TABLE later (order_id text)")
     await secure(owner, at_once)
     assert await owner.fetchval("SELECT relrowsecurity FROM pg_class WHERE relname = 'later'")

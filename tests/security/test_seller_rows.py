@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final
 
@@ -265,6 +266,21 @@ async def test_a_scope_ends_with_a_failure_too(as_api: Pool) -> None:
         with pytest.raises(RetryError):
             async with connection(as_api) as reader:
                 raise TimeoutError
+    assert await sellers_seen(as_api) == {OURS, THEIRS}
+
+
+async def test_a_scope_ends_with_a_stream_that_nobody_reads_to_its_end(as_api: Pool) -> None:
+    """Whoever stops reading leaves no scope on the connection."""
+
+    async def rows() -> AsyncIterator[str]:
+        async with connection(as_api) as reader:
+            for row in await reader.fetch("SELECT seller FROM orders"):
+                yield row["seller"]
+
+    with whole_house():
+        narrow_to(OURS)
+        async with aclosing(rows()) as stream:
+            assert await anext(stream) == OURS
     assert await sellers_seen(as_api) == {OURS, THEIRS}
 
 

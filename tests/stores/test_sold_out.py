@@ -12,7 +12,7 @@ from ordersaga.embedded.sockets import free_ports
 from ordersaga.stores.accept import Accepted, AcceptRequest, IdempotencyKey, PostgresIntake, SoldOut
 from ordersaga.stores.api_keys import ApiKeys
 from ordersaga.stores.catalog import PostgresCatalog
-from ordersaga.stores.heard import Heard
+from ordersaga.stores.heard import Ear, Heard
 from ordersaga.stores.pools import Pool, create_pool
 from ordersaga.stores.repeats import Asked, Repeats
 from ordersaga.stores.sold_out import EmptyShelves
@@ -133,6 +133,15 @@ async def test_who_does_not_listen_knows_nothing(pool: Pool, heard: Heard) -> No
         shelves.mark(shelves.look(), ["MUG"])
         assert shelves.among(["MUG"]) == ("MUG",)
     assert shelves.among(["MUG"]) == ()
+
+
+async def test_what_was_remembered_before_anybody_listened_is_forgotten(heard: Heard) -> None:
+    """It may have changed unheard: whoever begins to listen begins with nothing."""
+    lost: list[bool] = []
+    heard.add(Ear("anything", lambda _: None, lambda: lost.append(heard.alive)))
+    async with heard.listening():
+        await until(lambda: heard.alive)
+        assert lost == [False]
 
 
 async def test_a_connection_that_is_dead_and_looks_open_is_noticed(database_url: str) -> None:
