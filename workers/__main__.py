@@ -17,11 +17,11 @@ from temporalio.converter import DataConverter
 from temporalio.worker import Worker
 
 from activities.elsewhere import Moving
-from ordersaga.bootstrap import Services, open_services
+from ordersaga.bootstrap import Services, open_services, recovery_of
 from ordersaga.channel_purse import Purses
 from ordersaga.client import CONNECT_TIMEOUT, KEEP_ALIVE
 from ordersaga.client_stops import StoppedSagas
-from ordersaga.domain.errors import OrdersagaError
+from ordersaga.domain.errors import OperatorError, OrdersagaError
 from ordersaga.leaving import own_exit_code
 from ordersaga.settings import NEEDS, Settings, SettingsError, read_complete
 from ordersaga.telemetry import begin, not_started, serve_meters
@@ -100,9 +100,18 @@ async def _work(settings: Settings, duties: Duties) -> None:
         health_served(settings.health_address) as health,
         open_services(settings, name="ordersaga-worker", needs=duties.needs) as services,
     ):
+        await _refuse_while_recovering(services)
         client = await _connect(settings, services.converter, stop)
         if client is not None:
             await _work_with(client, services, duties, health, stop)
+
+
+async def _refuse_while_recovering(services: Services) -> None:
+    """Orders that are not compared yet must not go on: what PostgreSQL has forgotten would be done a second time."""
+    if await recovery_of(services).begun() is not None:
+        raise OperatorError(
+            "recovering", "a recovery is under way: end it with `ordersaga recover`, then start workers"
+        )
 
 
 async def _work_with(client: Client, services: Services, duties: Duties, health: Health, stop: asyncio.Event) -> None:

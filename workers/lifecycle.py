@@ -24,7 +24,7 @@ def stop_on_signals() -> asyncio.Event:
 
 @contextlib.asynccontextmanager
 async def running(workers: Sequence[Worker], *, settle: float = SETTLE) -> AsyncIterator[None]:
-    """Run workers side by side; on the way out each finishes what it has begun.
+    """Run workers side by side; on the way out none takes anything new, and each finishes what it has begun.
 
     `settle`: seconds to rest afterwards; none where the process goes on for longer than that.
     """
@@ -32,6 +32,12 @@ async def running(workers: Sequence[Worker], *, settle: float = SETTLE) -> Async
         async with AsyncExitStack() as stack:
             for worker in workers:
                 await stack.enter_async_context(worker)
+            stack.push_async_callback(_shut_down, workers)
             yield
     finally:
         await asyncio.sleep(settle)
+
+
+async def _shut_down(workers: Sequence[Worker]) -> None:
+    """All at once: one after the other, those behind would go on taking work, and their graces would add up."""
+    await asyncio.gather(*(worker.shutdown() for worker in workers))

@@ -18,6 +18,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 import structlog
@@ -51,7 +52,10 @@ log = structlog.get_logger(__name__)
 
 
 async def run_relay(services: Services, stop: asyncio.Event) -> None:
-    """Run every loop until `stop` is set; work under way is finished, at most one step of each loop."""
+    """Run every loop until `stop` is set; work under way is finished, at most one step of each loop.
+
+    What only asks, or tidies up, may take minutes and be broken off at any moment: it is, and keeps nobody waiting.
+    """
     bell = asyncio.Event()
     interval = services.settings.poll_interval.total_seconds()
     deliverer = Deliverer(services)
@@ -62,9 +66,11 @@ async def run_relay(services: Services, stop: asyncio.Event) -> None:
         tasks.create_task(keep("deliverer", deliverer.step, stop, bell))
         tasks.create_task(notify(services, stop))
         tasks.create_task(keep("forget_deliveries", services.outbox.prune, stop, pause=interval))
-        tasks.create_task(keep("forget", retention_of(services).step, stop, pause=FORGET_SECONDS))
+        forget = partial(unless_stopped, retention_of(services).step, stop)
+        tasks.create_task(keep("forget", forget, stop, pause=FORGET_SECONDS))
         if archiver := archiver_of(services):
-            tasks.create_task(keep("archive", Archive(archiver).step, stop, pause=ARCHIVE_SECONDS))
+            archive = partial(unless_stopped, Archive(archiver).step, stop)
+            tasks.create_task(keep("archive", archive, stop, pause=ARCHIVE_SECONDS))
         tasks.create_task(keep("expire_holds", lambda: expire_holds(services), stop, pause=interval))
         tasks.create_task(keep("return_starter", ReturnStarter(services).step, stop))
         tasks.create_task(keep("sealer", Sealer(services).step, stop, pause=interval))
@@ -80,7 +86,7 @@ async def ask_accounts(services: Services, stop: asyncio.Event) -> None:
             for name, step in _questions(services):
                 if name not in asked:
                     pause = SWEEP_SECONDS if name.startswith("sweep_") else interval
-                    tasks.create_task(keep(name, step, stop, pause=pause))
+                    tasks.create_task(keep(name, partial(unless_stopped, step, stop), stop, pause=pause))
                     asked.add(name)
             await pass_time(interval, stop)
 
@@ -149,6 +155,18 @@ async def keep(
         failures = 0
         if not busy:
             await pass_time(pause, stop, bell)
+
+
+async def unless_stopped(step: Step, stop: asyncio.Event) -> bool:
+    """Do a step that may be broken off at any moment, which it is when `stop` is set."""
+    work, asked = asyncio.ensure_future(step()), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait((work, asked), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        asked.cancel()
+        work.cancel()
+    await asyncio.wait((work,))
+    return not work.cancelled() and work.result()
 
 
 async def pass_time(seconds: float, stop: asyncio.Event, bell: asyncio.Event | None = None) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 
 import structlog
 
-from ordersaga.archive import Archiver
+from ordersaga.archive import Archiver, Kept
 
 OVERLAP: Final = timedelta(hours=1)
 """What has ended is found some time later."""
@@ -22,16 +22,16 @@ class Archive:
     def __init__(self, archiver: Archiver, overlap: timedelta = OVERLAP) -> None:
         self._archiver, self._overlap = archiver, overlap
         self._since: datetime | None = None
+        self._unkept: tuple[Kept, ...] = ()
 
     async def step(self) -> bool:
-        """Keep what is not kept yet; what could not be kept is looked at again the next time."""
+        """Keep what is not kept yet; what could not be kept is looked at again the next time, by itself."""
         began = datetime.now(UTC)
-        done = await self._archiver.run(self._since)
+        done = await self._archiver.run(self._since, self._unkept)
         if done.elsewhere:
             return False
         log.info("archived", written=done.written, kept_before=done.kept_before, gone=done.gone, left_out=done.left_out)
         if done.failed:
             log.error("not_archived", failed=len(done.failed), runs=done.failed[:TOLD])
-        else:
-            self._since = began - self._overlap
+        self._since, self._unkept = began - self._overlap, done.unkept
         return False

@@ -7,11 +7,12 @@ order's key reaches both here too. Of what was erased before, or dropped from th
 import asyncio
 import errno
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
 
+from pydantic import Field
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -30,6 +31,8 @@ _AWAY: Final = (
     *(RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.PERMISSION_DENIED),
 )
 _CLOSED: Final = f"WorkflowType IN {KINDS} AND ExecutionStatus != 'Running'"
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
+"""What is looked at again ended before all else."""
 
 
 class Archived(Message):
@@ -44,6 +47,8 @@ class Archived(Message):
     gone: int = 0
     left_out: int = 0
     failed: tuple[str, ...] = ()
+    unkept: tuple[Kept, ...] = Field(default=(), exclude=True)
+    """The same, for who looks at them again."""
     elsewhere: bool = False
     """Another process is at it: nothing was done here."""
 
@@ -56,15 +61,15 @@ class Archiver:
     trail: PostgresAuditTrail
     folder: Folder
 
-    async def run(self, since: datetime | None = None) -> Archived:
-        """Keep what is not kept yet, the oldest first; `since`: only of what ended after that.
+    async def run(self, since: datetime | None = None, again: Iterable[Kept] = ()) -> Archived:
+        """Keep what is not kept yet, the oldest first; `since`: only of what ended after that, and `again`, before it.
 
         A history that cannot be kept hinders none behind it. It may be broken off at any moment and goes on at the next
         run. Raises OperatorError `archive_missing`, `archive_closed`.
         """
         self.folder.require()
         async with self.trail.archiving() as alone:
-            return await self._run(since) if alone else Archived(elsewhere=True)
+            return await self._run(since, again) if alone else Archived(elsewhere=True)
 
     async def missing(self, until: datetime) -> int:
         """How many histories of what ended before then are not kept, and should be."""
@@ -73,23 +78,23 @@ class Archiver:
         out = await self.trail.erased(orders) | await asyncio.to_thread(self.folder.dropped)
         return sum(owner_of_workflow(run.workflow_id) not in out for run in waiting)
 
-    async def _run(self, since: datetime | None) -> Archived:
-        waiting: list[tuple[datetime, Kept]] = []
+    async def _run(self, since: datetime | None, again: Iterable[Kept]) -> Archived:
+        waiting = {run: _FIRST for run in again if not await self._holds(run)}
         done: Counter[str] = Counter()
-        failed: list[str] = []
+        failed: dict[Kept, str] = {}
         async for at, run in closed(self.temporal, since=since):
             if await self._holds(run):
                 done["kept_before"] += 1
             else:
-                waiting.append((at, run))
-        for _, run in sorted(waiting, key=lambda each: each[0]):
+                waiting.setdefault(run, at)
+        for run in sorted(waiting, key=waiting.__getitem__):
             try:
                 done[await self._keep(run)] += 1
             except Exception as error:
                 if _concerns_all(error):
                     raise
-                failed.append(f"{run.workflow_id}: {_why(error)}")
-        return Archived(failed=tuple(failed), **done)
+                failed[run] = f"{run.workflow_id}: {_why(error)}"
+        return Archived(failed=tuple(failed.values()), unkept=tuple(failed), **done)
 
     async def _holds(self, run: Kept) -> bool:
         return await asyncio.to_thread(self.folder.holds, run)

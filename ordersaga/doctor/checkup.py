@@ -17,6 +17,7 @@ from ordersaga.doctor.lines import Checkup, Line, fail, ok, warn
 from ordersaga.doctor.names import unknown_names
 from ordersaga.doctor.temporal import TemporalCheckup
 from ordersaga.domain.errors import OrdersagaError
+from ordersaga.domain.lanes import channel_lane
 from ordersaga.settings import Settings, SettingsError, read_complete
 from workflows.messages import carrier_queue, provider_queue
 
@@ -61,6 +62,7 @@ async def _looked(services: Services) -> list[Line]:
     queues = [
         *map(provider_queue, services.providers),
         *map(carrier_queue, services.carriers),
+        *map(channel_lane, services.channels),
     ]
     lines = await _or_fail("postgresql", _database(services), "ordersaga migrate")
     lines.append(encryption_line(services.key_ring))
@@ -79,7 +81,7 @@ async def _database(services: Services) -> list[Line]:
 
 async def _keys(services: Services) -> list[Line]:
     state = await look_at_database(services)
-    return await key_lines(copies_of(services), archived=state.archived)
+    return await key_lines(copies_of(services), archived=state.archived and state.unarchived is None)
 
 
 async def _or_fail(check: str, look: Awaitable[list[Line]], remedy: str) -> list[Line]:

@@ -1,7 +1,11 @@
-"""The outside companies: each is asked for what it cannot have, which changes nothing and needs our credentials."""
+"""The outside companies: each is asked for what it cannot have, which changes nothing and needs our credentials.
+
+A marketplace is asked for what has changed since now.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
@@ -48,7 +52,9 @@ def seller_account_lines(services: Services) -> list[Line]:
 def _questions(services: Services) -> Mapping[str, Ask]:
     providers = {f"provider {name}": partial(each.inquire, NOBODY) for name, each in services.providers.items()}
     carriers = {f"carrier {name}": partial(each.inquire, NOBODY) for name, each in services.carriers.items()}
-    return {"payments": partial(services.payments.find, PAYMENT), **providers, **carriers}
+    now = datetime.now(UTC)
+    channels = {f"channel {name}": partial(each.changed_since, now) for name, each in services.channels.items()}
+    return {"payments": partial(services.payments.find, PAYMENT), **providers, **carriers, **channels}
 
 
 async def _line(name: str, ask: Ask) -> Line:

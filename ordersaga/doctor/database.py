@@ -25,12 +25,13 @@ def database_lines(state: DatabaseState, now: datetime | None = None) -> Iterato
     if not state.durable:
         told = "fsync or full_page_writes is off: a crash loses or breaks what was committed"
         yield fail("durability", told, "set both to on and restart PostgreSQL")
-    if not state.archived:
-        told = "WAL is not archived: a restore loses what was accepted after the last backup"
-        yield warn("wal_archive", told, "set archive_mode and archive_command: docs/how-to/backup-and-restore.md")
+    yield _wal_archive(state)
     yield _room(state)
     if not state.pending:
         yield _partitions(state)
+    if state.recovering:
+        told = f"one that began {_at(state.recovering)} has not ended: no order is accepted, no worker starts"
+        yield fail("recovery", told, "stop the workers, then: ordersaga recover")
 
 
 def encryption_line(ring: KeyRing | None) -> Line:
@@ -72,6 +73,20 @@ def _schema(state: DatabaseState) -> Line:
     if state.unknown:
         return warn("migrations", f"{names(state.unknown)}: of a later version", "run that version of ordersaga again")
     return ok("migrations", "all applied")
+
+
+def _wal_archive(state: DatabaseState) -> Line:
+    if not state.archived:
+        told = "WAL is not archived: a restore loses what was accepted after the last backup"
+        return warn("wal_archive", told, "set archive_mode and archive_command: docs/how-to/backup-and-restore.md")
+    if state.unarchived:
+        told = f"WAL could not be archived at {_at(state.unarchived)}, nor since: it fills the disk, a restore lacks it"
+        return fail("wal_archive", told, "see what archive_command says in the log of PostgreSQL")
+    return ok("wal_archive", "WAL is archived")
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _partitions(state: DatabaseState) -> Line:

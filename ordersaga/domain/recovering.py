@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 from pydantic import AwareDatetime
 
+from ordersaga.domain.identifiers import parse_return_id
 from ordersaga.domain.journal import AttentionItem
 from ordersaga.domain.values import Message
 
@@ -21,6 +22,12 @@ class Deed(Message):
     subject: str
     what: What
     detail: str
+
+    @property
+    def order_id(self) -> str:
+        """The order it is about; of a stop its own id, which no order has."""
+        back = parse_return_id(self.subject)
+        return back[0] if back else self.subject
 
 
 class Recovery(Message):
@@ -41,14 +48,15 @@ class Recovery(Message):
         return not (self.deeds if self.dry_run else [deed for deed in self.deeds if deed.what == "asked"])
 
 
-def question_of(order_id: str, recovery_id: str, why: str, now: datetime) -> AttentionItem:
-    """What a person is asked about an order that could not be recovered by itself."""
+def question_of(deed: Deed, recovery_id: str, now: datetime) -> AttentionItem:
+    """What a person is asked about an order, or a return of it, that could not be recovered by itself."""
+    what = "order" if deed.subject == deed.order_id else f"order's return {deed.subject}"
     return AttentionItem(
-        item_id=f"{order_id}-{RECOVERY}-{recovery_id}",
-        order_id=order_id,
+        item_id=f"{deed.subject}-{RECOVERY}-{recovery_id}",
+        order_id=deed.order_id,
         parcel=0,
         kind=RECOVERY,
-        question=f"After a restore this order could not be brought into agreement: {why}. "
+        question=f"After a restore this {what} could not be brought into agreement: {deed.detail}. "
         "Compare it with the companies (ordersaga reconcile --order), settle it there, and say so.",
         choices=CHOICES,
         opened_at=now,

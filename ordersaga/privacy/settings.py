@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings
 
+from ordersaga.domain.errors import OperatorError
 from ordersaga.privacy.master_keys import (
     CloudMasterKeys,
     KmsClient,
@@ -75,5 +76,10 @@ class EncryptionSettings(BaseSettings):
 
 def _client(named: str) -> KmsClient:
     module, _, function = named.partition(":")
-    make: Callable[[], KmsClient] = getattr(import_module(module), function)
+    try:
+        make: Callable[[], KmsClient] = getattr(import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise OperatorError(
+            "encryption_keys_wrong", f"ORDERSAGA_ENCRYPTION_KMS: {named} is not here: {error}"
+        ) from None
     return make()

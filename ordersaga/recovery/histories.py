@@ -5,7 +5,7 @@ A local activity's input stands nowhere in a history: only the replayed code kno
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
@@ -14,6 +14,7 @@ from temporalio import workflow
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus, WorkflowHistory
 from temporalio.converter import DataConverter
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import (
     Interceptor,
     Replayer,
@@ -24,6 +25,7 @@ from temporalio.worker import (
     WorkflowOutboundInterceptor,
 )
 
+from ordersaga.domain.identifiers import owner_of_workflow, return_id, workflow_id
 from workers.sandbox import workflow_runner
 from workflows.order_fulfillment import OrderFulfillment
 from workflows.order_return import OrderReturn
@@ -60,6 +62,14 @@ class History:
     last: datetime
     calls: tuple[Call, ...] = ()
     unread: str | None = None
+
+    @property
+    def subject(self) -> str:
+        """Whom it is about, as people know it: an order or a return; a stop by its workflow."""
+        order_id = owner_of_workflow(self.workflow_id)
+        if order_id is None or self.workflow_id == workflow_id(order_id):
+            return order_id or self.workflow_id
+        return return_id(order_id, int(self.workflow_id.rpartition("-")[2]))
 
 
 @dataclass
@@ -119,11 +129,23 @@ async def read_histories(temporal: Client, since: datetime) -> AsyncIterator[His
     moment = since.astimezone(UTC).isoformat()
     query = f"{_MINDED} AND (ExecutionStatus = 'Running' OR CloseTime > '{moment}')"
     async for found in temporal.list_workflows(query):
-        yield await _read(temporal, found)
+        if history := await _read(temporal, found):
+            yield history
 
 
-async def _read(temporal: Client, found: WorkflowExecution) -> History:
-    history = await temporal.get_workflow_handle(found.id, run_id=found.run_id).fetch_history()
+def latest(histories: Iterable[History]) -> dict[str, History]:
+    """By workflow id the run that is, or was the last: one that was reset has several."""
+    return {each.workflow_id: each for each in sorted(histories, key=lambda each: (each.running, each.last))}
+
+
+async def _read(temporal: Client, found: WorkflowExecution) -> History | None:
+    """None of one that is listed and not there: lists are a store of their own, restored to another time perhaps."""
+    try:
+        history = await temporal.get_workflow_handle(found.id, run_id=found.run_id).fetch_history()
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return None
     calls, unread = await calls_in(history, temporal.data_converter)
     return History(
         workflow_id=found.id,

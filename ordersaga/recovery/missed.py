@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal
 
 from ordersaga.bootstrap import Answered, MadeEffect
 from ordersaga.domain.journal import AttentionItem, OrderRecord, TimelineEntry
+from ordersaga.domain.returns import ReturnRecord, ReturnStatus
 from ordersaga.domain.statuses import OrderStatus
 from workflows.messages import CancelRequest, HoldRequest, Resolution
 
@@ -114,3 +115,25 @@ class Known:
         for item in self.answered:
             if item.moved_money and item.resolved_at and item.resolved_at > self.since:
                 yield f"a person decided about money ({item.kind}: {item.resolved})"
+
+
+ReturnStanding = Literal["level", "over", "inspected", "late"]
+
+
+def return_standing(told: Iterable[ReturnRecord], record: ReturnRecord) -> ReturnStanding:
+    """How a return's workflow, which has `told` these records, stands to the one that PostgreSQL has.
+
+    `over`: it has ended on record. `inspected`: it does not know what a person found in the parcel. `late`: it has
+    missed other news.
+    """
+    before = [ReturnRecord(case=record.case), *told]
+    if any(_marks(record) == _marks(each) for each in before):
+        return "level"
+    if not record.open:
+        return "over"
+    knows = record.inspection is None or any(each.inspection is not None for each in before)
+    return "late" if knows else "inspected"
+
+
+def _marks(record: ReturnRecord) -> tuple[ReturnStatus, bool, int]:
+    return record.status, record.inspection is not None, record.refunded

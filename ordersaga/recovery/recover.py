@@ -10,7 +10,7 @@ from temporalio.worker import Worker
 from ordersaga.bootstrap import Begun, ErasedOrder, Services, copies_of, recovery_of
 from ordersaga.domain.journal import JournalEntry
 from ordersaga.domain.recovering import RECOVERY, Deed, Recovery, question_of
-from ordersaga.recovery.histories import Call, History, read_histories
+from ordersaga.recovery.histories import Call, History, latest, read_histories
 from ordersaga.recovery.restarting import Restarting
 from ordersaga.recovery.retelling import Retelling, owner
 from workers.lifecycle import running
@@ -46,7 +46,7 @@ class Recover:
         remembered = self._since or await self._recovery.remembered()
         histories = await self._histories(remembered)
         _, lost = await self._forgotten(histories, remembered, Retelling(self._services))
-        restarting = Restarting(self._services, _by_id(histories))
+        restarting = Restarting(self._services, latest(histories))
         deeds = [*await self._unreadable(histories), *_written(lost, {}), *await self._unknown_stops(histories)]
         behind = [deed for deed in await restarting.look() if deed.subject not in lost]
         return Recovery(
@@ -66,7 +66,7 @@ class Recover:
             begun = await self._begun()
             await self._bring_keys()
             histories = await self._histories(begun.remembered)
-            deeds = [*await self._unreadable(histories), *await self._write_again(histories, begun.remembered)]
+            deeds = [*await self._unreadable(histories), *await self._write_again(histories, begun)]
             deeds += await self._unknown_stops(histories)
             deeds += await self._start_again(histories, begun)
             deeds += await self._erase_again()
@@ -118,13 +118,12 @@ class Recover:
 
         Of an order that is known to be erased nothing need be told: it had ended.
         """
-        unread = {_subject(history): history.unread for history in histories if history.unread}
-        erased = await self._services.audit_trail.erased(list(unread))
-        return [
-            Deed(subject=subject, what="asked", detail=_UNREAD.format(why=why[:200]))
-            for subject, why in unread.items()
-            if subject not in erased
+        unread = {history.subject: history.unread for history in histories if history.unread}
+        deeds = [
+            Deed(subject=subject, what="asked", detail=_UNREAD.format(why=why[:200])) for subject, why in unread.items()
         ]
+        erased = await self._services.audit_trail.erased([deed.order_id for deed in deeds])
+        return [deed for deed in deeds if deed.order_id not in erased]
 
     async def _forgotten(
         self, histories: Sequence[History], remembered: datetime, retelling: Retelling
@@ -132,24 +131,28 @@ class Recover:
         """Calls to be made once more, of all sagas, in the order of their time; and how many of each order are lost."""
         since = remembered - MARGIN
         late = [history for history in histories if history.last > since]
-        found = {_subject(history): await retelling.forgotten(history, since) for history in late}
-        calls = [call for forgotten in found.values() for call in forgotten.calls]
-        lost = {subject: forgotten.surely for subject, forgotten in found.items() if forgotten.surely}
+        found = [(history.subject, await retelling.forgotten(history, since)) for history in late]
+        calls = [call for _, forgotten in found for call in forgotten.calls]
+        lost = {subject: forgotten.surely for subject, forgotten in found if forgotten.surely}
         return sorted(calls, key=lambda call: call.at), lost
 
-    async def _write_again(self, histories: Sequence[History], remembered: datetime) -> list[Deed]:
-        retelling = Retelling(self._services)
-        calls, lost = await self._forgotten(histories, remembered, retelling)
-        failed: dict[str, str] = {}
+    async def _write_again(self, histories: Sequence[History], begun: Begun) -> list[Deed]:
+        """What an attempt that was broken off has found lost, or could not tell, is said as well."""
+        retelling, failed = Retelling(self._services), dict(begun.failed)
+        calls, found = await self._forgotten(histories, begun.remembered, retelling)
+        lost = {**found, **begun.lost}
+        await self._recovery.found_lost(begun.recovery_id, lost)
         for number, call in enumerate(calls, 1):
             if why := await retelling.tell(call):
                 failed.setdefault(owner(call), why)
+                if not retelling.asks(call):
+                    await self._recovery.found_failed(begun.recovery_id, owner(call), why)
             if number % 100 == 0 or number == len(calls):
                 self._tell(f"{number} of {len(calls)} calls written again")
         return _written(lost, failed)
 
     async def _start_again(self, histories: Sequence[History], begun: Begun) -> list[Deed]:
-        restarting = Restarting(self._services, _by_id(histories), begun)
+        restarting = Restarting(self._services, latest(histories), begun)
         deeds, others = await restarting.look(), await restarting.others()
         behind = {known.order_id: known.since for known in restarting.behind}
         await self._recovery.found_behind(begun.recovery_id, {**behind, **begun.behind})
@@ -176,16 +179,16 @@ class Recover:
         """Write into each order's story what was done, and ask people where they must be asked."""
         now = datetime.now(UTC)
         for deed in report.deeds:
-            if await self._services.journal.get(deed.subject) is None:
+            if await self._services.journal.get(deed.order_id) is None:
                 continue
             said = f"{deed.what.replace('_', ' ')} after a restore: {deed.detail}"
-            entry_id = f"{RECOVERY}-{report.recovery_id}-{deed.what}"
+            entry_id = f"{RECOVERY}-{report.recovery_id}-{deed.what}{deed.subject.removeprefix(deed.order_id)}"
             await self._services.journal.note(
-                deed.subject, JournalEntry(entry_id=entry_id, at=now, kind=RECOVERY, text=said)
+                deed.order_id, JournalEntry(entry_id=entry_id, at=now, kind=RECOVERY, text=said)
             )
             if deed.what == "asked":
-                item = question_of(deed.subject, report.recovery_id, deed.detail, now)
-                await self._services.journal.open_question(item)
+                question = question_of(deed, report.recovery_id, now)
+                await self._services.journal.open_question(question, apart=True)
 
 
 def _written(lost: Mapping[str, int], failed: Mapping[str, str]) -> list[Deed]:
@@ -197,11 +200,3 @@ def _erased(forgotten: Sequence[ErasedOrder]) -> list[Deed]:
     return [
         Deed(subject=erased.order_id, what="erased_again", detail=f"under {erased.reference}") for erased in forgotten
     ]
-
-
-def _by_id(histories: Sequence[History]) -> dict[str, History]:
-    return {history.workflow_id: history for history in histories}
-
-
-def _subject(history: History) -> str:
-    return history.workflow_id.removeprefix("order-")

@@ -17,12 +17,12 @@ from ordersaga.domain.errors import OrdersagaError, RetryError
 from ordersaga.domain.identifiers import parse_return_id, return_id, return_workflow_id, workflow_id
 from ordersaga.domain.journal import OrderRecord, TimelineEntry
 from ordersaga.domain.recovering import Deed
-from ordersaga.domain.returns import FINAL_RETURNS
+from ordersaga.domain.returns import FINAL_RETURNS, ReturnUpdate
 from ordersaga.domain.shipping import PaymentEvent
 from ordersaga.domain.statuses import FINAL_STATUSES, OrderStatus, ParcelStatus
 from ordersaga.domain.stops import stop_workflow_id
 from ordersaga.recovery.histories import History
-from ordersaga.recovery.missed import BY, KEPT, NEVER, Known
+from ordersaga.recovery.missed import BY, KEPT, NEVER, Known, return_standing
 from workflows.messages import HoldRequest, OrderView
 
 CATCHES_UP: Final = timedelta(seconds=60)
@@ -51,6 +51,7 @@ class Restarting:
         self.lost: list[Known] = []
         self.behind: list[Known] = []
         self.over: list[str] = []
+        self._late: dict[str, datetime] = {}
 
     async def look(self) -> list[Deed]:
         """What is to be done, and what only a person can do. Nothing is done."""
@@ -138,8 +139,8 @@ class Restarting:
         return True
 
     async def others(self) -> list[Deed]:
-        """Returns and stops that Temporal lost; nothing is done."""
-        deeds = []
+        """Returns and stops that Temporal lost, and returns that it has as they were; nothing is done."""
+        deeds = [deed for history in self._histories.values() for deed in await self._look_at_return(history)]
         for order_id, number, inspected in await self._recovery.open_returns([each.value for each in FINAL_RETURNS]):
             if return_workflow_id(order_id, number) in self._histories:
                 continue
@@ -153,9 +154,31 @@ class Restarting:
                 deeds.append(Deed(subject=stop_workflow_id(stop), what="started_again", detail="its workflow is gone"))
         return deeds
 
+    async def _look_at_return(self, history: History) -> list[Deed]:
+        found = parse_return_id(history.subject)
+        record = await self._services.returns.get(*found) if found else None
+        if record is None or not history.running or history.unread:
+            return []
+        said = [argument for call in history.calls for argument in call.arguments[:1]]
+        told = [update.record for update in said if isinstance(update, ReturnUpdate)]
+        match return_standing(told, record):
+            case "level":
+                return []
+            case "over":
+                self.over.append(history.workflow_id)
+                return [Deed(subject=history.subject, what="ended", detail=f"the return is {record.status} on record")]
+            case "inspected":
+                detail = "its workflow is behind, and its goods were inspected: say once more what came back"
+                return [Deed(subject=history.subject, what="asked", detail=detail)]
+            case "late":
+                self._late[history.subject] = history.last
+                return [Deed(subject=history.subject, what="told_again", detail="its workflow missed messages")]
+
     async def start_others(self, deeds: Sequence[Deed]) -> None:
-        """Have the workers start again what `others` found."""
+        """Have the workers start again, or be told, what `others` found."""
         for deed in deeds:
+            if deed.what == "told_again":
+                await self._recovery.tell_again(deed.order_id, self._late[deed.subject])
             if deed.what == "started_again":
                 found = parse_return_id(deed.subject)
                 if found is not None:
@@ -164,10 +187,10 @@ class Restarting:
                     await self._recovery.start_stop_again(deed.subject.removeprefix("stop-"))
 
     async def end_outlived(self) -> None:
-        """Terminate sagas whose order has ended."""
+        """Terminate sagas whose order has ended, and workflows of returns that have."""
         for name in self.over:
             handle = self._services.orders.temporal.get_workflow_handle(name)
-            await handle.terminate(reason="recovered: the order has ended on record")
+            await handle.terminate(reason="recovered: it has ended on record")
 
     async def warn(self) -> list[asyncio.Task[Deed | None]]:
         """Before any worker goes on: cancellations and holds that sagas missed. The holds answer once workers run."""

@@ -64,7 +64,11 @@ class Retelling:
         """Whether it wrote anything that can be written again."""
         if call.activity in LOOKS or call.activity not in self._acts or call.outcome == "refused":
             return False
-        return call.outcome == "done" or call.activity in self._outside
+        return call.outcome == "done" or self.asks(call)
+
+    def asks(self, call: Call) -> bool:
+        """Whether it asks a company: such a call is made by every attempt, however often one is broken off."""
+        return call.activity in self._outside
 
     async def forgotten(self, history: History, since: datetime) -> Forgotten:
         """What PostgreSQL may not have of a saga's calls since then.
@@ -78,7 +82,7 @@ class Retelling:
         late = [
             (place > last, call) for place, call in enumerate(history.calls) if call.at > since and self.minds(call)
         ]
-        told = [call for beyond, call in late if beyond or call.activity in self._outside]
+        told = [call for beyond, call in late if beyond or self.asks(call)]
         return Forgotten(tuple(told), sum(beyond for beyond, _ in late))
 
     async def tell(self, call: Call) -> str | None:

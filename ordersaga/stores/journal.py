@@ -250,7 +250,7 @@ async def ask_once(work: Connection, item: AttentionItem, *, apart: bool = False
 
     `apart`: False only when one of its id was.
     """
-    if not await ask(work, item, apart=apart):
+    if not await ask(work, item, apart=apart, key=key):
         return False
     await _write_entries(work, item.order_id, [_entry(item, "attention", item.question)], key)
     await work.execute(_ANNOUNCE, item.order_id)

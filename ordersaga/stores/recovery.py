@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -28,7 +28,11 @@ SELECT greatest(
     (SELECT max(moved_at) FROM poll_cursors), 'epoch'::timestamptz)
 """
 _OPEN: Final = "SELECT recovery_id, remembered, began_at, report FROM recoveries WHERE ended_at IS NULL"
-_FOUND: Final = "UPDATE recoveries SET report = $2 WHERE recovery_id = $1 AND ended_at IS NULL"
+_FOUND: Final = """
+UPDATE recoveries SET report = jsonb_set(
+    coalesce(report, '{}'), ARRAY[$2::text], coalesce(report->$2::text, '{}') || $3::jsonb)
+WHERE recovery_id = $1 AND ended_at IS NULL
+"""
 _BEGIN: Final = "INSERT INTO recoveries (recovery_id, remembered) VALUES ($1, $2)"
 _END: Final = "UPDATE recoveries SET ended_at = clock_timestamp(), report = $2 WHERE recovery_id = $1"
 _AT_WORK: Final = """
@@ -80,13 +84,16 @@ _UNMINDED: Final = (*FINAL_STATUSES, OrderStatus.WAITLISTED)
 class Begun:
     """A recovery under way. `remembered`: what PostgreSQL knew of when it began.
 
-    `behind`: until when each saga knew its order when it was found behind; it may have gone on since.
+    `behind`: until when each saga knew its order when it was found behind; it may have gone on since. `lost`: how many
+    calls of each order were lost then. `failed`: why one could not be told again.
     """
 
     recovery_id: str
     remembered: datetime
     began_at: datetime
     behind: Mapping[str, datetime]
+    lost: Mapping[str, int] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -164,13 +171,26 @@ class PostgresRecovery:
             row = await reader.fetchrow(_OPEN)
         if row is None:
             return None
-        behind = {order_id: datetime.fromisoformat(at) for order_id, at in (row["report"] or {}).items()}
-        return Begun(row["recovery_id"], row["remembered"], row["began_at"], behind)
+        found = row["report"] or {}
+        behind = {order_id: datetime.fromisoformat(at) for order_id, at in found.get("behind", {}).items()}
+        known = found.get("lost", {}), found.get("failed", {})
+        return Begun(row["recovery_id"], row["remembered"], row["began_at"], behind, *known)
 
     async def found_behind(self, recovery_id: str, behind: Mapping[str, datetime]) -> None:
         """Keep until when each of these sagas knew its order, for a recovery that is broken off and goes on."""
+        await self._found(recovery_id, "behind", {order_id: at.isoformat() for order_id, at in behind.items()})
+
+    async def found_lost(self, recovery_id: str, lost: Mapping[str, int]) -> None:
+        """Keep how many calls of each of these orders were lost: once they are told again, nobody can tell."""
+        await self._found(recovery_id, "lost", lost)
+
+    async def found_failed(self, recovery_id: str, subject: str, why: str) -> None:
+        """Keep why a call could not be told again: what came after it may be, and hide it."""
+        await self._found(recovery_id, "failed", {subject: why})
+
+    async def _found(self, recovery_id: str, what: str, found: Mapping[str, str | int]) -> None:
         async with connection(self._pool) as work:
-            await work.execute(_FOUND, recovery_id, {order_id: at.isoformat() for order_id, at in behind.items()})
+            await work.execute(_FOUND, recovery_id, what, dict(found))
 
     async def begin(self, recovery_id: str, remembered: datetime) -> None:
         """Close the doors: from now on nobody else accepts an order, and nobody is just accepting one.

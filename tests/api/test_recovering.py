@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from ordersaga.bootstrap import Services, recovery_of
-from ordersaga.domain.recovering import Recovery, question_of
+from ordersaga.domain.recovering import Deed, Recovery, question_of
 from tests.support.api import Api, order_body
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -28,10 +28,27 @@ async def test_an_order_is_503_until_the_recovery_has_ended(api: Api, services: 
 async def test_what_a_recovery_asks_is_answered_in_the_record(api: Api, services: Services) -> None:
     """No saga asked it: whether one runs or not, the answer stands and the question is closed."""
     await api.post("/v1/orders", order_body(order_id="web_1"), role="checkout")
-    await services.journal.open_question(question_of("web_1", "r1", "a unit was promised twice", NOW))
+    deed = Deed(subject="web_1", what="asked", detail="a unit was promised twice")
+    await services.journal.open_question(question_of(deed, "r1", NOW), apart=True)
     [item] = (await api.get("/v1/attention?kind=recovery")).json()["items"]
     assert "a unit was promised twice" in item["question"]
     answer = {"choice": "settled", "reason": "found another"}
     resolved = await api.post(f"/v1/attention/{item['item_id']}/resolve", answer)
     assert (resolved.status_code, resolved.json()["resolved"]) == (200, "settled")
+    assert (await api.get("/v1/attention?kind=recovery")).json()["items"] == []
+
+
+async def test_what_a_recovery_asks_about_a_return_is_asked_of_its_order(api: Api, services: Services) -> None:
+    """Beside what it asks about the order itself, and again after the next restore."""
+    await api.post("/v1/orders", order_body(order_id="web_1"), role="checkout")
+    for recovery_id in ("r1", "r2"):
+        for subject in ("web_1", "web_1-r1"):
+            deed = Deed(subject=subject, what="asked", detail="its workflow is gone")
+            assert await services.journal.open_question(question_of(deed, recovery_id, NOW), apart=True)
+    items = (await api.get("/v1/attention?kind=recovery")).json()["items"]
+    assert [item["order_id"] for item in items] == ["web_1"] * 4
+    assert sorted("order's return web_1-r1" in item["question"] for item in items) == [False, False, True, True]
+    answer = {"choice": "settled", "reason": "started by hand"}
+    for item in items:
+        assert (await api.post(f"/v1/attention/{item['item_id']}/resolve", answer)).status_code == 200
     assert (await api.get("/v1/attention?kind=recovery")).json()["items"] == []

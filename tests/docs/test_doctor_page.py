@@ -11,7 +11,7 @@ from tests.docs.pages import ROOT
 PAGE: Final = ROOT / "docs" / "doctor.md"
 CODE: Final = ROOT / "ordersaga" / "doctor"
 VERDICTS: Final = frozenset({"ok", "warn", "fail"})
-COMPANIES: Final = "payments, provider NAME, carrier NAME"
+COMPANIES: Final = "payments, provider NAME, carrier NAME, channel NAME"
 _ROW: Final = re.compile(r"^\| (?P<check>`[^|]+`) \| (?P<verdict>ok|warn|fail) \| ", re.MULTILINE)
 
 

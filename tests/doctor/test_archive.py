@@ -1,6 +1,7 @@
 """A history that leaves Temporal soon and is not kept is told while there is time."""
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -51,3 +52,14 @@ async def test_a_folder_that_is_not_there_is_told(
     assert line.verdict == "warn"
     assert str(tmp_path / "none") in line.told
     assert not await asyncio.to_thread((tmp_path / "none").exists)
+
+
+async def test_a_month_that_cannot_be_read_is_told(
+    environment: WorkflowEnvironment, database_url: str, tmp_path: Path
+) -> None:
+    """It is no traceback, and nobody says that all is kept."""
+    await ended(environment)
+    (tmp_path / f"{datetime.now(UTC):%Y-%m}").write_text("no folder")
+    async with open_services(settings_of(environment, database_url)) as services:
+        (line,) = await archive_lines(Archiver(environment.client, services.audit_trail, Folder(tmp_path)))
+    assert (line.verdict, "Not a directory" in line.told) == ("warn", True)

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,13 @@ from temporalio.testing import WorkflowEnvironment
 
 from ordersaga.bootstrap import open_services
 from ordersaga.doctor.checkup import check_all
+from ordersaga.doctor.companies import company_lines
 from ordersaga.doctor.lines import Checkup, Line
+from ordersaga.domain.errors import OperatorError
 from ordersaga.domain.sellers import SellerProfile
 from ordersaga.embedded.environment import as_environment
 from ordersaga.settings import CREDENTIALS, Settings, environment_name
+from tests.fakes.channels import FakeChannel
 from tests.lanes.waiting import until
 from tests.privacy.keys import ONE
 from tests.support.api import settings_for
@@ -221,3 +225,15 @@ async def test_the_command_ends_with_what_it_found(tmp_path: Path, database_url:
     assert "start Temporal" in told
     assert "check(s) failed" in errors
     assert settings.stripe_api_key.get_secret_value() not in told
+
+
+async def test_a_marketplace_is_asked_too(database_url: str) -> None:
+    """What has changed there since now is nothing, and takes our credentials."""
+    shop = FakeChannel()
+    async with open_services(settings_for(database_url)) as services:
+        without = replace(services, providers={}, carriers={}, channels={"tiktok-socks": shop})
+        lines = {line.check: line for line in await company_lines(without)}
+        assert (lines["channel tiktok-socks"].verdict, set(lines)) == ("ok", {"payments", "channel tiktok-socks"})
+        shop.fail_next("changed_since", OperatorError("credentials_refused", "expired"))
+        lines = {line.check: line for line in await company_lines(without)}
+    assert lines["channel tiktok-socks"].told == "refuses us: credentials_refused: expired"

@@ -51,6 +51,8 @@ def test_a_sound_database_is_told_so() -> None:
         ("clock_postgresql", "fail", {"now": NOW + timedelta(minutes=5)}),
         ("durability", "fail", {"durable": False}),
         ("wal_archive", "warn", {"archived": False}),
+        ("wal_archive", "fail", {"unarchived": NOW - timedelta(hours=1)}),
+        ("recovery", "fail", {"recovering": NOW - timedelta(hours=1)}),
         ("connections", "warn", {"connections": 190}),
     ],
 )

@@ -29,7 +29,7 @@ from ordersaga.commands.archive import told_plainly
 from ordersaga.commands.errors import CommandError
 from ordersaga.domain.errors import RetryError
 from ordersaga.embedded.environment import as_environment
-from ordersaga.recovery.histories import WORKFLOWS, calls_in
+from ordersaga.recovery.histories import WORKFLOWS, calls_in, read_histories
 from ordersaga.settings import Settings
 from tests.api.conftest import Shop
 from tests.lanes.waiting import until
@@ -156,7 +156,10 @@ async def test_what_was_dropped_or_erased_is_not_kept_again(shop: Shop, tmp_path
 
 
 async def test_one_history_that_cannot_be_kept_hinders_no_other(shop: Shop, tmp_path: Path) -> None:
-    """The oldest of all, whose name is none for a file: it is named, and what ended after it is kept."""
+    """The oldest of all, whose name is none for a file: it is named, and what ended after it is kept.
+
+    It is looked at again by itself, without all that is kept, until Temporal has thrown it away.
+    """
     temporal = shop.orders.temporal
     name = f"stop-{'x' * 300}"
     started = await temporal.start_workflow("StopOrders", id=name, task_queue="nobody")
@@ -169,7 +172,7 @@ async def test_one_history_that_cannot_be_kept_hinders_no_other(shop: Shop, tmp_
     await until(listed, lambda found: found == 1)
     await ended(shop, "behind")
     try:
-        step = Archive(archiving(shop, tmp_path))
+        step = Archive(archiving(shop, tmp_path), overlap=timedelta(0))
         with capture_logs() as lines:
             await step.step()
         (line,) = [line for line in lines if line["event"] == "not_archived"]
@@ -178,11 +181,19 @@ async def test_one_history_that_cannot_be_kept_hinders_no_other(shop: Shop, tmp_
         with capture_logs() as lines:
             await step.step()
         assert [line["failed"] for line in lines if line["event"] == "not_archived"] == [1], "it is looked at again"
+        assert [line["kept_before"] for line in lines if line["event"] == "archived"] == [0], "and nothing else is"
     finally:
         execution = WorkflowExecution(workflow_id=name)
         asked = DeleteWorkflowExecutionRequest(namespace=temporal.namespace, workflow_execution=execution)
         await temporal.workflow_service.delete_workflow_execution(asked)
         await until(listed, lambda found: found == 0)
+        run = started.first_execution_run_id or ""
+        await until(lambda: history_of(temporal, name, run), lambda found: found is None)
+    with capture_logs() as lines:
+        await step.step()
+        await step.step()
+    assert [line["gone"] for line in lines if line["event"] == "archived"] == [1, 0]
+    assert [line for line in lines if line["event"] == "not_archived"] == []
 
 
 async def test_one_process_writes_at_a_time(shop: Shop, tmp_path: Path) -> None:
@@ -260,6 +271,22 @@ async def test_a_temporal_that_fails_while_histories_are_read_is_told(shop: Shop
     with pytest.raises(CommandError, match="broke off") as ended_with, told_plainly():
         await histories_of(broken, None, "halfway")
     assert ended_with.value.exit_code == 3
+
+
+async def test_what_temporal_lists_and_has_not_keeps_nobody_from_recovering(shop: Shop) -> None:
+    """Its lists may lie in a store of their own, restored to another time: the history counts as gone."""
+    began = datetime.now(UTC)
+    await ended(shop, "listed")
+    address, name = shop.orders.temporal.service_client.config.target_host, shop.orders.temporal.namespace
+    converter = shop.api.services.converter
+    read = [each.subject async for each in read_histories(shop.orders.temporal, began)]
+    assert "listed" in read
+    lost = Breaks(RPCStatusCode.NOT_FOUND)
+    without = await Client.connect(address, namespace=name, data_converter=converter, interceptors=[lost])
+    assert [each async for each in read_histories(without, began)] == []
+    away = await Client.connect(address, namespace=name, interceptors=[Breaks(RPCStatusCode.UNAVAILABLE)])
+    with pytest.raises(RPCError, match="broke off"):
+        _ = [each async for each in read_histories(away, began)]
 
 
 async def run_in(folder: Path, words: str, given: dict[str, str] | None = None, code: int = 0) -> str:

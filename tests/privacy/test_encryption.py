@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ordersaga.commands import build
 from ordersaga.doctor.database import encryption_line
 from ordersaga.domain.deeds import DeedFilter
 from ordersaga.domain.errors import OperatorError
+from ordersaga.domain.recovering import Deed, question_of
 from ordersaga.embedded.environment import as_environment
 from ordersaga.privacy.key_ring import KeyRing
 from ordersaga.privacy.master_keys import read_master_keys
@@ -215,3 +216,16 @@ def test_the_doctor_has_a_line_for_it() -> None:
     """On or off; what keeps a process from starting is told by `check_all`."""
     assert (encryption_line(None).verdict, encryption_line(None).check) == ("warn", "encryption")
     assert "ORDERSAGA_ENCRYPTION_KEYS" in encryption_line(None).remedy
+
+
+async def test_a_question_that_no_saga_asked_is_encrypted_like_any_other(database_url: str, pool: Pool) -> None:
+    """A recovery, a relay: it quotes the story, which may name people."""
+    deed = Deed(subject="o1", what="asked", detail="its saga is gone, and Ada Lovelace asked for another address")
+    async with opened(database_url, encryption_keys=ONE) as services:
+        await services.catalog.load(catalog(("nj-1", "MUG", 5)))
+        await placed(services, "o1")
+        assert await services.journal.open_question(question_of(deed, "r1", datetime.now(UTC)), apart=True)
+        (item,) = await services.journal.open_attention()
+        assert "Ada Lovelace" in item.question
+    stored = await pool.fetchval("SELECT question FROM attention WHERE order_id = 'o1'")
+    assert (stored.startswith("sealed:"), "Ada" in stored) == (True, False)

@@ -176,6 +176,10 @@ def test_a_key_service_is_named_in_settings() -> None:
     masters = settings.master_keys()
     assert isinstance(masters, CloudMasterKeys)
     assert masters.current == "alias/orders"
+    for nowhere in ("tests.privacy.keys:NoService", "no_module_of_ours:KeyService"):
+        settings = read_settings(_env_file=None, encryption_kms=nowhere, encryption_kms_keys="alias/orders")
+        with pytest.raises(OperatorError, match=f"ORDERSAGA_ENCRYPTION_KMS: {nowhere} is not here"):
+            settings.master_keys()
 
 
 @pytest.mark.parametrize(

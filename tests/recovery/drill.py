@@ -121,6 +121,18 @@ async def received(case: Case) -> None:
     await patiently(lambda: case.world.operator.receive_return(return_id(case.order_id, 1), found))
 
 
+async def on_its_way_back(case: Case) -> None:
+    """Shipped, kept, and asked to be taken back."""
+    await shipped(case)
+    await sent_back(case)
+
+
+async def given_back(case: Case) -> None:
+    """The money, too."""
+    await received(case)
+    await case.become(OrderStatus.RETURNED)
+
+
 async def _return_is(case: Case, status: ReturnStatus) -> bool:
     shown = await patiently(lambda: case.world.support.show_return(return_id(case.order_id, 1), live=True))
     return shown.status is status and shown.live is not None
@@ -149,6 +161,7 @@ LIVES: Final[dict[str, Life]] = {
     "asked": Life(before=challenged, after=paid, body=CHALLENGED),
     "answered": Life(before=challenged, meanwhile=paid, body=CHALLENGED),
     "returned": Life(before=shipped, meanwhile=sent_back, after=received, ends=OrderStatus.RETURNED),
+    "given_back": Life(before=on_its_way_back, meanwhile=given_back, ends=OrderStatus.RETURNED),
     "late": Life(meanwhile=shipped),
     "late_waits": Life(meanwhile=at_shipbob, after=go_on),
     "late_held": Life(meanwhile=on_hold, after=released, body=CHALLENGED),

@@ -49,7 +49,7 @@ async def test_orders_are_refused_before_anything_is_stored(pool: Pool) -> None:
 
 
 async def test_a_recovery_that_died_goes_on_behind_closed_doors(pool: Pool) -> None:
-    """What PostgreSQL remembered when it began is what counts, whatever was written since."""
+    """What PostgreSQL remembered when it began is what counts, whatever was written since; and what it found then."""
     recovery = recovery_of(pool)
     assert await recovery.begun() is None
     await recovery.begin("r1", NOW)
@@ -60,6 +60,13 @@ async def test_a_recovery_that_died_goes_on_behind_closed_doors(pool: Pool) -> N
     again = await recovery.begun()
     assert again is not None
     assert again.behind == {"o1": NOW}
+    await recovery.found_lost("r1", {"o1": 3})
+    await recovery.found_failed("r1", "o2", "too few units are left")
+    await recovery.found_failed("r1", "o3", "refused")
+    again = await recovery.begun()
+    assert again is not None
+    assert (again.behind, again.lost) == ({"o1": NOW}, {"o1": 3})
+    assert again.failed == {"o2": "too few units are left", "o3": "refused"}
     with pytest.raises(OperatorError, match="integrity"):
         await recovery.begin("r2", NOW)
 

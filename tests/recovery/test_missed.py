@@ -6,8 +6,19 @@ import pytest
 
 from ordersaga.bootstrap import Answered, MadeEffect
 from ordersaga.domain.journal import AttentionItem, OrderRecord, TimelineEntry
+from ordersaga.domain.orders import LineQuantity, OrderLine, ParcelPlan
+from ordersaga.domain.returns import (
+    InspectedLine,
+    Inspection,
+    ReturnCase,
+    ReturnReason,
+    ReturnRecord,
+    ReturnRequest,
+    ReturnStatus,
+)
 from ordersaga.domain.statuses import OrderStatus
-from ordersaga.recovery.missed import Known
+from ordersaga.recovery.histories import History, latest
+from ordersaga.recovery.missed import Known, return_standing
 from tests.fakes.samples import order
 
 SINCE = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -123,3 +134,54 @@ def test_what_people_decided_about_money_is_theirs_to_decide_again() -> None:
     """Two people may have had to: one recovery is nobody."""
     decided = Answered("o1-a1", "capture_refused", 1, "write_off", "ann", LATER, moved_money=True)
     assert "about money" in (known(answered=(decided,)).beyond_telling() or "")
+
+
+CASE = ReturnCase(
+    order=order("o1"),
+    plan=ParcelPlan(
+        parcel=1,
+        location="nj-1",
+        provider="shipbob",
+        lines=(OrderLine(sku="MUG", quantity=1, unit_price=1000),),
+        amount=1000,
+    ),
+    number=1,
+    request=ReturnRequest(parcel=1, lines=(LineQuantity(sku="MUG", quantity=1),), reason=ReturnReason.DAMAGED),
+    delivered_at=SINCE,
+    accepted_at=SINCE,
+)
+BACK = Inspection(lines=(InspectedLine(sku="MUG", sellable=1),), by="ann")
+
+
+def standing(status: ReturnStatus, *, inspected: bool = False, refunded: int = 0) -> ReturnRecord:
+    """A return as it was recorded once."""
+    return ReturnRecord(case=CASE, status=status, inspection=BACK if inspected else None, refunded=refunded)
+
+
+def test_a_return_that_postgresql_knows_more_of_is_told_what_can_be_told() -> None:
+    """News is told again, what a person found is asked, what has ended is ended; an older record is no difference."""
+    begun, waits = standing(ReturnStatus.REQUESTED), standing(ReturnStatus.AWAITING_GOODS)
+    moving, looked = standing(ReturnStatus.IN_TRANSIT), standing(ReturnStatus.INSPECTED, inspected=True)
+    refunded = standing(ReturnStatus.REFUNDED, inspected=True, refunded=1000)
+    assert return_standing([], begun) == "level"
+    assert [return_standing([waits, moving], record) for record in (begun, waits, moving)] == ["level"] * 3
+    assert return_standing([waits], moving) == "late"
+    assert return_standing([waits], looked) == "inspected"
+    assert return_standing([waits, looked], standing(ReturnStatus.REFUND_PENDING, inspected=True)) == "late"
+    assert return_standing([waits, looked], refunded) == "over"
+
+
+def run(last: datetime, *, running: bool, number: str = "") -> History:
+    """One run of a workflow."""
+    name, kind = (f"return-o1-{number}", "OrderReturn") if number else ("order-o1", "OrderFulfillment")
+    return History(workflow_id=name, kind=kind, running=running, began=SINCE, last=last)
+
+
+def test_of_a_saga_that_was_reset_the_run_that_runs_counts() -> None:
+    """However they are listed; of those that have ended the last one. A return is another subject."""
+    before, now = run(SINCE, running=False), run(LATER, running=True)
+    assert latest([before, now]) == latest([now, before]) == {"order-o1": now}
+    ended = run(LATER, running=False)
+    assert latest([ended, before])["order-o1"] is ended
+    back = run(LATER, running=True, number="2")
+    assert (latest([back, now])["order-o1"], back.subject, now.subject) == (now, "o1-r2", "o1")

@@ -19,7 +19,7 @@ from tests.fakes.samples import catalog, order
 from tests.support.api import StubOrders
 from tests.support.starting import make_due as make_startable
 from tests.support.starting import unstarted
-from workers.relay import keep, pass_time, run_relay
+from workers.relay import keep, pass_time, run_relay, unless_stopped
 from workers.relay_deliverer import Deliverer
 from workers.relay_pollers import expire_holds
 from workers.relay_starter import Starter
@@ -294,6 +294,30 @@ async def test_a_failing_step_is_repeated_and_stops_when_asked() -> None:
     await asyncio.sleep(0.05)
     stop.set()
     await asyncio.wait_for(loop, 1)
+
+
+async def test_what_may_be_broken_off_is_when_asked_to_stop() -> None:
+    """It would keep everything beside it from ending in time; one that ends is heard, and so is its failure."""
+    stop, ended = asyncio.Event(), list[str]()
+
+    async def long() -> bool:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append("cleanly")
+        return True
+
+    async def short() -> bool:
+        return True
+
+    assert await unless_stopped(short, stop)
+    with pytest.raises(OSError, match="away"):
+        await unless_stopped(failing, stop)
+    loop = asyncio.create_task(keep("test", lambda: unless_stopped(long, stop), stop))
+    await asyncio.sleep(0.05)
+    stop.set()
+    await asyncio.wait_for(loop, 1)
+    assert ended == ["cleanly"]
 
 
 async def failing() -> bool:

@@ -11,7 +11,7 @@ from ordersaga.domain.statuses import FINAL_STATUSES
 from ordersaga.embedded.parts import Reporter
 from tests.soak.load import Load
 from tests.soak.samples import Samples, TableSize
-from tests.soak.series import series_of
+from tests.soak.series import OF_PARTS, OF_THE_WHOLE, OURS, series_of
 from tests.soak.trend import STRETCHES, Point, Trend, Verdict, trend
 from tests.support.background import busy
 from tests.surge import evidence
@@ -103,6 +103,7 @@ async def _soak(shop: Shop, options: Options, tell: Tell) -> Outcome:
     tell(f"{sum(load.answers.values())} checkouts; resting")
     wrong = [*_unexpected(load), *await _rest(shop), *(await evidence.reconcile(shop, began))[0]]
     found = judge(samples.series, trial=options.trial)
+    wrong += [*restarted(shop.stack.restarts), *unjudged(found)]
     return Outcome(options, load.answers, samples.series, found, samples.tables, wrong)
 
 
@@ -135,6 +136,18 @@ def judge(series: Mapping[str, Sequence[Point]], *, trial: bool = False) -> list
         verdict = None if limit is None else line.verdict(limit)
         found.append(Judged(name, line, limit, Verdict.UNCLEAR if trial and verdict is Verdict.GROWS else verdict))
     return found
+
+
+def restarted(restarts: Mapping[str, int]) -> list[str]:
+    """Parts that died meanwhile: what leaks is let go with its process, and would be taken for flat."""
+    return [f"{part} was restarted {count} times" for part, count in sorted(restarts.items()) if count]
+
+
+def unjudged(found: Sequence[Judged]) -> list[str]:
+    """Series of ours that nothing can be said of, because they were not sampled."""
+    names = {each.name.partition("-")[0] for each in found}
+    ours = {f"{kind} {part}" for kind in OF_PARTS for part in OURS} | set(OF_THE_WHOLE)
+    return [f"{name}: too few samples" for name in sorted(ours - names)]
 
 
 def _unexpected(load: Load) -> list[str]:

@@ -5,8 +5,8 @@ from random import Random
 
 import pytest
 
-from tests.soak.run import Options, judge
-from tests.soak.series import OF_PARTS, OF_THE_WHOLE, series_of
+from tests.soak.run import Options, judge, restarted, unjudged
+from tests.soak.series import OF_PARTS, OF_THE_WHOLE, OURS, series_of
 from tests.soak.trend import Point, Verdict, trend
 
 HOUR = 3600
@@ -78,3 +78,12 @@ def test_a_trial_accuses_nothing_of_growing() -> None:
     assert found == {True: Verdict.UNCLEAR, False: Verdict.GROWS}
     assert judge({"memory api": [(at, 100.0) for at, _ in points]}, trial=True)[0].verdict is Verdict.FLAT
     assert (Options(Path(), minutes=29).trial, Options(Path(), minutes=30).trial) == (True, False)
+
+
+def test_what_died_or_was_not_sampled_is_no_good_run() -> None:
+    """A process that leaks and is started anew looks flat, and a series that is not there grows nowhere."""
+    assert restarted({"api": 0, "worker": 2}) == ["worker was restarted 2 times"]
+    ours = {f"{kind} {part}" for kind in OF_PARTS for part in OURS} | set(OF_THE_WHOLE)
+    flat = series(1, 0)
+    assert unjudged(judge(dict.fromkeys(ours, flat))) == []
+    assert unjudged(judge(dict.fromkeys(ours - {"memory worker"}, flat))) == ["memory worker: too few samples"]

@@ -133,6 +133,33 @@ def test_no_later_migration_builds_an_index_in_everybodys_way() -> None:
     assert {each.name: blocking(each.sql) for each in later if blocking(each.sql)} == {}
 
 
+def holding_up(sql: str) -> list[str]:
+    """Statements that look at every row of a table that is there, or refuse what the release before writes to it."""
+    sql = re.sub(r"\$\$.*?\$\$", "", re.sub(r"--.*", "", sql), flags=re.DOTALL)
+    wrong = (
+        r"^(UPDATE|DELETE)\b",
+        r"^ALTER\s+TABLE\b(?!.*\bNOT\s+VALID\b).*\b(CHECK|REFERENCES|EXCLUDE|UNIQUE|PRIMARY\s+KEY)\b",
+        r"^ALTER\s+TABLE\b.*\bADD\s+COLUMN\b[^,]*\bNOT\s+NULL\b(?![^,]*\bDEFAULT\b)",
+    )
+    found = [" ".join(each.split()) for each in sql.split(";")]
+    return [each for each in found if any(re.search(rule, each, re.IGNORECASE) for rule in wrong)]
+
+
+def test_no_later_migration_looks_at_every_row_or_refuses_the_release_before() -> None:
+    """A constraint comes NOT VALID first, what must hold something comes with a default; rows are filled elsewhere."""
+    for each in (
+        "UPDATE orders SET a = 1",
+        "ALTER TABLE orders ADD CONSTRAINT b CHECK (a > 1)",
+        "ALTER TABLE orders ADD COLUMN c text REFERENCES sellers",
+        "ALTER TABLE orders ADD COLUMN c text NOT NULL, ADD COLUMN d int NOT NULL DEFAULT 1",
+    ):
+        assert holding_up(f"-- {each}\n{each};") == [each]
+    good = "ALTER TABLE orders ADD COLUMN d int NOT NULL DEFAULT 1; ALTER TABLE orders ADD CHECK (d > 0) NOT VALID;"
+    assert holding_up(good) == []
+    later = [each for each in migrations() if each.name[:4] > LAST_THAT_BLOCKS]
+    assert {each.name: holding_up(each.sql) for each in later if holding_up(each.sql)} == {}
+
+
 @pytest.mark.parametrize("migration", migrations()[1:], ids=lambda each: each.name)
 def test_migrations_only_add_or_widen(migration: Migration) -> None:
     """The release before works on beside it: nothing it reads is dropped, renamed, retyped or made obligatory.

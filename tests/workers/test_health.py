@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -14,6 +15,7 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
+from ordersaga.bootstrap import open_services, recovery_of
 from ordersaga.domain.errors import RetryError
 from ordersaga.embedded.environment import as_environment
 from ordersaga.embedded.sockets import HOST
@@ -127,14 +129,32 @@ async def test_a_worker_whose_database_lacks_migrations_says_what_to_run(
 ) -> None:
     """In one line, and ends: whoever keeps it running tries again."""
     url = await database_server.create(migrated=False)
+    code, errors = await _ended(settings_for(url), tmp_path)
+    assert code == 1
+    told = json.loads(errors.splitlines()[-1])
+    assert (told["event"], told["code"]) == ("not_started", "database_not_migrated")
+    assert "Traceback" not in errors
+
+
+async def test_a_worker_does_not_start_while_a_recovery_is_under_way(database_url: str, tmp_path: Path) -> None:
+    """It would go on with orders that are not compared yet: also when the recovery was broken off."""
+    settings = settings_for(database_url)
+    async with open_services(settings) as services:
+        await recovery_of(services).begin("r1", datetime(2026, 3, 1, tzinfo=UTC))
+    code, errors = await _ended(settings, tmp_path)
+    assert code == 1
+    told = json.loads(errors.splitlines()[-1])
+    assert (told["event"], told["code"]) == ("not_started", "recovering")
+    assert "ordersaga recover" in told["error"]
+
+
+async def _ended(settings: Settings, folder: Path) -> tuple[int | None, str]:
+    """A worker that ends by itself: its exit code, and what it said."""
     worker = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "workers"),
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **as_environment(settings_for(url))},
-        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **as_environment(settings)},
+        cwd=folder,
         stderr=asyncio.subprocess.PIPE,
     )
     _, errors = await asyncio.wait_for(worker.communicate(), 120)
-    assert worker.returncode == 1
-    told = json.loads(errors.decode().splitlines()[-1])
-    assert (told["event"], told["code"]) == ("not_started", "database_not_migrated")
-    assert "Traceback" not in errors.decode()
+    return worker.returncode, errors.decode()
