@@ -58,7 +58,7 @@ locations            rac   r      r     -     r      r
 money_postings       r     ra     r     -     r      r
 money_transactions   r     ra     r     -     r      r
 notifications        rac   rac    racd  -     r      rac
-order_keys           rac   rac    rac   r     -      -
+order_keys           rac   ra     ra    r     -      -
 order_skus           r     r      r     -     r      r
 order_tracking       r     ra     r     -     r      r
 orders               rac   rac    rac   r     r      r

@@ -121,6 +121,12 @@ async def test_money_is_the_workers_and_keys_are_nobodys(owner: Connection) -> N
     }
 
 
+async def test_only_the_api_destroys_an_orders_key(owner: Connection) -> None:
+    """There erasures are asked for; a worker or a relay that is taken over takes no order's data with it."""
+    assert {role for role in ROLES if await may(owner, role, "order_keys", *WRITING) - {"INSERT"}} == {"api"}
+    assert {role for role in ROLES if await may(owner, role, "order_keys", "INSERT")} == {"api", "worker", "relay"}
+
+
 async def test_every_table_is_spoken_of(owner: Connection) -> None:
     """A new table gets its line in `ordersaga/stores/roles.py`: who reads, adds to, changes and deletes from it."""
     assert roles.unsaid(await tables(owner)) == set()

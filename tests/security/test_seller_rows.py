@@ -1,7 +1,7 @@
 """A request of a seller's key sees no other seller's row, whatever its query forgets: asked of every table there is."""
 
 import ast
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final
@@ -272,7 +272,7 @@ async def test_a_scope_ends_with_a_failure_too(as_api: Pool) -> None:
 async def test_a_scope_ends_with_a_stream_that_nobody_reads_to_its_end(as_api: Pool) -> None:
     """Whoever stops reading leaves no scope on the connection."""
 
-    async def rows() -> AsyncIterator[str]:
+    async def rows() -> AsyncGenerator[str, None]:
         async with connection(as_api) as reader:
             for row in await reader.fetch("SELECT seller FROM orders"):
                 yield row["seller"]
