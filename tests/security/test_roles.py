@@ -12,8 +12,10 @@ from typer.testing import CliRunner
 
 from ordersaga.commands import build
 from ordersaga.domain.errors import OperatorError
+from ordersaga.privacy.key_ring import WrappedKey
 from ordersaga.stores import roles
 from ordersaga.stores.migrate import migrate
+from ordersaga.stores.order_keys import destroy_key, keep_keys
 from ordersaga.stores.pools import Session as Connection
 from ordersaga.stores.pools import close_pool, create_pool
 from ordersaga.stores.securing import secure
@@ -121,10 +123,15 @@ async def test_money_is_the_workers_and_keys_are_nobodys(owner: Connection) -> N
     }
 
 
-async def test_only_the_api_destroys_an_orders_key(owner: Connection) -> None:
+async def test_only_the_api_destroys_an_orders_key(owner: Connection, as_role: As) -> None:
     """There erasures are asked for; a worker or a relay that is taken over takes no order's data with it."""
     assert {role for role in ROLES if await may(owner, role, "order_keys", *WRITING) - {"INSERT"}} == {"api"}
     assert {role for role in ROLES if await may(owner, role, "order_keys", "INSERT")} == {"api", "worker", "relay"}
+    worker = await as_role("worker")
+    kept = keep_keys(worker, [WrappedKey("o_1", "k1", "one", b"w" * 40)])  # type: ignore[arg-type]  # of no pool
+    assert await kept == {"o_1"}
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await destroy_key(worker, "o_1")  # type: ignore[arg-type]  # of no pool
 
 
 async def test_every_table_is_spoken_of(owner: Connection) -> None:
