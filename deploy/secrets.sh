@@ -47,8 +47,8 @@ fill_in ordersaga_shipbob_webhook_secret "whsec_$(head -c 24 /dev/urandom | base
 fill_in ordersaga_easypost_api_key "EZTK$(random)"
 fill_in ordersaga_easypost_webhook_secret "$(random)"
 
-# May stay empty: no single sign-on, no login at the mail server, metrics that are not scraped.
-for name in ordersaga_oidc_client_secret ordersaga_smtp_password metrics_key; do
+# May stay empty: no single sign-on, no login at the mail server, metrics that are not scraped, nobody signs in to Temporal's UI.
+for name in ordersaga_oidc_client_secret ordersaga_smtp_password metrics_key temporal_ui_client_secret; do
     [ -e "$folder/$name" ] || : >"$folder/$name"
     chmod 644 "$folder/$name"
 done

@@ -34,6 +34,14 @@ def parse(arguments: list[str] | None = None) -> EmulatorConfig:
     parser.add_argument("--time-scale", type=_positive, default=1.0, help="simulated life runs this much faster")
     parser.add_argument("--webhook-url")
     parser.add_argument("--webhook-secret", default=EmulatorConfig.webhook_secret)
+    parser.add_argument(
+        "--webhook-secret-file",
+        dest="webhook_secret",
+        type=_content,
+        default=argparse.SUPPRESS,
+        metavar="FILE",
+        help="the secret, where others may see what is on a command line",
+    )
     return EmulatorConfig(**vars(parser.parse_args(arguments)))
 
 
@@ -42,6 +50,13 @@ def _positive(text: str) -> float:
     if number <= 0:
         raise argparse.ArgumentTypeError("must be greater than 0")
     return number
+
+
+def _content(path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def create(config: EmulatorConfig) -> Emulator:

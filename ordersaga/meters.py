@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import version
+from itertools import product
 from threading import Thread
 from time import monotonic
 from typing import Final, Protocol
@@ -22,6 +23,8 @@ from prometheus_client import (
     disable_created_metrics,
     start_http_server,
 )
+
+from ordersaga.domain.effects import EffectStatus
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library does not annotate it
 REGISTRY: Final = CollectorRegistry()
@@ -48,7 +51,8 @@ COMPENSATIONS: Final = Counter(
 )
 REACHED_SECONDS: Final = Histogram(
     "ordersaga_order_reached_seconds",
-    "From the acceptance of an order to this point of it, or of each of its parcels.",
+    "From the acceptance of an order to this point of it, or of each of its parcels; "
+    "to `confirmed` from when it had its units, and not where shopper or bank had a step to take.",
     ("point",),
     buckets=(0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 600, 3600, 14_400, 43_200, 86_400, 172_800, 432_000),
     registry=REGISTRY,
@@ -83,9 +87,12 @@ LOOP_STEPS: Final = Counter(
 )
 LOOP_LAST: Final = Gauge(
     "ordersaga_loop_last_success_timestamp_seconds",
-    "When a loop's last step ended well, in seconds since 1970.",
+    "When a loop's last step ended well, or the loop began, in seconds since 1970.",
     ("loop",),
     registry=REGISTRY,
+)
+LOOP_PAUSE: Final = Gauge(
+    "ordersaga_loop_pause_seconds", "How long a loop with nothing to do rests.", ("loop",), registry=REGISTRY
 )
 CONNECTIONS: Final = Gauge(
     "ordersaga_database_connections",
@@ -104,6 +111,8 @@ UNDOING: Final = frozenset(
     }
 )
 """The steps that undo another one."""
+for _undoing, _came_to in product(sorted(UNDOING), (EffectStatus.DONE, EffectStatus.REFUSED, EffectStatus.UNKNOWN)):
+    COMPENSATIONS.labels(_undoing, _came_to.value)  # from 0: of a series that begins with 1 no increase is seen
 POINTS: Final = frozenset({"confirmed", "shipped", "delivered"})
 """Kinds of journal entries whose time since acceptance is measured."""
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -143,10 +152,10 @@ def effect_settled(step: str, status: str) -> None:
         COMPENSATIONS.labels(name, status).inc()
 
 
-def reached(point: str, accepted_at: datetime, at: datetime) -> None:
+def reached(point: str, since: datetime, at: datetime) -> None:
     """An order, or one of its parcels, got to one of `POINTS`; other points are not measured."""
     if point in POINTS:
-        REACHED_SECONDS.labels(point).observe(max(0.0, (at - accepted_at).total_seconds()))
+        REACHED_SECONDS.labels(point).observe(max(0.0, (at - since).total_seconds()))
 
 
 @contextmanager
@@ -164,6 +173,12 @@ def request_answered(method: str, route: str, status: int, seconds: float) -> No
     """The API has answered; a method that nobody knows is one with all others."""
     REQUESTS.labels(method if method in _METHODS else "other", route, str(status)).inc()
     REQUEST_SECONDS.labels(route).observe(seconds)
+
+
+def loop_begun(loop: str, pause: float) -> None:
+    """One of the relay's loops begins, which rests so many seconds when there is nothing to do."""
+    LOOP_PAUSE.labels(loop).set(pause)
+    LOOP_LAST.labels(loop).set_to_current_time()
 
 
 def loop_stepped(loop: str, *, well: bool) -> None:

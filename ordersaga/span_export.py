@@ -11,6 +11,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import Status
 
+from ordersaga.domain.identifiers import owner_of_workflow
+
 KEPT: Final = frozenset(
     {
         *("order_id", "lane", "attempt", "error.type"),
@@ -20,7 +22,6 @@ KEPT: Final = frozenset(
 )
 """Every attribute a span may have. An order's id is the shop's own name of it; texts that people wrote are none."""
 EXPORT_SECONDS: Final = 5
-_ORDER: Final = "order-"
 
 
 def provider_to(endpoint: str, process: str, share: float) -> TracerProvider:
@@ -53,9 +54,9 @@ class Scrubbed(SpanExporter):
 
 def _scrubbed(told: ReadableSpan) -> ReadableSpan:
     attributes = {name: value for name, value in (told.attributes or {}).items() if name in KEPT}
-    workflow = str(attributes.get("temporalWorkflowID", ""))
-    if workflow.startswith(_ORDER):
-        attributes.setdefault("order_id", workflow.removeprefix(_ORDER))
+    owner = owner_of_workflow(str(attributes.get("temporalWorkflowID", "")))
+    if owner:
+        attributes.setdefault("order_id", owner)
     classes = [_class_of(event) for event in told.events if "exception.type" in (event.attributes or {})]
     return ReadableSpan(
         name=told.name,

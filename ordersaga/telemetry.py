@@ -20,11 +20,11 @@ from structlog.types import ExcInfo, Processor
 
 from ordersaga import meters, tracing
 from ordersaga.domain.errors import OrdersagaError
+from ordersaga.domain.identifiers import owner_of_workflow
 from ordersaga.error_words import traceback_of
 from ordersaga.log_levels import set_levels
 from ordersaga.settings import Settings, SettingsError, environment_name
 
-_ORDER = "order-"
 _QUIET = ("httpx", "httpcore", "asyncio", "stripe", "easypost", "urllib3", "opentelemetry")
 
 
@@ -118,11 +118,11 @@ def _drop_copies(_: Any, __: str, event: structlog.types.EventDict) -> structlog
 
 
 def _add_order(_: Any, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
-    """Lines of workflow code tell their workflow only."""
+    """Lines of workflow code tell their workflow only: an order's, or one of its returns."""
     told = event.get("temporal_workflow") or event.get("temporal_activity")
-    workflow_id = str(told.get("workflow_id", "")) if isinstance(told, dict) else ""
-    if workflow_id.startswith(_ORDER):
-        event.setdefault("order_id", workflow_id.removeprefix(_ORDER))
+    workflow = str(told.get("workflow_id", "")) if isinstance(told, dict) else ""
+    if order_id := owner_of_workflow(workflow):
+        event.setdefault("order_id", order_id)
     return event
 
 

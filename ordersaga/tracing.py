@@ -88,8 +88,11 @@ def about_order(order_id: str) -> None:
 
 
 def asked_by(headers: Mapping[str, str]) -> Context:
-    """Where a request's trace began, by its `traceparent`; an empty context where it names none."""
-    return _PARENT.extract(headers, Context())
+    """Where a request's trace began, by its `traceparent`; an empty context where it names none.
+
+    What callers write besides (`tracestate`) is theirs: it goes no further.
+    """
+    return _PARENT.extract({"traceparent": headers.get("traceparent", "")}, Context())
 
 
 def ids() -> dict[str, str]:

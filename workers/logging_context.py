@@ -6,6 +6,7 @@ import structlog
 from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from ordersaga.domain.identifiers import owner_of_workflow
 from ordersaga.tracing import about_order
 
 
@@ -21,12 +22,13 @@ class _Bound(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
         info = activity.info()
         ids = {
-            "order_id": (info.workflow_id or "").removeprefix("order-"),
             "workflow_id": info.workflow_id,
             "run_id": info.workflow_run_id,
             "activity": info.activity_type,
             "attempt": info.attempt,
         }
-        about_order((info.workflow_id or "").removeprefix("order-"))
+        if order_id := owner_of_workflow(info.workflow_id or ""):
+            ids["order_id"] = order_id
+            about_order(order_id)
         with structlog.contextvars.bound_contextvars(**ids):
             return await super().execute_activity(input)

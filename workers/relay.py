@@ -139,6 +139,7 @@ async def keep(
 
     A step that raises is logged and repeated after 0.5, 1, 2, ... seconds, at most 30.
     """
+    meters.loop_begun(name, pause)
     failures = 0
     while not stop.is_set():
         try:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
+from opentelemetry.trace import SpanKind
 from pydantic import ValidationError
 
 from ordersaga.bootstrap import InboxMessage, Services
@@ -18,6 +19,7 @@ from ordersaga.domain.channels import ChannelNews
 from ordersaga.domain.errors import OrdersagaError, RetryError
 from ordersaga.domain.messages_in import Incoming
 from ordersaga.domain.shipping import ParcelEvent, PaymentEvent
+from ordersaga.tracing import about_order, span
 from workers.channel_news import ChannelDesk
 from workers.relay_echoes import is_echo
 from workers.relay_late_news import park
@@ -75,7 +77,12 @@ class Deliverer:
             await self._postpone(messages[done + 1 :], SOON)
 
     async def _deliver(self, message: InboxMessage) -> bool:
-        """True when it is settled: delivered, or ignored for good."""
+        """True when it is settled: delivered, or ignored for good. Its trace and its lines name the order."""
+        with span("deliver message", SpanKind.CONSUMER):
+            _about(message.order_id)
+            return await self._settle(message)
+
+    async def _settle(self, message: InboxMessage) -> bool:
         try:
             reason = await self._try(message)
         except SagaUnreachableError:
@@ -112,6 +119,7 @@ class Deliverer:
         """Deliver; answers why it was ignored instead, or None when it was delivered."""
         told = Incoming.model_validate(message.body)
         incoming = await resolved(self._services, told)
+        _about(incoming.order_id)
         if incoming.ignored:
             return "nothing of ours, or of a kind that changes nothing"
         if incoming.news is not None:
@@ -175,6 +183,13 @@ class Deliverer:
         again = await self._services.inbox.mark_failed(message.id, why)
         tell = log.warning if again else log.error
         tell("message_not_delivered", source=message.source, source_id=message.source_id, error=why, again=again)
+
+
+def _about(order_id: str | None) -> None:
+    """One order's messages have a task of their own: every further line in it, and the span, name the order."""
+    if order_id:
+        structlog.contextvars.bind_contextvars(order_id=order_id)
+        about_order(order_id)
 
 
 def _patience(message: InboxMessage) -> timedelta:

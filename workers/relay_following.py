@@ -84,7 +84,7 @@ class Follower:
         news = [await self._carrier.follow(number, reference) for number in order.packages]
         told = as_one([event if event and event.occurred_at >= handed.intended_at else None for event in news])
         if told is not None and await store(self._services, from_carrier(reference, told)):
-            log.info("poll_found", reference=reference, status=told.status)
+            log.info("poll_found", order_id=order_id, reference=reference, status=told.status)
 
 
 def followers(services: Services) -> Iterator[tuple[str, Follower]]:

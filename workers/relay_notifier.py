@@ -107,6 +107,7 @@ class Notifier:
         await self._services.outbox.mark_failed(claimed.notification.id, error, again_at)
         log.warning(
             "notification_not_delivered",
+            order_id=claimed.notification.order_id,
             notification=claimed.notification.id,
             endpoint=claimed.endpoint_id,
             error=error.partition(": ")[0],

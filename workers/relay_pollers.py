@@ -135,7 +135,8 @@ class CarrierPoller:
                 continue
             for event in await self._services.carriers[self._account].changes([reference]):
                 if await store(self._services, from_carrier(reference, event)):
-                    log.info("poll_found", reference=reference, status=event.status)
+                    order_id = record.order.order_id
+                    log.info("poll_found", order_id=order_id, reference=reference, status=event.status)
 
     async def _label_reference(self, order_id: str, plan: ParcelPlan) -> str | None:
         """What the carrier knows the parcel's label by; None when we bought none here."""

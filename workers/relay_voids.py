@@ -57,7 +57,7 @@ class VoidPoller:
         message = Incoming(source=event.source, source_id=source_id, order_id=row.order_id, events=(told,))
         body = message.model_dump(mode="json")
         if await self._services.inbox.store(event.source, source_id, row.order_id, body):
-            log.info("poll_found", reference=reference, notice=event.notice)
+            log.info("poll_found", order_id=row.order_id, reference=reference, notice=event.notice)
 
 
 def _reference(row: EffectRow) -> str:

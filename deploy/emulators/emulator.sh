@@ -5,6 +5,5 @@ set -eu
 if [ "$1" = --healthy ]; then
     exec python -m ordersaga.probe "http://127.0.0.1:$2/_control/health"
 fi
-secret=$(cat "/run/secrets/ordersaga_$1_webhook_secret")
 exec python -m emulators "$1" --host=0.0.0.0 --port="$2" --data=/data \
-    --webhook-url="http://api:8080/v1/webhooks/$1" --webhook-secret="$secret"
+    --webhook-url="http://api:8080/v1/webhooks/$1" --webhook-secret-file="/run/secrets/ordersaga_$1_webhook_secret"

@@ -108,11 +108,11 @@ Overseer = Annotated[ApiKey, Depends(allow(Role.VIEWER, Role.OPERATOR))]
 Admin = Annotated[ApiKey, Depends(allow(Role.ADMIN))]
 
 
-async def whole_operator(
+async def whole_overseer(
     request: Request, services: Services, credentials: HTTPAuthorizationCredentials | None
 ) -> ApiKey:
-    """The operator's key of the whole deployment; 403 for one that belongs to a seller, or has another role."""
-    key = await allow(Role.OPERATOR)(request, services, credentials)
+    """A viewer's or an operator's key of the whole deployment; 403 for one of a seller, or of another role."""
+    key = await allow(Role.VIEWER, Role.OPERATOR)(request, services, credentials)
     if key.seller:
         raise Problem(403, "seller_forbidden", f"this key sees what is {key.seller}'s only; it takes one of no seller")
     return key

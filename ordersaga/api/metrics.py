@@ -37,8 +37,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from ordersaga import meters
-from ordersaga.api.access import ServicesDep, bearer, whole_operator
+from ordersaga.api.access import ServicesDep, bearer, whole_overseer
 from ordersaga.api.lane_metrics import LaneReadings
+from ordersaga.api.lane_shapes import LaneView
 from ordersaga.api.lanes import lane_views
 from ordersaga.api.pressure_gauges import BacklogGauges
 from ordersaga.api.standing_gauges import Standing, StandingGauges
@@ -135,14 +136,16 @@ class Metrics:
     async def text(self) -> bytes:
         """The gauges. Raises RetryError (503) when PostgreSQL does not answer: old numbers are never shown as new."""
         async with self._turn:
-            if (began := time.monotonic()) >= self._due:
-                self._text = await self._read()
+            if time.monotonic() >= self._due:
+                lanes = await lane_views(self._services)  # Temporal's time is not the database's
+                began = time.monotonic()
+                self._text = await self._read(lanes)
                 took = time.monotonic() - began
                 meters.READING.set(took)
                 self._due = time.monotonic() + self._fresh * max(1.0, took / EASY)
             return self._text
 
-    async def _read(self) -> bytes:
+    async def _read(self, lanes: Sequence[LaneView]) -> bytes:
         journal, inbox = self._services.journal, self._services.inbox
         orders, ages = await journal.count_by_status(), await journal.attention_ages()
         registry = CollectorRegistry()
@@ -152,7 +155,7 @@ class Metrics:
         registry.register(StandingGauges(await self._standing(ages), now, self._services.settings.metrics_sellers))
         for collector in self._collectors:
             registry.register(collector)
-        registry.register(LaneReadings(await lane_views(self._services)))
+        registry.register(LaneReadings(lanes))
         registry.register(BacklogGauges(await self._services.starting.backlog(count_to=None)))
         stops = self._services.stops
         registry.register(StopReadings(len(await self._services.stop_rules.standing()), await stops.counts()))
@@ -186,12 +189,12 @@ async def _may_read(
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> None:
     if not is_open(services.settings):
-        await whole_operator(request, services, credentials)
+        await whole_overseer(request, services, credentials)
 
 
 @router.get("/metrics", dependencies=[Depends(_may_read)], response_class=Response)
 async def metrics(request: Request) -> Response:
-    """Gauges in Prometheus' text format. Takes an operator's key unless the API is bound to loopback."""
+    """Gauges in Prometheus' text format. Takes a viewer's or an operator's key unless the API is bound to loopback."""
     readings: Metrics = request.app.state.metrics
     read = await readings.text()
     return Response(read + generate_latest(meters.REGISTRY), media_type=MEDIA_TYPE)

@@ -22,7 +22,7 @@ from ordersaga.domain.journal import (
     TimelineEntry,
 )
 from ordersaga.domain.orders import Address
-from ordersaga.domain.statuses import OrderStatus
+from ordersaga.domain.statuses import ConfirmOutcome, OrderStatus
 from ordersaga.privacy.key_ring import DataKey
 from ordersaga.privacy.sealing import seal_address, seal_text
 from ordersaga.stores.attention import AttentionFilter, answer, ask, read_ages, read_open, write_question
@@ -38,7 +38,8 @@ _STATUS = """
 UPDATE orders SET status = $2, outcome = coalesce($3, outcome),
     reason = CASE WHEN status = $2 THEN coalesce($4, reason) ELSE $4 END, ship_to = coalesce($5::jsonb, ship_to),
     elsewhere = coalesce($6::jsonb, elsewhere), updated_at = now()
-WHERE order_id = $1 RETURNING accepted_at
+FROM (SELECT order_id AS this, outcome AS outcome_before FROM orders WHERE order_id = $1) AS before
+WHERE order_id = this RETURNING accepted_at, queued_at, outcome_before
 """
 _ENTRIES = """
 INSERT INTO journal (order_id, entry_id, at, kind, text, parcel, said_by)
@@ -85,6 +86,8 @@ WHERE ($1::text IS NULL OR seller = $1) AND ($2::text IS NULL OR status = $2) AN
   AND ($4::timestamptz IS NULL OR (accepted_at, order_id) < ($4, $5::text))
 ORDER BY accepted_at DESC, order_id DESC LIMIT $6
 """  # noqa: S608 - only column names are put in
+# Then shopper or bank decides how long it takes, not we.
+_THEIRS = frozenset({ConfirmOutcome.ACTION_REQUIRED, ConfirmOutcome.PAYMENT_PENDING})
 _ANNOUNCE = "SELECT pg_notify('order_changed', $1)"
 _COUNTS = "SELECT status, count(*) AS orders FROM orders GROUP BY status"
 
@@ -120,12 +123,12 @@ class PostgresJournal:
         """
         key = await self._vault.key(update.order_id)
         async with transaction(self._pool) as work:
-            accepted_at = await work.fetchval(_STATUS, *_standing(update, key))
+            order = await work.fetchrow(_STATUS, *_standing(update, key))
             await write_tracking(work, update.order_id, update.tracking)
             new = await write_story(work, update.order_id, update.entries, update.attention, key)
-        if accepted_at is not None:
+        if order is not None:
             for entry in new:
-                meters.reached(entry.kind, accepted_at, entry.at)
+                _measure(order, entry)
 
     async def get(self, order_id: str) -> OrderRecord | None:
         """The order as it stands, or None."""
@@ -282,6 +285,14 @@ def _entry_row(entry: JournalEntry, key: DataKey | None) -> tuple[Any, ...]:
     text = storable(entry.text)
     by = who_did(entry.kind, text) if key is not None else None
     return entry.entry_id, entry.at, entry.kind, seal_text(key, text), entry.parcel, by
+
+
+def _measure(order: asyncpg.Record, entry: JournalEntry) -> None:
+    """To its confirmation from when it had its units, unless it was another's turn; to the rest from acceptance."""
+    if entry.kind != "confirmed":
+        meters.reached(entry.kind, order["accepted_at"], entry.at)
+    elif order["outcome_before"] not in _THEIRS:
+        meters.reached(entry.kind, order["queued_at"], entry.at)
 
 
 def _standing(update: JournalUpdate, key: DataKey | None) -> tuple[Any, ...]:

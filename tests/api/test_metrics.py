@@ -1,5 +1,6 @@
 """Metrics: what waits, since when and for how much; for machines that may know."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,9 +11,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ordersaga.api import metrics
 from ordersaga.bootstrap import Services
+from ordersaga.client_lanes import QueueState
 from ordersaga.domain.journal import AttentionAge, JournalUpdate
 from ordersaga.domain.statuses import OrderStatus
-from tests.support.api import Api, attention, order_body, serving, settings_for
+from tests.support.api import Api, StubOrders, attention, order_body, serving, settings_for
+from tests.telemetry.scrapes import counted
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -75,24 +78,41 @@ async def test_scrapes_that_come_together_are_one_reading(api: Api) -> None:
     assert parsed((await hasty.text()).decode())[at("orders", status="pending")] == 1
 
 
+class SlowToTell(StubOrders):
+    """Temporal takes its time to tell of a lane."""
+
+    async def lane(self, name: str) -> QueueState | None:
+        """After a second."""
+        await asyncio.sleep(1)
+        return await super().lane(name)
+
+
+async def test_temporals_time_is_not_the_databases(api: Api) -> None:
+    """A cluster that answers late makes no gauge of PostgreSQL older: only its own time spaces the looks out."""
+    slow = metrics.Metrics(replace(api.services, orders=SlowToTell()))
+    assert b"ordersaga_lane_paused" in await slow.text()
+    assert counted()["ordersaga_reading_seconds{}"] < 1
+
+
 @pytest.mark.parametrize(
     ("changes", "statuses"),
     [
-        ({"api_host": "0.0.0.0"}, [401, 403, 403, 200]),
-        ({"api_host": "0.0.0.0", "metrics_open": True}, [200] * 4),
-        ({"api_host": "::1"}, [200] * 4),
-        ({"api_host": "localhost"}, [200] * 4),
-        ({"api_host": "db.internal"}, [401, 403, 403, 200]),
+        ({"api_host": "0.0.0.0"}, [401, 403, 403, 200, 200]),
+        ({"api_host": "0.0.0.0", "metrics_open": True}, [200] * 5),
+        ({"api_host": "::1"}, [200] * 5),
+        ({"api_host": "localhost"}, [200] * 5),
+        ({"api_host": "db.internal"}, [401, 403, 403, 200, 200]),
     ],
 )
 async def test_who_may_read_them(
     services: Services, database_url: str, changes: dict[str, Any], statuses: list[int]
 ) -> None:
-    """On loopback anybody; elsewhere an operator of the whole deployment, unless a setting opens them."""
+    """On loopback anybody; elsewhere a viewer or an operator of the whole deployment, unless a setting opens them."""
     settings = settings_for(database_url, **changes)
     async with serving(replace(services, settings=settings)) as api:
         api.keys["bolt"] = await services.api_keys.issue("operator", "bolt", "bolt")
-        answers = [await api.send("GET", "/metrics", role=role) for role in (None, "support", "bolt", "operator")]
+        roles = (None, "support", "bolt", "viewer", "operator")
+        answers = [await api.send("GET", "/metrics", role=role) for role in roles]
         assert [answer.status_code for answer in answers] == statuses
         assert all("ordersaga_" not in answer.text for answer in answers if answer.status_code != 200)
 

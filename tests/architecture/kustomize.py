@@ -5,6 +5,7 @@ Where kubectl is at hand, a test compares the two.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -92,15 +93,18 @@ def _is_meant(each: Object, patch: Object, target: Mapping[str, str] | None) -> 
         return (each["kind"], each["metadata"]["name"]) == (patch["kind"], patch["metadata"]["name"])
     label, _, value = target.get("labelSelector", "").partition("=")
     labels = each["metadata"].get("labels", {})
-    return bool(each["kind"] == target["kind"] and (not label or labels.get(label) == value))
+    called = re.fullmatch(target.get("name", ".*"), each["metadata"]["name"])
+    return bool(each["kind"] == target["kind"] and called and (not label or labels.get(label) == value))
 
 
 def merged(old: Any, new: Any, key: str | None = None) -> Any:
-    """A strategic merge: mappings together, lists of things with names by their names."""
+    """A strategic merge: mappings together, lists of things with names by their names; null takes away."""
     if isinstance(old, dict) and isinstance(new, dict):
         found = dict(old)
         for name, value in new.items():
             found[name] = merged(old[name], value, MERGED.get(name)) if name in old else deepcopy(value)
+            if value is None:
+                del found[name]
         return found
     if key and isinstance(old, list) and isinstance(new, list):
         names = [each[key] for each in old]

@@ -35,6 +35,7 @@ WRITES_ITS_OWN_ROOT = {"temporal-ui"}
 WITHOUT_A_SHELL = {"otel-collector"}
 LOOPBACK = "127.0.0.1"
 PROMETHEUS = yaml.safe_load((REPOSITORY / "deploy/prometheus/prometheus.yml").read_text())
+ALERTS = yaml.safe_load((REPOSITORY / "deploy/prometheus/alerts.yaml").read_text())
 COLLECTOR = yaml.safe_load((REPOSITORY / "deploy/otel/collector.yaml").read_text())
 
 
@@ -139,6 +140,7 @@ OF_OTHERS = {
     **{name: {"database_owner"} for name in ("postgres", "keys-postgres")},
     **{name: {"database_temporal"} for name in ("temporal-postgres", "temporal-schema", "temporal")},
     **{"prometheus": {"metrics_key"}, "grafana": {"grafana_password"}},
+    "temporal-ui": {"temporal_ui_client_secret"},
     **{name: {f"ordersaga_{name}_webhook_secret"} for name in ("stripe", "shipbob", "easypost")},
     "migrations": {"ordersaga_database_password", *(set(LOGINS) - {"reader"})},
 }
@@ -294,18 +296,28 @@ def test_prometheus_asks_where_processes_answer() -> None:
     workers = sorted(_duties())
     beside = {f"{name}-next" for name, each in _duties().items() if set(each.roles) & {"orders", "lanes"}}
     for job, setting in (("workers", "metrics_address"), ("temporal-sdk", "temporal_metrics_address")):
-        [found] = jobs[job]["dns_sd_configs"]
+        *_, found = jobs[job]["dns_sd_configs"]
+        assert jobs[job]["relabel_configs"] == [{"source_labels": ["__meta_dns_name"], "target_label": "service"}]
         assert sorted(set(found["names"]) - beside) == workers
         assert beside <= set(found["names"]), "docker-compose.next.yml"
         assert {_port(name, setting) for name in workers} == {found["port"]}
     [api] = jobs["api"]["dns_sd_configs"]
     assert (api["names"], api["port"]) == (["api"], Settings.model_fields["api_port"].default)
+    sdk, _ = jobs["temporal-sdk"]["dns_sd_configs"]
+    assert (sdk["names"], sdk["port"]) == (["api"], _port("api", "temporal_metrics_address"))
     assert jobs["api"]["authorization"]["credentials_file"] == "/run/secrets/metrics_key"
     targets = [target for job in jobs.values() for each in job.get("static_configs", []) for target in each["targets"]]
     assert {target.partition(":")[0] for target in targets} <= set(SERVICES)
     assert f"temporal:{SERVICES['temporal']['environment']['PROMETHEUS_ENDPOINT'].rpartition(':')[2]}" in targets
     for file in PROMETHEUS["rule_files"]:
         assert (REPOSITORY / "deploy/prometheus" / Path(file).name).exists()
+
+
+def test_each_worker_is_missed_by_its_name() -> None:
+    """One that does not run has no address, and is not asked: nothing else would tell that it is gone."""
+    rules = {rule["alert"]: rule["expr"] for group in ALERTS["groups"] for rule in group["rules"]}
+    missed = re.findall(r'absent\(up{job="workers", service="([\w-]+)"}\)', rules["OrdersagaWorkerGone"])
+    assert sorted(missed) == sorted(_duties())
 
 
 def test_the_collector_takes_what_processes_send() -> None:
@@ -332,6 +344,20 @@ def test_dashboards_and_their_source_are_where_grafana_looks() -> None:
     sources = [source for file in files for source in yaml.safe_load(file.read_text())["datasources"]]
     assert len({source["uid"] for source in sources}) == len(sources) == 2
     assert {re.sub(r"https?://([\w-]+).*", r"\1", source["url"]) for source in sources} <= set(SERVICES)
+
+
+@pytest.mark.parametrize("secret", ["of-the-file\n", ""])
+def test_temporals_ui_reads_its_secret_from_a_file(tmp_path: Path, secret: str) -> None:
+    """The script hands it on to the image's own entry point; where nobody signs in there is none."""
+    (tmp_path / "secret").write_text(secret)
+    entry = tmp_path / "entry.sh"
+    entry.write_text('#!/bin/sh\necho "$TEMPORAL_AUTH_CLIENT_SECRET"\n')
+    entry.chmod(0o755)
+    environment = {"TEMPORAL_AUTH_CLIENT_SECRET_FILE": str(tmp_path / "secret"), "TEMPORAL_UI_ENTRYPOINT": str(entry)}
+    script = REPOSITORY / "deploy/temporal/ui.sh"
+    said = subprocess.run(["/bin/sh", str(script)], env=environment, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == secret.strip()
+    assert SERVICES["temporal-ui"]["entrypoint"] == ["/bin/sh", "/deploy/ui.sh"]
 
 
 def test_the_server_reads_its_password_from_a_file(tmp_path: Path) -> None:

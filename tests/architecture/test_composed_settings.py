@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from emulators.__main__ import REGISTRY
+from emulators.__main__ import REGISTRY, parse
+from emulators.common import EmulatorConfig
 from ordersaga.doctor.names import unknown_names
 from ordersaga.settings import Settings, environment_name, read_settings
 from tests.architecture.composition import COMPOSE, NEXT, REPOSITORY, Service, files_of, is_ours, resolved
@@ -147,6 +148,7 @@ def test_people_sign_in_to_temporals_ui_where_they_sign_in_to_the_console() -> N
     found = resolved({**issuer, **page})["services"]
     ui, codec = found["temporal-ui"]["environment"], found["codec-server"]["environment"]
     assert ui["TEMPORAL_AUTH_ENABLED"] == ui["TEMPORAL_AUTH_PKCE_ENABLED"] == "true"
+    assert ui["TEMPORAL_AUTH_CLIENT_SECRET_FILE"] in files_of(found["temporal-ui"])
     assert ui["TEMPORAL_AUTH_PROVIDER_URL"] == codec["ORDERSAGA_OIDC_ISSUER"] == issuer["ORDERSAGA_OIDC_ISSUER"]
     assert ui["TEMPORAL_AUTH_CLIENT_ID"] == codec["ORDERSAGA_OIDC_CLIENT_ID"] == "ordersaga"
     assert codec["ORDERSAGA_TEMPORAL_UI_URL"] == page["ORDERSAGA_TEMPORAL_UI_URL"]
@@ -179,6 +181,16 @@ def test_emulated_companies_exist() -> None:
         assert company in REGISTRY
         assert [secret["source"] for secret in service["secrets"]] == [f"ordersaga_{name}_webhook_secret"]
         assert f":{port}" in SERVICES["api"]["environment"][f"ORDERSAGA_{name.upper()}_BASE_URL"]
+
+
+def test_an_emulated_companys_secret_is_on_no_command_line(tmp_path: Path) -> None:
+    """Whoever lists processes would read it there: the script names the file, and the program reads that."""
+    (tmp_path / "secret").write_text("whsec_x\n")
+    common = ["stripe", "--port=1", "--data=d"]
+    assert parse([*common, f"--webhook-secret-file={tmp_path / 'secret'}"]).webhook_secret == "whsec_x"
+    assert parse(common).webhook_secret == EmulatorConfig.webhook_secret
+    [given] = re.findall(r"--webhook-secret\S*", _text("deploy/emulators/emulator.sh"))
+    assert given == '--webhook-secret-file="/run/secrets/ordersaga_$1_webhook_secret"'
 
 
 def test_everybody_has_the_time_to_end() -> None:

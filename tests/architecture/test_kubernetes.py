@@ -321,6 +321,8 @@ def test_scaling_follows_queues_that_are_served() -> None:
             else:
                 assert told["taskQueue"] in known
                 assert any(fnmatchcase(told["taskQueue"], pattern) for pattern in duties.lanes)
+    unsaid = {name for name, each in deployments.items() if "replicas" not in each["spec"]}
+    assert unsaid == {*found, "api"}, "a number would be set again by every release"
     assert named("production", "HorizontalPodAutoscaler")["api"]["spec"]["scaleTargetRef"]["name"] in deployments
 
 

@@ -54,6 +54,9 @@ def test_on_kubernetes_each_build_is_scaled_by_what_waits_for_it() -> None:
     """The same triggers, but for the build that the Deployment's own variable names; another than that at work."""
     scaled = {each["spec"]["scaleTargetRef"]["name"]: each["spec"] for each in BESIDE if each["apiVersion"] == KEDA}
     at_work = named("production", "ScaledObject")
+    deployments = [each for each in BESIDE if each["kind"] == "Deployment"]
+    unsaid = {each["metadata"]["name"] for each in deployments if "replicas" not in each["spec"]}
+    assert unsaid == scaled.keys()
     assert sorted(scaled) == sorted(f"{name}-next" for name in at_work)
     [build] = {_variables(each)["ORDERSAGA_WORKER_BUILD"] for each in BESIDE if each["kind"] == "Deployment"}
     settings = named("production", "ConfigMap")["ordersaga-settings"]["data"]

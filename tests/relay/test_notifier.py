@@ -250,6 +250,7 @@ async def test_logs_hold_no_secrets(local: Services, receiver: Receiver) -> None
     logs = "".join(part.decode() for part in await process.communicate() if part)
 
     assert "notification_not_delivered" in logs
+    assert '"order_id": "o1"' in logs
     assert "endpoint_disabled" in logs
     assert endpoint.id in logs
     for private in (secret, secret.removeprefix("whsec_"), "of-the-receiver", "words-of-the-receiver", "Ada"):

@@ -7,7 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
+from ordersaga import tracing
 from ordersaga.bootstrap import Services
 from ordersaga.client_errors import OrderClosedError, OrderNotFoundError, OrderRefusedError, SagaUnreachableError
 from ordersaga.domain.errors import RetryError
@@ -19,6 +22,7 @@ from tests.fakes.samples import catalog, order
 from tests.support.api import StubOrders
 from tests.support.starting import make_due as make_startable
 from tests.support.starting import unstarted
+from tests.telemetry.collector import collecting
 from workers.relay import keep, pass_time, run_relay, unless_stopped
 from workers.relay_deliverer import Deliverer
 from workers.relay_pollers import expire_holds
@@ -63,6 +67,20 @@ async def running_relay(services: Services) -> AsyncIterator[None]:
     finally:
         stop.set()
         await asyncio.wait_for(relay, 5)
+
+
+async def test_a_delivery_is_told_with_its_order(services: Services) -> None:
+    """Every line of it, and its trace, whichever message is delivered beside it."""
+    for order_id in ("gone1", "gone2"):
+        await put(services, parcel_event(order_id, f"e-{order_id}"))
+    with collecting() as collector, capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
+        tracing.begin(collector.url, "test")
+        await Deliverer(services).step()
+        tracing.end()
+    ignored = {line["source_id"]: line["order_id"] for line in lines if line["event"] == "message_ignored"}
+    assert ignored == {"e-gone1": "gone1", "e-gone2": "gone2"}
+    assert {span.attributes["order_id"] for span in collector.named("deliver message")} == {"gone1", "gone2"}
+    assert "order_id" not in structlog.contextvars.get_contextvars()
 
 
 async def test_the_starter_starts_accepted_orders_once(services: Services, orders: StubOrders) -> None:

@@ -21,7 +21,7 @@ ALERTS = ROOT / "deploy/prometheus/alerts.yaml"
 BOARDS = sorted((ROOT / "deploy/grafana/dashboards").glob("*.json"))
 ALWAYS = {"up"}
 """What Prometheus itself knows."""
-TARGETS = {"job", "instance"}
+TARGETS = {"job", "instance", "service"}
 """Labels that it gives to everything it scrapes."""
 
 
@@ -109,6 +109,15 @@ def test_each_alert_says_what_to_do() -> None:
 def test_every_lengthy_state_has_to_last() -> None:
     """An alert about a gauge waits: one bad scrape wakes nobody."""
     assert [rule["alert"] for rule in alerts() if "for" not in rule and "increase(" not in rule["expr"]] == []
+
+
+def test_no_loop_is_said_to_stand_still_while_it_rests() -> None:
+    """Some rest for hours: too long is what comes after their rest, as each tells it; and none is left out."""
+    [expression] = [rule["expr"] for rule in alerts() if rule["alert"] == "OrdersagaLoopStandsStill"]
+    told = {"ordersaga_loop_last_success_timestamp_seconds", "ordersaga_loop_pause_seconds"}
+    assert metrics_in(expression) == told
+    assert labels_in(expression) == {(name, "loop") for name in told}
+    assert "{" not in expression
 
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.stem)

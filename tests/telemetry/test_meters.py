@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -102,8 +103,8 @@ async def test_an_effect_is_counted_when_it_is_settled_and_once(pool: Pool) -> N
 
 
 _ORDER = """
-INSERT INTO orders (order_id, seller, channel, currency, total, request, terms, status, ship_by, accepted_at)
-VALUES ($1, $2, 'web', 'USD', $3, '{}', '{}', $4, now() + $5::interval, $6)
+INSERT INTO orders (order_id, seller, channel, currency, total, request, terms, status, ship_by, accepted_at, queued_at)
+VALUES ($1, $2, 'web', 'USD', $3, '{}', '{}', $4, now() + $5::interval, $6, $6)
 """
 
 
@@ -112,6 +113,13 @@ async def place(pool: Pool, order_id: str, status: str = "confirmed", **more: ob
     known = {"seller": "acme", "total": 100, "ship_in": timedelta(days=2), "accepted_at": NOW, **more}
     values = known["seller"], known["total"], status, known["ship_in"], known["accepted_at"]
     await pool.execute(_ORDER, order_id, *values)
+
+
+def test_a_first_refusal_is_an_increase() -> None:
+    """Every undo and what it may come to is told from 0 on: what begins with 1 has not increased, and wakes nobody."""
+    told, statuses = counted(), ("done", "refused", "unknown")
+    for step, status in itertools.product(meters.UNDOING, statuses):
+        assert f"ordersaga_compensations_total{{status={status},step={step}}}" in told
 
 
 async def test_the_time_from_acceptance_is_measured_once(pool: Pool) -> None:
@@ -134,6 +142,25 @@ async def test_the_time_from_acceptance_is_measured_once(pool: Pool) -> None:
     }
 
 
+@pytest.mark.parametrize("first", ["action_required", "payment_pending"])
+async def test_a_shoppers_time_is_not_ours(pool: Pool, first: str) -> None:
+    """Who pays on a page of the bank's takes minutes; an order that stood in a line is measured from its units on."""
+    journal, before = PostgresJournal(pool), counted()
+    for order_id in ("paying", "waited"):
+        await place(pool, order_id, status="pending")
+    await pool.execute("UPDATE orders SET queued_at = queued_at + interval '2 days' WHERE order_id = 'waited'")
+    await journal.record(JournalUpdate(order_id="paying", status=OrderStatus.ACTION_REQUIRED, outcome=first))
+    for order_id, after in (("paying", timedelta(minutes=9)), ("waited", timedelta(days=2, seconds=3))):
+        entry = JournalEntry(entry_id="saga-1", at=NOW + after, kind="confirmed", text="t")
+        status = OrderStatus.CONFIRMED
+        await journal.record(JournalUpdate(order_id=order_id, status=status, outcome="confirmed", entries=(entry,)))
+    found = risen(before, "ordersaga_order_reached_seconds_count", "ordersaga_order_reached_seconds_sum")
+    assert {name: round(value, 3) for name, value in found.items()} == {
+        "ordersaga_order_reached_seconds_count{point=confirmed}": 1,
+        "ordersaga_order_reached_seconds_sum{point=confirmed}": 3,
+    }
+
+
 async def test_a_batch_that_meets_a_lock_is_counted() -> None:
     """Taken apart, written all the same."""
     before = counted()
@@ -149,7 +176,7 @@ async def test_a_batch_that_meets_a_lock_is_counted() -> None:
 
 
 async def test_a_loop_tells_that_it_goes_on(caplog: pytest.LogCaptureFixture) -> None:
-    """Steps by how they ended; the time of the last good one."""
+    """Steps by how they ended; the time of the last good one, before the first that of its beginning; and its rest."""
     stop, before, left = asyncio.Event(), counted(), [ValueError("no"), None, None]
 
     async def step() -> bool:
@@ -160,13 +187,27 @@ async def test_a_loop_tells_that_it_goes_on(caplog: pytest.LogCaptureFixture) ->
             raise error
         return True
 
-    await keep("tested", step, stop)
+    begun = datetime.now(UTC).timestamp()
+    await keep("tested", step, stop, pause=7)
     assert risen(before, "ordersaga_loop_steps_total{loop=tested") == {
         "ordersaga_loop_steps_total{loop=tested,outcome=failed}": 1,
         "ordersaga_loop_steps_total{loop=tested,outcome=done}": 2,
     }
     last = counted()["ordersaga_loop_last_success_timestamp_seconds{loop=tested}"]
-    assert abs(last - datetime.now(UTC).timestamp()) < 60
+    assert begun <= last <= datetime.now(UTC).timestamp()
+    assert counted()["ordersaga_loop_pause_seconds{loop=tested}"] == 7
+
+
+async def test_a_loop_that_never_ends_a_step_well_is_told_of() -> None:
+    """From its beginning on: without a time there would be no alert about it."""
+    stop, begun = asyncio.Event(), datetime.now(UTC).timestamp()
+
+    async def step() -> bool:
+        stop.set()
+        raise ValueError("no")
+
+    await keep("never", step, stop)
+    assert counted()["ordersaga_loop_last_success_timestamp_seconds{loop=never}"] >= begun
 
 
 async def test_what_stands_open_is_counted_by_the_database(pool: Pool) -> None:

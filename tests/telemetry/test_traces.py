@@ -134,7 +134,8 @@ async def test_nothing_private_leaves(
     payments = GatedPayments()
     payments.quotes = True
     async with shop(database_url, environment, payments) as api:
-        headers = {"Prefer": "wait=20", "Idempotency-Key": "key-of-wilhelmina"}
+        trace = {"traceparent": f"00-{CALLER}-00f067aa0ba902b7-01", "tracestate": f"shop={PRIVATE[0]}"}
+        headers = {"Prefer": "wait=20", "Idempotency-Key": "key-of-wilhelmina", **trace}
         answer = await api.post("/v1/orders", private_body("traced2"), headers=headers)
         assert answer.status_code == 402
         await api.get(f"/v1/search?q={PRIVATE[0]}")
@@ -203,22 +204,23 @@ async def test_sagas_go_on_when_traces_are_switched(environment: WorkflowEnviron
 async def test_lines_have_the_ids_of_their_trace_and_order(
     collector: Collector, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Ours, those of libraries, and those of workflow code, which tell their workflow only."""
+    """Ours, those of libraries, and those of workflow code, which tell their workflow only: it may be a return's."""
     root = logging.getLogger()
     before = root.handlers, root.level
     configure_logging(Settings(_env_file=None), "worker")
     try:
         with tracing.span("a step") as step:
-            logging.getLogger("temporalio.workflow").info(
-                "told", extra={"temporal_workflow": {"workflow_id": "order-7"}}
-            )
+            for workflow in ("order-7", "return-7-1", "stop-9"):
+                told = {"temporal_workflow": {"workflow_id": workflow}}
+                logging.getLogger("temporalio.workflow").info("told", extra=told)
         logging.getLogger("ordersaga").info("outside")
     finally:
         root.handlers, root.level = before
-    inside, outside = (json.loads(line) for line in capsys.readouterr().err.splitlines())
+    inside, returned, stopped, outside = (json.loads(line) for line in capsys.readouterr().err.splitlines())
     context = step.get_span_context()
     assert (inside["trace_id"], inside["span_id"]) == (f"{context.trace_id:032x}", f"{context.span_id:016x}")
-    assert inside["order_id"] == "7"
+    assert inside["order_id"] == returned["order_id"] == "7"
+    assert "order_id" not in stopped
     assert not {"trace_id", "span_id", "order_id"} & set(outside)
 
 
@@ -270,3 +272,12 @@ async def test_a_collector_that_is_away_keeps_nobody(environment: WorkflowEnviro
         began = monotonic()
         tracing.end()
     assert monotonic() - began < 2 * EXPORT_SECONDS
+
+
+def test_spans_of_a_return_name_its_order(collector: Collector) -> None:
+    """Those of what belongs to no order name none."""
+    for workflow in ("order-7", "return-7-1", "stop-9"):
+        tracing.tracer().start_span(workflow, attributes={"temporalWorkflowID": workflow}).end()
+    tracing.end()
+    named = {span.name: span.attributes.get("order_id") for span in collector.spans}
+    assert named == {"order-7": "7", "return-7-1": "7", "stop-9": None}
