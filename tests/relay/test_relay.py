@@ -69,8 +69,9 @@ async def running_relay(services: Services) -> AsyncIterator[None]:
         await asyncio.wait_for(relay, 5)
 
 
-async def test_a_delivery_is_told_with_its_order(services: Services) -> None:
+async def test_a_delivery_is_told_with_its_order(services: Services, orders: StubOrders) -> None:
     """Every line of it, and its trace, whichever message is delivered beside it."""
+    orders.error = OrderNotFoundError("gone")
     for order_id in ("gone1", "gone2"):
         await put(services, parcel_event(order_id, f"e-{order_id}"))
     with collecting() as collector, capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
